@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Lints the browser's half with the compiler that builds it. With --fast: cargo check only.
+set -euo pipefail
+here=$(dirname -- "$0")
+
+if [[ ${1-} == --fast ]]; then
+  exec "$here/cargo-wasm.sh" check
+fi
+exec "$here/cargo-wasm.sh" clippy -- -D warnings
