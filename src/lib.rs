@@ -1,1 +1,17 @@
+//! Onsale: a self-hosted on-sale engine.
+//!
+//! ```text
+//! click -> ui -> api (server function) -> engine -> strategy -> store -> commit
+//!                                           |                     |
+//!                                           +--- after commit ----+-> feed -> SSE -> live (reducer, store) -> the seat changes
+//! ```
+//!
+//! Data runs in a circle; dependencies do not: `http -> ui -> api -> engine -> {strategy, store, feed} -> model`. Server
+//! and browser meet only in `model`.
 
+pub mod api; // server functions, a few lines each, under /rpc
+pub mod live; // what the browser believes: a pure reducer, the signals over it, the only EventSource code
+pub mod model; // plain data, both sides
+#[cfg(feature = "ssr")]
+pub mod server; // everything that decides, stores, tells and listens
+pub mod ui; // components

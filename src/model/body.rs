@@ -1,0 +1,115 @@
+//! Request bodies: what a client may send. Unknown fields are refused, and `null` is not absence.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    ids::{SeatLabel, TierId},
+    sale::SaleSwitch,
+    seat::SeatLayout,
+    simulation::Target,
+    strategy::StrategyKind,
+    time::Timestamp,
+};
+
+/// For an optional field that, when it stands in the body, must have a value: `null` is an error.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A request for stock: one named seat, or a quantity of a tier. Exactly one of `seat` and `tier` stands.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BuyBody {
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub seat: Option<SeatLabel>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub tier: Option<TierId>,
+    /// Units of the tier, 1 where it is left out. Any whole number parses; the engine says which are valid.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<i64>,
+}
+
+impl BuyBody {
+    pub fn seat(label: SeatLabel) -> Self {
+        Self { seat: Some(label), ..Self::default() }
+    }
+
+    pub fn tier(tier: TierId, quantity: u32) -> Self {
+        Self { tier: Some(tier), quantity: Some(i64::from(quantity)), ..Self::default() }
+    }
+}
+
+/// A new sale.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSale {
+    pub name: String,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<StrategyKind>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<bool>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub hold_ttl_seconds: Option<u32>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub max_per_buyer: Option<u32>,
+    pub tiers: Vec<NewTier>,
+}
+
+/// A tier of a new sale: seated with `seats`, general admission with `quantity`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTier {
+    pub name: String,
+    pub price: u64,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub seats: Option<SeatLayout>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u64>,
+}
+
+/// What an organiser changes about a sale.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SalePatch {
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub status: Option<SaleSwitch>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<Timestamp>,
+    /// An empty text takes the message away.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub max_per_buyer: Option<u32>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub hold_ttl_seconds: Option<u32>,
+}
+
+/// More stock for one tier: units of general admission, or seats in new rows behind all others.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StockBody {
+    pub tier: TierId,
+    pub add: i64,
+}
+
+/// A load run to start.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SimulationBody {
+    pub buyers: i64,
+    pub concurrency: i64,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<StrategyKind>,
+    /// Buyers per second who arrive, whether or not earlier ones have their answer. All at once where it is left out.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}

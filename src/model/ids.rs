@@ -1,0 +1,140 @@
+//! Names of things. A sale and a tier are named by a slug made from their name; everything else by a UUIDv7.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Defines a newtype over a UUIDv7 with the conversions that every layer needs.
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// Who acts: a guest or an account.
+    BuyerId
+);
+uuid_id!(
+    /// A confirmed purchase.
+    OrderId
+);
+uuid_id!(
+    /// One unit of an order. A locator only: the secret is the ticket's code.
+    TicketId
+);
+uuid_id!(
+    /// One run of the simulator.
+    SimulationId
+);
+
+/// Defines a newtype over text that names a thing inside its parent.
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, ToSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A sale's slug, such as `golden-ticket`. Unique.
+    SaleId
+);
+text_id!(
+    /// A tier's slug, such as `ga`. Unique inside its sale.
+    TierId
+);
+text_id!(
+    /// A seat's label, such as `A-12` or `101-A-12`. Unique inside its sale.
+    SeatLabel
+);
+
+/// A slug made from a name: lower case letters and digits, runs of anything else as one hyphen. `None` where nothing of
+/// the name is left.
+pub fn slug(name: &str) -> Option<String> {
+    let mut slug = String::with_capacity(name.len());
+    for character in name.chars() {
+        if character.is_ascii_alphanumeric() {
+            slug.push(character.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    let slug = slug.trim_end_matches('-');
+    (!slug.is_empty()).then(|| slug.to_owned())
+}
+
+/// The first of `slug`, `slug-2`, `slug-3`, … that is not taken.
+pub fn free_slug(slug: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    if !is_taken(slug) {
+        return slug.to_owned();
+    }
+    (2..)
+        .map(|number: u64| format!("{slug}-{number}"))
+        .find(|candidate| !is_taken(candidate))
+        .expect("numbers do not run out")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_keeps_letters_and_digits_and_joins_the_rest() {
+        assert_eq!(slug("Golden Ticket").as_deref(), Some("golden-ticket"));
+        assert_eq!(slug("  GA — floor!! ").as_deref(), Some("ga-floor"));
+        assert_eq!(slug("№"), None);
+    }
+
+    #[test]
+    fn a_taken_slug_gets_a_number() {
+        let taken = ["ga", "ga-2"];
+        assert_eq!(free_slug("ga", |slug| taken.contains(&slug)), "ga-3");
+        assert_eq!(free_slug("vip", |slug| taken.contains(&slug)), "vip");
+    }
+}

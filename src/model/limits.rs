@@ -1,0 +1,65 @@
+//! Every bound of the system, with its unit.
+
+/// Seats in one sale.
+pub const MAX_SEATS_PER_SALE: u64 = 100_000;
+/// Units of one general-admission tier.
+pub const MAX_GENERAL_ADMISSION_UNITS: u64 = 10_000_000;
+/// Tiers in one sale.
+pub const MAX_TIERS_PER_SALE: usize = 50;
+/// Units in one request.
+pub const MAX_UNITS_PER_REQUEST: u32 = 100;
+/// Characters of a name of a sale or tier.
+pub const MAX_NAME_CHARACTERS: usize = 120;
+/// Characters of an organiser's message.
+pub const MAX_MESSAGE_CHARACTERS: usize = 500;
+/// Price of one unit, in minor units.
+pub const MAX_PRICE: u64 = 100_000_000;
+/// Seconds of a hold: the default and the longest.
+pub const DEFAULT_HOLD_TTL_SECONDS: u32 = 600;
+pub const MAX_HOLD_TTL_SECONDS: u32 = 86_400;
+
+/// Bytes of a request body, and of the yardstick's.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+pub const MAX_PING_BODY_BYTES: usize = 1024;
+/// Bytes of a request head, and header fields in it.
+pub const MAX_HEAD_BYTES: usize = 16 * 1024;
+pub const MAX_HEADERS: usize = 64;
+/// Bytes of a request target.
+pub const MAX_TARGET_BYTES: usize = 8 * 1024;
+/// Time for a request head, and for a body, in milliseconds.
+pub const HEAD_TIMEOUT_MILLISECONDS: u64 = 10_000;
+pub const BODY_TIMEOUT_MILLISECONDS: u64 = 10_000;
+
+/// Characters of an idempotency key, and the fewest when it has to stand in for an identity.
+pub const MAX_IDEMPOTENCY_KEY_CHARACTERS: usize = 255;
+pub const MIN_IDENTIFYING_KEY_CHARACTERS: usize = 16;
+/// How long a stored answer is replayed, in milliseconds.
+pub const IDEMPOTENCY_TTL_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
+/// Life of a guest's session, in milliseconds.
+pub const SESSION_TTL_MILLISECONDS: i64 = 180 * 24 * 60 * 60 * 1000;
+
+/// Claims waiting for the sequencer; one more is refused with 503.
+pub const DEFAULT_REQUEST_QUEUE: usize = 8_192;
+/// Claims decided in one transaction.
+pub const MAX_BATCH: usize = 1_024;
+
+/// A tick of the live feed, and the longest it is stretched to, in milliseconds.
+pub const TICK_MILLISECONDS: u64 = 50;
+pub const MAX_TICK_MILLISECONDS: u64 = 250;
+/// Milliseconds between heartbeats.
+pub const HEARTBEAT_MILLISECONDS: u64 = 10_000;
+/// Frames kept for viewers who come back, per sale.
+pub const REPLAY_WINDOW_FRAMES: usize = 256;
+/// Frames a viewer may be behind before it gets a snapshot instead.
+pub const VIEWER_BACKLOG_FRAMES: usize = 64;
+/// Open streams of one session and of one address, where limits are not lifted.
+pub const MAX_STREAMS_PER_SESSION: usize = 4;
+pub const MAX_STREAMS_PER_ADDRESS: usize = 20;
+
+/// Virtual buyers of one simulation, and how many act at once.
+pub const MAX_SIMULATED_BUYERS: u32 = 10_000;
+pub const MAX_SIMULATION_CONCURRENCY: u32 = 2_000;
+/// Simulations that run at once on one server.
+pub const MAX_RUNNING_SIMULATIONS: usize = 4;
+/// Finished simulations kept for reading.
+pub const KEPT_SIMULATIONS: usize = 100;

@@ -1,0 +1,18 @@
+//! Plain data that the server and the browser share: the words of the product as types, and nothing else.
+//!
+//! No I/O, no clock, no randomness, no SQL and no markup live here. Everything parses at the edge into these types, so
+//! that the code behind them needs no second check.
+
+pub mod audit; // what a recount of seats, tickets and ledger says
+pub mod body; // request bodies: what a client may send, strictly parsed
+pub mod frame; // what travels over the live stream, and the digest both ends compute
+pub mod ids; // names of things: slugs and UUIDv7
+pub mod ledger; // the list of all changes, one line each
+pub mod limits; // every bound of the system, with its unit
+pub mod order; // a confirmed purchase and its tickets
+pub mod outcome; // expected answers: what was won, and why something was refused
+pub mod sale; // a sale, its tiers and its status
+pub mod seat; // seats: states, labels, and the order in which they stand
+pub mod simulation; // a load run and its figures
+pub mod strategy; // the ways in which stock can be guarded
+pub mod time; // instants in UTC, to the millisecond

@@ -1,0 +1,57 @@
+//! A confirmed purchase and its tickets.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    ids::{BuyerId, OrderId, SaleId, SeatLabel, TicketId, TierId},
+    time::Timestamp,
+};
+
+/// A confirmed purchase. Never changes once made.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Order {
+    pub id: OrderId,
+    pub sale: SaleId,
+    pub buyer: BuyerId,
+    /// Minor units of the currency.
+    pub total: u64,
+    pub currency: String,
+    /// The ledger position of the purchase.
+    pub seq: u64,
+    pub created_at: Timestamp,
+    pub tickets: Vec<Ticket>,
+}
+
+/// One unit of an order.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Ticket {
+    pub id: TicketId,
+    pub tier: TierId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<SeatLabel>,
+    /// The secret that admits: 128 random bits in hexadecimal.
+    pub code: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OrderList {
+    pub orders: Vec<Order>,
+}
+
+/// Who asks, as the server sees it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    pub buyer: BuyerId,
+    pub kind: BuyerKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BuyerKind {
+    Guest,
+    Account,
+    Admin,
+}

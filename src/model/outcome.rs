@@ -1,0 +1,167 @@
+//! Expected answers. What cannot be had is a result, not an error: it travels as a value to the edge.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{order::Order, time::Timestamp};
+
+/// What a request for stock came to.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuyOutcome {
+    /// The units are the buyer's. `replayed` when this answers an earlier request with the same key.
+    Bought {
+        order: Order,
+        replayed: bool,
+    },
+    Refused(Refusal),
+}
+
+/// Why a request was refused; nothing has changed.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    pub code: Code,
+    /// One sentence for a person.
+    pub detail: String,
+    /// Set with `sale-not-open` where the opening time is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<Timestamp>,
+}
+
+impl Refusal {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), opens_at: None }
+    }
+}
+
+/// The stable reason in every problem document.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    SoldOut,
+    SeatTaken,
+    LimitReached,
+    Contended,
+    SaleNotOpen,
+    NotFound,
+    Invalid,
+    Malformed,
+    HoldExpired,
+    HoldFinished,
+    PaymentDeclined,
+    IdempotencyInFlight,
+    IdempotencyKeyReused,
+    StrategyUnsupported,
+    Unauthenticated,
+    Forbidden,
+    Overloaded,
+    RateLimited,
+    TooLarge,
+    UnsupportedMediaType,
+    MethodNotAllowed,
+    StepNotAllowed,
+}
+
+impl Code {
+    /// The name used in JSON, in metrics and in markup.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SoldOut => "sold-out",
+            Self::SeatTaken => "seat-taken",
+            Self::LimitReached => "limit-reached",
+            Self::Contended => "contended",
+            Self::SaleNotOpen => "sale-not-open",
+            Self::NotFound => "not-found",
+            Self::Invalid => "invalid",
+            Self::Malformed => "malformed",
+            Self::HoldExpired => "hold-expired",
+            Self::HoldFinished => "hold-finished",
+            Self::PaymentDeclined => "payment-declined",
+            Self::IdempotencyInFlight => "idempotency-in-flight",
+            Self::IdempotencyKeyReused => "idempotency-key-reused",
+            Self::StrategyUnsupported => "strategy-unsupported",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::Overloaded => "overloaded",
+            Self::RateLimited => "rate-limited",
+            Self::TooLarge => "too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::StepNotAllowed => "step-not-allowed",
+        }
+    }
+
+    /// The HTTP status of this code: the one place where the two meet.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Malformed => 400,
+            Self::Unauthenticated => 401,
+            Self::PaymentDeclined => 402,
+            Self::SaleNotOpen | Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::SoldOut
+            | Self::SeatTaken
+            | Self::LimitReached
+            | Self::Contended
+            | Self::HoldFinished
+            | Self::IdempotencyInFlight
+            | Self::StepNotAllowed => 409,
+            Self::HoldExpired => 410,
+            Self::TooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::Invalid | Self::IdempotencyKeyReused | Self::StrategyUnsupported => 422,
+            Self::RateLimited => 429,
+            Self::Overloaded => 503,
+        }
+    }
+
+    /// A short title for a person, the same for every occurrence.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::SoldOut => "Sold out",
+            Self::SeatTaken => "Seat taken",
+            Self::LimitReached => "Limit reached",
+            Self::Contended => "Too many at once",
+            Self::SaleNotOpen => "Sale not open",
+            Self::NotFound => "Not found",
+            Self::Invalid => "Invalid request",
+            Self::Malformed => "Malformed request",
+            Self::HoldExpired => "Hold expired",
+            Self::HoldFinished => "Hold finished",
+            Self::PaymentDeclined => "Payment declined",
+            Self::IdempotencyInFlight => "Request in flight",
+            Self::IdempotencyKeyReused => "Key reused",
+            Self::StrategyUnsupported => "Strategy not supported",
+            Self::Unauthenticated => "Not signed in",
+            Self::Forbidden => "Forbidden",
+            Self::Overloaded => "Overloaded",
+            Self::RateLimited => "Too many requests",
+            Self::TooLarge => "Too large",
+            Self::UnsupportedMediaType => "Unsupported media type",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::StepNotAllowed => "Step not allowed",
+        }
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// An error answer, RFC 9457.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+    pub instance: String,
+    pub code: Code,
+    /// With `sale-not-open`, where the opening time is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<Timestamp>,
+}

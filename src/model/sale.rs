@@ -1,0 +1,164 @@
+//! A sale, its tiers and its status.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    ids::{SaleId, TierId},
+    strategy::StrategyKind,
+    time::Timestamp,
+};
+
+/// One thing on sale, as every client sees it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Sale {
+    pub id: SaleId,
+    pub name: String,
+    pub status: SaleStatus,
+    pub strategy: StrategyKind,
+    /// A sale made to be attacked by the simulator; never real stock.
+    pub rehearsal: bool,
+    pub opens_at: Option<Timestamp>,
+    /// What the organiser tells everybody, shown on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    pub server_now: Timestamp,
+    /// Number of changes committed so far.
+    pub seq: u64,
+    pub max_per_buyer: Option<u32>,
+    pub capacity: u64,
+    pub available: u64,
+    pub held: u64,
+    pub sold: u64,
+    pub tiers: Vec<Tier>,
+}
+
+/// A price category: seated (numbered seats) or general admission (a counter).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Tier {
+    pub id: TierId,
+    pub name: String,
+    /// Minor units of the currency.
+    pub price: u64,
+    /// Three letters, ISO 4217.
+    pub currency: String,
+    pub seated: bool,
+    pub capacity: u64,
+    pub available: u64,
+    pub held: u64,
+    pub sold: u64,
+}
+
+/// Where a sale stands now. `SoldOut` and `Soon` follow from the stock and the clock; they are never stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SaleStatus {
+    Soon,
+    Open,
+    Paused,
+    SoldOut,
+    Closed,
+}
+
+impl SaleStatus {
+    /// The name used in JSON and in markup.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Soon => "soon",
+            Self::Open => "open",
+            Self::Paused => "paused",
+            Self::SoldOut => "sold_out",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// What an organiser has decided about a sale: the part of the status that is stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SaleSwitch {
+    Open,
+    Paused,
+    Closed,
+}
+
+impl SaleSwitch {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Paused => "paused",
+            Self::Closed => "closed",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Open, Self::Paused, Self::Closed].into_iter().find(|switch| switch.name() == name)
+    }
+
+    /// The status that everybody sees, from the organiser's decision, the clock and the stock.
+    pub fn status(self, opens_at: Option<Timestamp>, now: Timestamp, sellable_or_held: u64) -> SaleStatus {
+        match self {
+            Self::Closed => SaleStatus::Closed,
+            Self::Paused => SaleStatus::Paused,
+            Self::Open if opens_at.is_some_and(|opening| now < opening) => SaleStatus::Soon,
+            Self::Open if sellable_or_held == 0 => SaleStatus::SoldOut,
+            Self::Open => SaleStatus::Open,
+        }
+    }
+}
+
+/// The counters of a tier or of a whole sale. `available + held + sold` is the capacity, at every commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Counts {
+    pub available: u64,
+    pub held: u64,
+    pub sold: u64,
+}
+
+impl Counts {
+    pub const fn capacity(self) -> u64 {
+        self.available + self.held + self.sold
+    }
+}
+
+impl std::ops::Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { available: self.available + other.available, held: self.held + other.held, sold: self.sold + other.sold }
+    }
+}
+
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |sum, next| sum + next)
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SaleList {
+    pub sales: Vec<Sale>,
+}
+
+/// What was created by adding stock: units per tier.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StockCreated {
+    pub created: u64,
+    /// The tiers with their new counters.
+    pub breakdown: Vec<TierCounts>,
+}
+
+/// One tier's counters, complete.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TierCounts {
+    pub id: TierId,
+    pub available: u64,
+    pub held: u64,
+    pub sold: u64,
+}
+
+impl TierCounts {
+    pub const fn counts(&self) -> Counts {
+        Counts { available: self.available, held: self.held, sold: self.sold }
+    }
+}

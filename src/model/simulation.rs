@@ -1,0 +1,116 @@
+//! A load run and its figures.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
+
+use super::{
+    audit::Audit,
+    ids::{BuyerId, SaleId, SeatLabel, SimulationId, TierId},
+    outcome::Code,
+};
+
+/// What the virtual buyers go for: `any`, `seat:A-12` or `tier:ga`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Target {
+    /// Any seat or tier, drawn by the seed.
+    #[default]
+    Any,
+    Seat(SeatLabel),
+    Tier(TierId),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => formatter.write_str("any"),
+            Self::Seat(label) => write!(formatter, "seat:{label}"),
+            Self::Tier(tier) => write!(formatter, "tier:{tier}"),
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            None if text == "any" => Ok(Self::Any),
+            Some(("seat", label)) if !label.is_empty() => Ok(Self::Seat(label.into())),
+            Some(("tier", tier)) if !tier.is_empty() => Ok(Self::Tier(tier.into())),
+            _ => Err("a target is any, seat:LABEL or tier:ID"),
+        }
+    }
+}
+
+impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl PartialSchema for Target {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).into()
+    }
+}
+
+impl ToSchema for Target {}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SimulationStatus {
+    Running,
+    Done,
+    Cancelled,
+}
+
+/// One run: what was asked, and what came of it so far.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Simulation {
+    pub id: SimulationId,
+    pub sale: SaleId,
+    pub status: SimulationStatus,
+    pub buyers: u32,
+    pub concurrency: u32,
+    pub seed: u64,
+    pub won: u64,
+    /// Correct refusals by their code. A refused buyer is a right answer, not a failure.
+    pub refused: BTreeMap<Code, u64>,
+    /// Answers that should not be: transport faults and unexpected statuses.
+    pub errors: u64,
+    pub duration_ms: u64,
+    /// Answers per second.
+    pub throughput: f64,
+    pub p50_ms: f64,
+    pub p90_ms: f64,
+    pub p95_ms: f64,
+    pub p99_ms: f64,
+    pub max_ms: f64,
+    /// Who won, in a race for a single seat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub winner: Option<BuyerId>,
+    /// The audit's verdict; null while the run goes on.
+    pub audit: Option<Audit>,
+}
+
+impl Simulation {
+    pub fn refused_in_all(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
+    /// Buyers who have their answer.
+    pub fn answered(&self) -> u64 {
+        self.won + self.refused_in_all() + self.errors
+    }
+}

@@ -1,0 +1,42 @@
+//! The only reader of the time. Tests hand the engine a clock that they move by hand.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use crate::model::time::Timestamp;
+
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    #[default]
+    System,
+    /// Milliseconds since the epoch, set by a test.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    pub fn manual(start: Timestamp) -> Self {
+        Self::Manual(Arc::new(AtomicI64::new(start.milliseconds)))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => {
+                let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Timestamp::from_milliseconds(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+            }
+            Self::Manual(milliseconds) => Timestamp::from_milliseconds(milliseconds.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a manual clock; the system's clock cannot be moved.
+    pub fn advance(&self, milliseconds: i64) {
+        if let Self::Manual(now) = self {
+            now.fetch_add(milliseconds, Ordering::SeqCst);
+        }
+    }
+}

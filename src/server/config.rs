@@ -1,0 +1,2 @@
+//! Configuration: flags over environment over Leptos.toml.
+pub struct Config {}

@@ -1,0 +1,14 @@
+//! The server: everything that decides, stores, tells and listens.
+
+pub mod app; // what every request handler is handed
+pub mod auth; // who asks: sessions, roles, cross-site protection
+pub mod cli; // the command line
+pub mod clock; // the only reader of the time
+pub mod config; // flags over environment over Leptos.toml
+pub mod engine; // the decisions; the only place that joins store, strategy and feed
+pub mod feed; // what viewers hear: frames, replay window, lag policy
+pub mod http; // routes, problem documents, the listener
+pub mod simulator; // virtual buyers over real sockets, and the auditor that judges them
+pub mod store; // SQL and only SQL
+pub mod strategy; // how one unit is won
+pub mod telemetry; // logs, metrics, health

@@ -1,0 +1,2 @@
+//! Virtual buyers over real sockets.
+pub struct Simulations {}
