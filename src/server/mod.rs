@@ -8,6 +8,7 @@ pub mod config; // flags over environment over Leptos.toml
 pub mod engine; // the decisions; the only place that joins store, strategy and feed
 pub mod feed; // what viewers hear: frames, replay window, lag policy
 pub mod http; // routes, problem documents, the listener
+pub mod ledger; // how a ledger line is hashed: one reading of the contract
 pub mod simulator; // virtual buyers over real sockets, and the auditor that judges them
 pub mod store; // SQL and only SQL
 pub mod strategy; // how one unit is won
