@@ -37,3 +37,30 @@ apt_install() {
         apt-get install -q -y --no-remove --no-install-recommends "${missing[@]}"
   } >&2 || die "$what could not be installed: run 'apt-get install ${missing[*]}' where the network allows it"
 }
+
+wasm_bindgen_version() { sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock; }
+
+# What the setup scripts put into the cache comes first.
+use_client_tools() {
+  export PATH=$cache/wasm-bindgen-$(wasm_bindgen_version)/bin:$cache/web-tools/node_modules/.bin:$PATH
+}
+
+# require_node MAJOR
+require_node() {
+  have node && have npm || apt_install "Node.js" nodejs npm
+  (($(node -p 'process.versions.node.split(".")[0]') >= $1)) ||
+    die "Node.js $1 or later is needed, this is $(node --version): install it from https://nodejs.org"
+}
+
+# Prints the browser to test with.
+chromium() {
+  if [[ -n ${CHROMIUM-} ]]; then
+    command -v "$CHROMIUM"
+    return
+  fi
+  local name
+  for name in chromium google-chrome google-chrome-stable chromium-browser; do
+    command -v "$name" && return
+  done
+  return 1
+}

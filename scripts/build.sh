@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Builds both programs for release: the client with its style sheet into target/site, hashed and compressed, and
+# the server into target/release/onsale. What has not changed is not done again.
+# With "client" or "server" as the argument: that half only.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+
+compiled=$target/client/wasm32-unknown-unknown/wasm-release/onsale.wasm
+web=$target/client/web
+site=$root/target/site
+
+# stamp FILE-OR-FOLDER… prints one hash over the contents and names of everything given.
+stamp() {
+  find "$@" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
+}
+
+build_client() {
+  scripts/setup-wasm-target.sh
+  scripts/setup-wasm-bindgen.sh
+  scripts/setup-web-tools.sh
+  use_client_tools
+
+  say "Client: compiling"
+  scripts/cargo-wasm.sh build --profile wasm-release
+
+  local inputs
+  inputs=$(stamp "$compiled" scripts/build.sh "$cache/web-tools/versions" Cargo.lock)
+  if [[ ! -f $web/stamp || $(<"$web/stamp") != "$inputs" ]]; then
+    rm -rf -- "$web"
+    mkdir -p "$web"
+    say "Client: binding to the browser"
+    wasm-bindgen --target web --no-typescript --remove-producers-section --remove-name-section \
+      --out-dir "$web/bound" --out-name onsale "$compiled"
+    say "Client: making the WebAssembly small (about ten seconds)"
+    wasm-opt -Oz --enable-bulk-memory --enable-nontrapping-float-to-int --enable-reference-types \
+      --enable-multivalue --enable-mutable-globals --enable-sign-ext \
+      --output "$web/onsale.wasm" "$web/bound/onsale_bg.wasm"
+    esbuild "$web/bound/onsale.js" --bundle --format=esm --minify --log-level=warning --outfile="$web/onsale.js"
+    printf '%s\n' "$inputs" >"$web/stamp"
+  fi
+
+  inputs=$(stamp "$web/stamp" scripts/build.sh scripts/site.mjs style public)
+  if [[ ! -f $site/pkg/manifest.json || ! -f $site.stamp || $(<"$site.stamp") != "$inputs" ]]; then
+    say "Client: style sheet, hashed names, compression"
+    # The targets are the oldest browsers that run the client's WebAssembly; newer CSS is rewritten for them.
+    esbuild style/main.css --bundle --minify --log-level=warning '--external:/*' \
+      --target=chrome111,firefox114,safari16.4 --outfile="$web/onsale.css"
+    mkdir -p "$root/target"
+    node scripts/site.mjs "$web" public "$site" >&2
+    printf '%s\n' "$inputs" >"$site.stamp"
+  fi
+}
+
+build_server() {
+  say "Server: compiling"
+  cargo build --release --features ssr --bin onsale
+  # Whatever CARGO_TARGET_DIR says, the program is found in the project.
+  if [[ $target != "$root/target" ]]; then
+    mkdir -p "$root/target/release"
+    ln -sf "$target/release/onsale" "$root/target/release/onsale"
+  fi
+}
+
+case ${1-all} in
+  client) build_client ;;
+  server) build_server ;;
+  all)
+    build_client
+    build_server
+    ;;
+  *) die "unknown half '$1': client or server" ;;
+esac

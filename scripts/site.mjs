@@ -1,0 +1,62 @@
+// Lays out the folder that the server serves: the public files as they are, the client under names that carry a
+// hash of their content, and beside every file worth it a brotli and a gzip version.
+// Usage: node site.mjs BUILT PUBLIC SITE
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+
+const [built, assets, site] = process.argv.slice(2);
+const next = `${site}.new`;
+const pkg = join(next, "pkg");
+
+const hashed = (extension, content) => {
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
+  const name = `onsale.${hash}.${extension}`;
+  writeFileSync(join(pkg, name), content);
+  return name;
+};
+
+rmSync(next, { recursive: true, force: true });
+if (existsSync(assets)) cpSync(assets, next, { recursive: true });
+mkdirSync(pkg, { recursive: true });
+
+const wasm = hashed("wasm", readFileSync(join(built, "onsale.wasm")));
+const css = hashed("css", readFileSync(join(built, "onsale.css")));
+const script = readFileSync(join(built, "onsale.js"), "utf8");
+const loader = script.replaceAll("onsale_bg.wasm", wasm);
+if (loader === script) throw new Error("the script does not name the WebAssembly file it loads");
+const js = hashed("js", loader);
+
+// The server reads this once, when it starts: the only place where the names stand.
+writeFileSync(join(pkg, "manifest.json"), `${JSON.stringify({ js, wasm, css })}\n`);
+
+for (const entry of readdirSync(next, { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile() || entry.name === "manifest.json") continue;
+  const path = join(entry.parentPath ?? entry.path, entry.name);
+  const content = readFileSync(path);
+  if (content.length <= 1024) continue;
+  const versions = {
+    br: brotliCompressSync(content, {
+      params: {
+        [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+        [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
+        [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
+      },
+    }),
+    gz: gzipSync(content, { level: 9 }),
+  };
+  // Images and fonts are compressed already: a version that saves nothing is left out.
+  for (const [extension, version] of Object.entries(versions)) {
+    if (version.length < content.length * 0.95) writeFileSync(`${path}.${extension}`, version);
+  }
+}
+
+rmSync(site, { recursive: true, force: true });
+renameSync(next, site);
+
+const size = (path) => (existsSync(path) ? `${(statSync(path).size / 1024).toFixed(1)} KiB` : "-");
+for (const name of [wasm, js, css]) {
+  const path = join(site, "pkg", name);
+  console.log(`    ${relative(".", path)}: ${size(path)}, brotli ${size(`${path}.br`)}`);
+}
