@@ -10,9 +10,9 @@ compiled=$target/client/wasm32-unknown-unknown/wasm-release/onsale.wasm
 web=$target/client/web
 site=$root/target/site
 
-# stamp FILE-OR-FOLDER… prints one hash over the contents and names of everything given.
+# stamp FILE-OR-FOLDER… prints one hash over the contents and names of everything given that is there.
 stamp() {
-  find "$@" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
+  { find "$@" -type f -print0 2>/dev/null || true; } | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
 }
 
 build_client() {
@@ -24,6 +24,7 @@ build_client() {
   say "Client: compiling"
   scripts/cargo-wasm.sh build --profile wasm-release
 
+  [[ -f style/main.css ]] || die "style/main.css is missing"
   local inputs
   inputs=$(stamp "$compiled" scripts/build.sh "$cache/web-tools/versions" Cargo.lock)
   if [[ ! -f $web/stamp || $(<"$web/stamp") != "$inputs" ]]; then
@@ -44,7 +45,9 @@ build_client() {
   if [[ ! -f $site/pkg/manifest.json || ! -f $site.stamp || $(<"$site.stamp") != "$inputs" ]]; then
     say "Client: style sheet, hashed names, compression"
     # The targets are the oldest browsers that run the client's WebAssembly; newer CSS is rewritten for them.
-    esbuild style/main.css --bundle --minify --log-level=warning '--external:/*' \
+    # Pictures and fonts are files of their own in the public folder.
+    esbuild style/main.css --bundle --minify --log-level=warning \
+      '--external:*.svg' '--external:*.png' '--external:*.webp' '--external:*.avif' '--external:*.woff2' \
       --target=chrome111,firefox114,safari16.4 --outfile="$web/onsale.css"
     mkdir -p "$root/target"
     node scripts/site.mjs "$web" public "$site" >&2
@@ -55,11 +58,7 @@ build_client() {
 build_server() {
   say "Server: compiling"
   cargo build --release --features ssr --bin onsale
-  # Whatever CARGO_TARGET_DIR says, the program is found in the project.
-  if [[ $target != "$root/target" ]]; then
-    mkdir -p "$root/target/release"
-    ln -sf "$target/release/onsale" "$root/target/release/onsale"
-  fi
+  link_server
 }
 
 case ${1-all} in

@@ -1,9 +1,9 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What every script here shares: where the project and its cache are, how progress and failure are told,
 # and how a missing Debian package is installed. Sourced, never run.
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
-cd -- "$root"
+cd -- "$root" || exit
 
 # Tools are kept outside the tree, so that a fresh clone does not build them again.
 cache=${ONSALE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/onsale}
@@ -42,12 +42,12 @@ wasm_bindgen_version() { sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\
 
 # What the setup scripts put into the cache comes first.
 use_client_tools() {
-  export PATH=$cache/wasm-bindgen-$(wasm_bindgen_version)/bin:$cache/web-tools/node_modules/.bin:$PATH
+  PATH=$cache/wasm-bindgen-$(wasm_bindgen_version)/bin:$cache/web-tools/node_modules/.bin:$PATH
 }
 
 # require_node MAJOR
 require_node() {
-  have node && have npm || apt_install "Node.js" nodejs npm
+  if ! have node || ! have npm; then apt_install "Node.js" nodejs npm; fi
   (($(node -p 'process.versions.node.split(".")[0]') >= $1)) ||
     die "Node.js $1 or later is needed, this is $(node --version): install it from https://nodejs.org"
 }
@@ -63,4 +63,11 @@ chromium() {
     command -v "$name" && return
   done
   return 1
+}
+
+# Whatever CARGO_TARGET_DIR says, the program is found in target/release.
+link_server() {
+  if [[ $target == "$root/target" ]]; then return; fi
+  mkdir -p "$root/target/release"
+  ln -sf "$target/release/onsale" "$root/target/release/onsale"
 }

@@ -18,7 +18,7 @@ has_target() {
 # The sysroot fits one compiler only: an upgrade of the package makes a new one.
 debian_version() { /usr/bin/rustc --version --verbose 2>/dev/null | sed -n 's/^commit-hash: //p'; }
 
-have cargo && have rustc || die "Rust is missing: install it with rustup (https://rustup.rs), then try again"
+{ have cargo && have rustc; } || die "Rust is missing: install it with rustup (https://rustup.rs), then try again"
 has_target && exit 0
 [[ -f $toolchain/version && $(<"$toolchain/version") == "$(debian_version)" ]] && exit 0
 

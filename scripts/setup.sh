@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Installs every tool that building and testing need. Quick when all is there.
+set -euo pipefail
+here=$(dirname -- "$0")
+
+"$here/setup-wasm-target.sh"
+"$here/setup-wasm-bindgen.sh"
+"$here/setup-web-tools.sh"
+"$here/setup-browser-tests.sh"

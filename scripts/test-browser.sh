@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The browser tests, against the release build. Arguments go to Playwright: scripts/test-browser.sh --headed
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+
+scripts/setup-browser-tests.sh
+[[ -x target/release/onsale && -f target/site/pkg/manifest.json ]] || die "nothing to test: run 'make build' first"
+CHROMIUM=$(chromium)
+export CHROMIUM
+cd end2end
+exec node_modules/.bin/playwright test "$@"
