@@ -15,5 +15,4 @@ say "Compiling wasm-bindgen $version (about two minutes, once)"
   unset CARGO_TARGET_DIR CARGO_BUILD_TARGET
   CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install wasm-bindgen-cli --version "$version" --locked --force \
     --no-default-features --bin wasm-bindgen --root "$cache/wasm-bindgen-$version"
-) 2>&1 | grep -v '^warning: \|^note: ' >&2 ||
-  die "wasm-bindgen did not install: run 'cargo install wasm-bindgen-cli --version $version --locked' and see why"
+) || die "wasm-bindgen did not install: run 'cargo install wasm-bindgen-cli --version $version --locked' and see why"
