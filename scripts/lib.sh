@@ -53,7 +53,7 @@ require_node() {
 }
 
 # Prints the browser to test with.
-chromium() {
+find_chromium() {
   if [[ -n ${CHROMIUM-} ]]; then
     command -v "$CHROMIUM"
     return

@@ -6,6 +6,6 @@ set -euo pipefail
 
 scripts/setup-browser-tests.sh
 scripts/build.sh
-CHROMIUM=$(chromium)
+CHROMIUM=$(find_chromium)
 export CHROMIUM
 exec node end2end/screenshots.mjs

@@ -5,8 +5,10 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
-chromium >/dev/null || apt_install "Chromium" chromium
-chromium >/dev/null || die "Chromium is missing: install it, or name it in the variable CHROMIUM"
+if ! find_chromium >/dev/null; then
+  [[ -z ${CHROMIUM-} ]] || die "the variable CHROMIUM names '$CHROMIUM', which is no program"
+  apt_install "Chromium" chromium
+fi
 
 # npm's own record is newer than the lock file after each complete installation.
 [[ end2end/node_modules/.package-lock.json -nt end2end/package-lock.json ]] && exit 0

@@ -6,7 +6,7 @@ set -euo pipefail
 
 scripts/setup-browser-tests.sh
 [[ -x target/release/onsale && -f target/site/pkg/manifest.json ]] || die "nothing to test: run 'make build' first"
-CHROMIUM=$(chromium)
+CHROMIUM=$(find_chromium)
 export CHROMIUM
 cd end2end
 exec node_modules/.bin/playwright test "$@"
