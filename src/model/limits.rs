@@ -38,6 +38,8 @@ pub const IDEMPOTENCY_TTL_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 /// Life of a guest's session, in milliseconds.
 pub const SESSION_TTL_MILLISECONDS: i64 = 180 * 24 * 60 * 60 * 1000;
 
+/// Open connections; one more is refused.
+pub const DEFAULT_CONNECTIONS: usize = 65_536;
 /// Claims waiting for the sequencer; one more is refused with 503.
 pub const DEFAULT_REQUEST_QUEUE: usize = 8_192;
 /// Claims decided in one transaction.
@@ -48,10 +50,17 @@ pub const TICK_MILLISECONDS: u64 = 50;
 pub const MAX_TICK_MILLISECONDS: u64 = 250;
 /// Milliseconds between heartbeats.
 pub const HEARTBEAT_MILLISECONDS: u64 = 10_000;
-/// Frames kept for viewers who come back, per sale.
+/// Frames kept for viewers who come back, per sale, and their bytes in all.
 pub const REPLAY_WINDOW_FRAMES: usize = 256;
+pub const REPLAY_WINDOW_BYTES: usize = 1024 * 1024;
 /// Frames a viewer may be behind before it gets a snapshot instead.
 pub const VIEWER_BACKLOG_FRAMES: usize = 64;
+/// Milliseconds that a write to a viewer may be blocked before its place in the feed is given up, and before the
+/// connection is.
+pub const VIEWER_STALL_MILLISECONDS: u64 = 250;
+pub const VIEWER_PATIENCE_MILLISECONDS: u64 = 30_000;
+/// Bytes that the system may buffer for one viewer.
+pub const VIEWER_SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Open streams of one session and of one address, where limits are not lifted.
 pub const MAX_STREAMS_PER_SESSION: usize = 4;
 pub const MAX_STREAMS_PER_ADDRESS: usize = 20;

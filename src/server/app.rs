@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{auth::Sessions, config::Config, engine::Engine, simulator::Simulations};
+use super::{auth::Sessions, config::Config, engine::Engine, shutdown::Shutdown, simulator::Simulations};
 
 #[derive(Clone)]
 pub struct App {
@@ -10,4 +10,6 @@ pub struct App {
     pub sessions: Arc<Sessions>,
     pub simulations: Arc<Simulations>,
     pub config: Arc<Config>,
+    /// Heard by everything that would otherwise go on for ever, such as a stream.
+    pub shutdown: Shutdown,
 }

@@ -1,2 +1,221 @@
-//! Configuration: flags over environment over Leptos.toml.
-pub struct Config {}
+//! Configuration: flags over environment over `Leptos.toml` over defaults. Read once, at start; an unreadable value stops
+//! the start with one line that names it.
+
+use std::{fmt, net::SocketAddr, path::Path};
+
+use leptos::config::{LeptosOptions, get_config_from_str};
+
+mod file; // the sections of Leptos.toml that are ours
+mod network; // addresses of proxies that are believed
+
+pub use file::LogFormat;
+pub use network::Network;
+
+use file::FileSettings;
+
+/// Where the run-time configuration is looked for: the working directory.
+const FILE_NAME: &str = "Leptos.toml";
+/// The configuration that the binary was built with, used where there is no file.
+const SHIPPED_FILE: &str = include_str!("../../Leptos.toml");
+
+/// Everything that an operator can decide.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub addr: SocketAddr,
+    /// Such as `sqlite:onsale.db`.
+    pub database: String,
+    /// Makes the demo sales, opens the simulator to everyone, lifts rate limits and stream caps.
+    pub demo: bool,
+    /// The Bearer that makes an admin; none: there is no admin.
+    pub admin_token: Option<Secret>,
+    /// Signs sessions; none: one is made once and kept in the database.
+    pub secret: Option<Secret>,
+    /// Peers whose forwarding headers are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Hosts that are answered; empty: all.
+    pub allowed_hosts: Vec<String>,
+    /// Threads for buyers and pages; `None`: as many as there are cores. Viewers have one of their own.
+    pub buyer_threads: Option<usize>,
+    /// Open connections; one more is refused.
+    pub max_connections: usize,
+    /// Claims that may wait; one more is refused with 503.
+    pub request_queue: usize,
+    /// Open streams of one session and of one address; lifted by `demo`.
+    pub streams_per_session: usize,
+    pub streams_per_address: usize,
+    /// Directives such as `info` or `onsale=debug,info`.
+    pub log_filter: String,
+    pub log_format: LogFormat,
+    /// Where the browser's half lies and what it is called.
+    pub leptos: LeptosOptions,
+}
+
+/// What the command line says; it wins over everything else.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    pub addr: Option<String>,
+    pub database: Option<String>,
+    pub demo: bool,
+}
+
+/// Why the configuration cannot be used: one line for the operator.
+#[derive(Debug)]
+pub struct ConfigError(pub String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Text that must not show up in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(secret)")
+    }
+}
+
+impl Config {
+    /// Reads `Leptos.toml` in the working directory and the environment.
+    pub fn load(flags: Flags) -> Result<Self, ConfigError> {
+        let text = match std::fs::read_to_string(FILE_NAME) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => SHIPPED_FILE.to_owned(),
+            Err(error) => return Err(ConfigError(format!("{FILE_NAME} cannot be read: {error}"))),
+        };
+        let mut config = Self::from_sources(flags, |name| std::env::var(name).ok(), &text)?;
+        config.leptos.site_root = existing_site_root(&config.leptos.site_root).into();
+        Ok(config)
+    }
+
+    /// The same from given sources. A variable that is set but empty counts as not set.
+    pub fn from_sources(
+        flags: Flags,
+        environment: impl Fn(&str) -> Option<String>,
+        file: &str,
+    ) -> Result<Self, ConfigError> {
+        let settings = FileSettings::parse(file).map_err(|error| ConfigError(format!("{FILE_NAME}: {error}")))?;
+        let mut leptos = leptos_options(file)?;
+        let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
+        if let Some(addr) = flags.addr.or_else(|| variable("ONSALE_ADDR")) {
+            leptos.site_addr =
+                addr.parse().map_err(|_| ConfigError(format!("{addr:?} is not an address such as 127.0.0.1:3000")))?;
+        }
+        Ok(Self {
+            addr: leptos.site_addr,
+            database: flags.database.or_else(|| variable("DATABASE_URL")).unwrap_or(settings.server.database),
+            demo: flags.demo || settings.server.demo,
+            admin_token: variable("ONSALE_ADMIN_TOKEN").map(Secret),
+            secret: variable("ONSALE_SECRET").map(Secret),
+            trusted_proxies: settings.server.trusted_proxies,
+            allowed_hosts: settings.server.allowed_hosts,
+            buyer_threads: (settings.server.buyer_threads > 0).then_some(settings.server.buyer_threads),
+            max_connections: settings.limits.connections,
+            request_queue: settings.limits.request_queue,
+            streams_per_session: settings.limits.streams_per_session,
+            streams_per_address: settings.limits.streams_per_address,
+            log_filter: variable("ONSALE_LOG").unwrap_or(settings.log.filter),
+            log_format: settings.log.format,
+            leptos,
+        })
+    }
+}
+
+/// The keys that cargo-leptos knows, from the file where it has them, else as shipped.
+fn leptos_options(file: &str) -> Result<LeptosOptions, ConfigError> {
+    let source = if file::has_leptos_section(file) { file } else { SHIPPED_FILE };
+    get_config_from_str(source).map_err(|error| ConfigError(format!("{FILE_NAME}: {error}")))
+}
+
+/// The folder with the browser's half: as configured, or beside the folder of the executable, so that the server may be
+/// started from anywhere.
+fn existing_site_root(configured: &str) -> String {
+    if Path::new(configured).is_dir() {
+        return configured.to_owned();
+    }
+    let executable = std::env::current_exe().ok();
+    let beside = executable.as_deref().and_then(Path::parent).and_then(Path::parent).map(|folder| folder.join("site"));
+    match beside {
+        Some(folder) if folder.is_dir() => folder.to_string_lossy().into_owned(),
+        _ => configured.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing(_: &str) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn the_shipped_file_says_the_defaults() {
+        assert_eq!(FileSettings::parse(SHIPPED_FILE).unwrap(), FileSettings::default());
+    }
+
+    #[test]
+    fn flags_win_over_environment_over_file() {
+        let environment = |name: &str| match name {
+            "ONSALE_ADDR" => Some("127.0.0.1:4000".to_owned()),
+            "DATABASE_URL" => Some("sqlite:environment.db".to_owned()),
+            "ONSALE_LOG" => Some(String::new()),
+            _ => None,
+        };
+        let flags = Flags { addr: Some("127.0.0.1:5000".to_owned()), ..Flags::default() };
+        let config = Config::from_sources(flags, environment, "[log]\nfilter = \"warn\"").unwrap();
+        assert_eq!(config.addr.port(), 5000);
+        assert_eq!(config.database, "sqlite:environment.db");
+        assert_eq!(config.log_filter, "warn");
+        assert!(!config.demo);
+    }
+
+    #[test]
+    fn an_empty_file_starts_with_the_defaults() {
+        let config = Config::from_sources(Flags::default(), nothing, "").unwrap();
+        assert_eq!(config.addr.to_string(), "127.0.0.1:3000");
+        assert_eq!(&*config.leptos.output_name, "onsale");
+        assert_eq!(config.buyer_threads, None);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_named() {
+        let flags = Flags { addr: Some("nowhere".to_owned()), ..Flags::default() };
+        assert!(Config::from_sources(flags, nothing, "").unwrap_err().0.contains("nowhere"));
+        let error = Config::from_sources(Flags::default(), nothing, "[server]\ndemmo = true").unwrap_err();
+        assert!(error.0.contains("demmo"), "{error}");
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let environment = |name: &str| (name == "ONSALE_SECRET").then(|| "swordfish".to_owned());
+        let config = Config::from_sources(Flags::default(), environment, "").unwrap();
+        assert_eq!(config.secret.as_ref().unwrap().expose(), "swordfish");
+        assert!(!format!("{config:?}").contains("swordfish"));
+    }
+
+    #[test]
+    fn keys_shared_with_the_manifest_are_equal() {
+        let shipped: toml::Table = SHIPPED_FILE.parse().unwrap();
+        let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
+        let of_manifest = &manifest["package"]["metadata"]["leptos"];
+        for (key, value) in shipped["package"]["metadata"]["leptos"].as_table().unwrap() {
+            assert_eq!(of_manifest.get(key), Some(value), "{key}");
+        }
+    }
+}

@@ -1,1 +1,62 @@
-//! The command line.
+//! The command line: one binary, one subcommand per task. What each does lives in its own file.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod attack; // virtual buyers against a running server
+mod audit; // is what was sold what there was?
+mod prepare; // migrate, seed
+mod serve; // the server itself
+mod verify; // an exported ledger, checked offline
+
+/// The exit code of what could not be tried at all: a wrong argument, an address in use, an unusable database.
+const COULD_NOT: u8 = 2;
+
+#[derive(Parser)]
+#[command(name = "onsale", version, about, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Open the box office: serve pages, the API and the live stream.
+    Serve(serve::ServeArgs),
+    /// Send many buyers at once to a running server, then audit what was sold.
+    Attack(attack::AttackArgs),
+    /// Recount seats, tickets and ledger. Exit 0: clean, 1: not clean, 2: could not look.
+    Audit(audit::AuditArgs),
+    /// Check an exported ledger offline. Exit codes as for audit.
+    Verify(verify::VerifyArgs),
+    /// Make or upgrade the database, and leave.
+    Migrate(prepare::DatabaseArgs),
+    /// Make the demo sales where they are missing, and leave.
+    Seed(prepare::DatabaseArgs),
+}
+
+/// Parses the command line and does what it says. Wrong arguments are told on standard error, exit code 2.
+pub fn run() -> ExitCode {
+    match CommandLine::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Attack(arguments) => on_a_runtime(attack::run(arguments)),
+        Command::Audit(arguments) => on_a_runtime(audit::run(arguments)),
+        Command::Verify(arguments) => verify::run(arguments),
+        Command::Migrate(arguments) => on_a_runtime(prepare::migrate(arguments)),
+        Command::Seed(arguments) => on_a_runtime(prepare::seed(arguments)),
+    }
+}
+
+fn on_a_runtime(task: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(task),
+        Err(error) => give_up(format_args!("cannot start: {error}")),
+    }
+}
+
+/// One clear line for the operator, and the exit code that goes with it.
+fn give_up(reason: impl std::fmt::Display) -> ExitCode {
+    eprintln!("onsale: {reason}");
+    ExitCode::from(COULD_NOT)
+}

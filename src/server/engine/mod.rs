@@ -36,6 +36,8 @@ pub struct EngineOptions {
     pub clock: Clock,
     /// Claims that may wait; one more is refused.
     pub request_queue: usize,
+    /// The runtime of hubs and viewers, apart from the buyers'.
+    pub viewers: tokio::runtime::Handle,
 }
 
 pub struct Engine {}

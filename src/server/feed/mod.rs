@@ -1,49 +1,48 @@
-//! What viewers hear. (Signatures first; the bodies follow.)
+//! What viewers hear: one [`Hub`] per sale, which turns committed changes into frames and hands them to every viewer.
+//!
+//! The engine publishes strictly after commit and in commit order; nothing here reads SQL or decides about stock.
+
 use crate::model::{
-    frame::{Snapshot, StatusChange},
-    sale::TierCounts,
+    frame::StatusChange,
+    sale::{SaleStatus, SaleSwitch, TierCounts},
     seat::SeatStatus,
     time::Timestamp,
 };
-use crate::server::clock::Clock;
+
+mod hub; // one per sale: publishing, ticks, joining
+
+pub use hub::Hub;
 
 /// What one commit changed in one sale. Published strictly after the commit, in commit order.
+#[derive(Clone, Debug)]
 pub struct Change {
     /// The seq before, and the seq after.
     pub from: u64,
     pub seq: u64,
     pub at: Timestamp,
+    /// Seats that changed: position in the seat list, new state.
     pub seats: Vec<(u32, SeatStatus)>,
     /// The tiers that changed, each complete.
     pub tiers: Vec<TierCounts>,
 }
 
-/// One per sale.
-pub struct Hub {}
+/// What the organiser has decided and told. With the clock and the stock it gives the status that viewers see, so that
+/// a sale opens on time and sells out without anybody telling the hub.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Announcement {
+    pub switch: SaleSwitch,
+    pub opens_at: Option<Timestamp>,
+    pub message: Option<String>,
+}
 
-#[allow(unused_variables)]
-impl Hub {
-    /// `runtime` is where the ticking task and the viewers run, apart from the buyers.
-    pub fn new(
-        first: Snapshot,
-        status: StatusChange,
-        clock: Clock,
-        runtime: tokio::runtime::Handle,
-    ) -> std::sync::Arc<Self> {
-        unimplemented!()
+impl Announcement {
+    /// The status at `now` of a sale with these tiers.
+    pub fn status(&self, now: Timestamp, tiers: &[TierCounts]) -> SaleStatus {
+        let sellable_or_held = tiers.iter().map(|tier| tier.available + tier.held).sum();
+        self.switch.status(self.opens_at, now, sellable_or_held)
     }
-    pub fn publish(&self, change: Change) {
-        unimplemented!()
-    }
-    /// Stock was added or reset: everybody gets a fresh snapshot.
-    pub fn replace(&self, snapshot: Snapshot) {
-        unimplemented!()
-    }
-    pub fn set_status(&self, status: StatusChange) {
-        unimplemented!()
-    }
-    /// Ends every stream (shutdown).
-    pub fn close(&self) {
-        unimplemented!()
+
+    fn status_change(&self, status: SaleStatus) -> StatusChange {
+        StatusChange { status, opens_at: self.opens_at, message: self.message.clone() }
     }
 }

@@ -1,0 +1,105 @@
+//! The sections of `Leptos.toml` that are ours. The section that cargo-leptos knows stands last in the file and is read
+//! by Leptos itself.
+
+use serde::Deserialize;
+
+use super::Network;
+use crate::model::limits;
+
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FileSettings {
+    pub server: ServerSection,
+    pub limits: LimitsSection,
+    pub log: LogSection,
+    /// `[package.metadata.leptos]`, read elsewhere.
+    package: Package,
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSection {
+    pub database: String,
+    pub demo: bool,
+    pub trusted_proxies: Vec<Network>,
+    pub allowed_hosts: Vec<String>,
+    pub buyer_threads: usize,
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSection {
+    pub connections: usize,
+    pub request_queue: usize,
+    pub streams_per_session: usize,
+    pub streams_per_address: usize,
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSection {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    Text,
+    Json,
+}
+
+/// Accepts whatever belongs to somebody else's section.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Package {}
+
+impl PartialEq for Package {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            database: "sqlite:onsale.db".to_owned(),
+            demo: false,
+            trusted_proxies: Vec::new(),
+            allowed_hosts: Vec::new(),
+            buyer_threads: 0,
+        }
+    }
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        Self {
+            connections: limits::DEFAULT_CONNECTIONS,
+            request_queue: limits::DEFAULT_REQUEST_QUEUE,
+            streams_per_session: limits::MAX_STREAMS_PER_SESSION,
+            streams_per_address: limits::MAX_STREAMS_PER_ADDRESS,
+        }
+    }
+}
+
+impl Default for LogSection {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Auto }
+    }
+}
+
+impl FileSettings {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        // The library's message spans lines, with a picture of the place; an operator gets one line.
+        toml::from_str(text).map_err(|error| error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// Whether the file has the section that Leptos reads.
+pub fn has_leptos_section(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with("[package.metadata.leptos]"))
+}
