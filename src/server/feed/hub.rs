@@ -12,7 +12,12 @@ pub struct Hub {}
 impl Hub {
     /// A hub that starts from `first` and the organiser's standing decision. `viewers` is the runtime on which frames are
     /// made and viewers are served, apart from the buyers. `first.status` is ignored: the hub derives it.
-    pub fn new(first: Snapshot, announcement: Announcement, clock: Clock, viewers: &tokio::runtime::Handle) -> Arc<Self> {
+    pub fn new(
+        first: Snapshot,
+        announcement: Announcement,
+        clock: Clock,
+        viewers: &tokio::runtime::Handle,
+    ) -> Arc<Self> {
         unimplemented!()
     }
 
