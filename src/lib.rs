@@ -15,3 +15,15 @@ pub mod model; // plain data, both sides
 #[cfg(feature = "ssr")]
 pub mod server; // everything that decides, stores, tells and listens
 pub mod ui; // components
+
+/// Takes over the page that the server rendered.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(ui::app::App);
+    // Read by tests: before this, a click would reach markup that nobody listens to.
+    if let Some(root) = leptos::prelude::document().document_element() {
+        let _ = root.set_attribute("data-hydrated", "true");
+    }
+}

@@ -1,1 +1,17 @@
-//! Server functions, under /rpc.
+//! Server functions: what the browser's half asks of the engine, a few lines each, under `/rpc`.
+//!
+//! Nothing is decided here. An expected refusal is an `Ok` value; an `Err` means that the request itself failed and may
+//! be tried again with the same key. Scripts use the REST routes, which call the same engine methods.
+
+mod audits; // the recount of a sale
+#[cfg(feature = "ssr")]
+mod context; // what the router puts beside every server function
+mod orders; // purchases, and what the asker owns
+mod sales; // sales, their page, their state
+
+pub use audits::audit;
+pub use orders::{Purchases, buy, my_orders, purchases};
+pub use sales::{SalePage, reset, sale_page, sales, snapshot};
+
+/// The path under which every server function is mounted.
+pub const PREFIX: &str = "/rpc";

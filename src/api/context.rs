@@ -1,0 +1,65 @@
+//! What the router puts beside every server function, and how a failure of the engine is told.
+
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+
+use crate::{
+    model::{
+        ids::{BuyerId, SaleId},
+        limits::MAX_IDEMPOTENCY_KEY_CHARACTERS,
+        outcome::{Code, Refusal},
+        sale::Sale,
+    },
+    server::{
+        app::App,
+        auth::Asker,
+        engine::{Engine, EngineError, IdempotencyKey},
+    },
+};
+
+pub fn app() -> Result<App, ServerFnError> {
+    use_context().ok_or_else(|| ServerFnError::new("the router gave no application"))
+}
+
+pub fn buyer() -> Result<BuyerId, ServerFnError> {
+    Ok(asker()?.buyer)
+}
+
+fn asker() -> Result<Asker, ServerFnError> {
+    use_context().ok_or_else(|| ServerFnError::new("the router gave no asker"))
+}
+
+/// The engine failed, nothing is known to have changed: 503, try again with the same key. The cause stays inside.
+pub fn unavailable(error: EngineError) -> ServerFnError {
+    tracing::warn!(?error, "server function failed");
+    answer(Code::Overloaded)
+}
+
+/// An idempotency key as it came over the wire.
+pub fn key(text: String) -> Result<IdempotencyKey, ServerFnError> {
+    let is_valid = (1..=MAX_IDEMPOTENCY_KEY_CHARACTERS).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if is_valid { Ok(IdempotencyKey(text)) } else { Err(answer(Code::Malformed)) }
+}
+
+/// Whether the asker may attack this sale: a rehearsal, any sale in a demo, or an admin's wish.
+pub fn may_simulate(sale: &Sale) -> Result<bool, ServerFnError> {
+    Ok(sale.rehearsal || app()?.config.demo || asker()?.is_admin)
+}
+
+/// Whether the asker may reset this sale: a rehearsal, a demo sale in a demo, or an admin's wish.
+pub async fn may_reset(sale: &SaleId) -> Result<Result<(), Refusal>, ServerFnError> {
+    let app = app()?;
+    let Some(found) = app.engine.sale(sale).await else {
+        return Ok(Err(Refusal::new(Code::NotFound, "There is no such sale.")));
+    };
+    let allowed = found.rehearsal || (app.config.demo && Engine::is_demo_sale(sale)) || asker()?.is_admin;
+    Ok(if allowed { Ok(()) } else { Err(Refusal::new(Code::Forbidden, "Only an admin may reset this sale.")) })
+}
+
+fn answer(code: Code) -> ServerFnError {
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.set_status(code.status().try_into().expect("every code has a valid status"));
+    }
+    ServerFnError::new(code.title())
+}

@@ -1,0 +1,45 @@
+//! Purchases, and what the asker owns.
+
+use leptos::{prelude::*, server_fn::codec::Json};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    body::BuyBody,
+    ids::{SaleId, SeatLabel},
+    order::Order,
+    outcome::BuyOutcome,
+};
+
+/// What the asker owns in one sale.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Purchases {
+    pub seats: Vec<SeatLabel>,
+    /// The newest first.
+    pub orders: Vec<Order>,
+}
+
+/// Buys one seat or a quantity of a tier for the asker. `key` names the intent: the same key again gives the same answer.
+#[server(name = AskBuy, prefix = "/rpc", endpoint = "buy", input = Json)]
+pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome, ServerFnError> {
+    use super::context;
+    let (key, buyer) = (context::key(key)?, context::buyer()?);
+    context::app()?.engine.buy(&sale, buyer, body, Some(key)).await.map_err(context::unavailable)
+}
+
+/// All orders of the asker, the newest first.
+#[server(name = AskMyOrders, prefix = "/rpc", endpoint = "my_orders", input = Json)]
+pub async fn my_orders() -> Result<Vec<Order>, ServerFnError> {
+    use super::context;
+    let mut orders = context::app()?.engine.orders(context::buyer()?).await.map_err(context::unavailable)?;
+    orders.sort_by_key(|order| std::cmp::Reverse((order.created_at, order.id)));
+    Ok(orders)
+}
+
+/// What the asker owns in this sale now.
+#[server(name = AskPurchases, prefix = "/rpc", endpoint = "purchases", input = Json)]
+pub async fn purchases(sale: SaleId) -> Result<Purchases, ServerFnError> {
+    use super::context;
+    let seats = context::app()?.engine.owned_seats(&sale, context::buyer()?).await.map_err(context::unavailable)?;
+    let orders = my_orders().await?.into_iter().filter(|order| order.sale == sale).collect();
+    Ok(Purchases { seats, orders })
+}

@@ -1,0 +1,56 @@
+//! Sales, their page, their state.
+
+use leptos::{prelude::*, server_fn::codec::Json};
+use serde::{Deserialize, Serialize};
+
+use super::Purchases;
+use crate::model::{frame::Snapshot, ids::SaleId, outcome::Refusal, sale::Sale, seat::SeatRow};
+
+/// Everything the page of one sale is made from. The browser hydrates from exactly this, then replays what came after.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SalePage {
+    pub sale: Sale,
+    /// State and `seq` from which the live stream goes on.
+    pub snapshot: Snapshot,
+    /// Geometry of the seat map, in the order of the snapshot's letters.
+    pub rows: Vec<SeatRow>,
+    pub purchases: Purchases,
+    /// The idempotency key of the form that works without script.
+    pub form_key: String,
+    /// Whether this sale may be attacked by the simulator.
+    pub simulator: bool,
+}
+
+/// All sales.
+#[server(name = AskSales, prefix = "/rpc", endpoint = "sales", input = Json)]
+pub async fn sales() -> Result<Vec<Sale>, ServerFnError> {
+    Ok(super::context::app()?.engine.sales())
+}
+
+/// The page of one sale; `None` for an unknown one.
+#[server(name = AskSalePage, prefix = "/rpc", endpoint = "sale_page", input = Json)]
+pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> {
+    let app = super::context::app()?;
+    let Some(found) = app.engine.sale(&sale).await else { return Ok(None) };
+    let Some((snapshot, rows)) = app.engine.snapshot(&sale).zip(app.engine.seat_rows(&sale)) else { return Ok(None) };
+    let purchases = super::purchases(sale).await?;
+    let simulator = super::context::may_simulate(&found)?;
+    let form_key = uuid::Uuid::now_v7().to_string();
+    Ok(Some(SalePage { sale: found, snapshot, rows, purchases, form_key, simulator }))
+}
+
+/// The state of one sale as of its last commit, for viewers who cannot have the stream.
+#[server(name = AskSnapshot, prefix = "/rpc", endpoint = "snapshot", input = Json)]
+pub async fn snapshot(sale: SaleId) -> Result<Option<Snapshot>, ServerFnError> {
+    Ok(super::context::app()?.engine.snapshot(&sale))
+}
+
+/// Puts the stock of a rehearsal (or, in a demo, of a demo sale) back as it was made.
+#[server(name = AskReset, prefix = "/rpc", endpoint = "reset", input = Json)]
+pub async fn reset(sale: SaleId) -> Result<Result<Sale, Refusal>, ServerFnError> {
+    use super::context;
+    if let Err(refusal) = context::may_reset(&sale).await? {
+        return Ok(Err(refusal));
+    }
+    context::app()?.engine.reset_sale(&sale).await.map_err(context::unavailable)
+}

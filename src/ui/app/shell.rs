@@ -1,0 +1,55 @@
+//! The HTML document around the application.
+
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_meta::MetaTags;
+
+use super::App;
+
+/// Names of the browser's half under the package folder, hashed by content. The router puts them into the context.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct ClientFiles {
+    /// Addresses from the root, such as `/pkg/onsale.1a2b3c.js`.
+    pub js: String,
+    pub wasm: String,
+    pub css: String,
+}
+
+/// The document. With the browser's half (`ClientFiles` in the context) it hydrates; without it, it is the same page,
+/// usable through its forms.
+pub fn shell() -> impl IntoView {
+    let nonce = use_nonce();
+    let files = use_context::<ClientFiles>();
+    let stylesheet = files.as_ref().map(|files| view! { <link rel="stylesheet" href=files.css.clone() /> });
+    let client = files.map(|files| {
+        let start = format!(
+            "import start, {{ hydrate }} from {js:?};\nawait start({{ module_or_path: {wasm:?} }});\nhydrate();",
+            js = files.js,
+            wasm = files.wasm
+        );
+        view! {
+            <link rel="modulepreload" href=files.js nonce=nonce.clone() crossorigin="anonymous" />
+            <link rel="preload" href=files.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
+            <script type="module" nonce=nonce inner_html=start></script>
+        }
+    });
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="dark light" />
+                <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#0f1117" />
+                <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f7f4ee" />
+                <meta name="description" content="Tickets on sale, live: every seat as it stands, sold once." />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                {stylesheet}
+                {client}
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}

@@ -1,0 +1,6 @@
+//! The sales.
+use leptos::prelude::*;
+#[component]
+pub fn HomePage() -> impl IntoView {
+    view! { <h1>"Sales"</h1> }
+}
