@@ -8,10 +8,12 @@ mod audits; // the recount of a sale
 mod context; // what the router puts beside every server function
 mod orders; // purchases, and what the asker owns
 mod sales; // sales, their page, their state
+mod simulations; // load runs made by the server
 
 pub use audits::audit;
 pub use orders::{Purchases, buy, my_orders, purchases};
 pub use sales::{SalePage, reset, sale_page, sales, snapshot};
+pub use simulations::{cancel_simulation, simulate, simulation_progress};
 
 /// The path under which every server function is mounted.
 pub const PREFIX: &str = "/rpc";

@@ -12,7 +12,9 @@ pub mod limits; // every bound of the system, with its unit
 pub mod order; // a confirmed purchase and its tickets
 pub mod outcome; // expected answers: what was won, and why something was refused
 pub mod sale; // a sale, its tiers and its status
+pub mod scenario; // who asks for what in a load run, drawn from a seed
 pub mod seat; // seats: states, labels, and the order in which they stand
 pub mod simulation; // a load run and its figures
 pub mod strategy; // the ways in which stock can be guarded
+pub mod tally; // the figures of a load run, folded from its answers
 pub mod time; // instants in UTC, to the millisecond

@@ -102,9 +102,42 @@ pub struct Simulation {
     pub winner: Option<BuyerId>,
     /// The audit's verdict; null while the run goes on.
     pub audit: Option<Audit>,
+    /// Where the answers that the buyers got contradict each other, the ledger or the audit. Absent where they agree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contradictions: Vec<String>,
 }
 
 impl Simulation {
+    /// A run that has just begun.
+    pub fn begun(id: SimulationId, sale: SaleId, buyers: u32, concurrency: u32, seed: u64) -> Self {
+        Self {
+            id,
+            sale,
+            status: SimulationStatus::Running,
+            buyers,
+            concurrency,
+            seed,
+            won: 0,
+            refused: BTreeMap::new(),
+            errors: 0,
+            duration_ms: 0,
+            throughput: 0.0,
+            p50_ms: 0.0,
+            p90_ms: 0.0,
+            p95_ms: 0.0,
+            p99_ms: 0.0,
+            max_ms: 0.0,
+            winner: None,
+            audit: None,
+            contradictions: Vec::new(),
+        }
+    }
+
+    /// Whether the run ended, the audit is clean and every answer agrees with it.
+    pub fn is_clean(&self) -> bool {
+        self.contradictions.is_empty() && self.audit.as_ref().is_some_and(|audit| audit.clean)
+    }
+
     pub fn refused_in_all(&self) -> u64 {
         self.refused.values().sum()
     }

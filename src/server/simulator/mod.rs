@@ -1,2 +1,161 @@
-//! Virtual buyers over real sockets.
-pub struct Simulations {}
+//! The simulator: virtual buyers over real sockets, and the auditor that judges what they were told.
+//!
+//! This file keeps the runs of one server: it starts them, bounds how many go on at once, tells their progress and
+//! forgets the oldest. A run lives on a thread with a runtime of its own, so that the buyers it invents do not take the
+//! time of real ones.
+
+pub mod admission; // who may start a run, and what it may ask for
+pub mod auditor; // an independent model that judges the answers
+pub mod client; // a lean HTTP/1.1 client, one connection per virtual buyer in flight
+pub mod runner; // sends the buyers and tells the progress
+pub mod workload; // reads the sale and draws who asks for what
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use self::{
+    client::Server,
+    runner::{Plan, run},
+};
+use crate::model::{
+    ids::SimulationId,
+    limits::{KEPT_SIMULATIONS, MAX_RUNNING_SIMULATIONS},
+    outcome::{Code, Refusal},
+    simulation::{Simulation, SimulationStatus},
+};
+
+/// The runs of this server, oldest first.
+#[derive(Default)]
+pub struct Simulations {
+    /// Where this server listens; known once it does.
+    address: OnceLock<SocketAddr>,
+    runs: Mutex<VecDeque<Run>>,
+    shutdown: CancellationToken,
+}
+
+struct Run {
+    progress: watch::Receiver<Simulation>,
+    cancel: CancellationToken,
+}
+
+impl Run {
+    fn id(&self) -> SimulationId {
+        self.progress.borrow().id
+    }
+
+    /// Whether the run goes on: it says so, and its thread is there.
+    fn is_running(&self) -> bool {
+        self.progress.has_changed().is_ok() && self.progress.borrow().status == SimulationStatus::Running
+    }
+}
+
+impl Simulations {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Tells where this server listens, so that virtual buyers find it. Called once, when the listener is bound.
+    pub fn listening_at(&self, address: SocketAddr) {
+        let _ = self.address.set(address);
+    }
+
+    /// Starts a run and returns it as it begins. Refused when too many go on already, or at shutdown.
+    pub fn start(self: &Arc<Self>, plan: Plan) -> Result<Simulation, Refusal> {
+        let address = *self.address.get().ok_or_else(|| overloaded("the server does not listen yet"))?;
+        let mut runs = self.runs.lock();
+        if self.shutdown.is_cancelled() {
+            return Err(overloaded("the server is stopping"));
+        }
+        if runs.iter().filter(|run| run.is_running()).count() >= MAX_RUNNING_SIMULATIONS {
+            return Err(overloaded("too many simulations are running; try again when one has ended"));
+        }
+        let id = SimulationId(Uuid::now_v7());
+        let simulation = Simulation::begun(id, plan.sale.clone(), plan.buyers, plan.concurrency, plan.seed);
+        let (sender, progress) = watch::channel(simulation.clone());
+        let cancel = self.shutdown.child_token();
+        spawn(Server::at(address), plan, sender, cancel.clone())
+            .map_err(|error| overloaded(format!("the simulation could not be started: {error}")))?;
+        runs.push_back(Run { progress, cancel });
+        forget_oldest(&mut runs);
+        Ok(simulation)
+    }
+
+    /// The run as it stands now.
+    pub fn get(&self, id: SimulationId) -> Option<Simulation> {
+        self.subscribe(id).map(|progress| progress.borrow().clone())
+    }
+
+    /// The run's progress. It says `running` for the last time before its sender goes.
+    pub fn subscribe(&self, id: SimulationId) -> Option<watch::Receiver<Simulation>> {
+        self.runs.lock().iter().find(|run| run.id() == id).map(|run| run.progress.clone())
+    }
+
+    /// Cancels the run and waits until it has ended: requests in flight finish, and what was done is audited.
+    pub async fn cancel(&self, id: SimulationId) -> Option<Simulation> {
+        let mut progress = {
+            let runs = self.runs.lock();
+            let run = runs.iter().find(|run| run.id() == id)?;
+            run.cancel.cancel();
+            run.progress.clone()
+        };
+        // An error means that the run's thread is gone; what it told last stands.
+        let _ = progress.wait_for(|simulation| simulation.status != SimulationStatus::Running).await;
+        let simulation = progress.borrow().clone();
+        Some(simulation)
+    }
+
+    /// Ends every run and refuses new ones (shutdown).
+    pub fn close(&self) {
+        let _runs = self.runs.lock();
+        self.shutdown.cancel();
+    }
+}
+
+fn overloaded(detail: impl Into<String>) -> Refusal {
+    Refusal::new(Code::Overloaded, detail)
+}
+
+/// Drops the oldest ended runs beyond what is kept.
+fn forget_oldest(runs: &mut VecDeque<Run>) {
+    while runs.len() > KEPT_SIMULATIONS + MAX_RUNNING_SIMULATIONS {
+        let Some(oldest) = runs.iter().position(|run| !run.is_running()) else { return };
+        runs.remove(oldest);
+    }
+}
+
+/// Makes the run on a thread of its own. However it ends, it is told as ended.
+fn spawn(
+    server: Server,
+    plan: Plan,
+    progress: watch::Sender<Simulation>,
+    cancel: CancellationToken,
+) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("simulation".to_owned()).spawn(move || {
+        let result = runtime.block_on(run(server, plan, &progress, cancel));
+        progress.send_if_modified(|simulation| {
+            if let Err(error) = &result {
+                tracing::warn!(simulation = %simulation.id, %error, "a simulation could not be finished");
+                simulation.errors += u64::from(simulation.buyers) - simulation.answered();
+                simulation.contradictions.push(format!("the run could not be finished: {error}"));
+            }
+            let still_running = simulation.status == SimulationStatus::Running;
+            if still_running {
+                simulation.status = SimulationStatus::Cancelled;
+            }
+            still_running
+        });
+        for contradiction in &progress.borrow().contradictions {
+            tracing::error!(simulation = %progress.borrow().id, contradiction, "a simulation found the sale inexact");
+        }
+    })?;
+    Ok(())
+}

@@ -17,7 +17,7 @@ pub use self::{
     not_found::NotFound,
     shell::{ClientFiles, shell},
 };
-use super::{home::HomePage, sale::SalePage, tickets::TicketsPage};
+use super::{home::HomePage, sale::SalePage, simulator::SimulatorPage, tickets::TicketsPage};
 
 /// The whole application. Every page is rendered to its end on the server: it is complete without script, and its
 /// status is known before its first byte.
@@ -33,6 +33,7 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
                     <Route path=path!("/sales/:sale") view=SalePage ssr=SsrMode::Async />
+                    <Route path=path!("/simulator") view=SimulatorPage ssr=SsrMode::Async />
                     <Route path=path!("/tickets") view=TicketsPage ssr=SsrMode::Async />
                 </Routes>
             </main>

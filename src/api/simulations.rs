@@ -1,0 +1,32 @@
+//! Load runs made by the server.
+
+use leptos::{prelude::*, server_fn::codec::Json};
+
+use crate::model::{
+    body::SimulationBody,
+    ids::{SaleId, SimulationId},
+    outcome::Refusal,
+    simulation::Simulation,
+};
+
+/// Starts a load run against a sale.
+#[server(prefix = "/rpc", endpoint = "simulate", input = Json)]
+pub async fn simulate(sale: SaleId, body: SimulationBody) -> Result<Result<Simulation, Refusal>, ServerFnError> {
+    use super::context;
+    use crate::server::simulator::admission;
+    Ok(admission::begin(&context::app()?, context::asker()?.is_admin, &sale, body).await)
+}
+
+/// A load run as it stands now; `None` for an unknown one, or one so old that it is forgotten.
+#[server(prefix = "/rpc", endpoint = "simulation_progress", input = Json)]
+pub async fn simulation_progress(simulation: SimulationId) -> Result<Option<Simulation>, ServerFnError> {
+    Ok(super::context::app()?.simulations.get(simulation))
+}
+
+/// Cancels a load run; what was done until then is audited.
+#[server(prefix = "/rpc", endpoint = "cancel_simulation", input = Json)]
+pub async fn cancel_simulation(simulation: SimulationId) -> Result<Result<Simulation, Refusal>, ServerFnError> {
+    use super::context;
+    use crate::server::simulator::admission;
+    Ok(admission::cancel(&context::app()?, context::asker()?.is_admin, simulation).await)
+}

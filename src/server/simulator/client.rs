@@ -1,0 +1,190 @@
+//! A lean HTTP/1.1 client over real sockets: one keep-alive connection per caller, no pool, no redirects.
+//!
+//! The connection is driven by the task that waits for the answer, so a request costs no hop to another task. It knows
+//! nothing of sales.
+
+use std::{fmt, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    Method, Request, StatusCode,
+    client::conn::http1,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue},
+};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// How long a connection attempt may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an answer may take, from the first byte sent to the last byte read.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of an answer that are read at most: the seat list of the largest sale fits.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The request did not bring an answer. Whether the server acted on it is not known.
+#[derive(Debug)]
+pub struct Fault(String);
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+fn fault(error: impl fmt::Display) -> Fault {
+    Fault(error.to_string())
+}
+
+/// Where to send requests, resolved once.
+#[derive(Clone, Debug)]
+pub struct Server {
+    address: SocketAddr,
+    host: HeaderValue,
+    authorization: Option<HeaderValue>,
+}
+
+impl Server {
+    /// The server that listens on `address`; where that means every interface, the loopback one.
+    pub fn at(mut address: SocketAddr) -> Self {
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() {
+                std::net::Ipv4Addr::LOCALHOST.into()
+            } else {
+                std::net::Ipv6Addr::LOCALHOST.into()
+            });
+        }
+        let host = HeaderValue::from_str(&address.to_string()).expect("an address is printable ASCII");
+        Self { address, host, authorization: None }
+    }
+
+    /// The server of a URL such as `http://127.0.0.1:3000`. Plain http only: a load test measures the server, and the
+    /// proxy in front of it ends TLS.
+    pub async fn find(url: &str) -> Result<Self, Fault> {
+        let uri: hyper::Uri = url.parse().map_err(|error| Fault(format!("{url} is not a URL: {error}")))?;
+        let authority = match (uri.scheme_str(), uri.authority()) {
+            (Some("http"), Some(authority)) if matches!(uri.path(), "" | "/") => authority,
+            _ => return Err(Fault(format!("{url} is not of the form http://HOST:PORT"))),
+        };
+        let host = HeaderValue::from_str(authority.as_str()).map_err(fault)?;
+        let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = authority.port_u16().unwrap_or(80);
+        let mut addresses = tokio::net::lookup_host((name, port)).await.map_err(fault)?;
+        let address = addresses.next().ok_or_else(|| Fault(format!("{url} has no address")))?;
+        Ok(Self { address, host, authorization: None })
+    }
+
+    /// Sends this Bearer token along with every request.
+    pub fn with_token(mut self, token: &str) -> Result<Self, Fault> {
+        self.authorization = Some(HeaderValue::from_str(&format!("Bearer {token}")).map_err(fault)?);
+        Ok(self)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+type Sender = http1::SendRequest<Full<Bytes>>;
+type Driver = Pin<Box<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>;
+
+/// One connection, used by one caller at a time, and opened again after a fault.
+pub struct Connection {
+    server: Arc<Server>,
+    open: Option<(Sender, Driver)>,
+}
+
+impl Connection {
+    /// Opens a connection.
+    pub async fn open(server: Arc<Server>) -> Result<Self, Fault> {
+        let open = Some(dial(&server).await?);
+        Ok(Self { server, open })
+    }
+
+    pub async fn get(&mut self, path: &str) -> Result<Reply, Fault> {
+        self.send(Method::GET, path, None, Bytes::new()).await
+    }
+
+    /// Posts JSON, with an idempotency key where one is given.
+    pub async fn post(&mut self, path: &str, key: Option<&str>, body: Bytes) -> Result<Reply, Fault> {
+        self.send(Method::POST, path, key, body).await
+    }
+
+    async fn send(&mut self, method: Method, path: &str, key: Option<&str>, body: Bytes) -> Result<Reply, Fault> {
+        let request = self.request(method, path, key, body)?;
+        let (mut sender, mut driver) = match self.open.take() {
+            Some(open) => open,
+            None => dial(&self.server).await?,
+        };
+        let reply = tokio::time::timeout(ANSWER_TIMEOUT, exchange(&mut sender, &mut driver, request))
+            .await
+            .map_err(|_| Fault(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())))??;
+        if !sender.is_closed() {
+            self.open = Some((sender, driver));
+        }
+        Ok(reply)
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, Fault> {
+        let mut request = Request::new(Full::new(body));
+        *request.uri_mut() = path.parse().map_err(fault)?;
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.server.host.clone());
+        headers.insert(ACCEPT, JSON);
+        if method == Method::POST {
+            headers.insert(CONTENT_TYPE, JSON);
+        }
+        if let Some(key) = key {
+            headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_str(key).map_err(fault)?);
+        }
+        if let Some(authorization) = &self.server.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        *request.method_mut() = method;
+        Ok(request)
+    }
+}
+
+async fn dial(server: &Server) -> Result<(Sender, Driver), Fault> {
+    let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(server.address))
+        .await
+        .map_err(|_| Fault(format!("{} does not answer", server.address)))?
+        .map_err(|error| Fault(format!("cannot connect to {}: {error}", server.address)))?;
+    stream.set_nodelay(true).map_err(fault)?;
+    let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(fault)?;
+    Ok((sender, Box::pin(driver)))
+}
+
+/// One request and its whole answer, while the connection is driven beside it.
+async fn exchange(sender: &mut Sender, driver: &mut Driver, request: Request<Full<Bytes>>) -> Result<Reply, Fault> {
+    let answer = async {
+        sender.ready().await.map_err(fault)?;
+        let (head, body) = sender.send_request(request).await.map_err(fault)?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(fault)?.to_bytes();
+        Ok(Reply { status: head.status, headers: head.headers, body })
+    };
+    tokio::pin!(answer);
+    tokio::select! {
+        biased;
+        reply = &mut answer => reply,
+        // The connection has ended; what it read before that is still on its way to the answer.
+        _ = driver => answer.await,
+    }
+}

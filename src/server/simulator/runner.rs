@@ -1,0 +1,238 @@
+//! Sends the virtual buyers. Each is a session of its own and acts once, over the public API and a real socket.
+//!
+//! It never touches the engine: what it reports is what any client would have seen.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use parking_lot::Mutex;
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    auditor::{self, Win},
+    client::{Connection, Fault, Server},
+    workload::{Workload, read, read_ledger},
+};
+use crate::model::{
+    audit::Audit,
+    ids::SaleId,
+    sale::Sale,
+    simulation::{Simulation, SimulationStatus, Target},
+    tally::{Answer, Tally},
+};
+
+/// Times a request is sent again, with the same key, after a fault that leaves its outcome unknown.
+const MAX_RETRIES: u32 = 5;
+/// The pause before such a retry, multiplied by its number.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// How often progress is told.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What a run is asked to do. The bounds are checked where the wish enters.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub sale: SaleId,
+    pub target: Target,
+    pub buyers: u32,
+    /// Requests in flight at once, each on a connection of its own.
+    pub concurrency: u32,
+    /// Buyers per second who arrive whether or not earlier ones have their answer; all at once where it is `None`.
+    pub rate: Option<f64>,
+    pub seed: u64,
+}
+
+/// The run could not be made. Nothing of this is a finding about the sale.
+#[derive(Debug)]
+pub enum RunError {
+    Unreachable(Fault),
+    /// The server said no, in its own words.
+    Refused(String),
+    /// The server answered something that the contract does not know.
+    Unreadable(String),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(fault) => fault.fmt(formatter),
+            Self::Refused(detail) | Self::Unreadable(detail) => formatter.write_str(detail),
+        }
+    }
+}
+
+/// Makes the run: `progress` hears of it every 100 ms and holds the verdict at the end. Cancelling lets requests in
+/// flight finish and judges what was done until then.
+pub async fn run(
+    server: Server,
+    plan: Plan,
+    progress: &watch::Sender<Simulation>,
+    cancel: CancellationToken,
+) -> Result<(), RunError> {
+    let server = Arc::new(server);
+    let mut first = open(&server).await?;
+    let workload = Workload::draw(&mut first, &plan.sale, &plan.target, plan.buyers, plan.seed).await?;
+    let before = workload.before.clone();
+    let mut connections = vec![first];
+    while connections.len() < plan.concurrency.min(plan.buyers) as usize {
+        connections.push(open(&server).await?);
+    }
+
+    let race = Arc::new(Race::new(workload, plan.rate, cancel.clone()));
+    let mut slots = JoinSet::new();
+    for connection in connections {
+        slots.spawn(Arc::clone(&race).serve(connection));
+    }
+    let mut idle = watch_until_done(&race, &mut slots, &plan, progress).await;
+    let mut connection = match idle.pop() {
+        Some(connection) => connection,
+        None => open(&server).await?,
+    };
+    let wins = std::mem::take(&mut *race.wins.lock());
+    let (audit, contradictions) = judge(&mut connection, &before, &wins).await?;
+    progress.send_modify(|simulation| {
+        simulation.status = if cancel.is_cancelled() { SimulationStatus::Cancelled } else { SimulationStatus::Done };
+        simulation.audit = Some(audit);
+        simulation.contradictions = contradictions;
+    });
+    Ok(())
+}
+
+async fn open(server: &Arc<Server>) -> Result<Connection, RunError> {
+    Connection::open(Arc::clone(server)).await.map_err(RunError::Unreachable)
+}
+
+/// Tells progress until every slot has finished; returns their connections.
+async fn watch_until_done(
+    race: &Race,
+    slots: &mut JoinSet<Connection>,
+    plan: &Plan,
+    progress: &watch::Sender<Simulation>,
+) -> Vec<Connection> {
+    let mut ticks = interval(PROGRESS_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut idle = Vec::new();
+    let for_one_seat = matches!(plan.target, Target::Seat(_));
+    let tell = || {
+        let elapsed = u64::try_from(race.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        progress.send_modify(|simulation| race.tally.lock().write_to(simulation, elapsed, for_one_seat));
+    };
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => tell(),
+            finished = slots.join_next() => match finished {
+                Some(Ok(connection)) => idle.push(connection),
+                Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+                None => break,
+            },
+        }
+    }
+    tell();
+    idle
+}
+
+/// Reads what the server says of itself and holds it against the answers that the buyers got.
+async fn judge(connection: &mut Connection, before: &Sale, wins: &[Win]) -> Result<(Audit, Vec<String>), RunError> {
+    let ledger = read_ledger(connection, &before.id, before.seq).await?;
+    let audit: Audit = read(connection, &format!("/api/v1/sales/{}/audit", before.id)).await?;
+    let contradictions = auditor::contradictions(before, wins, &ledger, &audit);
+    Ok((audit, contradictions.iter().map(ToString::to_string).collect()))
+}
+
+/// What all slots of one run share.
+struct Race {
+    workload: Workload,
+    rate: Option<f64>,
+    cancel: CancellationToken,
+    started: Instant,
+    next_buyer: AtomicUsize,
+    tally: Mutex<Tally>,
+    wins: Mutex<Vec<Win>>,
+}
+
+impl Race {
+    fn new(workload: Workload, rate: Option<f64>, cancel: CancellationToken) -> Self {
+        Self {
+            workload,
+            rate,
+            cancel,
+            started: Instant::now(),
+            next_buyer: AtomicUsize::new(0),
+            tally: Mutex::new(Tally::default()),
+            wins: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Takes the next buyer, lets it act, and so on until none is left.
+    async fn serve(self: Arc<Self>, mut connection: Connection) -> Connection {
+        while !self.cancel.is_cancelled() {
+            let buyer = self.next_buyer.fetch_add(1, Ordering::Relaxed);
+            let Some(body) = self.workload.bodies.get(buyer) else { break };
+            let Some(arrival) = self.arrival(buyer).await else { break };
+            let key = Uuid::now_v7().to_string();
+            let answer = self.ask(&mut connection, &key, body.clone()).await;
+            self.record(answer, arrival);
+        }
+        connection
+    }
+
+    /// Waits for the moment at which this buyer arrives and returns it; `None` when the run was cancelled meanwhile.
+    ///
+    /// With a rate the moment is the scheduled one, even when every slot was busy then: a slow answer makes those who
+    /// wait behind it late, and that time is theirs (the correction of coordinated omission).
+    async fn arrival(&self, buyer: usize) -> Option<Instant> {
+        let Some(rate) = self.rate else { return Some(Instant::now()) };
+        #[allow(clippy::cast_precision_loss)] // the number of a buyer is far below 2⁵³
+        let scheduled = self.started + Duration::from_secs_f64(buyer as f64 / rate);
+        tokio::select! {
+            () = sleep_until(scheduled) => Some(scheduled),
+            () = self.cancel.cancelled() => None,
+        }
+    }
+
+    /// Sends the purchase, and sends it again with the same key while its outcome is unknown: after a fault, or when an
+    /// earlier attempt is still being decided.
+    async fn ask(&self, connection: &mut Connection, key: &str, body: Bytes) -> Answer {
+        let mut retries = 0;
+        loop {
+            let answer = match connection.post(&self.workload.path, Some(key), body.clone()).await {
+                Ok(reply) => {
+                    let answer = Answer::read(reply.status.as_u16(), &reply.body);
+                    let is_in_flight = reply.status == StatusCode::CONFLICT && matches!(answer, Answer::Failed(_));
+                    if !is_in_flight {
+                        return answer;
+                    }
+                    answer
+                }
+                Err(fault) => Answer::Failed(fault.to_string()),
+            };
+            if retries == MAX_RETRIES {
+                return answer;
+            }
+            retries += 1;
+            sleep(RETRY_PAUSE * retries).await;
+        }
+    }
+
+    fn record(&self, answer: Answer, arrival: Instant) {
+        let answered = Instant::now();
+        let latency = u64::try_from((answered - arrival).as_micros()).unwrap_or(u64::MAX);
+        self.tally.lock().record(&answer, latency);
+        if let Answer::Won(order) = answer {
+            self.wins.lock().push(Win { order, sent: arrival - self.started, answered: answered - self.started });
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Reads a sale over the public API and draws the plan of a run: one ready request per virtual buyer.
+
+use bytes::Bytes;
+
+use super::{
+    client::{Connection, Reply},
+    runner::RunError,
+};
+use crate::model::{
+    ids::SaleId,
+    ledger::LedgerLine,
+    outcome::Problem,
+    sale::Sale,
+    scenario::{Stock, wishes},
+    seat::SeatList,
+    simulation::Target,
+};
+
+/// What every buyer of a run will ask for, and the sale as it stood before the first of them.
+pub struct Workload {
+    pub before: Sale,
+    /// Where purchases are posted.
+    pub path: String,
+    /// The body of each buyer's request, in the order of arrival.
+    pub bodies: Vec<Bytes>,
+}
+
+impl Workload {
+    pub async fn draw(
+        connection: &mut Connection,
+        sale: &SaleId,
+        target: &Target,
+        buyers: u32,
+        seed: u64,
+    ) -> Result<Self, RunError> {
+        let before: Sale = read(connection, &format!("/api/v1/sales/{sale}")).await?;
+        let list: SeatList = read(connection, &format!("/api/v1/sales/{sale}/seats")).await?;
+        let stock = Stock::aimed_at(target, &before, &list.seats)
+            .map_err(|_| RunError::Refused(format!("the sale {sale} has no {target}")))?;
+        let wishes = wishes(&stock, buyers, seed);
+        if wishes.is_empty() {
+            return Err(RunError::Refused(format!("the sale {sale} has no stock to ask for")));
+        }
+        let bodies = wishes.iter().map(|wish| Bytes::from(serde_json::to_vec(wish).expect("a wish is plain data")));
+        Ok(Self { before, path: format!("/api/v1/sales/{sale}/buy"), bodies: bodies.collect() })
+    }
+}
+
+/// Gets `path` and parses it; a problem document becomes the refusal that it tells of.
+pub async fn read<T: serde::de::DeserializeOwned>(connection: &mut Connection, path: &str) -> Result<T, RunError> {
+    let reply = get(connection, path).await?;
+    serde_json::from_slice(&reply.body).map_err(|error| RunError::Unreadable(format!("{path}: {error}")))
+}
+
+/// The ledger lines after `seq`, as the server exports them.
+pub async fn read_ledger(connection: &mut Connection, sale: &SaleId, seq: u64) -> Result<Vec<LedgerLine>, RunError> {
+    let path = format!("/api/v1/sales/{sale}/ledger?after={seq}");
+    let reply = get(connection, &path).await?;
+    let lines = reply.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines
+        .map(|line| serde_json::from_slice(line).map_err(|error| RunError::Unreadable(format!("{path}: {error}"))))
+        .collect()
+}
+
+async fn get(connection: &mut Connection, path: &str) -> Result<Reply, RunError> {
+    let reply = connection.get(path).await.map_err(RunError::Unreachable)?;
+    if reply.status.is_success() {
+        return Ok(reply);
+    }
+    Err(match serde_json::from_slice::<Problem>(&reply.body) {
+        Ok(problem) => RunError::Refused(problem.detail),
+        Err(_) => RunError::Unreadable(format!("{path} answered {}", reply.status)),
+    })
+}
