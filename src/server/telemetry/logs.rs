@@ -1,0 +1,43 @@
+//! Log lines on standard error: text on a terminal, JSON elsewhere, where no content can forge a line. A panic becomes a
+//! log line too.
+
+use std::{backtrace::Backtrace, io::IsTerminal, panic::PanicHookInfo};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::server::config::LogFormat;
+
+/// Starts logging by directives such as `info` or `onsale::server::engine=debug,info`. Call once; the error is one line
+/// that names what could not be understood.
+pub fn install(directives: &str, format: LogFormat) -> Result<(), String> {
+    let filter = EnvFilter::try_new(directives).map_err(|error| format!("log filter {directives:?}: {error}"))?;
+    let on_a_terminal = std::io::stderr().is_terminal();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let as_text = match format {
+        LogFormat::Auto => on_a_terminal,
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+    };
+    let installed = if as_text {
+        logs.with_ansi(on_a_terminal).try_init()
+    } else {
+        logs.json().flatten_event(true).with_current_span(false).try_init()
+    };
+    installed.map_err(|error| format!("logging cannot start: {error}"))?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// The last resort: a panic is a fault of ours, told with its place, and with its stack where `RUST_BACKTRACE` asks.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let message =
+        payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(
+        thread = std::thread::current().name().unwrap_or("unnamed"),
+        place = panic.location().map(ToString::to_string),
+        stack = %Backtrace::capture(),
+        "panic: {}",
+        message.unwrap_or("without a message"),
+    );
+}

@@ -1,0 +1,97 @@
+//! The names of all figures that the server counts, and the text that a Prometheus reads. Whoever counts uses the macros
+//! of the `metrics` crate with these names; without [`install`] they cost nothing and go nowhere.
+
+use std::sync::OnceLock;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Answers to requests for stock, by `outcome`: `bought`, `replayed`, or the code of the refusal.
+pub const PURCHASES: &str = "onsale_purchases_total";
+/// Answers, by `route` (its pattern) and `status`.
+pub const REQUESTS: &str = "onsale_requests_total";
+/// Time from a request's head to its answer's head, by `route`.
+pub const REQUEST_DURATION: &str = "onsale_request_duration_seconds";
+/// Claims that wait for the sequencer.
+pub const QUEUE_LENGTH: &str = "onsale_queue_length";
+/// Claims decided in one transaction.
+pub const BATCH_SIZE: &str = "onsale_batch_size";
+/// Time of one transaction, from its first statement to the flushed commit.
+pub const COMMIT_DURATION: &str = "onsale_commit_duration_seconds";
+/// Open connections, and those refused because there were too many.
+pub const CONNECTIONS: &str = "onsale_connections";
+pub const CONNECTIONS_REFUSED: &str = "onsale_connections_refused_total";
+/// Open live streams.
+pub const VIEWERS: &str = "onsale_viewers";
+/// Frames encoded, by `event`; each once, however many viewers there are.
+pub const FRAMES: &str = "onsale_frames_total";
+/// Snapshots handed to viewers, by `reason`: `new`, `unknown_position`, `other_epoch`, `lagged`, `stalled`, `replaced`.
+pub const SNAPSHOTS: &str = "onsale_snapshots_total";
+/// Viewers who came back and were told only what they had missed.
+pub const RESUMES: &str = "onsale_resumes_total";
+
+/// Upper bounds in seconds; from a refusal out of memory to a time limit.
+const DURATION_BUCKETS: &[f64] =
+    &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Upper bounds in claims.
+const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+static PROMETHEUS: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Starts counting, for the whole process. A second call changes nothing.
+pub fn install() -> Result<(), BuildError> {
+    if PROMETHEUS.get().is_some() {
+        return Ok(());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), DURATION_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(BATCH_SIZE.to_owned()), BATCH_BUCKETS)?
+        .install_recorder()?;
+    describe();
+    let _ = PROMETHEUS.set(handle);
+    Ok(())
+}
+
+/// All figures in the Prometheus text format; empty where counting was not started.
+pub fn render() -> String {
+    PROMETHEUS.get().map(PrometheusHandle::render).unwrap_or_default()
+}
+
+/// Folds what was recorded since the last time into the histograms; without it they grow until somebody reads them.
+pub fn tidy() {
+    if let Some(handle) = PROMETHEUS.get() {
+        handle.run_upkeep();
+    }
+}
+
+fn describe() {
+    describe_counter!(PURCHASES, "Answers to requests for stock, by outcome");
+    describe_counter!(REQUESTS, "Answers, by route and status");
+    describe_histogram!(REQUEST_DURATION, Unit::Seconds, "Time from a request's head to its answer's head");
+    describe_gauge!(QUEUE_LENGTH, "Claims that wait for the sequencer");
+    describe_histogram!(BATCH_SIZE, "Claims decided in one transaction");
+    describe_histogram!(COMMIT_DURATION, Unit::Seconds, "Time of one transaction, up to the flushed commit");
+    describe_gauge!(CONNECTIONS, "Open connections");
+    describe_counter!(CONNECTIONS_REFUSED, "Connections refused because there were too many");
+    describe_gauge!(VIEWERS, "Open live streams");
+    describe_counter!(FRAMES, "Frames encoded, by event");
+    describe_counter!(SNAPSHOTS, "Snapshots handed to viewers, by reason");
+    describe_counter!(RESUMES, "Viewers who came back and were told only what they had missed");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_rendered_with_its_buckets() {
+        install().unwrap();
+        install().unwrap();
+        metrics::histogram!(COMMIT_DURATION).record(0.003);
+        metrics::gauge!(QUEUE_LENGTH).set(7.0);
+        tidy();
+        let text = render();
+        assert!(text.contains("# HELP onsale_queue_length"), "{text}");
+        assert!(text.contains("onsale_commit_duration_seconds_bucket{le=\"0.005\"}"), "{text}");
+    }
+}
