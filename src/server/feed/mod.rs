@@ -1,6 +1,11 @@
 //! What viewers hear: one [`Hub`] per sale, which turns committed changes into frames and hands them to every viewer.
 //!
-//! The engine publishes strictly after commit and in commit order; nothing here reads SQL or decides about stock.
+//! ```text
+//! engine --publish--> pending --tick--> published state --one frame, encoded once--> window, broadcast --> viewers
+//! ```
+//!
+//! The engine publishes strictly after commit and in commit order; nothing here reads SQL or decides about stock. All of
+//! it but `publish` runs on the viewers' own runtime, so that watching never slows buying.
 
 use crate::model::{
     frame::StatusChange,
@@ -9,9 +14,19 @@ use crate::model::{
     time::Timestamp,
 };
 
-mod hub; // one per sale: publishing, ticks, joining
+mod frame; // what is written to viewers, encoded once
+mod hub; // one per sale: publishing, joining, closing
+mod published; // the state that viewers have been told
+mod resume; // where a viewer says it stands
+#[cfg(test)]
+mod tests;
+mod ticker; // when frames are made
+mod viewer; // one open stream
+mod window; // frames kept for viewers who come back
 
 pub use hub::Hub;
+pub use resume::Resume;
+pub use viewer::watch;
 
 /// What one commit changed in one sale. Published strictly after the commit, in commit order.
 #[derive(Clone, Debug)]

@@ -1,0 +1,215 @@
+//! The state that viewers have been told, and what it takes to tell them more.
+
+use rustc_hash::FxHashSet;
+use tokio::sync::broadcast;
+
+use super::{Announcement, Change, frame::Frame, window::Window};
+use crate::{
+    model::{
+        frame::{Delta, Heartbeat, Snapshot, digest},
+        limits::VIEWER_BACKLOG_FRAMES,
+        sale::{SaleStatus, TierCounts},
+        time::Timestamp,
+    },
+    server::telemetry::metrics::FRAMES,
+};
+
+/// How long an encoded snapshot serves those who come after, in milliseconds: its `at` should not be old.
+const SNAPSHOT_REUSE_MILLISECONDS: i64 = 1_000;
+
+/// What waits for the next tick, in commit order.
+#[derive(Debug)]
+pub enum Update {
+    Change(Change),
+    /// Stock was added or reset.
+    Replace(Snapshot),
+}
+
+/// Everything about a sale as of the last frame. Only the tick changes it.
+pub struct Published {
+    epoch: String,
+    pub seq: u64,
+    /// One letter per seat.
+    seats: Vec<u8>,
+    tiers: Vec<TierCounts>,
+    pub announcement: Announcement,
+    status: SaleStatus,
+    /// The seq at which viewers were last told a status: who stood there or before may have missed it.
+    pub status_seq: u64,
+    pub window: Window,
+    reusable_snapshot: Option<(Timestamp, Frame)>,
+    /// `None` once the hub is closed.
+    frames: Option<broadcast::Sender<Frame>>,
+}
+
+impl Published {
+    pub fn new(first: Snapshot, announcement: Announcement, now: Timestamp) -> Self {
+        let status = announcement.status(now, &first.tiers);
+        Self {
+            seq: first.seq,
+            status_seq: first.seq,
+            window: Window::new(first.seq),
+            epoch: first.epoch,
+            seats: first.seats.into_bytes(),
+            tiers: first.tiers,
+            announcement,
+            status,
+            reusable_snapshot: None,
+            frames: Some(broadcast::Sender::new(VIEWER_BACKLOG_FRAMES)),
+        }
+    }
+
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// Frames from now on; `None` once closed.
+    pub fn subscribe(&self) -> Option<broadcast::Receiver<Frame>> {
+        self.frames.as_ref().map(broadcast::Sender::subscribe)
+    }
+
+    pub fn close(&mut self) {
+        self.frames = None;
+    }
+
+    /// Whether some viewer has not yet taken up the last frames.
+    pub fn has_unread_frames(&self) -> bool {
+        self.frames.as_ref().is_some_and(|frames| !frames.is_empty())
+    }
+
+    fn has_viewers(&self) -> bool {
+        self.frames.as_ref().is_some_and(|frames| frames.receiver_count() > 0)
+    }
+
+    /// The whole state, encoded once for all who ask about the same time.
+    pub fn snapshot_frame(&mut self, now: Timestamp) -> Frame {
+        if let Some((at, frame)) = &self.reusable_snapshot
+            && (0..SNAPSHOT_REUSE_MILLISECONDS).contains(&now.since(*at))
+        {
+            return frame.clone();
+        }
+        let frame = Frame::snapshot(&Snapshot {
+            seq: self.seq,
+            epoch: self.epoch.clone(),
+            at: now,
+            status: self.status,
+            seats: String::from_utf8_lossy(&self.seats).into_owned(),
+            tiers: self.tiers.clone(),
+        });
+        self.reusable_snapshot = Some((now, frame.clone()));
+        metrics::counter!(FRAMES, "event" => "snapshot").increment(1);
+        frame
+    }
+
+    /// The bytes that tell the status as it stands.
+    pub fn status_frame(&self) -> Frame {
+        Frame::status(self.seq, &self.announcement.status_change(self.status))
+    }
+
+    /// Folds what was committed since the last tick into one frame, and tells it.
+    pub fn apply(&mut self, updates: Vec<Update>, now: Timestamp) {
+        let from = self.seq;
+        let mut changed = Changed::default();
+        let mut replaced = false;
+        for update in updates {
+            match update {
+                Update::Change(change) => self.fold(change, &mut changed),
+                Update::Replace(snapshot) => {
+                    self.seq = snapshot.seq;
+                    self.seats = snapshot.seats.into_bytes();
+                    self.tiers = snapshot.tiers;
+                    (changed, replaced) = (Changed::default(), true);
+                }
+            }
+        }
+        if replaced {
+            self.window = Window::new(self.seq);
+            self.status = self.announcement.status(now, &self.tiers);
+            self.reusable_snapshot = None;
+            let frame = self.snapshot_frame(now);
+            self.send(frame);
+        } else if let Some(at) = changed.at {
+            let frame = Frame::delta(&self.delta(from, at, changed));
+            metrics::counter!(FRAMES, "event" => "delta").increment(1);
+            self.reusable_snapshot = None;
+            self.window.push(frame.clone());
+            self.send(frame);
+        }
+    }
+
+    fn fold(&mut self, change: Change, changed: &mut Changed) {
+        if change.seq <= self.seq {
+            return; // told already, by the snapshot that replaced everything
+        }
+        if change.from != self.seq {
+            tracing::error!(seq = self.seq, from = change.from, "a change does not follow the one before");
+        }
+        self.seq = change.seq;
+        changed.at = Some(change.at);
+        for (index, status) in change.seats {
+            if let Some(letter) = self.seats.get_mut(index as usize) {
+                *letter = status.letter();
+                changed.seats.insert(index);
+            }
+        }
+        for tier in change.tiers {
+            if let Some(position) = self.tiers.iter().position(|known| known.id == tier.id) {
+                self.tiers[position] = tier;
+                changed.tiers.insert(position);
+            }
+        }
+    }
+
+    fn delta(&self, from: u64, at: Timestamp, changed: Changed) -> Delta {
+        let mut seats: Vec<u32> = changed.seats.into_iter().collect();
+        seats.sort_unstable();
+        let mut tiers: Vec<usize> = changed.tiers.into_iter().collect();
+        tiers.sort_unstable();
+        Delta {
+            from,
+            seq: self.seq,
+            at,
+            seats: seats.into_iter().map(|index| (index, char::from(self.seats[index as usize]))).collect(),
+            tiers: tiers.into_iter().map(|position| self.tiers[position].clone()).collect(),
+        }
+    }
+
+    /// Tells the status where it is another than viewers know: the organiser's doing, the clock's or the stock's.
+    pub fn announce(&mut self, announcement: Option<Announcement>, now: Timestamp) {
+        let announcement = announcement.unwrap_or_else(|| self.announcement.clone());
+        let status = announcement.status(now, &self.tiers);
+        if status == self.status && announcement == self.announcement {
+            return;
+        }
+        (self.status, self.announcement, self.status_seq) = (status, announcement, self.seq);
+        self.reusable_snapshot = None;
+        let frame = self.status_frame();
+        metrics::counter!(FRAMES, "event" => "status").increment(1);
+        self.send(frame);
+    }
+
+    /// Tells that the stream lives, and what a viewer should know by now.
+    pub fn heartbeat(&self, now: Timestamp) {
+        if self.has_viewers() {
+            let digest = digest(&self.seats, &self.tiers);
+            metrics::counter!(FRAMES, "event" => "heartbeat").increment(1);
+            self.send(Frame::heartbeat(&Heartbeat { at: now, seq: self.seq, digest }));
+        }
+    }
+
+    fn send(&self, frame: Frame) {
+        if let Some(frames) = &self.frames {
+            // Fails where nobody watches: then nobody has to be told.
+            let _ = frames.send(frame);
+        }
+    }
+}
+
+/// What one tick has touched.
+#[derive(Default)]
+struct Changed {
+    /// The time of the last change; `None` where there was none.
+    at: Option<Timestamp>,
+    seats: FxHashSet<u32>,
+    tiers: FxHashSet<usize>,
+}

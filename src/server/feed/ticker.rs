@@ -1,0 +1,54 @@
+//! When frames are made: one per tick while something happens, none while nothing does.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Hub;
+use crate::model::limits::{HEARTBEAT_MILLISECONDS, MAX_TICK_MILLISECONDS, TICK_MILLISECONDS};
+
+const TICK: Duration = Duration::from_millis(TICK_MILLISECONDS);
+const MAX_TICK: Duration = Duration::from_millis(MAX_TICK_MILLISECONDS);
+const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MILLISECONDS);
+/// How often a stretched tick looks whether its frames are written.
+const STRETCH_STEP: Duration = Duration::from_millis(10);
+/// The longest sleep while an opening is to come: the wall clock that decides may be set meanwhile.
+const OPENING_STEP: Duration = Duration::from_secs(1);
+
+/// Runs until the hub is closed.
+pub async fn run(hub: Arc<Hub>) {
+    let mut heartbeat_at = Instant::now() + HEARTBEAT;
+    let mut last_tick = Instant::now() - MAX_TICK;
+    loop {
+        tokio::select! {
+            () = hub.closing.started() => return,
+            () = hub.something_new.notified() => wait_for_turn(&hub, last_tick).await,
+            () = sleep_until(heartbeat_at.min(opening_at(&hub))) => {}
+        }
+        hub.tick();
+        last_tick = Instant::now();
+        if last_tick >= heartbeat_at {
+            hub.heartbeat();
+            heartbeat_at = last_tick + HEARTBEAT;
+        }
+    }
+}
+
+/// The first change after a quiet time is told at once. Others wait for their tick, and longer while viewers are still
+/// being written the last one: more of them share the next frame then.
+async fn wait_for_turn(hub: &Hub, last_tick: Instant) {
+    sleep_until(last_tick + TICK).await;
+    while last_tick.elapsed() < MAX_TICK && hub.has_unread_frames() {
+        sleep(STRETCH_STEP).await;
+    }
+}
+
+/// When to look again whether the sale has opened.
+fn opening_at(hub: &Hub) -> Instant {
+    let now = hub.clock.now();
+    let wait = match hub.opening(now) {
+        Some(opens_at) => Duration::from_millis(u64::try_from(opens_at.since(now)).unwrap_or(0)).min(OPENING_STEP),
+        None => HEARTBEAT,
+    };
+    Instant::now() + wait
+}
