@@ -37,6 +37,13 @@ pub const MIN_IDENTIFYING_KEY_CHARACTERS: usize = 16;
 pub const IDEMPOTENCY_TTL_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 /// Life of a guest's session, in milliseconds.
 pub const SESSION_TTL_MILLISECONDS: i64 = 180 * 24 * 60 * 60 * 1000;
+/// How far another server's clock may be ahead of ours when it signs a session, in milliseconds.
+pub const CLOCK_SKEW_MILLISECONDS: i64 = 5 * 60 * 1000;
+/// The longest `Retry-After`, in seconds; the shortest is one.
+pub const MAX_RETRY_AFTER_SECONDS: u64 = 3;
+
+/// Lines of the ledger that an export reads at once.
+pub const LEDGER_PAGE_LINES: u32 = 1_000;
 
 /// Open connections; one more is refused.
 pub const DEFAULT_CONNECTIONS: usize = 65_536;

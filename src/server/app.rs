@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{auth::Sessions, config::Config, engine::Engine, shutdown::Shutdown, simulator::Simulations};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use super::{auth::Sessions, config::Config, engine::Engine, http::Site, shutdown::Shutdown, simulator::Simulations};
 
 #[derive(Clone)]
 pub struct App {
@@ -12,4 +14,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// Heard by everything that would otherwise go on for ever, such as a stream.
     pub shutdown: Shutdown,
+    /// The built client and the public files.
+    pub site: Arc<Site>,
+    /// Renders what `/metrics` answers.
+    pub metrics: PrometheusHandle,
 }

@@ -1,11 +1,17 @@
-//! Who asks.
-use crate::model::ids::BuyerId;
+//! Who asks: guest sessions, the organiser's token, and whether a browser was sent here by a stranger.
+//!
+//! Everything here reads requests and decides who they come from; nothing here knows routes, sales or SQL.
 
-pub struct Sessions {}
+mod address; // the client's address, and the origin under which it sees us, through listed proxies only
+mod asker; // the buyer behind a request, known or new
+mod cookie; // the session cookie: its name, its attributes, and how it is read
+mod cross_site; // the Sec-Fetch-Site and Origin check of unsafe requests
+mod idempotency; // the Idempotency-Key header
+mod session; // signed, stateless guest sessions
 
-/// Who asks, as the middleware found it; in the context of every page and server function.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Asker {
-    pub buyer: BuyerId,
-    pub is_admin: bool,
-}
+pub use address::{OwnOrigin, client_address};
+pub use asker::{Asker, Visit};
+pub use cookie::{SessionCookie, session_token};
+pub use cross_site::check as check_cross_site;
+pub use idempotency::{idempotency_key, parse_idempotency_key};
+pub use session::{Session, Sessions};

@@ -1,1 +1,82 @@
-//! Routes, problem documents, the listener.
+//! Routes, problem documents, pages. Nothing here decides: handlers call the engine and write down what it says.
+
+mod answer; // answers that went well
+mod asked; // who asks, in a handler's terms
+mod body; // the strict reader of bodies and query strings
+mod form; // buying without script
+mod meters; // requests counted and timed per route
+mod middleware; // what happens to every request
+mod openapi; // the API's own description, and the page that shows it
+mod pages; // pages, server functions, the client's files
+pub mod problem; // what went wrong, as RFC 9457 says it
+mod rest; // one file per noun of the contract
+mod site; // the client's files in memory
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::{
+    meters::Meters,
+    middleware::{Guard, guard},
+    rest::{audit, health, index, ledger, me, orders, purchase, sales, seats, simulations},
+};
+pub use self::{problem::Failure, site::Site};
+use super::app::App;
+
+/// Every route that the API's description has, in the order of the contract. Methods and paths stand at the handlers,
+/// beside what is said about them.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::Frame::openapi())
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .routes(routes!(openapi::description))
+        .routes(routes!(openapi::page))
+        .routes(routes!(index::index))
+        .routes(routes!(index::ping))
+        .routes(routes!(sales::list, sales::create))
+        .routes(routes!(sales::read, sales::patch))
+        .routes(routes!(sales::reset))
+        .routes(routes!(sales::add_stock))
+        .routes(routes!(seats::list))
+        .routes(routes!(seats::read))
+        .routes(routes!(purchase::buy))
+        .routes(routes!(orders::list))
+        .routes(routes!(orders::read))
+        .routes(routes!(me::me))
+        .routes(routes!(audit::audit))
+        .routes(routes!(ledger::export))
+        .merge(simulations::routes())
+}
+
+/// Pages, and what only pages use.
+const PAGES: [&str; 5] = ["/", "/sales/{sale}", "/simulator", "/tickets", "/admin"];
+const FORM: &str = "/sales/{sale}/buy";
+const SERVER_FUNCTION: &str = "/rpc/{*function}";
+const DOCUMENTATION_ASSET: &str = "/api/docs/{file}";
+
+/// The whole HTTP surface.
+pub fn router(app: App) -> Router {
+    let (api, description) = routes().split_for_parts();
+    let templates = description.paths.paths.keys().map(String::as_str);
+    let templates = templates.chain(PAGES).chain([FORM, SERVER_FUNCTION, DOCUMENTATION_ASSET]);
+    let guarding = Arc::new(Guard { meters: Meters::new(templates), app: app.clone() });
+    PAGES
+        .into_iter()
+        .fold(api, |router, path| router.route(path, get(pages::page)))
+        .route(FORM, post(form::buy))
+        .route(SERVER_FUNCTION, post(pages::server_function))
+        .route(DOCUMENTATION_ASSET, get(openapi::page_asset))
+        .fallback(pages::fallback)
+        .layer(CatchPanicLayer::custom(problem::of_panic))
+        .layer(from_fn_with_state(guarding, guard))
+        .with_state(app)
+}

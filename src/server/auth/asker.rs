@@ -1,0 +1,208 @@
+//! The buyer behind a request, known or new.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::{
+    extract::ConnectInfo,
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header},
+    response::Response,
+};
+
+use super::{
+    address::{OwnOrigin, client_address},
+    cookie::{SessionCookie, session_token},
+    session::{Session, Sessions},
+};
+use crate::{
+    model::{
+        ids::BuyerId,
+        limits::MIN_IDENTIFYING_KEY_CHARACTERS,
+        order::BuyerKind,
+        outcome::{Code, Refusal},
+        time::Timestamp,
+    },
+    server::{config::Network, engine::IdempotencyKey},
+};
+
+/// Carries a new guest's token, so that a script can be the same buyer again.
+const SESSION_HEADER: HeaderName = HeaderName::from_static("x-onsale-session");
+
+/// Who asks. Server functions and pages find it in their context.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asker {
+    pub buyer: BuyerId,
+    /// An admin reads every order and steers every sale.
+    pub is_admin: bool,
+    /// Set for a guest whom this request has made: the answer has to [`introduce`](Self::introduce) them.
+    new_session: Option<(SessionCookie, String)>,
+}
+
+impl Asker {
+    pub const fn is_new(&self) -> bool {
+        self.new_session.is_some()
+    }
+
+    pub const fn kind(&self) -> BuyerKind {
+        if self.is_admin { BuyerKind::Admin } else { BuyerKind::Guest }
+    }
+
+    /// Tells a new guest who they are: the cookie for a browser, `X-Onsale-Session` for a script.
+    pub fn introduce(&self, mut response: Response) -> Response {
+        if let Some((cookie, token)) = &self.new_session {
+            let token_value = HeaderValue::from_str(token).expect("a token is URL-safe Base64");
+            response.headers_mut().append(header::SET_COOKIE, cookie.keep(token));
+            response.headers_mut().insert(SESSION_HEADER, token_value);
+        }
+        response
+    }
+
+    fn guest(buyer: BuyerId) -> Self {
+        Self { buyer, is_admin: false, new_session: None }
+    }
+
+    fn new_guest(cookie: SessionCookie, session: Session) -> Self {
+        Self { buyer: session.buyer, is_admin: false, new_session: Some((cookie, session.token)) }
+    }
+}
+
+/// The parts of a request that say who sent it.
+#[derive(Clone, Copy)]
+pub struct Visit<'a> {
+    /// The other end of the connection: the client or a proxy.
+    pub peer: IpAddr,
+    pub headers: &'a HeaderMap,
+    pub uri: &'a Uri,
+    pub proxies: &'a [Network],
+}
+
+impl<'a> Visit<'a> {
+    /// The listener notes each connection's address as [`ConnectInfo`]. Without one the peer is unspecified, which no
+    /// proxy list contains.
+    pub fn new(headers: &'a HeaderMap, uri: &'a Uri, extensions: &Extensions, proxies: &'a [Network]) -> Self {
+        let connection = extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
+        Self { peer, headers, uri, proxies }
+    }
+
+    pub fn origin(&self) -> OwnOrigin<'a> {
+        OwnOrigin::of(self.peer, self.headers, self.uri, self.proxies)
+    }
+
+    pub fn client_address(&self) -> IpAddr {
+        client_address(self.peer, self.headers, self.proxies)
+    }
+
+    /// Who asks, if the request says so. A Bearer beats the cookie; one that cannot be read is refused, while such a
+    /// cookie counts as absent: a browser keeps sending what it was once given.
+    pub fn known(&self, sessions: &Sessions, now: Timestamp) -> Result<Option<Asker>, Refusal> {
+        if let Some(authorization) = self.headers.get(header::AUTHORIZATION) {
+            return bearer(authorization)
+                .and_then(|token| of_bearer(sessions, token, now))
+                .map(Some)
+                .ok_or_else(|| Refusal::new(Code::Unauthenticated, "The Bearer token is not one of ours."));
+        }
+        if !self.headers.contains_key(header::COOKIE) {
+            return Ok(None);
+        }
+        let token = session_token(self.headers, self.origin().session_cookie());
+        Ok(token.and_then(|token| sessions.read(token, now)).map(Asker::guest))
+    }
+
+    /// Who asks, where a buyer is needed: without an identity the guest whom the key stands for, or else a new one.
+    pub fn buyer(&self, sessions: &Sessions, key: Option<&IdempotencyKey>, now: Timestamp) -> Result<Asker, Refusal> {
+        if let Some(asker) = self.known(sessions, now)? {
+            return Ok(asker);
+        }
+        let session = match key {
+            None => sessions.new_guest(now),
+            Some(key) if key.0.len() >= MIN_IDENTIFYING_KEY_CHARACTERS => sessions.guest_of_key(key, now),
+            Some(_) => {
+                let detail =
+                    "Without a session, an Idempotency-Key needs at least 16 characters: it stands in for one.";
+                return Err(Refusal::new(Code::Malformed, detail));
+            }
+        };
+        Ok(Asker::new_guest(self.origin().session_cookie(), session))
+    }
+}
+
+/// The token of an `Authorization: Bearer` header.
+fn bearer(value: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn of_bearer(sessions: &Sessions, token: &str, now: Timestamp) -> Option<Asker> {
+    if let Some(buyer) = sessions.read(token, now) {
+        return Some(Asker::guest(buyer));
+    }
+    let admin = Asker { buyer: sessions.admin_buyer(), is_admin: true, new_session: None };
+    sessions.is_admin_token(token).then_some(admin)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_milliseconds(1_795_000_000_000);
+
+    fn sessions() -> Sessions {
+        Sessions::new(b"secret", Some("organiser".to_owned()))
+    }
+
+    fn ask(pairs: &[(&'static str, &str)], key: Option<&str>) -> Result<Asker, Code> {
+        let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let uri = Uri::from_static("/");
+        let visit = Visit { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), headers: &headers, uri: &uri, proxies: &[] };
+        let key = key.map(|text| IdempotencyKey(text.to_owned()));
+        visit.buyer(&sessions(), key.as_ref(), NOW).map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn a_session_is_known_by_bearer_or_cookie_and_the_bearer_wins() {
+        let (one, other) = (sessions().new_guest(NOW), sessions().new_guest(NOW));
+        let bearer = format!("Bearer {}", one.token);
+        let cookie = format!("__Host-sid={}", other.token);
+        let host = ("host", "localhost");
+        assert_eq!(ask(&[("authorization", &bearer)], None), Ok(Asker::guest(one.buyer)));
+        assert_eq!(ask(&[host, ("cookie", &cookie)], None), Ok(Asker::guest(other.buyer)));
+        assert_eq!(ask(&[host, ("cookie", &cookie), ("authorization", &bearer)], None), Ok(Asker::guest(one.buyer)));
+    }
+
+    #[test]
+    fn an_unreadable_bearer_is_refused_and_an_unreadable_cookie_counts_as_absent() {
+        for value in ["Bearer x", "Bearer ", "Basic b25zYWxl", "organiser", ""] {
+            assert_eq!(ask(&[("authorization", value)], None), Err(Code::Unauthenticated), "{value}");
+        }
+        assert!(ask(&[("host", "localhost"), ("cookie", "__Host-sid=x")], None).unwrap().is_new());
+    }
+
+    #[test]
+    fn the_organisers_token_makes_an_admin_who_is_always_the_same_buyer() {
+        let admin = ask(&[("authorization", "bearer organiser")], None).unwrap();
+        assert!(admin.is_admin && !admin.is_new());
+        assert_eq!(admin.buyer, sessions().admin_buyer());
+    }
+
+    #[test]
+    fn without_identity_a_key_stands_in_for_one() {
+        let key = "0190a5c8-7e1b-7abc-8def-0123456789ab";
+        assert_eq!(ask(&[], Some(key)), ask(&[], Some(key)));
+        assert_ne!(ask(&[], None).unwrap().buyer, ask(&[], None).unwrap().buyer);
+        assert_eq!(ask(&[], Some("fifteen-letters")), Err(Code::Malformed));
+        assert!(ask(&[], Some("sixteen-letters-")).is_ok());
+        let known = format!("Bearer {}", sessions().new_guest(NOW).token);
+        assert!(ask(&[("authorization", &known)], Some("short")).is_ok());
+    }
+
+    #[test]
+    fn only_a_new_guest_is_introduced() {
+        let introduced = |asker: Asker| asker.introduce(Response::new(Body::empty())).headers().clone();
+        let headers = introduced(ask(&[("host", "localhost")], None).unwrap());
+        let token = headers["x-onsale-session"].to_str().unwrap();
+        assert!(headers[header::SET_COOKIE].to_str().unwrap().starts_with(&format!("__Host-sid={token}; Secure")));
+        assert!(introduced(Asker::guest(sessions().admin_buyer())).is_empty());
+    }
+}

@@ -1,0 +1,68 @@
+//! Whether a browser was sent here by a stranger. One check for every unsafe method, since a form or a script of another
+//! site can make a browser send our cookie along.
+//!
+//! `Sec-Fetch-Site` is set by the browser and cannot be forged by a page; where it is missing (plain http, old browsers)
+//! `Origin` has to name us exactly. Source: OWASP ASVS 5.0, 3.5.1 to 3.5.3; W3C Fetch Metadata.
+
+use axum::http::{HeaderMap, Method, header};
+
+use super::address::OwnOrigin;
+use crate::model::outcome::{Code, Refusal};
+
+/// Lets pass what is safe, what comes from our own pages, and what no browser sent. Scripts send neither cookie nor
+/// `Origin`.
+pub fn check(method: &Method, headers: &HeaderMap, own: OwnOrigin<'_>) -> Result<(), Refusal> {
+    if method.is_safe() {
+        return Ok(());
+    }
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    let comes_from_us = match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
+        (Some("same-origin"), _) => true,
+        // Typed into the address bar, or from a bookmark: nothing that a page could have caused.
+        (Some("none"), _) => text("sec-fetch-mode") == Some("navigate"),
+        (Some(_), _) => false,
+        (None, Some(origin)) => own.is(origin),
+        (None, None) => !headers.contains_key(header::COOKIE),
+    };
+    if comes_from_us { Ok(()) } else { Err(Refusal::new(Code::Forbidden, "The request comes from another site.")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: OwnOrigin<'static> = OwnOrigin { is_https: false, host: "shop.example" };
+
+    fn passes(method: Method, pairs: &[(&'static str, &str)]) -> bool {
+        let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        check(&method, &headers, OWN).is_ok()
+    }
+
+    #[test]
+    fn unsafe_requests_pass_only_from_our_own_pages_or_without_a_browser() {
+        let cookie = ("cookie", "sid=x");
+        let origin = |value| ("origin", value);
+        let site = |value| ("sec-fetch-site", value);
+        for (expected, headers) in [
+            (true, vec![]),
+            (false, vec![cookie]),
+            (true, vec![cookie, site("same-origin")]),
+            (true, vec![cookie, origin("http://shop.example")]),
+            (true, vec![origin("http://shop.example")]),
+            (false, vec![origin("http://evil.example")]),
+            (false, vec![cookie, origin("http://evil.example")]),
+            (false, vec![cookie, origin("null")]),
+            (false, vec![origin("null")]),
+            (false, vec![cookie, site("cross-site"), origin("http://evil.example")]),
+            (false, vec![cookie, site("cross-site"), origin("http://shop.example")]),
+            (false, vec![cookie, site("same-site")]),
+            (false, vec![site("cross-site")]),
+            (false, vec![cookie, site("none")]),
+            (true, vec![cookie, site("none"), ("sec-fetch-mode", "navigate")]),
+        ] {
+            assert_eq!(passes(Method::POST, &headers), expected, "{headers:?}");
+            assert_eq!(passes(Method::DELETE, &headers), expected, "{headers:?}");
+            assert!(passes(Method::GET, &headers), "{headers:?}");
+        }
+    }
+}

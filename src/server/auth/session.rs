@@ -1,0 +1,216 @@
+//! Guest sessions: signed, stateless tokens. No row exists for a guest until the first purchase.
+//!
+//! A token is `version | buyer (16 bytes) | issued, seconds since 1970 (8) | HMAC-SHA256 of all before (32)`, 57 bytes as
+//! 76 characters of URL-safe Base64 without padding. One algorithm, fixed by the version; every field has a fixed length,
+//! so no two readings of a token exist.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use uuid::{Builder, Uuid};
+
+use crate::{
+    model::{
+        ids::BuyerId,
+        limits::{CLOCK_SKEW_MILLISECONDS, SESSION_TTL_MILLISECONDS},
+        time::Timestamp,
+    },
+    server::engine::IdempotencyKey,
+};
+
+const VERSION: u8 = 1;
+/// Bytes of the signed part, of the signature, and of both.
+const CLAIM_BYTES: usize = 1 + 16 + 8;
+const SIGNATURE_BYTES: usize = 32;
+const TOKEN_BYTES: usize = CLAIM_BYTES + SIGNATURE_BYTES;
+/// Characters of a token: 57 bytes fill them without a spare bit, so each bit of the text is a bit of the token.
+const TOKEN_CHARACTERS: usize = TOKEN_BYTES / 3 * 4;
+
+/// The issue time of a guest who is derived from a key is rounded down to this, so that repeats carry the same token.
+const DERIVED_ISSUE_STEP_MILLISECONDS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// What each derived key of the secret is for. A signature made for one purpose is worthless for another.
+const SIGNING_PURPOSE: &[u8] = b"onsale guest session v1";
+const DERIVING_PURPOSE: &[u8] = b"onsale guest from idempotency key v1";
+const ADMIN_PURPOSE: &[u8] = b"onsale admin buyer v1";
+
+/// A session that was read or made: who, and the token that says so again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Session {
+    pub buyer: BuyerId,
+    pub token: String,
+}
+
+/// Signs and reads sessions, and knows the organiser's token.
+pub struct Sessions {
+    signing: Hmac<Sha256>,
+    deriving: Hmac<Sha256>,
+    admin_buyer: BuyerId,
+    admin_token: Option<String>,
+}
+
+impl Sessions {
+    /// `secret` signs; every server that shares it accepts the others' sessions. Without an `admin_token` nobody is an
+    /// admin.
+    pub fn new(secret: &[u8], admin_token: Option<String>) -> Self {
+        let master = keyed(secret);
+        let derived = |purpose: &[u8]| keyed(&digest(&master, purpose));
+        let admin_buyer = buyer_at(Timestamp::from_milliseconds(0), &digest(&master, ADMIN_PURPOSE));
+        Self {
+            signing: derived(SIGNING_PURPOSE),
+            deriving: derived(DERIVING_PURPOSE),
+            admin_buyer,
+            admin_token: admin_token.filter(|token| !token.is_empty()),
+        }
+    }
+
+    /// A new guest.
+    pub fn new_guest(&self, now: Timestamp) -> Session {
+        let mut random = [0; 32];
+        rand::Rng::fill_bytes(&mut rand::rng(), &mut random);
+        self.session(buyer_at(now, &random), now)
+    }
+
+    /// The guest that a key stands for: always the same, with the same token within the rounding of its issue time. A
+    /// UUIDv7 key gives the buyer's id its time part, so that ids made one after the other stay neighbours in the index.
+    pub fn guest_of_key(&self, key: &IdempotencyKey, now: Timestamp) -> Session {
+        let bytes = digest(&self.deriving, key.0.as_bytes());
+        let time = Uuid::try_parse(&key.0).ok().filter(|uuid| uuid.get_version_num() == 7).map_or_else(
+            || i64::from_be_bytes(bytes[16..24].try_into().expect("eight bytes")) & 0x0000_ffff_ffff_ffff,
+            |uuid| {
+                i64::from_be_bytes(uuid.as_bytes()[..8].try_into().expect("eight bytes")) >> 16 & 0x0000_ffff_ffff_ffff
+            },
+        );
+        let issued = now.milliseconds.div_euclid(DERIVED_ISSUE_STEP_MILLISECONDS) * DERIVED_ISSUE_STEP_MILLISECONDS;
+        self.session(buyer_at(Timestamp::from_milliseconds(time), &bytes), Timestamp::from_milliseconds(issued))
+    }
+
+    /// The buyer as whom the organiser's token acts.
+    pub const fn admin_buyer(&self) -> BuyerId {
+        self.admin_buyer
+    }
+
+    /// Whether this is the organiser's token. Compares digests in constant time, so that neither length nor prefix leaks.
+    pub fn is_admin_token(&self, token: &str) -> bool {
+        self.admin_token.as_ref().is_some_and(|expected| {
+            digest(&self.signing, expected.as_bytes()).ct_eq(&digest(&self.signing, token.as_bytes())).into()
+        })
+    }
+
+    /// The buyer whom a token names; `None` where it is not of our making, has expired, or comes from the future.
+    pub fn read(&self, token: &str, now: Timestamp) -> Option<BuyerId> {
+        if token.len() != TOKEN_CHARACTERS {
+            return None;
+        }
+        let mut bytes = [0; TOKEN_BYTES];
+        URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok().filter(|&length| length == TOKEN_BYTES)?;
+        let (claim, signature) = bytes.split_at(CLAIM_BYTES);
+        self.signing.clone().chain_update(claim).verify_slice(signature).ok()?;
+        if claim[0] != VERSION {
+            return None;
+        }
+        let buyer = Uuid::from_slice(&claim[1..17]).ok()?;
+        let issued_seconds = i64::from_be_bytes(claim[17..].try_into().ok()?);
+        let age_milliseconds = now.milliseconds.checked_sub(issued_seconds.checked_mul(1000)?)?;
+        (-CLOCK_SKEW_MILLISECONDS..SESSION_TTL_MILLISECONDS).contains(&age_milliseconds).then_some(BuyerId(buyer))
+    }
+
+    fn session(&self, buyer: BuyerId, issued: Timestamp) -> Session {
+        let mut bytes = [0; TOKEN_BYTES];
+        bytes[0] = VERSION;
+        bytes[1..17].copy_from_slice(buyer.0.as_bytes());
+        bytes[17..CLAIM_BYTES].copy_from_slice(&issued.milliseconds.div_euclid(1000).to_be_bytes());
+        let signature = digest(&self.signing, &bytes[..CLAIM_BYTES]);
+        bytes[CLAIM_BYTES..].copy_from_slice(&signature);
+        Session { buyer, token: URL_SAFE_NO_PAD.encode(bytes) }
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+fn digest(keyed: &Hmac<Sha256>, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
+    keyed.clone().chain_update(message).finalize().into_bytes().into()
+}
+
+/// A UUIDv7 of this time whose other bits are the first of `bytes`.
+fn buyer_at(time: Timestamp, bytes: &[u8; 32]) -> BuyerId {
+    let milliseconds = u64::try_from(time.milliseconds).unwrap_or_default();
+    let random: [u8; 10] = bytes[..10].try_into().expect("ten bytes");
+    BuyerId(Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_milliseconds(1_795_000_000_000);
+    const KEY: &str = "0190a5c8-7e1b-7abc-8def-0123456789ab";
+
+    fn sessions() -> Sessions {
+        Sessions::new(b"secret", Some("organiser".to_owned()))
+    }
+
+    fn key(text: &str) -> IdempotencyKey {
+        IdempotencyKey(text.to_owned())
+    }
+
+    #[test]
+    fn a_guest_is_read_back_for_180_days() {
+        let guest = sessions().new_guest(NOW);
+        assert_eq!(sessions().read(&guest.token, NOW), Some(guest.buyer));
+        let last = NOW.plus_milliseconds(SESSION_TTL_MILLISECONDS - 1000);
+        assert_eq!(sessions().read(&guest.token, last), Some(guest.buyer));
+        assert_eq!(sessions().read(&guest.token, NOW.plus_milliseconds(SESSION_TTL_MILLISECONDS)), None);
+        assert_eq!(sessions().read(&guest.token, NOW.plus_milliseconds(-CLOCK_SKEW_MILLISECONDS - 1000)), None);
+    }
+
+    #[test]
+    fn a_token_with_any_character_changed_is_refused() {
+        let token = sessions().new_guest(NOW).token;
+        for position in 0..token.len() {
+            for other in "ABCxyz019-_=.é".chars() {
+                let changed: String =
+                    token.chars().enumerate().map(|(index, old)| if index == position { other } else { old }).collect();
+                assert!(changed == token || sessions().read(&changed, NOW).is_none(), "{changed}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        let token = sessions().new_guest(NOW).token;
+        for text in ["", "x", &token[1..], &format!("{token}="), &format!("{token}A"), "eyJhbGciOiJub25lIn0.e30."] {
+            assert_eq!(sessions().read(text, NOW), None, "{text}");
+        }
+        assert_eq!(Sessions::new(b"other", None).read(&token, NOW), None);
+    }
+
+    #[test]
+    fn a_key_is_always_the_same_guest_with_the_same_session() {
+        let first = sessions().guest_of_key(&key(KEY), NOW);
+        assert_eq!(sessions().guest_of_key(&key(KEY), NOW.plus_milliseconds(60_000)), first);
+        assert_eq!(sessions().read(&first.token, NOW), Some(first.buyer));
+        assert_ne!(sessions().guest_of_key(&key("another-key-of-16"), NOW).buyer, first.buyer);
+        assert_ne!(Sessions::new(b"other", None).guest_of_key(&key(KEY), NOW).buyer, first.buyer);
+    }
+
+    #[test]
+    fn a_derived_guest_is_a_uuid_v7_that_takes_the_time_of_its_key() {
+        let buyer = sessions().guest_of_key(&key(KEY), NOW).buyer.0;
+        assert_eq!(&buyer.as_bytes()[..6], &Uuid::parse_str(KEY).unwrap().as_bytes()[..6]);
+        for guest in [buyer, sessions().guest_of_key(&key("no-uuid-at-all-here"), NOW).buyer.0] {
+            assert_eq!((guest.get_version_num(), guest.get_variant()), (7, uuid::Variant::RFC4122));
+        }
+    }
+
+    #[test]
+    fn only_the_token_that_was_given_makes_an_admin() {
+        assert!(sessions().is_admin_token("organiser"));
+        assert!(!sessions().is_admin_token("organise"));
+        assert!(!sessions().is_admin_token(""));
+        assert!(!Sessions::new(b"secret", None).is_admin_token(""));
+        assert!(!Sessions::new(b"secret", Some(String::new())).is_admin_token(""));
+    }
+}

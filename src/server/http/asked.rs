@@ -1,0 +1,36 @@
+//! What handlers ask about the head of a request, in the application's terms.
+
+use axum::http::request::Parts;
+
+use super::problem::Failure;
+use crate::server::{
+    app::App,
+    auth::{Asker, Visit, idempotency_key},
+    engine::IdempotencyKey,
+};
+
+/// The head of a request as `auth` reads it.
+pub fn visit<'a>(app: &'a App, head: &'a Parts) -> Visit<'a> {
+    Visit::new(&head.headers, &head.uri, &head.extensions, &app.config.trusted_proxies)
+}
+
+/// The buyer who asks, known or new.
+pub fn buyer(app: &App, head: &Parts) -> Result<Asker, Failure> {
+    Ok(visit(app, head).buyer(&app.sessions, None, app.engine.clock().now())?)
+}
+
+/// The buyer who asks for stock, and the key that the request carries. Without an identity the key stands in for one.
+pub fn keyed_buyer(app: &App, head: &Parts) -> Result<(Asker, Option<IdempotencyKey>), Failure> {
+    let key = idempotency_key(&head.headers)?;
+    let asker = visit(app, head).buyer(&app.sessions, key.as_ref(), app.engine.clock().now())?;
+    Ok((asker, key))
+}
+
+/// The organiser. A request without identity is told to sign in, any other that this is not theirs to do.
+pub fn admin(app: &App, head: &Parts) -> Result<Asker, Failure> {
+    match visit(app, head).known(&app.sessions, app.engine.clock().now())? {
+        Some(asker) if asker.is_admin => Ok(asker),
+        Some(_) => Err(Failure::forbidden("Only the organiser may do this.")),
+        None => Err(Failure::unauthenticated()),
+    }
+}

@@ -1,0 +1,53 @@
+//! How many requests each route answered, with what, and how long they took.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use metrics::{Counter, Histogram, counter, histogram};
+use rustc_hash::FxHashMap;
+
+/// Name under which requests without a route are counted: a path is the client's to choose, a label must be ours.
+const NO_ROUTE: &str = "none";
+
+/// One meter per route, made at start: the hot path looks up a route, never a metric.
+pub struct Meters {
+    routes: FxHashMap<String, Meter>,
+    no_route: Meter,
+}
+
+impl Meters {
+    /// Call after the recorder is installed. `routes` are path templates.
+    pub fn new<'a>(routes: impl Iterator<Item = &'a str>) -> Self {
+        Self {
+            routes: routes.map(|route| (route.to_owned(), Meter::new(route))).collect(),
+            no_route: Meter::new(NO_ROUTE),
+        }
+    }
+
+    pub fn of(&self, route: Option<&str>) -> &Meter {
+        route.and_then(|route| self.routes.get(route)).unwrap_or(&self.no_route)
+    }
+}
+
+pub struct Meter {
+    duration_seconds: Histogram,
+    /// By the first digit of the status, from 1.
+    answers: [Counter; 5],
+}
+
+impl Meter {
+    fn new(route: &str) -> Self {
+        Self {
+            duration_seconds: histogram!("http_request_duration_seconds", "route" => route.to_owned()),
+            answers: ["1xx", "2xx", "3xx", "4xx", "5xx"]
+                .map(|status| counter!("http_requests_total", "route" => route.to_owned(), "status" => status)),
+        }
+    }
+
+    pub fn record(&self, status: StatusCode, duration: Duration) {
+        self.duration_seconds.record(duration);
+        if let Some(counter) = self.answers.get(usize::from(status.as_u16() / 100).saturating_sub(1)) {
+            counter.increment(1);
+        }
+    }
+}

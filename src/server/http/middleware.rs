@@ -1,0 +1,208 @@
+//! What happens to every request, whatever its route: one layer, so that the hot path pays for one.
+//!
+//! On the way in it refuses what no route should see (foreign hosts, other sites' forms, paths that cannot be read). On the
+//! way out it writes problem documents, sets the security headers and counts.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    meters::Meters,
+    problem::{self, Failure},
+};
+use crate::{
+    model::{
+        limits::MAX_TARGET_BYTES,
+        outcome::{Code, Refusal},
+    },
+    server::{
+        app::App,
+        auth::{OwnOrigin, Visit, check_cross_site},
+    },
+};
+
+/// The policy of everything that is no page of ours: nothing may load, nothing may frame it.
+const INERT_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// Two years, longer than the year that browsers ask for.
+const TRANSPORT_POLICY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// Header fields that an answer usually ends up with.
+const USUAL_HEADERS: usize = 12;
+
+/// What the layer needs besides the application.
+pub struct Guard {
+    pub app: App,
+    pub meters: Meters,
+}
+
+/// The layer itself.
+pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let uri = request.uri().clone();
+    let meter = guard.meters.of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
+    let visit = Visit::new(request.headers(), &uri, request.extensions(), &guard.app.config.trusted_proxies);
+    let own = visit.origin();
+    let is_https = own.is_https;
+    let answer = match admit(&request, own, &guard.app.config.allowed_hosts) {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    };
+    let mut answer = problem::finish(answer, uri.path());
+    protect(answer.headers_mut(), is_https);
+    meter.record(answer.status(), started.elapsed());
+    answer
+}
+
+/// Refuses what no route should see.
+fn admit(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[String]) -> Result<(), Failure> {
+    let target = request.uri();
+    if target.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
+        let failure = Failure::new(Code::TooLarge, format!("The address has more than {MAX_TARGET_BYTES} bytes."));
+        return Err(failure.with_status(StatusCode::URI_TOO_LONG));
+    }
+    if request.method() == Method::CONNECT {
+        return Err(Failure::new(Code::MethodNotAllowed, "This is no proxy."));
+    }
+    require_our_host(request, own, allowed_hosts)?;
+    require_readable_path(target)?;
+    check_cross_site(request.method(), request.headers(), own).map_err(|refusal: Refusal| {
+        tracing::warn!(method = %request.method(), path = target.path(), "refused a request from another site");
+        refusal.into()
+    })
+}
+
+/// HTTP/1.1 asks for exactly one `Host`, and the same in a target that names a host too (RFC 9112, 3.2).
+fn require_our_host(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[String]) -> Result<(), Failure> {
+    let mut named = request.headers().get_all(header::HOST).iter();
+    let host = named.next();
+    if (host.is_none() && request.version() == Version::HTTP_11) || named.next().is_some() {
+        return Err(Failure::malformed("A request names one Host."));
+    }
+    let is_contradicted = request.uri().authority().is_some()
+        && host.is_some_and(|host| !host.as_bytes().eq_ignore_ascii_case(own.host.as_bytes()));
+    let is_allowed = allowed_hosts.is_empty()
+        || allowed_hosts
+            .iter()
+            .any(|ours| ours.eq_ignore_ascii_case(own.host_name()) || ours.eq_ignore_ascii_case(own.host));
+    if is_contradicted || !is_allowed {
+        let failure = Failure::new(Code::NotFound, "This server does not answer for that host.");
+        return Err(failure.with_status(StatusCode::MISDIRECTED_REQUEST));
+    }
+    Ok(())
+}
+
+/// A path whose escapes are no text, or hide a control character, names nothing.
+fn require_readable_path(target: &Uri) -> Result<(), Failure> {
+    let path = target.path().as_bytes();
+    if !path.contains(&b'%') {
+        return Ok(());
+    }
+    let decoded = unescape(path);
+    let is_readable = str::from_utf8(&decoded).is_ok_and(|text| !text.chars().any(char::is_control));
+    if is_readable { Ok(()) } else { Err(Failure::malformed("The path cannot be read.")) }
+}
+
+/// The bytes that a path's `%XX` stand for; what is no escape stands for itself.
+fn unescape(path: &[u8]) -> Vec<u8> {
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut position = 0;
+    while position < path.len() {
+        match (path[position], digit(path.get(position + 1)), digit(path.get(position + 2))) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push(u8::try_from(high * 16 + low).expect("two hexadecimal digits are a byte"));
+                position += 3;
+            }
+            (byte, ..) => {
+                decoded.push(byte);
+                position += 1;
+            }
+        }
+    }
+    decoded
+}
+
+/// The headers of every answer. A page brings its own content policy, a static file its own life in caches.
+fn protect(headers: &mut HeaderMap, is_https: bool) {
+    headers.reserve(USUAL_HEADERS.saturating_sub(headers.len()));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
+    headers.insert(header::REFERRER_POLICY, SAME_ORIGIN);
+    headers.insert(CROSS_ORIGIN_OPENER_POLICY, SAME_ORIGIN);
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(INERT_POLICY);
+    headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+    if is_https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, TRANSPORT_POLICY);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn admitted(target: &str, headers: &[(&'static str, &str)], allowed_hosts: &[&str]) -> u16 {
+        let mut request = Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let uri = request.uri().clone();
+        let own = Visit::new(request.headers(), &uri, request.extensions(), &[]).origin();
+        let allowed: Vec<String> = allowed_hosts.iter().map(ToString::to_string).collect();
+        admit(&request, own, &allowed).err().map_or(200, |failure| failure.status().as_u16())
+    }
+
+    #[test]
+    fn a_request_names_one_host_and_it_is_ours() {
+        let host = ("host", "shop.example:3000");
+        assert_eq!(admitted("/", &[host], &[]), 200);
+        assert_eq!(admitted("/", &[], &[]), 400);
+        assert_eq!(admitted("/", &[host, host], &[]), 400);
+        assert_eq!(admitted("/", &[host], &["shop.example"]), 200);
+        assert_eq!(admitted("/", &[host], &["shop.example:3000"]), 200);
+        assert_eq!(admitted("/", &[("host", "evil.example")], &["shop.example"]), 421);
+        assert_eq!(admitted("http://shop.example:3000/", &[host], &[]), 200);
+        assert_eq!(admitted("http://evil.example/", &[host], &[]), 421);
+    }
+
+    #[test]
+    fn a_path_is_text_of_bounded_length() {
+        let host = ("host", "localhost");
+        for (path, status) in [
+            ("/sales/caf%C3%A9", 200),
+            ("/100%", 200),
+            ("/%2e%2e%2fetc", 200),
+            ("/a%00b", 400),
+            ("/a%0d%0ab", 400),
+            ("/a%ffb", 400),
+            ("/a%7Fb", 400),
+        ] {
+            assert_eq!(admitted(path, &[host], &[]), status, "{path}");
+        }
+        assert_eq!(admitted(&format!("/?{}", "x".repeat(MAX_TARGET_BYTES)), &[host], &[]), 414);
+    }
+
+    #[test]
+    fn what_an_answer_brings_itself_stays() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public"));
+        protect(&mut headers, false);
+        assert_eq!(headers[header::CACHE_CONTROL], "public");
+        assert_eq!(headers[header::CONTENT_SECURITY_POLICY], INERT_POLICY);
+        assert_eq!(headers.get(header::STRICT_TRANSPORT_SECURITY), None);
+        protect(&mut headers, true);
+        assert_eq!(headers[header::STRICT_TRANSPORT_SECURITY], TRANSPORT_POLICY);
+    }
+}

@@ -1,0 +1,178 @@
+//! The API's own description (OpenAPI 3.1) and the page that shows it. All assets come from the binary.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    extract::Path,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use utoipa::{
+    OpenApi,
+    openapi::{
+        self, ContentBuilder, HttpMethod, Ref, RefOr,
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use utoipa_swagger_ui::Config;
+
+use super::{
+    answer,
+    problem::{Failure, PROBLEM_JSON},
+    rest::index::IndexedRoute,
+};
+use crate::model::outcome::Problem;
+
+/// Where the description stands.
+const DESCRIPTION_PATH: &str = "/api/openapi.json";
+
+/// The page's scripts and styles come from beside it; they carry no nonce, so they have a policy of their own.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+/// The frame that the router fills with its routes.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Onsale",
+        description = "Sells a limited stock to more people than there is stock, and never a unit twice. Errors are \
+            problem documents (RFC 9457) with a stable `code`. A request without identity on a route that needs a buyer \
+            is a new guest: the answer carries `X-Onsale-Session`, to be sent as a Bearer from then on."
+    ),
+    components(schemas(Problem)),
+    tags(
+        (name = "sales", description = "What is on sale"),
+        (name = "buyers", description = "Buying, and what was bought"),
+        (name = "organisers", description = "Making and steering sales; the Bearer of `ONSALE_ADMIN_TOKEN`"),
+        (name = "proof", description = "That it was fair and exact"),
+        (name = "simulations", description = "Rehearsals under load"),
+        (name = "index", description = "What there is"),
+        (name = "operation", description = "For those who run the server"),
+    )
+)]
+pub struct Frame;
+
+/// Completes the description that the router has collected: error answers get the problem document as their content,
+/// operations the ways in which a request says who asks.
+pub fn complete(mut description: openapi::OpenApi) -> openapi::OpenApi {
+    let components = description.components.get_or_insert_default();
+    components
+        .add_security_scheme("bearer", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("__Host-sid"))));
+    for (path, item) in &mut description.paths.paths {
+        for (_, operation) in operations_mut(item) {
+            describe_problems(operation);
+            if path.starts_with("/api/v1/") {
+                let none = SecurityRequirement::default();
+                let ways = ["bearer", "session"].map(|way| SecurityRequirement::new::<_, _, String>(way, []));
+                operation.security = Some([none].into_iter().chain(ways).collect());
+            }
+        }
+    }
+    description
+}
+
+fn describe_problems(operation: &mut openapi::path::Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if (status.starts_with('4') || status.starts_with('5')) && response.content.is_empty() {
+            let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            response.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(problem));
+        }
+    }
+}
+
+fn operations_mut(item: &mut openapi::PathItem) -> impl Iterator<Item = (HttpMethod, &mut openapi::path::Operation)> {
+    [
+        (HttpMethod::Get, item.get.as_mut()),
+        (HttpMethod::Post, item.post.as_mut()),
+        (HttpMethod::Patch, item.patch.as_mut()),
+        (HttpMethod::Put, item.put.as_mut()),
+        (HttpMethod::Delete, item.delete.as_mut()),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
+}
+
+/// The complete description, written once.
+static DESCRIPTION: LazyLock<openapi::OpenApi> = LazyLock::new(|| complete(super::routes().into_openapi()));
+
+/// Every route: its method, path and what it does.
+pub fn list_routes() -> Vec<IndexedRoute> {
+    let mut description = DESCRIPTION.clone();
+    let mut routes = Vec::new();
+    for (path, item) in &mut description.paths.paths {
+        for (method, operation) in operations_mut(item) {
+            let summary = operation.summary.clone().unwrap_or_default();
+            routes.push(IndexedRoute { method: name(&method).to_owned(), path: path.clone(), summary });
+        }
+    }
+    routes
+}
+
+fn name(method: &HttpMethod) -> &'static str {
+    match method {
+        HttpMethod::Get => "GET",
+        HttpMethod::Post => "POST",
+        HttpMethod::Put => "PUT",
+        HttpMethod::Delete => "DELETE",
+        HttpMethod::Patch => "PATCH",
+        HttpMethod::Head => "HEAD",
+        HttpMethod::Options => "OPTIONS",
+        HttpMethod::Trace => "TRACE",
+    }
+}
+
+/// This description.
+#[utoipa::path(get, path = "/api/openapi.json", tag = "index", responses((status = 200, body = serde_json::Value)))]
+pub async fn description() -> Response {
+    answer::ok(&*DESCRIPTION)
+}
+
+/// The description as a page.
+#[utoipa::path(
+    get,
+    path = "/api/docs",
+    tag = "index",
+    responses((status = 200, body = String, content_type = "text/html"))
+)]
+pub async fn page() -> Response {
+    const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+    ([(header::CONTENT_TYPE, HTML), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], PAGE).into_response()
+}
+
+/// Swagger UI's own page, but with addresses that do not depend on a slash at the end of ours.
+const PAGE: &str = r#"<!DOCTYPE html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Onsale API</title>
+    <link rel="stylesheet" href="/api/docs/swagger-ui.css">
+    <link rel="stylesheet" href="/api/docs/index.css">
+    <link rel="icon" type="image/png" sizes="32x32" href="/api/docs/favicon-32x32.png">
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+    <script src="/api/docs/swagger-ui-bundle.js"></script>
+    <script src="/api/docs/swagger-ui-standalone-preset.js"></script>
+    <script src="/api/docs/swagger-initializer.js"></script>
+  </body>
+</html>
+"#;
+
+/// What the page loads.
+pub async fn page_asset(Path(name): Path<String>) -> Result<Response, Failure> {
+    static CONFIGURATION: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+        // Without the badge that asks a validator on the internet.
+        Arc::new(Config::from(DESCRIPTION_PATH).validator_url("none"))
+    });
+    let file = utoipa_swagger_ui::serve(&name, Arc::clone(&CONFIGURATION)).ok().flatten();
+    let file = file.filter(|_| !name.is_empty()).ok_or_else(|| Failure::not_found("page"))?;
+    let content_type = HeaderValue::from_str(&file.content_type).unwrap_or(HeaderValue::from_static("text/plain"));
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
+    Ok((headers, file.bytes.into_owned()).into_response())
+}

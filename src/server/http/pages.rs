@@ -1,0 +1,114 @@
+//! What a browser asks for: pages rendered by Leptos, server functions, and the client's files.
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use leptos::{context::provide_context, nonce::Nonce, server_fn::axum::get_server_fn_service};
+
+use super::{
+    asked,
+    body::{FORM, JSON, read_bytes},
+    problem::Failure,
+};
+use crate::{model::limits::MAX_BODY_BYTES, server::app::App, ui::app::shell};
+
+/// `GET /`, `/sales/{sale}` and the other pages: complete without script, never cached.
+pub async fn page(State(app): State<App>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    // A page never fails for its visitor's token: whoever cannot be read is a new guest.
+    let asker = match asked::buyer(&app, &head) {
+        Ok(asker) => asker,
+        Err(failure) => return failure.into_response(),
+    };
+    let nonce = Nonce::new();
+    let policy = content_policy(&nonce);
+    let context = {
+        let asker = asker.clone();
+        move || {
+            provide_context(app.clone());
+            provide_context(asker.clone());
+            provide_context(nonce.clone());
+            if let Some(client) = app.site.client() {
+                provide_context(client.clone());
+            }
+        }
+    };
+    let render = leptos_axum::render_app_async_with_context(context, shell);
+    let mut response = render(Request::from_parts(head, body)).await;
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    asker.introduce(response)
+}
+
+/// The policy of a page: our own files, and the scripts that carry this answer's nonce.
+fn content_policy(nonce: &str) -> HeaderValue {
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; \
+         style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+         manifest-src 'self'; worker-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; \
+         frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).expect("a nonce is URL-safe Base64")
+}
+
+/// What no route knows: a file of the site, or nothing. A browser that asks for a page is shown one that says so.
+pub async fn fallback(State(app): State<App>, request: Request) -> Response {
+    let is_read = [Method::GET, Method::HEAD].contains(request.method());
+    if is_read && let Some(file) = app.site.get(request.uri().path(), request.headers()) {
+        return file;
+    }
+    let path = request.uri().path();
+    let is_page = !["/api/", "/rpc/", "/pkg/"].iter().any(|folder| path.starts_with(folder));
+    if is_read && is_page && accepts_html(request.headers()) {
+        let mut response = page(State(app), request).await;
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        return response;
+    }
+    Failure::not_found("path").into_response()
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accepted| accepted.contains("text/html"))
+}
+
+/// `POST /rpc/{function}`: a server function, called by our own client.
+pub async fn server_function(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let (mut head, body) = request.into_parts();
+    if get_server_fn_service(head.uri.path(), head.method.clone()).is_none() {
+        return Err(Failure::not_found("function"));
+    }
+    let asker = asked::buyer(&app, &head)?;
+    let media_type = if is_form(&head.headers) { FORM } else { JSON };
+    let body = read_bytes(&head.headers, body, media_type, MAX_BODY_BYTES).await?;
+    // To a caller who accepts HTML, server functions answer with a redirect to whatever Referer says.
+    head.headers.remove(header::REFERER);
+    head.headers.insert(header::ACCEPT, HeaderValue::from_static(JSON));
+    let context = {
+        let (app, asker) = (app.clone(), asker.clone());
+        move || {
+            provide_context(app.clone());
+            provide_context(asker.clone());
+        }
+    };
+    let request = Request::from_parts(head, Body::from(body));
+    let response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
+    Ok(asker.introduce(of_server_function(response)))
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()))
+}
+
+/// Server functions return refusals as values, so what comes as a 500 are arguments that could not be read. The body, by
+/// which the client tells what it was, stays.
+fn of_server_function(mut response: Response) -> Response {
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    response
+}

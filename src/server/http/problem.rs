@@ -1,0 +1,242 @@
+//! The one place that turns what went wrong into an answer: a problem document after RFC 9457.
+//!
+//! Handlers return a [`Refusal`], an [`EngineError`] or a [`Failure`]; as a response each is only a note of what is to be
+//! said. The outermost layer, which knows the path, writes the document by [`finish`]. It also rewrites what the framework
+//! refuses by itself, so that no answer of another shape leaves the server.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use rand::RngExt;
+
+use crate::{
+    model::{
+        limits::MAX_RETRY_AFTER_SECONDS,
+        outcome::{Code, Problem, Refusal},
+    },
+    server::engine::EngineError,
+};
+
+/// Media type of every problem document.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What a request failed with. The status follows from the code, but for the few that HTTP tells apart more finely than
+/// the codes do (408, 414, 421).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Failure {
+    status: StatusCode,
+    refusal: Refusal,
+}
+
+impl Failure {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Refusal::new(code, detail).into()
+    }
+
+    /// The same failure under another status.
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(Code::Malformed, detail)
+    }
+
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(Code::Invalid, detail)
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("There is no such {what}."))
+    }
+
+    pub fn unauthenticated() -> Self {
+        Self::new(Code::Unauthenticated, "The request names no known session or token.")
+    }
+
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(Code::Forbidden, detail)
+    }
+
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub const fn code(&self) -> Code {
+        self.refusal.code
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let status = StatusCode::from_u16(refusal.code.status()).expect("every code has a valid status");
+        Self { status, refusal }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Overloaded => Self::new(Code::Overloaded, "Too many requests are waiting; nothing was tried."),
+            EngineError::Store(error) => {
+                tracing::error!(%error, "the store failed");
+                Self::new(Code::Overloaded, "The store cannot be used now; ask again with the same key.")
+            }
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        Failure::from(self).into_response()
+    }
+}
+
+impl IntoResponse for EngineError {
+    fn into_response(self) -> Response {
+        Failure::from(self).into_response()
+    }
+}
+
+/// Writes the problem document of an answer that failed; any other answer passes through. `path` is the request's.
+pub fn finish(mut response: Response, path: &str) -> Response {
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    match response.extensions_mut().remove::<Failure>().or_else(|| of_the_framework(&response)) {
+        Some(failure) => write(response, &failure, path),
+        None => response,
+    }
+}
+
+/// What an answer means that the framework made by itself: one with an error status and no document of ours.
+fn of_the_framework(response: &Response) -> Option<Failure> {
+    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
+        [PROBLEM_JSON, "application/json", "text/html"].iter().any(|ours| kind.as_bytes().starts_with(ours.as_bytes()))
+    });
+    if is_ours {
+        return None;
+    }
+    let (code, detail) = match response.status() {
+        StatusCode::UNAUTHORIZED => (Code::Unauthenticated, "The request names no known session or token."),
+        StatusCode::FORBIDDEN => (Code::Forbidden, "This is not yours to do."),
+        StatusCode::NOT_FOUND => (Code::NotFound, "There is nothing at this path."),
+        StatusCode::METHOD_NOT_ALLOWED => (Code::MethodNotAllowed, "The path does not know this method; see Allow."),
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::URI_TOO_LONG => (Code::TooLarge, "The request is too large."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (Code::UnsupportedMediaType, "The body must be application/json."),
+        StatusCode::UNPROCESSABLE_ENTITY => (Code::Invalid, "The request is not valid."),
+        StatusCode::TOO_MANY_REQUESTS => (Code::RateLimited, "Too many requests."),
+        status if status.is_client_error() => (Code::Malformed, "The request cannot be read."),
+        StatusCode::INTERNAL_SERVER_ERROR => return None,
+        _ => (Code::Overloaded, "The server cannot answer now."),
+    };
+    Some(Failure::new(code, detail).with_status(response.status()))
+}
+
+/// Replaces the body of `response` by the document; its other headers (`Allow`, cookies) stay.
+fn write(response: Response, failure: &Failure, path: &str) -> Response {
+    let Refusal { code, detail, opens_at } = failure.refusal.clone();
+    let problem = Problem {
+        kind: format!("/problems/{code}"),
+        title: code.title().to_owned(),
+        status: failure.status.as_u16(),
+        detail,
+        instance: path.to_owned(),
+        code,
+        opens_at,
+    };
+    let document = serde_json::to_vec(&problem).expect("a problem document has only text and numbers");
+    let (mut head, _) = response.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    head.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if code == Code::Unauthenticated {
+        head.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if asks_to_retry(code) {
+        let seconds: u64 = rand::rng().random_range(1..=MAX_RETRY_AFTER_SECONDS);
+        head.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Response::from_parts(head, Body::from(document))
+}
+
+/// Whether the same request may well succeed in a moment. Jittered, so that those who were turned away together do not
+/// come back together.
+const fn asks_to_retry(code: Code) -> bool {
+    matches!(code, Code::Overloaded | Code::RateLimited | Code::Contended | Code::IdempotencyInFlight)
+}
+
+/// The last resort: a handler panicked. Says nothing of what it was; the panic hook has logged it.
+pub fn of_panic(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    const DOCUMENT: &str = r#"{"type":"about:blank","title":"Internal error","status":500,"detail":"The server failed to answer; it has been noted."}"#;
+    let mut response = Response::new(Body::from(DOCUMENT));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::Timestamp;
+
+    async fn document(response: Response) -> (StatusCode, axum::http::HeaderMap, Problem) {
+        let (head, body) = finish(response, "/api/v1/sales/x/buy").into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        (head.status, head.headers, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_refusal_becomes_a_problem_document_with_its_code_and_status() {
+        let opens_at = Some(Timestamp::from_milliseconds(0));
+        let refusal = Refusal { opens_at, ..Refusal::new(Code::SaleNotOpen, "Not yet.") };
+        let (status, headers, problem) = document(refusal.into_response()).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        assert_eq!(headers[header::CONTENT_TYPE], PROBLEM_JSON);
+        assert_eq!(headers[header::CACHE_CONTROL], "no-store");
+        assert_eq!(headers.get(header::RETRY_AFTER), None);
+        assert_eq!((problem.code, problem.status, problem.opens_at), (Code::SaleNotOpen, 403, opens_at));
+        assert_eq!(
+            (problem.kind.as_str(), problem.instance.as_str()),
+            ("/problems/sale-not-open", "/api/v1/sales/x/buy")
+        );
+    }
+
+    #[tokio::test]
+    async fn what_may_be_tried_again_says_when_in_whole_jittered_seconds() {
+        for code in [Code::Overloaded, Code::RateLimited, Code::Contended, Code::IdempotencyInFlight] {
+            let (_, headers, _) = document(Failure::new(code, "").into_response()).await;
+            let seconds: u64 = headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
+            assert!((1..=MAX_RETRY_AFTER_SECONDS).contains(&seconds));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_framework_refuses_gets_the_same_shape_and_keeps_its_headers() {
+        let refused = (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD")], "no").into_response();
+        let (status, headers, problem) = document(refused).await;
+        assert_eq!((status, problem.code), (StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed));
+        assert_eq!(headers[header::ALLOW], "GET,HEAD");
+        let late = StatusCode::REQUEST_TIMEOUT.into_response();
+        assert_eq!(document(late).await.2.status, 408);
+    }
+
+    #[test]
+    fn a_store_that_fails_says_nothing_of_its_insides() {
+        let failure = Failure::from(EngineError::Store(sqlx::Error::PoolTimedOut));
+        assert_eq!(failure.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!failure.refusal.detail.to_lowercase().contains("pool"));
+    }
+}

@@ -1,0 +1,63 @@
+//! What there is, and the yardstick that does no work.
+
+use std::sync::LazyLock;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, header},
+    response::Response,
+};
+use serde::{Serialize, de::IgnoredAny};
+use utoipa::ToSchema;
+
+use crate::{
+    model::limits::MAX_PING_BODY_BYTES,
+    server::http::{
+        answer,
+        body::{JSON, read_bytes},
+        openapi,
+        problem::Failure,
+    },
+};
+
+#[derive(Serialize, ToSchema)]
+pub struct Index {
+    pub routes: Vec<IndexedRoute>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct IndexedRoute {
+    pub method: String,
+    pub path: String,
+    pub summary: String,
+}
+
+/// All routes.
+#[utoipa::path(get, path = "/api/v1", tag = "index", responses((status = 200, body = Index)))]
+pub async fn index() -> Response {
+    static INDEX: LazyLock<Index> = LazyLock::new(|| Index { routes: openapi::list_routes() });
+    answer::ok(&*INDEX)
+}
+
+/// The same body back: what a request costs that decides nothing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/ping",
+    tag = "index",
+    request_body(content = serde_json::Value, description = "Any JSON up to 1 KiB"),
+    responses(
+        (status = 200, body = serde_json::Value),
+        (status = 400, description = "`malformed`"),
+        (status = 413, description = "`too-large`"),
+        (status = 415, description = "`unsupported-media-type`"),
+    )
+)]
+pub async fn ping(request: Request) -> Result<Response, Failure> {
+    let (head, body) = request.into_parts();
+    let bytes = read_bytes(&head.headers, body, JSON, MAX_PING_BODY_BYTES).await?;
+    serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| Failure::malformed(error.to_string()))?;
+    let mut response = Response::new(Body::from(bytes));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    Ok(response)
+}

@@ -1,0 +1,31 @@
+//! One file per noun of the contract. A handler reads the request, calls one engine method and writes the answer; it
+//! decides nothing.
+
+pub mod audit; // the recount
+pub mod health; // alive, ready, and how it goes
+pub mod index; // what there is, and the yardstick that does no work
+pub mod ledger; // the list of all changes, as a stream of lines
+pub mod me; // who asks
+pub mod orders; // what was bought
+pub mod purchase; // buying
+pub mod sales; // sales and their stock
+pub mod seats; // named places
+pub mod simulations; // load runs
+
+use super::problem::Failure;
+use crate::{model::ids::SaleId, server::engine::Engine};
+
+pub fn unknown_sale() -> Failure {
+    Failure::not_found("sale")
+}
+
+/// Refuses an unknown sale, where that has to come before anything about the rest of the request.
+pub fn require_sale(engine: &Engine, sale: &SaleId) -> Result<(), Failure> {
+    engine.hub(sale).map(|_| ()).ok_or_else(unknown_sale)
+}
+
+/// What a failed reading of a request to `sale` is answered with: that the sale is unknown comes before what is wrong with
+/// the body.
+pub fn of_sale(engine: &Engine, sale: &SaleId, failure: Failure) -> Failure {
+    require_sale(engine, sale).err().unwrap_or(failure)
+}

@@ -1,0 +1,60 @@
+//! What was bought.
+
+use axum::{
+    extract::{Path, Request, State},
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    model::{
+        ids::OrderId,
+        order::{Order, OrderList},
+    },
+    server::{
+        app::App,
+        auth::Asker,
+        http::{answer, asked, body::read_query, problem::Failure},
+    },
+};
+
+/// The buyer's own orders.
+#[utoipa::path(
+    get,
+    path = "/api/v1/orders",
+    tag = "buyers",
+    responses((status = 200, body = OrderList), (status = 401, description = "`unauthenticated`"))
+)]
+pub async fn list(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let (head, _) = request.into_parts();
+    let [] = read_query(&head.uri, [])?;
+    let asker = asked::buyer(&app, &head)?;
+    let orders = app.engine.orders(asker.buyer).await?;
+    Ok(asker.introduce(answer::ok(&OrderList { orders })))
+}
+
+/// One order: the buyer's own, or anybody's for an admin. Another buyer's order is as unknown as one that never was.
+#[utoipa::path(
+    get,
+    path = "/api/v1/orders/{order}",
+    tag = "buyers",
+    params(("order" = OrderId, Path, description = "The order's id")),
+    responses(
+        (status = 200, body = Order),
+        (status = 401, description = "`unauthenticated`"),
+        (status = 404, description = "`not-found`"),
+    )
+)]
+pub async fn read(State(app): State<App>, Path(order): Path<String>, request: Request) -> Result<Response, Failure> {
+    let (head, _) = request.into_parts();
+    let [] = read_query(&head.uri, [])?;
+    let asker = asked::buyer(&app, &head)?;
+    let found = find(&app, &asker, &order).await;
+    Ok(asker.introduce(found.map_or_else(IntoResponse::into_response, |order| answer::ok(&order))))
+}
+
+async fn find(app: &App, asker: &Asker, order: &str) -> Result<Order, Failure> {
+    let unknown = || Failure::not_found("order");
+    let order: OrderId = order.parse().map_err(|_| unknown())?;
+    let owner = (!asker.is_admin).then_some(asker.buyer);
+    app.engine.order(owner, order).await?.ok_or_else(unknown)
+}

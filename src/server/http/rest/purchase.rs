@@ -1,0 +1,69 @@
+//! Buying: the hot path.
+
+use axum::{
+    extract::{Path, Request, State},
+    http::{HeaderName, HeaderValue},
+    response::{IntoResponse, Response},
+};
+
+use super::of_sale;
+use crate::{
+    model::{body::BuyBody, ids::SaleId, order::Order, outcome::BuyOutcome},
+    server::{
+        app::App,
+        http::{answer, asked, body::read_json, problem::Failure},
+    },
+};
+
+/// Marks the stored answer to a key that came again.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Buys one named seat, or units of a tier, at once. All or nothing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sales/{sale}/buy",
+    tag = "buyers",
+    params(
+        ("sale" = SaleId, Path, description = "The sale's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters; the same \
+            key again gets the same answer for 24 hours"),
+    ),
+    request_body = BuyBody,
+    responses(
+        (status = 201, body = Order, headers(
+            ("Location" = String, description = "Where the order can be read again"),
+            ("Idempotent-Replayed" = Option<bool>, description = "`true` where the key was known"),
+            ("X-Onsale-Session" = Option<String>, description = "A new guest's token"),
+        )),
+        (status = 400, description = "`malformed`"),
+        (status = 401, description = "`unauthenticated`: the Bearer cannot be read"),
+        (status = 403, description = "`sale-not-open`, with `opens_at` where it is known; `forbidden`"),
+        (status = 404, description = "`not-found`: the sale, the tier or the seat"),
+        (status = 409, description = "`sold-out`, `seat-taken`, `limit-reached`, `contended`, `idempotency-in-flight`"),
+        (status = 413, description = "`too-large`"),
+        (status = 415, description = "`unsupported-media-type`"),
+        (status = 422, description = "`invalid`, `idempotency-key-reused`"),
+        (status = 503, description = "`overloaded`"),
+    )
+)]
+pub async fn buy(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
+    let (head, body) = request.into_parts();
+    let (asker, key) = asked::keyed_buyer(&app, &head)?;
+    let answer = match read_json::<BuyBody>(&head.headers, body).await {
+        Ok(body) => match app.engine.buy(&sale, asker.buyer, body, key).await {
+            Ok(BuyOutcome::Bought { order, replayed }) => bought(&order, replayed),
+            Ok(BuyOutcome::Refused(refusal)) => refusal.into_response(),
+            Err(error) => error.into_response(),
+        },
+        Err(failure) => of_sale(&app.engine, &sale, failure).into_response(),
+    };
+    Ok(asker.introduce(answer))
+}
+
+fn bought(order: &Order, replayed: bool) -> Response {
+    let mut response = answer::created(order, &format!("/api/v1/orders/{}", order.id));
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}

@@ -1,0 +1,179 @@
+//! Sales and their stock.
+
+use axum::{
+    extract::{Path, Request, State},
+    http::{Uri, request::Parts},
+    response::Response,
+};
+
+use super::{of_sale, require_sale, unknown_sale};
+use crate::{
+    model::{
+        body::{NewSale, SalePatch, StockBody},
+        ids::SaleId,
+        sale::{Sale, SaleList, StockCreated},
+    },
+    server::{
+        app::App,
+        auth::idempotency_key,
+        engine::Engine,
+        http::{
+            answer, asked,
+            body::{read_json, read_nothing, read_query},
+            problem::Failure,
+        },
+    },
+};
+
+/// All sales, with their counts now.
+#[utoipa::path(get, path = "/api/v1/sales", tag = "sales", responses((status = 200, body = SaleList)))]
+pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Failure> {
+    let [] = read_query(&uri, [])?;
+    Ok(answer::ok(&SaleList { sales: app.engine.sales() }))
+}
+
+/// One sale.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sales/{sale}",
+    tag = "sales",
+    params(("sale" = SaleId, Path, description = "The sale's id")),
+    responses((status = 200, body = Sale), (status = 404, description = "`not-found`"))
+)]
+pub async fn read(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) -> Result<Response, Failure> {
+    let found = app.engine.sale(&sale).await.ok_or_else(unknown_sale)?;
+    let [] = read_query(&uri, [])?;
+    Ok(answer::ok(&found))
+}
+
+/// Makes a sale, open at once where no opening time stands.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sales",
+    tag = "organisers",
+    request_body = NewSale,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters")),
+    responses(
+        (status = 201, body = Sale, headers(("Location" = String, description = "The sale's path"))),
+        (status = 400, description = "`malformed`"),
+        (status = 401, description = "`unauthenticated`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 413, description = "`too-large`"),
+        (status = 415, description = "`unsupported-media-type`"),
+        (status = 422, description = "`invalid`, `strategy-unsupported`"),
+        (status = 503, description = "`overloaded`"),
+    )
+)]
+pub async fn create(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let (head, body) = request.into_parts();
+    asked::admin(&app, &head)?;
+    idempotency_key(&head.headers)?;
+    let body = read_json::<NewSale>(&head.headers, body).await?;
+    let sale = app.engine.create_sale(body).await??;
+    Ok(answer::created(&sale, &format!("/api/v1/sales/{}", sale.id)))
+}
+
+/// Changes what an organiser decides about a sale.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/sales/{sale}",
+    tag = "organisers",
+    params(("sale" = SaleId, Path, description = "The sale's id")),
+    request_body = SalePatch,
+    responses(
+        (status = 200, body = Sale),
+        (status = 400, description = "`malformed`"),
+        (status = 401, description = "`unauthenticated`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 404, description = "`not-found`"),
+        (status = 409, description = "`step-not-allowed`: a closed sale stays closed"),
+        (status = 413, description = "`too-large`"),
+        (status = 415, description = "`unsupported-media-type`"),
+        (status = 422, description = "`invalid`"),
+        (status = 503, description = "`overloaded`"),
+    )
+)]
+pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
+    let (head, body) = request.into_parts();
+    asked::admin(&app, &head)?;
+    let body = read_json::<SalePatch>(&head.headers, body).await;
+    let body = body.map_err(|failure| of_sale(&app.engine, &sale, failure))?;
+    Ok(answer::ok(&app.engine.patch_sale(&sale, body).await??))
+}
+
+/// Puts the stock back as it was made and voids orders and holds; the ledger goes on. Open to everyone for rehearsals,
+/// and in a demo for the demo sales; else the organiser's.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sales/{sale}/reset",
+    tag = "organisers",
+    params(
+        ("sale" = SaleId, Path, description = "The sale's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters"),
+    ),
+    responses(
+        (status = 200, body = Sale),
+        (status = 401, description = "`unauthenticated`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 404, description = "`not-found`"),
+        (status = 503, description = "`overloaded`"),
+    )
+)]
+pub async fn reset(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
+    let (head, body) = request.into_parts();
+    let found = app.engine.sale(&sale).await.ok_or_else(unknown_sale)?;
+    if !is_playground(&app, &found) {
+        asked::admin(&app, &head)?;
+    }
+    idempotency_key(&head.headers)?;
+    read_nothing(&head.headers, body).await?;
+    Ok(answer::ok(&app.engine.reset_sale(&sale).await??))
+}
+
+/// Whether anybody may reset and attack this sale.
+pub fn is_playground(app: &App, sale: &Sale) -> bool {
+    sale.rehearsal || (app.config.demo && Engine::is_demo_sale(&sale.id))
+}
+
+/// Adds stock to a tier.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sales/{sale}/stock",
+    tag = "organisers",
+    params(
+        ("sale" = SaleId, Path, description = "The sale's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters"),
+    ),
+    request_body = StockBody,
+    responses(
+        (status = 201, body = StockCreated),
+        (status = 400, description = "`malformed`"),
+        (status = 401, description = "`unauthenticated`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 404, description = "`not-found`: the sale or the tier"),
+        (status = 409, description = "`step-not-allowed`: a closed sale takes no stock"),
+        (status = 413, description = "`too-large`"),
+        (status = 415, description = "`unsupported-media-type`"),
+        (status = 422, description = "`invalid`"),
+        (status = 503, description = "`overloaded`"),
+    )
+)]
+pub async fn add_stock(
+    State(app): State<App>,
+    Path(sale): Path<SaleId>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let (head, body) = request.into_parts();
+    admin_of_sale(&app, &sale, &head)?;
+    let body = read_json::<StockBody>(&head.headers, body).await?;
+    let created = app.engine.add_stock(&sale, body).await??;
+    Ok(answer::json(axum::http::StatusCode::CREATED, &created))
+}
+
+/// The organiser's request for a sale that exists, with a usable key if it has one.
+fn admin_of_sale(app: &App, sale: &SaleId, head: &Parts) -> Result<(), Failure> {
+    asked::admin(app, head)?;
+    require_sale(&app.engine, sale)?;
+    idempotency_key(&head.headers)?;
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! The built client and the public files, read into memory once at start. A path that is not in the map does not exist,
+//! so no path can lead outside the folder.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use rustc_hash::FxHashMap;
+use sha2::{Digest, Sha256};
+
+use crate::ui::app::ClientFiles;
+
+/// Folder of the hashed files inside the site, and the list of them.
+const PACKAGE_FOLDER: &str = "/pkg/";
+const MANIFEST: &str = "/pkg/manifest.json";
+/// A hashed name never means other bytes; any other file may change with the next version.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const REVALIDATED: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
+/// Encodings in the order of preference, with the ending of the sibling that holds them.
+const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
+#[derive(Default)]
+pub struct Site {
+    files: FxHashMap<String, File>,
+    client: Option<ClientFiles>,
+}
+
+struct File {
+    content_type: HeaderValue,
+    cache_control: HeaderValue,
+    entity_tag: HeaderValue,
+    plain: Bytes,
+    /// By position in [`ENCODINGS`].
+    encoded: [Option<Bytes>; 2],
+}
+
+impl Site {
+    /// Reads the folder that the client's build leaves. A folder that does not exist is a site without files.
+    pub fn load(folder: &Path) -> io::Result<Self> {
+        let mut paths = Vec::new();
+        if folder.is_dir() {
+            list(folder, &mut paths)?;
+        }
+        let mut files = FxHashMap::default();
+        for path in paths.iter().filter(|path| !is_encoded(path)) {
+            let relative = path.strip_prefix(folder).map_err(io::Error::other)?;
+            let Some(name) = relative.to_str() else { continue };
+            files.insert(format!("/{}", name.replace('\\', "/")), File::read(path, name)?);
+        }
+        let manifest = files.remove(MANIFEST);
+        let client = manifest.map(|file| read_manifest(&file.plain)).transpose()?;
+        Ok(Self { files, client })
+    }
+
+    /// The client's files; `None` where it is not built.
+    pub const fn client(&self) -> Option<&ClientFiles> {
+        self.client.as_ref()
+    }
+
+    /// The file at this path, in the best encoding that the client takes; 304 where it has it already.
+    pub fn get(&self, path: &str, request: &HeaderMap) -> Option<Response> {
+        let file = self.files.get(path)?;
+        let text = |name| request.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+        let accepted = text(header::ACCEPT_ENCODING);
+        let encoded = ENCODINGS.iter().zip(&file.encoded).find_map(|((encoding, _), bytes)| {
+            bytes.as_ref().filter(|_| accepts(accepted, encoding)).map(|bytes| (*encoding, bytes))
+        });
+        let entity_tag = file.entity_tag.to_str().unwrap_or_default();
+        let is_known = text(header::IF_NONE_MATCH).split(',').any(|tag| [entity_tag, "*"].contains(&tag.trim()));
+
+        let mut response = Response::new(match encoded {
+            _ if is_known => Body::empty(),
+            Some((_, bytes)) => Body::from(bytes.clone()),
+            None => Body::from(file.plain.clone()),
+        });
+        if is_known {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, file.content_type.clone());
+        headers.insert(header::CACHE_CONTROL, file.cache_control.clone());
+        headers.insert(header::ETAG, file.entity_tag.clone());
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        if let Some((encoding, _)) = encoded {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        Some(response)
+    }
+}
+
+impl File {
+    fn read(path: &Path, name: &str) -> io::Result<Self> {
+        let plain = fs::read(path)?;
+        let mut entity_tag = String::from("W/\"");
+        for byte in &Sha256::digest(&plain)[..16] {
+            write!(entity_tag, "{byte:02x}").map_err(io::Error::other)?;
+        }
+        entity_tag.push('"');
+        let sibling = |ending: &str| {
+            let mut encoded = path.as_os_str().to_owned();
+            encoded.push(ending);
+            fs::read(PathBuf::from(encoded)).ok().map(Bytes::from)
+        };
+        let is_hashed = format!("/{name}").starts_with(PACKAGE_FOLDER);
+        Ok(Self {
+            content_type: content_type(name),
+            cache_control: if is_hashed { IMMUTABLE } else { REVALIDATED },
+            entity_tag: HeaderValue::from_str(&entity_tag).map_err(io::Error::other)?,
+            encoded: ENCODINGS.map(|(_, ending)| sibling(ending)),
+            plain: Bytes::from(plain),
+        })
+    }
+}
+
+/// The manifest names files of the package folder, with or without the folder.
+fn read_manifest(bytes: &[u8]) -> io::Result<ClientFiles> {
+    let named: ClientFiles = serde_json::from_slice(bytes)?;
+    let absolute = |name: String| {
+        let file = name.rsplit('/').next().unwrap_or_default();
+        format!("{PACKAGE_FOLDER}{file}")
+    };
+    Ok(ClientFiles { js: absolute(named.js), wasm: absolute(named.wasm), css: absolute(named.css) })
+}
+
+/// All files below a folder. Names that start with a dot are nobody's business.
+fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            list(&entry.path(), paths)?;
+        } else {
+            paths.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn is_encoded(path: &Path) -> bool {
+    path.to_str().is_some_and(|name| ENCODINGS.iter().any(|(_, ending)| name.ends_with(ending)))
+}
+
+/// Whether an `Accept-Encoding` value takes this encoding: named, and not with a weight of zero.
+fn accepts(accepted: &str, encoding: &str) -> bool {
+    accepted.split(',').any(|part| {
+        let (name, weight) = part.split_once(';').unwrap_or((part, ""));
+        let is_refused = weight.trim().strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case(encoding) && !is_refused
+    })
+}
+
+fn content_type(name: &str) -> HeaderValue {
+    HeaderValue::from_static(match name.rsplit('.').next().unwrap_or_default() {
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "wasm" => "application/wasm",
+        "css" => "text/css; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "webp" => "image/webp",
+        "woff2" => "font/woff2",
+        "json" => "application/json",
+        "webmanifest" => "application/manifest+json",
+        "txt" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site() -> (tempfile::TempDir, Site) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("pkg")).unwrap();
+        for (name, text) in [
+            ("pkg/onsale.1f.js", "plain"),
+            ("pkg/onsale.1f.js.br", "brotli"),
+            ("pkg/onsale.1f.js.gz", "gzip"),
+            ("pkg/manifest.json", r#"{"js":"onsale.1f.js","wasm":"onsale.2f.wasm","css":"/pkg/onsale.3f.css"}"#),
+            ("favicon.svg", "<svg/>"),
+            (".hidden", "secret"),
+        ] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let site = Site::load(folder.path()).unwrap();
+        (folder, site)
+    }
+
+    fn get(site: &Site, path: &str, headers: &[(header::HeaderName, &str)]) -> Option<Response> {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        site.get(path, &headers)
+    }
+
+    #[test]
+    fn the_best_encoding_that_the_client_takes_is_sent() {
+        let (_folder, site) = site();
+        for (accepted, expected) in [
+            ("gzip, br", Some("br")),
+            ("gzip", Some("gzip")),
+            ("br;q=0, gzip", Some("gzip")),
+            ("identity", None),
+            ("", None),
+        ] {
+            let response = get(&site, "/pkg/onsale.1f.js", &[(header::ACCEPT_ENCODING, accepted)]).unwrap();
+            let encoding = response.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap());
+            assert_eq!(encoding, expected, "{accepted}");
+            assert_eq!(response.headers()[header::CACHE_CONTROL], IMMUTABLE);
+        }
+    }
+
+    #[test]
+    fn only_files_that_were_there_at_start_exist() {
+        let (_folder, site) = site();
+        for path in ["/", "/.hidden", "/pkg", "/pkg/../favicon.svg", "/pkg/.git/config", "/pkg/onsale.1f.js.br"] {
+            assert!(get(&site, path, &[]).is_none(), "{path}");
+        }
+        assert!(Site::load(Path::new("/there/is/none")).unwrap().client().is_none());
+    }
+
+    #[test]
+    fn a_file_that_the_client_has_is_not_sent_again() {
+        let (_folder, site) = site();
+        let first = get(&site, "/favicon.svg", &[]).unwrap();
+        assert_eq!(first.headers()[header::CACHE_CONTROL], REVALIDATED);
+        let entity_tag = first.headers()[header::ETAG].to_str().unwrap();
+        let again = get(&site, "/favicon.svg", &[(header::IF_NONE_MATCH, entity_tag)]).unwrap();
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    }
+
+    #[test]
+    fn the_manifest_names_the_client() {
+        let (_folder, site) = site();
+        let client = site.client().unwrap();
+        assert_eq!((client.js.as_str(), client.css.as_str()), ("/pkg/onsale.1f.js", "/pkg/onsale.3f.css"));
+    }
+}
