@@ -1,33 +1,176 @@
-//! `onsale attack`: virtual buyers against a running server.
+//! `onsale attack`: virtual buyers against a running server, each a session of its own over a real socket, and then the
+//! audit of what they bought.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::model::simulation::Target;
+mod report; // what came of it, for people
+
+use super::give_up;
+use crate::{
+    model::{
+        ids::{SaleId, SimulationId},
+        simulation::{Simulation, Target},
+    },
+    server::simulator::{
+        client::Server,
+        runner::{Plan, RunError, run as run_plan},
+    },
+};
+
+/// Buyers where the command line names no number.
+const DEFAULT_BUYERS: u32 = 500;
+/// Buyers that one attack may send.
+const MAX_BUYERS: u32 = 1_000_000;
+/// Requests in flight at once where the command line does not say, as far as there are so many buyers.
+const DEFAULT_CONCURRENCY: u32 = 1_000;
+/// Descriptors that this process needs besides its connections.
+const SPARE_DESCRIPTORS: u64 = 64;
+/// The exit code of a sale that is not exact.
+const NOT_CLEAN: u8 = 1;
+const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Args)]
 pub struct AttackArgs {
     /// Number of buyers; 500 where it is missing or empty.
-    #[arg(value_name = "N")]
+    #[arg(value_name = "N", allow_negative_numbers = true)]
     pub buyers: Option<String>,
     /// The server to attack.
     #[arg(long, default_value = "http://127.0.0.1:3000")]
     pub url: String,
-    /// The sale to attack: a rehearsal, unless the server runs with --demo.
+    /// The sale to attack: a rehearsal, unless you mean it.
     #[arg(long, default_value = "rehearsal")]
     pub sale: String,
     /// What the buyers go for: any, seat:A-12 or tier:ga.
     #[arg(long, default_value = "any")]
     pub target: Target,
-    /// Requests in flight at once; all of them where it is missing.
-    #[arg(long)]
+    /// Requests in flight at once; as many as there are buyers, to 1000, where it is missing.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub concurrency: Option<u32>,
+    /// Draws the same wishes again.
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
 }
 
-pub async fn run(_arguments: AttackArgs) -> ExitCode {
-    unimplemented!()
+pub async fn run(arguments: AttackArgs) -> ExitCode {
+    let plan = match plan(&arguments) {
+        Ok(plan) => plan,
+        Err(reason) => return give_up(reason),
+    };
+    match attack(&arguments.url, plan.clone()).await {
+        Err(error) => give_up(format_args!("the attack could not be made: {error}")),
+        Ok(simulation) => {
+            if arguments.json {
+                println!("{}", serde_json::to_string_pretty(&simulation).expect("a simulation is plain data"));
+            } else {
+                print!("{}", report::Report { simulation: &simulation, target: &plan.target });
+            }
+            if simulation.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(NOT_CLEAN) }
+        }
+    }
+}
+
+fn plan(arguments: &AttackArgs) -> Result<Plan, String> {
+    let buyers = number_of_buyers(arguments.buyers.as_deref())?;
+    let concurrency = arguments.concurrency.unwrap_or(DEFAULT_CONCURRENCY).min(buyers);
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).map_err(|error| error.to_string())?;
+    if u64::from(concurrency) + SPARE_DESCRIPTORS > descriptors {
+        return Err(format!(
+            "{concurrency} requests at once need more than the {descriptors} descriptors allowed here"
+        ));
+    }
+    Ok(Plan {
+        sale: SaleId(arguments.sale.clone()),
+        target: arguments.target.clone(),
+        buyers,
+        concurrency,
+        rate: None,
+        seed: arguments.seed.unwrap_or_else(rand::random),
+    })
+}
+
+/// Reads N: a whole number above 0 in decimal digits, 500 where it is missing or empty. Leading zeros mean nothing: 08
+/// is eight, since nobody who types it means an octal number.
+fn number_of_buyers(text: Option<&str>) -> Result<u32, String> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(DEFAULT_BUYERS) };
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number: Option<u32> = if digits { text.parse().ok() } else { None };
+    number
+        .filter(|number| (1..=MAX_BUYERS).contains(number))
+        .ok_or_else(|| format!("{text:?} is not a number of buyers: a whole number from 1 to {MAX_BUYERS}"))
+}
+
+/// Makes the run while a bar shows its progress; control-C ends it early, and what was done is still judged.
+async fn attack(url: &str, plan: Plan) -> Result<Simulation, RunError> {
+    let server = Server::find(url).await.map_err(RunError::Unreachable)?;
+    let id = SimulationId(Uuid::now_v7());
+    let begun = Simulation::begun(id, plan.sale.clone(), plan.buyers, plan.concurrency, plan.seed);
+    let (progress, mut told) = watch::channel(begun);
+    let cancel = CancellationToken::new();
+    let bar = bar(plan.buyers);
+    let mut running = std::pin::pin!(run_plan(server, plan, &progress, cancel.clone()));
+    loop {
+        tokio::select! {
+            result = &mut running => {
+                bar.finish_and_clear();
+                result?;
+                break;
+            }
+            Ok(()) = told.changed() => show(&bar, &told.borrow_and_update()),
+            Ok(()) = tokio::signal::ctrl_c(), if !cancel.is_cancelled() => cancel.cancel(),
+        }
+    }
+    Ok(progress.borrow().clone())
+}
+
+/// A bar on standard error; nothing at all where that is no terminal.
+fn bar(buyers: u32) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{bar:32} {pos}/{len} answered  {msg}").expect("the template is a constant");
+    let bar = ProgressBar::new(u64::from(buyers)).with_style(style);
+    bar.enable_steady_tick(REDRAW_INTERVAL);
+    bar
+}
+
+fn show(bar: &ProgressBar, simulation: &Simulation) {
+    bar.set_position(simulation.answered());
+    let (won, refused) = (simulation.won, simulation.refused_in_all());
+    bar.set_message(format!("{won} won, {refused} refused, {:.0}/s", simulation.throughput));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn n_is_a_whole_number_above_0_or_500() {
+        for (text, buyers) in [
+            (None, Some(500)),
+            (Some(""), Some(500)),
+            (Some("1"), Some(1)),
+            (Some("08"), Some(8)),
+            (Some("1000000"), Some(1_000_000)),
+            (Some("0"), None),
+            (Some("000"), None),
+            (Some("-5"), None),
+            (Some("+5"), None),
+            (Some("abc"), None),
+            (Some("1.5"), None),
+            (Some("1e3"), None),
+            (Some(" 7"), None),
+            (Some("٥"), None),
+            (Some("1000001"), None),
+            (Some("99999999999999999999"), None),
+        ] {
+            assert_eq!(number_of_buyers(text).ok(), buyers, "{text:?}");
+        }
+    }
 }

@@ -1,0 +1,64 @@
+//! What came of an attack, as a table for people.
+
+use std::fmt;
+
+use crate::model::{
+    audit::Audit,
+    simulation::{Simulation, SimulationStatus, Target},
+};
+
+pub struct Report<'a> {
+    pub simulation: &'a Simulation,
+    pub target: &'a Target,
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let run = self.simulation;
+        let (target, cancelled) =
+            (self.target, if run.status == SimulationStatus::Cancelled { ", cancelled" } else { "" });
+        writeln!(
+            formatter,
+            "{} buyers against {} ({target}), {} at once, seed {}{cancelled}\n",
+            run.buyers, run.sale, run.concurrency, run.seed
+        )?;
+        writeln!(formatter, "  won         {:>9}", run.won)?;
+        let reasons: Vec<String> = run.refused.iter().map(|(code, count)| format!("{code} {count}")).collect();
+        writeln!(formatter, "  refused     {:>9}   {}", run.refused_in_all(), reasons.join(", "))?;
+        writeln!(formatter, "  errors      {:>9}", run.errors)?;
+        writeln!(formatter, "  duration    {:>9} ms", run.duration_ms)?;
+        writeln!(formatter, "  throughput  {:>9.0} answers/s", run.throughput)?;
+        writeln!(
+            formatter,
+            "  latency     p50 {:.1}  p90 {:.1}  p95 {:.1}  p99 {:.1}  max {:.1} ms",
+            run.p50_ms, run.p90_ms, run.p95_ms, run.p99_ms, run.max_ms
+        )?;
+        if let Some(winner) = run.winner {
+            writeln!(formatter, "  winner      {winner}")?;
+        }
+        if let Some(audit) = &run.audit {
+            writeln!(formatter, "\n{}", Verdict(audit))?;
+        }
+        for contradiction in &run.contradictions {
+            writeln!(formatter, "  {contradiction}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An audit in one line.
+pub struct Verdict<'a>(pub &'a Audit);
+
+impl fmt::Display for Verdict<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Audit { sale, capacity, available, held, sold, phantoms, leaks, ledger, clean, .. } = self.0;
+        let verdict = if *clean { "clean" } else { "NOT CLEAN" };
+        let chain = if ledger.verified { "verified" } else { "NOT verified" };
+        write!(
+            formatter,
+            "{sale}: {verdict}. Capacity {capacity}: {sold} sold, {held} held, {available} available; {phantoms} phantoms, \
+             {leaks} leaks; ledger of {} entries {chain}.",
+            ledger.entries
+        )
+    }
+}
