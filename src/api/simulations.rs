@@ -14,7 +14,9 @@ use crate::model::{
 pub async fn simulate(sale: SaleId, body: SimulationBody) -> Result<Result<Simulation, Refusal>, ServerFnError> {
     use super::context;
     use crate::server::simulator::admission;
-    Ok(admission::begin(&context::app()?, context::asker()?.is_admin, &sale, body).await)
+    let app = context::app()?;
+    let permitted = admission::permit(&app, context::asker()?.is_admin, &sale).await;
+    Ok(permitted.and_then(|sale| admission::begin(&app, &sale, body)))
 }
 
 /// A load run as it stands now; `None` for an unknown one, or one so old that it is forgotten.

@@ -21,26 +21,26 @@ pub fn may_simulate(sale: &Sale, app: &App, is_admin: bool) -> bool {
     sale.rehearsal || app.config.demo || is_admin
 }
 
-/// Starts a run against `sale`.
-pub async fn begin(app: &App, is_admin: bool, sale: &SaleId, body: SimulationBody) -> Result<Simulation, Refusal> {
-    let sale = permitted(app, is_admin, sale).await?;
-    app.simulations.start(plan(&app.engine, &sale, body)?)
+/// The sale, if the asker may attack it.
+pub async fn permit(app: &App, is_admin: bool, sale: &SaleId) -> Result<Sale, Refusal> {
+    let sale = app.engine.sale(sale).await.ok_or_else(|| Refusal::new(Code::NotFound, "There is no such sale."))?;
+    if may_simulate(&sale, app, is_admin) {
+        return Ok(sale);
+    }
+    Err(Refusal::new(Code::Forbidden, "Only a rehearsal may be attacked; elsewhere an admin has to ask for it."))
+}
+
+/// Starts a run against a permitted sale.
+pub fn begin(app: &App, sale: &Sale, body: SimulationBody) -> Result<Simulation, Refusal> {
+    app.simulations.start(plan(&app.engine, sale, body)?, &app.shutdown)
 }
 
 /// Cancels a run and returns what became of it.
 pub async fn cancel(app: &App, is_admin: bool, simulation: SimulationId) -> Result<Simulation, Refusal> {
     let unknown = || Refusal::new(Code::NotFound, "There is no such simulation.");
     let found = app.simulations.get(simulation).ok_or_else(unknown)?;
-    permitted(app, is_admin, &found.sale).await?;
+    permit(app, is_admin, &found.sale).await?;
     app.simulations.cancel(simulation).await.ok_or_else(unknown)
-}
-
-async fn permitted(app: &App, is_admin: bool, sale: &SaleId) -> Result<Sale, Refusal> {
-    let sale = app.engine.sale(sale).await.ok_or_else(|| Refusal::new(Code::NotFound, "There is no such sale."))?;
-    if may_simulate(&sale, app, is_admin) {
-        return Ok(sale);
-    }
-    Err(Refusal::new(Code::Forbidden, "Only a rehearsal may be attacked; elsewhere an admin has to ask for it."))
 }
 
 /// Checks a wish against its bounds and the sale. A seed is drawn where none is given.

@@ -10,11 +10,7 @@ pub mod client; // a lean HTTP/1.1 client, one connection per virtual buyer in f
 pub mod runner; // sends the buyers and tells the progress
 pub mod workload; // reads the sale and draws who asks for what
 
-use std::{
-    collections::VecDeque,
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::VecDeque, net::SocketAddr, sync::OnceLock};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -25,6 +21,7 @@ use self::{
     client::Server,
     runner::{Plan, run},
 };
+use super::shutdown::Shutdown;
 use crate::model::{
     ids::SimulationId,
     limits::{KEPT_SIMULATIONS, MAX_RUNNING_SIMULATIONS},
@@ -38,7 +35,6 @@ pub struct Simulations {
     /// Where this server listens; known once it does.
     address: OnceLock<SocketAddr>,
     runs: Mutex<VecDeque<Run>>,
-    shutdown: CancellationToken,
 }
 
 struct Run {
@@ -68,20 +64,18 @@ impl Simulations {
     }
 
     /// Starts a run and returns it as it begins. Refused when too many go on already, or at shutdown.
-    pub fn start(self: &Arc<Self>, plan: Plan) -> Result<Simulation, Refusal> {
+    /// It ends with the server.
+    pub fn start(&self, plan: Plan, shutdown: &Shutdown) -> Result<Simulation, Refusal> {
         let address = *self.address.get().ok_or_else(|| overloaded("the server does not listen yet"))?;
         let mut runs = self.runs.lock();
-        if self.shutdown.is_cancelled() {
-            return Err(overloaded("the server is stopping"));
-        }
         if runs.iter().filter(|run| run.is_running()).count() >= MAX_RUNNING_SIMULATIONS {
             return Err(overloaded("too many simulations are running; try again when one has ended"));
         }
         let id = SimulationId(Uuid::now_v7());
         let simulation = Simulation::begun(id, plan.sale.clone(), plan.buyers, plan.concurrency, plan.seed);
         let (sender, progress) = watch::channel(simulation.clone());
-        let cancel = self.shutdown.child_token();
-        spawn(Server::at(address), plan, sender, cancel.clone())
+        let cancel = CancellationToken::new();
+        spawn(Server::at(address), plan, sender, cancel.clone(), shutdown.clone())
             .map_err(|error| overloaded(format!("the simulation could not be started: {error}")))?;
         runs.push_back(Run { progress, cancel });
         forget_oldest(&mut runs);
@@ -111,12 +105,6 @@ impl Simulations {
         let simulation = progress.borrow().clone();
         Some(simulation)
     }
-
-    /// Ends every run and refuses new ones (shutdown).
-    pub fn close(&self) {
-        let _runs = self.runs.lock();
-        self.shutdown.cancel();
-    }
 }
 
 fn overloaded(detail: impl Into<String>) -> Refusal {
@@ -137,9 +125,15 @@ fn spawn(
     plan: Plan,
     progress: watch::Sender<Simulation>,
     cancel: CancellationToken,
+    shutdown: Shutdown,
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("simulation".to_owned()).spawn(move || {
+        let at_shutdown = cancel.clone();
+        runtime.spawn(async move {
+            shutdown.started().await;
+            at_shutdown.cancel();
+        });
         let result = runtime.block_on(run(server, plan, &progress, cancel));
         progress.send_if_modified(|simulation| {
             if let Err(error) = &result {

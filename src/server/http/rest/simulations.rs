@@ -1,10 +1,161 @@
 //! Load runs.
 
-use utoipa_axum::router::OpenApiRouter;
+use std::str::FromStr;
 
-use crate::server::app::App;
+use axum::{
+    extract::{Path, Request, State},
+    http::{HeaderName, HeaderValue, header, request::Parts},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, Sse},
+    },
+};
+use futures_util::{Stream, stream};
+use tokio::sync::watch;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    model::{
+        body::SimulationBody,
+        ids::{SaleId, SimulationId},
+        simulation::{Simulation, SimulationStatus},
+    },
+    server::{
+        app::App,
+        http::{answer, asked, body::read_json, problem::Failure},
+        shutdown::Shutdown,
+        simulator::admission,
+    },
+};
+
+/// The name of the stream's events.
+const PROGRESS: &str = "progress";
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// Tells a proxy not to hold the stream back.
+const UNBUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 /// The routes of simulations.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(read, cancel)).routes(routes!(stream))
+}
+
+/// Starts a load run: virtual buyers, each a session of its own, over real sockets. Open to everyone for rehearsals and
+/// in a demo; else the organiser's.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sales/{sale}/simulations",
+    tag = "simulations",
+    params(("sale" = SaleId, Path, description = "The sale's id")),
+    request_body = SimulationBody,
+    responses(
+        (status = 201, body = Simulation, headers(("Location" = String, description = "The simulation's path"))),
+        (status = 400, description = "`malformed`"),
+        (status = 401, description = "`unauthenticated`"),
+        (status = 403, description = "`forbidden`: no rehearsal, no demo, no admin"),
+        (status = 404, description = "`not-found`: the sale, or the seat or tier that is the target"),
+        (status = 413, description = "`too-large`"),
+        (status = 415, description = "`unsupported-media-type`"),
+        (status = 422, description = "`invalid`, `strategy-unsupported`"),
+        (status = 503, description = "`overloaded`: too many simulations are running"),
+    )
+)]
+async fn create(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
+    let (head, body) = request.into_parts();
+    let body = read_json::<SimulationBody>(&head.headers, body).await;
+    let sale = admission::permit(&app, is_admin(&app, &head)?, &sale).await?;
+    let simulation = admission::begin(&app, &sale, body?)?;
+    Ok(answer::created(&simulation, &format!("/api/v1/simulations/{}", simulation.id)))
+}
+
+/// A load run as it stands now.
+#[utoipa::path(
+    get,
+    path = "/api/v1/simulations/{simulation}",
+    tag = "simulations",
+    params(("simulation" = SimulationId, Path, description = "The simulation's id")),
+    responses((status = 200, body = Simulation), (status = 404, description = "`not-found`"))
+)]
+async fn read(State(app): State<App>, Path(simulation): Path<String>) -> Result<Response, Failure> {
+    let found = app.simulations.get(id(&simulation)?).ok_or_else(unknown)?;
+    Ok(answer::ok(&found))
+}
+
+/// Cancels a load run. Requests in flight finish, and what was done until then is audited.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/simulations/{simulation}",
+    tag = "simulations",
+    params(("simulation" = SimulationId, Path, description = "The simulation's id")),
+    responses(
+        (status = 200, body = Simulation, description = "The run as it ended"),
+        (status = 401, description = "`unauthenticated`"),
+        (status = 403, description = "`forbidden`: no rehearsal, no demo, no admin"),
+        (status = 404, description = "`not-found`"),
+    )
+)]
+async fn cancel(State(app): State<App>, Path(simulation): Path<String>, request: Request) -> Result<Response, Failure> {
+    let (head, _) = request.into_parts();
+    let ended = admission::cancel(&app, is_admin(&app, &head)?, id(&simulation)?).await?;
+    Ok(answer::ok(&ended))
+}
+
+/// The progress of a load run, as events named `progress` that each carry the whole simulation. The stream ends with the
+/// run.
+#[utoipa::path(
+    get,
+    path = "/api/v1/simulations/{simulation}/stream",
+    tag = "simulations",
+    params(("simulation" = SimulationId, Path, description = "The simulation's id")),
+    responses(
+        (status = 200, body = Simulation, content_type = "text/event-stream"),
+        (status = 404, description = "`not-found`"),
+    )
+)]
+async fn stream(State(app): State<App>, Path(simulation): Path<String>) -> Result<Response, Failure> {
+    let progress = app.simulations.subscribe(id(&simulation)?).ok_or_else(unknown)?;
+    let events = events(progress, app.shutdown);
+    Ok(([(header::CACHE_CONTROL, NO_STORE), UNBUFFERED], Sse::new(events)).into_response())
+}
+
+/// The run as it stands, and then each change of it, to its end or the server's.
+fn events(
+    progress: watch::Receiver<Simulation>,
+    shutdown: Shutdown,
+) -> impl Stream<Item = Result<Event, axum::Error>> + Send {
+    stream::unfold(Some(progress), move |progress| {
+        let shutdown = shutdown.clone();
+        async move {
+            let mut progress = progress?;
+            let simulation = progress.borrow_and_update().clone();
+            let event = Event::default().event(PROGRESS).json_data(&simulation);
+            let is_running = simulation.status == SimulationStatus::Running;
+            Some((event, if is_running { wait_for_change(progress, shutdown).await } else { None }))
+        }
+    })
+}
+
+/// The receiver, once it has something new to tell.
+async fn wait_for_change(
+    mut progress: watch::Receiver<Simulation>,
+    shutdown: Shutdown,
+) -> Option<watch::Receiver<Simulation>> {
+    tokio::select! {
+        changed = progress.changed() => changed.ok().map(|()| progress),
+        () = shutdown.started() => None,
+    }
+}
+
+fn is_admin(app: &App, head: &Parts) -> Result<bool, Failure> {
+    let asker = asked::visit(app, head).known(&app.sessions, app.engine.clock().now())?;
+    Ok(asker.is_some_and(|asker| asker.is_admin))
+}
+
+/// A text that is no id names nothing.
+fn id(text: &str) -> Result<SimulationId, Failure> {
+    SimulationId::from_str(text).map_err(|_| unknown())
+}
+
+fn unknown() -> Failure {
+    Failure::not_found("simulation")
 }
