@@ -34,7 +34,7 @@ apt_install() {
   {
     "${as_root[@]}" apt-get update -q &&
       "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-remove --no-install-recommends "${missing[@]}"
+        apt-get install -q -y -o Dpkg::Use-Pty=0 --no-remove --no-install-recommends "${missing[@]}"
   } >&2 || die "$what could not be installed: run 'apt-get install ${missing[*]}' where the network allows it"
 }
 

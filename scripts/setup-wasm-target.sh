@@ -10,6 +10,7 @@ set -euo pipefail
 
 triple=wasm32-unknown-unknown
 toolchain=$cache/wasm-toolchain
+linker=/usr/bin/rust-lld
 
 has_target() {
   local libdir
@@ -20,7 +21,7 @@ debian_version() { /usr/bin/rustc --version --verbose 2>/dev/null | sed -n 's/^c
 
 { have cargo && have rustc; } || die "Rust is missing: install it with rustup (https://rustup.rs), then try again"
 has_target && exit 0
-[[ -f $toolchain/version && $(<"$toolchain/version") == "$(debian_version)" ]] && exit 0
+[[ -x $linker && -f $toolchain/version && $(<"$toolchain/version") == "$(debian_version)" ]] && exit 0
 
 if have rustup; then
   say "Adding the target $triple with rustup"
@@ -30,6 +31,8 @@ fi
 
 have apt-get || die "the target $triple is missing: run 'rustup target add $triple' where the network allows it"
 apt_install "the compiler for $triple" rustc-web rust-web-src rust-web-llvm rust-web-clippy
+# rust-lld is a link to a linker whose package is only suggested.
+[[ -x $linker ]] || apt_install "its linker" "$(basename -- "$(readlink -- "$linker")")"
 host=$(/usr/bin/rustc --version --verbose | sed -n 's/^host: //p')
 
 say "Building the standard library for $triple (about a minute, once)"
