@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use metrics_exporter_prometheus::PrometheusHandle;
-
 use super::{auth::Sessions, config::Config, engine::Engine, http::Site, shutdown::Shutdown, simulator::Simulations};
 
 #[derive(Clone)]
@@ -16,6 +14,4 @@ pub struct App {
     pub shutdown: Shutdown,
     /// The built client and the public files.
     pub site: Arc<Site>,
-    /// Renders what `/metrics` answers.
-    pub metrics: PrometheusHandle,
 }

@@ -106,10 +106,16 @@ async fn collect(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<
     if announced.is_some_and(|length| length > limit_bytes as u64) {
         return Err(too_large());
     }
-    let time_limit = Duration::from_millis(BODY_TIMEOUT_MILLISECONDS);
-    match tokio::time::timeout(time_limit, collect_frames(body, limit_bytes)).await {
-        Ok(Ok(bytes)) if bytes.len() <= limit_bytes => Ok(bytes),
-        Ok(Ok(_)) => Err(too_large()),
+    let bytes = in_time(collect_frames(body, limit_bytes), Duration::from_millis(BODY_TIMEOUT_MILLISECONDS)).await?;
+    if bytes.len() > limit_bytes { Err(too_large()) } else { Ok(bytes) }
+}
+
+async fn in_time(
+    reading: impl Future<Output = Result<Bytes, axum::Error>>,
+    time_limit: Duration,
+) -> Result<Bytes, Failure> {
+    match tokio::time::timeout(time_limit, reading).await {
+        Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(Failure::malformed("The body broke off.")),
         Err(_) => Err(Failure::malformed("The body came too slowly.").with_status(StatusCode::REQUEST_TIMEOUT)),
     }
@@ -275,10 +281,15 @@ mod tests {
         assert_eq!(status_of(&[json], " ".repeat(17 * 1024)).await, 413);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_body_that_trickles_is_given_up() {
+    #[tokio::test]
+    async fn a_body_that_trickles_or_breaks_off_is_given_up() {
+        let time_limit = Duration::from_millis(5);
+        let read =
+            |body: Body| async move { in_time(collect_frames(body, 10), time_limit).await.unwrap_err().status() };
         let trickle = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        assert_eq!(status_of(&[("content-type", "application/json")], trickle).await, 408);
+        assert_eq!(read(trickle).await, StatusCode::REQUEST_TIMEOUT);
+        let broken = Body::from_stream(stream::iter([Err::<Bytes, _>(std::io::Error::other("reset"))]));
+        assert_eq!(read(broken).await, StatusCode::BAD_REQUEST);
     }
 
     #[tokio::test]

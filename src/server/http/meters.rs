@@ -6,6 +6,8 @@ use axum::http::StatusCode;
 use metrics::{Counter, Histogram, counter, histogram};
 use rustc_hash::FxHashMap;
 
+use crate::server::telemetry::metrics::{REQUEST_DURATION, REQUESTS};
+
 /// Name under which requests without a route are counted: a path is the client's to choose, a label must be ours.
 const NO_ROUTE: &str = "none";
 
@@ -38,9 +40,9 @@ pub struct Meter {
 impl Meter {
     fn new(route: &str) -> Self {
         Self {
-            duration_seconds: histogram!("http_request_duration_seconds", "route" => route.to_owned()),
+            duration_seconds: histogram!(REQUEST_DURATION, "route" => route.to_owned()),
             answers: ["1xx", "2xx", "3xx", "4xx", "5xx"]
-                .map(|status| counter!("http_requests_total", "route" => route.to_owned(), "status" => status)),
+                .map(|status| counter!(REQUESTS, "route" => route.to_owned(), "status" => status)),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     server::{
         app::App,
         http::{answer, problem::Failure},
+        telemetry,
     },
 };
 
@@ -48,7 +49,7 @@ pub async fn readyz(State(app): State<App>) -> Result<Response, Failure> {
     tag = "operation",
     responses((status = 200, body = String, content_type = "text/plain"))
 )]
-pub async fn metrics(State(app): State<App>) -> Response {
+pub async fn metrics() -> Response {
     const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], app.metrics.render()).into_response()
+    ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], telemetry::metrics::render()).into_response()
 }
