@@ -6,14 +6,14 @@ use leptos_axum::ResponseOptions;
 use crate::{
     model::{
         ids::{BuyerId, SaleId},
-        limits::MAX_IDEMPOTENCY_KEY_CHARACTERS,
         outcome::{Code, Refusal},
         sale::Sale,
     },
     server::{
         app::App,
-        auth::Asker,
+        auth::{Asker, parse_idempotency_key},
         engine::{Engine, EngineError, IdempotencyKey},
+        simulator::admission,
     },
 };
 
@@ -36,15 +36,13 @@ pub fn unavailable(error: EngineError) -> ServerFnError {
 }
 
 /// An idempotency key as it came over the wire.
-pub fn key(text: String) -> Result<IdempotencyKey, ServerFnError> {
-    let is_valid = (1..=MAX_IDEMPOTENCY_KEY_CHARACTERS).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    if is_valid { Ok(IdempotencyKey(text)) } else { Err(answer(Code::Malformed)) }
+pub fn key(text: &str) -> Result<IdempotencyKey, ServerFnError> {
+    parse_idempotency_key(text).map_err(|refusal| answer(refusal.code))
 }
 
-/// Whether the asker may attack this sale: a rehearsal, any sale in a demo, or an admin's wish.
+/// Whether the asker may attack this sale.
 pub fn may_simulate(sale: &Sale) -> Result<bool, ServerFnError> {
-    Ok(crate::server::simulator::admission::may_simulate(sale, &app()?, asker()?.is_admin))
+    Ok(admission::may_simulate(sale, &app()?, asker()?.is_admin))
 }
 
 /// Whether the asker may reset this sale: a rehearsal, a demo sale in a demo, or an admin's wish.

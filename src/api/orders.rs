@@ -22,7 +22,7 @@ pub struct Purchases {
 #[server(name = AskBuy, prefix = "/rpc", endpoint = "buy", input = Json)]
 pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome, ServerFnError> {
     use super::context;
-    let (key, buyer) = (context::key(key)?, context::buyer()?);
+    let (key, buyer) = (context::key(&key)?, context::buyer()?);
     context::app()?.engine.buy(&sale, buyer, body, Some(key)).await.map_err(context::unavailable)
 }
 

@@ -1,0 +1,378 @@
+//! Frames and intents folded into a view of one sale. Pure: no clock, no signal, no document.
+//!
+//! The truth is what the server said last (`letters`, `tiers`, `seq`). Over it lie two thin sheets that never touch it:
+//! *intents*, purchases under way that the counters show as tentative, and *taken* seats, known from a refusal before the
+//! frame that tells it has arrived.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{
+    frame::{Delta, Heartbeat, Snapshot, StatusChange, digest},
+    ids::TierId,
+    sale::{Counts, SaleStatus, TierCounts},
+    seat::SeatStatus,
+    time::Timestamp,
+};
+
+/// One event of the stream, parsed.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Frame {
+    Snapshot(Snapshot),
+    Delta(Delta),
+    Status(StatusChange),
+    Heartbeat(Heartbeat),
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The view stands where the frame says.
+    Applied,
+    /// The frame tells what is already known.
+    Stale,
+    /// Something was missed, or the digests differ: only a fresh snapshot helps.
+    NeedsSnapshot,
+}
+
+/// A purchase under way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Intent {
+    pub tier: TierId,
+    pub quantity: u64,
+    /// Index of the seat, where one was named.
+    pub seat: Option<u32>,
+    /// The purchase's `seq` once it is won; the intent stays until the view has reached it.
+    won_at: Option<u64>,
+}
+
+impl Intent {
+    pub fn seat(tier: TierId, seat: u32) -> Self {
+        Self { tier, quantity: 1, seat: Some(seat), won_at: None }
+    }
+
+    pub fn units(tier: TierId, quantity: u64) -> Self {
+        Self { tier, quantity, seat: None, won_at: None }
+    }
+}
+
+/// How an intent ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Settlement {
+    /// Won at this `seq`; the indices of the seats that it brought.
+    Won { seq: u64, seats: Vec<u32> },
+    /// The named seat belongs to somebody else.
+    SeatTaken,
+    /// Nothing was bought, for any other reason.
+    RolledBack,
+}
+
+/// What one seat looks like to this visitor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SeatFace {
+    Available,
+    Held,
+    Sold,
+    /// Owned by this visitor.
+    Mine,
+}
+
+impl SeatFace {
+    /// The name used in markup.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Held => "held",
+            Self::Sold => "sold",
+            Self::Mine => "mine",
+        }
+    }
+}
+
+/// Counters as shown: the server's, less what intents are about to take.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ShownCounts {
+    pub counts: Counts,
+    /// Whether an intent is part of the figures.
+    pub is_tentative: bool,
+}
+
+/// Seats whose look may have changed since the last painting.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Repaint {
+    All,
+    Some(BTreeSet<u32>),
+}
+
+impl Repaint {
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Some(seats) if seats.is_empty())
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct View {
+    epoch: String,
+    seq: u64,
+    heard_at: Timestamp,
+    letters: Vec<u8>,
+    tiers: Vec<TierCounts>,
+    announced: StatusChange,
+    /// Own seats, with the `seq` since which they are owned.
+    owned: BTreeMap<u32, u64>,
+    intents: BTreeMap<u64, Intent>,
+    next_intent: u64,
+    taken: BTreeSet<u32>,
+    repaint: Repaint,
+}
+
+impl View {
+    /// The view that the server rendered. `owned` are the indices of the visitor's own seats.
+    pub fn new(snapshot: Snapshot, opens_at: Option<Timestamp>, message: Option<String>, owned: &[u32]) -> Self {
+        let owned = owned.iter().map(|&seat| (seat, snapshot.seq)).collect();
+        Self {
+            epoch: snapshot.epoch,
+            seq: snapshot.seq,
+            heard_at: snapshot.at,
+            letters: snapshot.seats.into_bytes(),
+            tiers: snapshot.tiers,
+            announced: StatusChange { status: snapshot.status, opens_at, message },
+            owned,
+            intents: BTreeMap::new(),
+            next_intent: 0,
+            taken: BTreeSet::new(),
+            repaint: Repaint::Some(BTreeSet::new()),
+        }
+    }
+
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// The server's time in the last frame.
+    pub fn heard_at(&self) -> Timestamp {
+        self.heard_at
+    }
+
+    pub fn seats(&self) -> usize {
+        self.letters.len()
+    }
+
+    pub fn opens_at(&self) -> Option<Timestamp> {
+        self.announced.opens_at
+    }
+
+    pub fn message(&self) -> Option<&str> {
+        self.announced.message.as_deref()
+    }
+
+    /// The status that follows from the last announcement and the stock.
+    pub fn status(&self) -> SaleStatus {
+        let counts: Counts = self.tiers.iter().map(TierCounts::counts).sum();
+        match self.announced.status {
+            SaleStatus::Open | SaleStatus::SoldOut if counts.available + counts.held == 0 => SaleStatus::SoldOut,
+            SaleStatus::Open | SaleStatus::SoldOut => SaleStatus::Open,
+            other => other,
+        }
+    }
+
+    /// Folds one frame of the stream in.
+    pub fn apply(&mut self, frame: Frame) -> Verdict {
+        match frame {
+            Frame::Snapshot(snapshot) => self.replace(snapshot),
+            Frame::Delta(delta) => self.advance(delta),
+            Frame::Status(announced) => {
+                self.announced = announced;
+                Verdict::Applied
+            }
+            Frame::Heartbeat(heartbeat) => self.compare(&heartbeat),
+        }
+    }
+
+    /// Folds a polled state in, unless it is older than what the stream has told.
+    pub fn apply_polled(&mut self, snapshot: Snapshot) -> Verdict {
+        if snapshot.epoch == self.epoch && snapshot.seq < self.seq {
+            return Verdict::Stale;
+        }
+        self.replace(snapshot)
+    }
+
+    fn replace(&mut self, snapshot: Snapshot) -> Verdict {
+        let is_other_life = snapshot.epoch != self.epoch;
+        self.repaint = Repaint::All;
+        self.epoch = snapshot.epoch;
+        self.letters = snapshot.seats.into_bytes();
+        self.tiers = snapshot.tiers;
+        self.announced.status = snapshot.status;
+        self.taken.clear();
+        if is_other_life {
+            self.owned.clear();
+        }
+        self.reach(snapshot.seq, snapshot.at);
+        self.forget_returned_seats();
+        Verdict::Applied
+    }
+
+    fn advance(&mut self, delta: Delta) -> Verdict {
+        if delta.seq <= self.seq {
+            return Verdict::Stale;
+        }
+        let is_known = delta.seats.iter().all(|&(seat, _)| (seat as usize) < self.letters.len());
+        if delta.from != self.seq || !is_known {
+            return Verdict::NeedsSnapshot;
+        }
+        for (seat, letter) in delta.seats {
+            self.letters[seat as usize] = u8::try_from(letter).unwrap_or(SeatStatus::Sold.letter());
+            self.taken.remove(&seat);
+            self.touch(seat);
+        }
+        for counts in delta.tiers {
+            if let Some(tier) = self.tiers.iter_mut().find(|tier| tier.id == counts.id) {
+                *tier = counts;
+            }
+        }
+        self.reach(delta.seq, delta.at);
+        self.forget_returned_seats();
+        Verdict::Applied
+    }
+
+    fn compare(&mut self, heartbeat: &Heartbeat) -> Verdict {
+        self.heard_at = heartbeat.at;
+        if heartbeat.seq < self.seq {
+            return Verdict::Stale;
+        }
+        let is_equal = heartbeat.seq == self.seq && heartbeat.digest == digest(&self.letters, &self.tiers);
+        if is_equal { Verdict::Applied } else { Verdict::NeedsSnapshot }
+    }
+
+    fn reach(&mut self, seq: u64, at: Timestamp) {
+        self.seq = seq;
+        self.heard_at = at;
+        let told: Vec<u64> = self
+            .intents
+            .iter()
+            .filter(|(_, intent)| intent.won_at.is_some_and(|won| won <= seq))
+            .map(|(&id, _)| id)
+            .collect();
+        for id in told {
+            self.end_intent(id);
+        }
+    }
+
+    /// A seat that the server calls available again (a reset, a refund) is nobody's, unless it was bought later than what
+    /// the server has told so far.
+    fn forget_returned_seats(&mut self) {
+        let (letters, seq) = (&self.letters, self.seq);
+        self.owned.retain(|&seat, &mut since| {
+            since > seq || letters.get(seat as usize).is_some_and(|&letter| letter != SeatStatus::Available.letter())
+        });
+    }
+
+    /// Starts a purchase: the counters show it at once, as tentative.
+    pub fn intend(&mut self, intent: Intent) -> u64 {
+        let id = self.next_intent;
+        self.next_intent += 1;
+        if let Some(seat) = intent.seat {
+            self.touch(seat);
+        }
+        self.intents.insert(id, intent);
+        id
+    }
+
+    /// Ends a purchase. Won units stay tentative until the server's own figures contain them.
+    pub fn settle(&mut self, id: u64, settlement: Settlement) {
+        match settlement {
+            Settlement::Won { seq, seats } => {
+                for seat in seats {
+                    self.owned.insert(seat, seq);
+                    self.touch(seat);
+                }
+                if seq <= self.seq {
+                    self.end_intent(id);
+                } else if let Some(intent) = self.intents.get_mut(&id) {
+                    intent.won_at = Some(seq);
+                }
+            }
+            Settlement::SeatTaken => {
+                if let Some(seat) = self.intents.get(&id).and_then(|intent| intent.seat) {
+                    self.taken.insert(seat);
+                }
+                self.end_intent(id);
+            }
+            Settlement::RolledBack => self.end_intent(id),
+        }
+    }
+
+    fn end_intent(&mut self, id: u64) {
+        if let Some(seat) = self.intents.remove(&id).and_then(|intent| intent.seat) {
+            self.touch(seat);
+        }
+    }
+
+    /// Replaces the visitor's own seats by what the server says they are.
+    pub fn set_owned(&mut self, seats: &[u32]) {
+        let seq = self.seq;
+        self.owned.retain(|_, &mut since| since > seq);
+        self.owned.extend(seats.iter().map(|&seat| (seat, seq)));
+        self.repaint = Repaint::All;
+    }
+
+    pub fn owns_any(&self) -> bool {
+        !self.owned.is_empty()
+    }
+
+    /// What a seat looks like. An index beyond the seats looks sold: it cannot be had.
+    pub fn face(&self, seat: u32) -> SeatFace {
+        if self.owned.contains_key(&seat) {
+            return SeatFace::Mine;
+        }
+        match self.letters.get(seat as usize).copied().and_then(SeatStatus::from_letter) {
+            Some(SeatStatus::Available) if !self.taken.contains(&seat) => SeatFace::Available,
+            Some(SeatStatus::Held) => SeatFace::Held,
+            _ => SeatFace::Sold,
+        }
+    }
+
+    /// Whether a purchase of this very seat is under way.
+    pub fn is_tentative(&self, seat: u32) -> bool {
+        self.intents.values().any(|intent| intent.seat == Some(seat))
+    }
+
+    /// The counters of each tier, in the sale's order, as shown.
+    pub fn shown_tiers(&self) -> Vec<ShownCounts> {
+        self.tiers.iter().map(|tier| self.shown(tier)).collect()
+    }
+
+    fn shown(&self, tier: &TierCounts) -> ShownCounts {
+        let mut counts = tier.counts();
+        let mut is_tentative = false;
+        for intent in self.intents.values().filter(|intent| intent.tier == tier.id) {
+            // Where the seat has turned already, the server's figures contain it, whoever took it.
+            let is_counted = intent.seat.is_some_and(|seat| {
+                self.letters.get(seat as usize).is_none_or(|&letter| letter != SeatStatus::Available.letter())
+            });
+            let moved = if is_counted { 0 } else { intent.quantity.min(counts.available) };
+            counts.available -= moved;
+            counts.sold += moved;
+            is_tentative = true;
+        }
+        ShownCounts { counts, is_tentative }
+    }
+
+    fn touch(&mut self, seat: u32) {
+        if let Repaint::Some(seats) = &mut self.repaint {
+            seats.insert(seat);
+        }
+    }
+
+    /// The seats to paint again; the next call starts from none.
+    pub fn take_repaint(&mut self) -> Repaint {
+        std::mem::replace(&mut self.repaint, Repaint::Some(BTreeSet::new()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

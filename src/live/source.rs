@@ -1,0 +1,84 @@
+//! One `EventSource`, closed when dropped. The only code that touches one.
+
+use leptos::{
+    wasm_bindgen::{JsCast, closure::Closure},
+    web_sys::{Event, EventSource, MessageEvent},
+};
+
+use super::reducer::Frame;
+
+/// What the stream says.
+pub enum Heard {
+    /// The stream is open; if nothing has changed since, nothing follows at once.
+    Opened,
+    Frame(Frame),
+    /// A frame that could not be read: something was missed.
+    Unreadable,
+    /// The stream has ended or was refused.
+    Ended,
+}
+
+/// The named events of the stream.
+const EVENTS: [&str; 4] = ["snapshot", "delta", "status", "heartbeat"];
+
+pub struct Source {
+    stream: EventSource,
+    /// Kept for as long as the stream may call them.
+    _listeners: Vec<Closure<dyn Fn(Event)>>,
+}
+
+impl Source {
+    /// Opens the stream and tells `hear` everything that comes. `None` where the browser refuses.
+    pub fn open(address: &str, hear: impl Fn(Heard) + Clone + 'static) -> Option<Self> {
+        let stream = EventSource::new(address).ok()?;
+        let mut listeners = Vec::with_capacity(EVENTS.len() + 2);
+        for name in EVENTS {
+            let hear = hear.clone();
+            let listener = Closure::<dyn Fn(Event)>::new(move |event: Event| hear(read(name, &event)));
+            stream.add_event_listener_with_callback(name, listener.as_ref().unchecked_ref()).ok()?;
+            listeners.push(listener);
+        }
+        let opened = hear.clone();
+        let listener = Closure::<dyn Fn(Event)>::new(move |_: Event| opened(Heard::Opened));
+        stream.add_event_listener_with_callback("open", listener.as_ref().unchecked_ref()).ok()?;
+        listeners.push(listener);
+        let listener = Closure::<dyn Fn(Event)>::new(move |_: Event| hear(Heard::Ended));
+        stream.add_event_listener_with_callback("error", listener.as_ref().unchecked_ref()).ok()?;
+        listeners.push(listener);
+        Some(Self { stream, _listeners: listeners })
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.stream.close();
+    }
+}
+
+fn read(name: &str, event: &Event) -> Heard {
+    let text = event.dyn_ref::<MessageEvent>().and_then(|message| message.data().as_string()).unwrap_or_default();
+    parse(name, &text).map_or(Heard::Unreadable, Heard::Frame)
+}
+
+fn parse(name: &str, text: &str) -> Option<Frame> {
+    match name {
+        "snapshot" => serde_json::from_str(text).ok().map(Frame::Snapshot),
+        "delta" => serde_json::from_str(text).ok().map(Frame::Delta),
+        "status" => serde_json::from_str(text).ok().map(Frame::Status),
+        "heartbeat" => serde_json::from_str(text).ok().map(Frame::Heartbeat),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_read_by_the_name_of_their_event() {
+        let delta = r#"{"from":1,"seq":2,"at":"2026-11-20T20:00:00.000Z","seats":[[3,"S"]],"tiers":[]}"#;
+        assert!(matches!(parse("delta", delta), Some(Frame::Delta(delta)) if delta.seats == [(3, 'S')]));
+        assert_eq!(parse("snapshot", delta), None);
+        assert_eq!(parse("gossip", delta), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! Signals over the view. However many frames arrive, the document is touched once per animation frame.
+
+use leptos::prelude::*;
+
+use super::{
+    connection::Connection,
+    reducer::{Frame, Intent, Repaint, Settlement, ShownCounts, Verdict, View},
+};
+use crate::model::{
+    frame::Snapshot,
+    sale::{Counts, SaleStatus},
+    time::Timestamp,
+};
+
+/// What the page shows of a sale, but for its seats.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Shown {
+    /// In the sale's order of tiers.
+    pub tiers: Vec<ShownCounts>,
+    pub total: ShownCounts,
+    pub status: SaleStatus,
+    pub opens_at: Option<Timestamp>,
+    pub message: Option<String>,
+}
+
+impl Shown {
+    fn of(view: &View) -> Self {
+        let tiers = view.shown_tiers();
+        let total = ShownCounts {
+            counts: tiers.iter().map(|tier| tier.counts).sum::<Counts>(),
+            is_tentative: tiers.iter().any(|tier| tier.is_tentative),
+        };
+        Self {
+            tiers,
+            total,
+            status: view.status(),
+            opens_at: view.opens_at(),
+            message: view.message().map(str::to_owned),
+        }
+    }
+}
+
+/// How well the truth is heard, and how old it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hearing {
+    pub connection: Connection,
+    pub silence_seconds: i64,
+}
+
+/// A handle on what the browser believes about one sale. Belongs to the page that made it.
+#[derive(Clone, Copy)]
+pub struct LiveStore {
+    view: StoredValue<View>,
+    shown: RwSignal<Shown>,
+    repaint: RwSignal<Repaint>,
+    hearing: RwSignal<Hearing>,
+    /// Counts the snapshots that the stream brought: after one, what is owned has to be asked for again.
+    replaced: RwSignal<u32>,
+    is_painting_due: StoredValue<bool>,
+}
+
+impl LiveStore {
+    pub fn new(view: View) -> Self {
+        let shown = Shown::of(&view);
+        Self {
+            view: StoredValue::new(view),
+            shown: RwSignal::new(shown),
+            repaint: RwSignal::new(Repaint::Some(Default::default())),
+            hearing: RwSignal::new(Hearing { connection: Connection::Reconnecting, silence_seconds: 0 }),
+            replaced: RwSignal::new(0),
+            is_painting_due: StoredValue::new(false),
+        }
+    }
+
+    /// Reads the view as it is now, without waiting for the next painting.
+    pub fn read<T>(self, read: impl FnOnce(&View) -> T) -> T {
+        self.view.with_value(read)
+    }
+
+    pub fn shown(self) -> Signal<Shown> {
+        self.shown.into()
+    }
+
+    /// Seats to paint again. Tells each change once.
+    pub fn repaint(self) -> Signal<Repaint> {
+        self.repaint.into()
+    }
+
+    pub fn hearing(self) -> Signal<Hearing> {
+        self.hearing.into()
+    }
+
+    pub fn replaced(self) -> Signal<u32> {
+        self.replaced.into()
+    }
+
+    pub fn apply(self, frame: Frame) -> Verdict {
+        let is_snapshot = matches!(frame, Frame::Snapshot(_));
+        self.fold(is_snapshot, |view| view.apply(frame))
+    }
+
+    pub fn apply_polled(self, snapshot: Snapshot) -> Verdict {
+        self.fold(false, |view| view.apply_polled(snapshot))
+    }
+
+    fn fold(self, is_replacement: bool, fold: impl FnOnce(&mut View) -> Verdict) -> Verdict {
+        let verdict = self.view.try_update_value(fold).unwrap_or(Verdict::Stale);
+        if is_replacement && verdict == Verdict::Applied {
+            self.replaced.update(|replaced| *replaced += 1);
+        }
+        self.paint_soon();
+        verdict
+    }
+
+    pub fn intend(self, intent: Intent) -> u64 {
+        let id = self.view.try_update_value(|view| view.intend(intent)).unwrap_or_default();
+        self.paint_soon();
+        id
+    }
+
+    pub fn settle(self, id: u64, settlement: Settlement) {
+        self.view.try_update_value(|view| view.settle(id, settlement));
+        self.paint_soon();
+    }
+
+    pub fn set_owned(self, seats: &[u32]) {
+        self.view.try_update_value(|view| view.set_owned(seats));
+        self.paint_soon();
+    }
+
+    pub fn set_hearing(self, hearing: Hearing) {
+        if self.hearing.try_get_untracked().is_some_and(|known| known != hearing) {
+            self.hearing.set(hearing);
+        }
+    }
+
+    fn paint_soon(self) {
+        if self.is_painting_due.try_get_value() == Some(false) {
+            self.is_painting_due.set_value(true);
+            request_animation_frame(move || self.paint());
+        }
+    }
+
+    fn paint(self) {
+        self.is_painting_due.try_set_value(false);
+        let painted = self.view.try_update_value(|view| (Shown::of(view), view.take_repaint()));
+        // The page may have been left between the request for a frame and the frame.
+        let Some((shown, repaint)) = painted else { return };
+        if self.shown.try_get_untracked().is_some_and(|known| known != shown) {
+            self.shown.set(shown);
+        }
+        if !repaint.is_empty() {
+            self.repaint.set(repaint);
+        }
+    }
+}
