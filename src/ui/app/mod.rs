@@ -34,6 +34,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
                     <Route path=path!("/sales/:sale") view=SalePage ssr=SsrMode::Async />
                     <Route path=path!("/simulator") view=SimulatorPage ssr=SsrMode::Async />
+                    <Route path=path!("/simulator") view=SimulatorPage ssr=SsrMode::Async />
                     <Route path=path!("/tickets") view=TicketsPage ssr=SsrMode::Async />
                 </Routes>
             </main>

@@ -1,6 +1,57 @@
-//! What the visitor owns.
+//! What the visitor owns: orders and their tickets, the newest first.
+
 use leptos::prelude::*;
+use leptos_meta::Title;
+
+use super::kit::ticket::OrderTickets;
+use crate::{
+    api,
+    model::{order::Order, sale::Sale},
+};
+
 #[component]
 pub fn TicketsPage() -> impl IntoView {
-    view! { <h1>"My tickets"</h1> }
+    let owned = Resource::new_blocking(
+        || (),
+        |()| async { Ok::<_, ServerFnError>((api::my_orders().await?, api::sales().await?)) },
+    );
+    view! {
+        <Title text="My tickets" />
+        <section class="intro">
+            <p class="eyebrow">"Yours"</p>
+            <h1>"My tickets"</h1>
+            <p class="lead">"They belong to this browser. The code is the ticket: show it at the door, and to nobody before."</p>
+        </section>
+        <Suspense fallback=|| view! { <p class="quiet">"Looking for your tickets…"</p> }>
+            {move || Suspend::new(async move {
+                match owned.await {
+                    Ok((orders, sales)) => view! { <Orders orders sales /> }.into_any(),
+                    Err(_) => view! { <p class="notice" role="alert">"Your tickets cannot be read now. They are safe; try again in a moment."</p> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Orders(orders: Vec<Order>, sales: Vec<Sale>) -> impl IntoView {
+    if orders.is_empty() {
+        return view! {
+            <div class="notice">
+                <p>"You have no tickets yet."</p>
+                <p><a class="button" href="/">"See what is on sale"</a></p>
+            </div>
+        }
+        .into_any();
+    }
+    let orders = orders
+        .into_iter()
+        .map(|order| {
+            let sale = sales.iter().find(|sale| sale.id == order.sale);
+            let tiers = sale.map(|sale| sale.tiers.clone()).unwrap_or_default();
+            let name = sale.map_or_else(|| order.sale.to_string(), |sale| sale.name.clone());
+            view! { <OrderTickets order tiers sale_name=Some(name) /> }
+        })
+        .collect_view();
+    view! { <div class="orders">{orders}</div> }.into_any()
 }

@@ -1,0 +1,40 @@
+//! How much is left, as a bar. The figures beside it say the same, so it is hidden from those who cannot see it.
+
+use leptos::prelude::*;
+
+use crate::model::sale::Counts;
+
+/// Widths in thousandths of the bar: available, then held; what is sold is the ground.
+#[component]
+pub fn AvailabilityBar(#[prop(into)] counts: Signal<Counts>) -> impl IntoView {
+    let available = move || thousandths(counts.get().available, counts.get().capacity());
+    let held = move || thousandths(counts.get().held, counts.get().capacity());
+    view! {
+        <svg class="bar" viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true">
+            <rect class="bar-ground" width="1000" height="8" />
+            <rect class="bar-held" height="8" width=move || (available() + held()).to_string() />
+            <rect class="bar-available" height="8" width=move || available().to_string() />
+        </svg>
+    }
+}
+
+/// The share in thousandths, rounded so that nothing is shown only where nothing is left.
+fn thousandths(part: u64, whole: u64) -> u64 {
+    match (part, whole) {
+        (0, _) | (_, 0) => 0,
+        _ => (part.saturating_mul(1000) / whole).max(4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousandths;
+
+    #[test]
+    fn the_last_unit_can_be_seen() {
+        assert_eq!(thousandths(1, 100_000), 4);
+        assert_eq!(thousandths(0, 100), 0);
+        assert_eq!(thousandths(100, 100), 1000);
+        assert_eq!(thousandths(0, 0), 0);
+    }
+}

@@ -1,0 +1,73 @@
+//! The time until an opening. It is counted from the server's clock: what the browser's says does not matter.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+
+use crate::{live::link::browser_now, model::time::Timestamp};
+
+/// The server's time, going on in the browser from when the page was made. On the server it stands still.
+pub fn server_time(at_rendering: Timestamp) -> Signal<Timestamp> {
+    let now = RwSignal::new(at_rendering);
+    Effect::new(move |_| {
+        let started_at = browser_now();
+        let tick = move || {
+            let _ = now.try_set(at_rendering.plus_milliseconds(browser_now().since(started_at)));
+        };
+        if let Ok(interval) = set_interval_with_handle(tick, Duration::from_secs(1)) {
+            on_cleanup(move || interval.clear());
+        }
+    });
+    now.into()
+}
+
+/// Days, hours, minutes and seconds until `opens_at`; "now" once it has come.
+#[component]
+pub fn Countdown(opens_at: Timestamp, now: Signal<Timestamp>) -> impl IntoView {
+    view! {
+        <time class="countdown figures" datetime=opens_at.to_string()>
+            {move || remaining(opens_at.since(now.get()))}
+        </time>
+    }
+}
+
+fn remaining(milliseconds: i64) -> String {
+    if milliseconds <= 0 {
+        return "now".to_owned();
+    }
+    // Rounded up: "1 s" until the very moment.
+    let seconds = (milliseconds + 999) / 1000;
+    let (days, hours, minutes, seconds) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes}:{seconds:02}"),
+        (0, ..) => format!("{hours}:{minutes:02}:{seconds:02}"),
+        (1, ..) => format!("1 day {hours}:{minutes:02}:{seconds:02}"),
+        _ => format!("{days} days {hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// A moment for people, in UTC: the same on the server and in the browser.
+pub fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(time)) => format!("{day} {time} UTC"),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_remaining_time_is_as_long_as_it_needs_to_be() {
+        let texts = [0, 1, 1_000, 61_000, 3_661_000, 90_061_000, 180_000_000].map(remaining);
+        assert_eq!(texts, ["now", "1 s", "1 s", "1:01", "1:01:01", "1 day 1:01:01", "2 days 2:00:00"]);
+    }
+
+    #[test]
+    fn a_moment_is_told_in_utc() {
+        assert_eq!(moment(Timestamp::parse("2026-11-20T20:05:59Z").unwrap()), "2026-11-20 20:05 UTC");
+    }
+}

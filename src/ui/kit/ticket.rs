@@ -1,0 +1,66 @@
+//! A bought ticket with its code.
+
+use leptos::prelude::*;
+
+use crate::{
+    model::{order::Order, sale::Tier},
+    ui::kit::{countdown::moment, money::money},
+};
+
+/// One order as its tickets, ready to be shown at the door.
+#[component]
+pub fn OrderTickets(
+    order: Order,
+    /// Names of the tiers, where they are known; the identifier stands in for an unknown one.
+    tiers: Vec<Tier>,
+    /// The sale's name, where the page does not say it already.
+    #[prop(optional_no_strip)]
+    sale_name: Option<String>,
+) -> impl IntoView {
+    let tickets = order
+        .tickets
+        .iter()
+        .map(|ticket| {
+            let tier = tiers.iter().find(|tier| tier.id == ticket.tier);
+            let tier = tier.map_or_else(|| ticket.tier.to_string(), |tier| tier.name.clone());
+            let place = ticket.seat.as_ref().map_or_else(|| "Admission".to_owned(), |seat| format!("Seat {seat}"));
+            view! {
+                <li class="ticket">
+                    <div class="ticket-body">
+                        <p class="ticket-place">{place}</p>
+                        <p class="ticket-tier">{tier}</p>
+                    </div>
+                    <div class="ticket-stub">
+                        <span class="ticket-code-label">"Code"</span>
+                        <code class="ticket-code">{spaced(&ticket.code)}</code>
+                    </div>
+                </li>
+            }
+        })
+        .collect_view();
+    let name = sale_name.map(|name| view! { <h2 class="order-name">{name}</h2> });
+    view! {
+        <article class="order" data-order=order.id.to_string()>
+            {name}
+            <ul class="tickets" role="list">{tickets}</ul>
+            <p class="order-facts figures">
+                <span>{money(order.total, &order.currency)}</span>
+                <span>{moment(order.created_at)}</span>
+                <span>{format!("Ledger no. {}", order.seq)}</span>
+            </p>
+        </article>
+    }
+}
+
+/// A code in groups of four, so that it can be read aloud.
+fn spaced(code: &str) -> String {
+    code.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn codes_are_read_in_groups_of_four() {
+        assert_eq!(super::spaced("00ff00ff0"), "00ff 00ff 0");
+    }
+}

@@ -1,0 +1,146 @@
+//! Short messages that say what came of an action. Each kind is told apart by its mark and title, not by colour alone.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+
+use crate::model::outcome::Code;
+
+/// How long a message about a failure stays. A success stays until it is put away.
+const FAILURE_STAYS: Duration = Duration::from_secs(7);
+/// Messages shown at once; an older failure makes room.
+const MAX_TOASTS: usize = 4;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ToastKind {
+    Success,
+    /// Somebody was faster.
+    Conflict,
+    SoldOut,
+    NotFound,
+    Limit,
+    Error,
+}
+
+impl ToastKind {
+    pub const fn of(code: Code) -> Self {
+        match code {
+            Code::SeatTaken | Code::Contended => Self::Conflict,
+            Code::SoldOut => Self::SoldOut,
+            Code::NotFound => Self::NotFound,
+            Code::LimitReached => Self::Limit,
+            _ => Self::Error,
+        }
+    }
+
+    /// The name used in markup.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Conflict => "conflict",
+            Self::SoldOut => "sold-out",
+            Self::NotFound => "not-found",
+            Self::Limit => "limit",
+            Self::Error => "error",
+        }
+    }
+
+    const fn mark(self) -> &'static str {
+        match self {
+            Self::Success => "✓",
+            Self::Conflict => "⇄",
+            Self::SoldOut => "∅",
+            Self::NotFound => "?",
+            Self::Limit => "≤",
+            Self::Error => "!",
+        }
+    }
+
+    /// Failures interrupt; the rest waits its turn.
+    const fn role(self) -> &'static str {
+        match self {
+            Self::Success => "status",
+            _ => "alert",
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Toast {
+    id: u64,
+    kind: ToastKind,
+    title: String,
+    detail: String,
+}
+
+/// The messages of one place on a page.
+#[derive(Clone, Copy)]
+pub struct Toasts {
+    list: RwSignal<Vec<Toast>>,
+    next_id: StoredValue<u64>,
+}
+
+impl Toasts {
+    /// Starts with what the page itself has to say, if anything: that stays.
+    pub fn new(first: Option<(ToastKind, String, String)>) -> Self {
+        let toasts = Self { list: RwSignal::new(Vec::new()), next_id: StoredValue::new(0) };
+        if let Some((kind, title, detail)) = first {
+            toasts.add(kind, title, detail);
+        }
+        toasts
+    }
+
+    /// Shows a message; a failure goes away by itself.
+    pub fn show(self, kind: ToastKind, title: impl Into<String>, detail: impl Into<String>) {
+        let id = self.add(kind, title.into(), detail.into());
+        if kind != ToastKind::Success {
+            set_timeout(move || self.dismiss(id), FAILURE_STAYS);
+        }
+    }
+
+    fn add(self, kind: ToastKind, title: String, detail: String) -> u64 {
+        let id = self.next_id.get_value();
+        self.next_id.set_value(id + 1);
+        self.list.update(|list| {
+            list.push(Toast { id, kind, title, detail });
+            if list.len() > MAX_TOASTS {
+                // The oldest failure goes first: a success must outlive what came after it.
+                let oldest = list.iter().position(|toast| toast.kind != ToastKind::Success).unwrap_or(0);
+                list.remove(oldest);
+            }
+        });
+        id
+    }
+
+    fn dismiss(self, id: u64) {
+        let _ = self.list.try_update(|list| list.retain(|toast| toast.id != id));
+    }
+}
+
+#[component]
+pub fn ToastList(toasts: Toasts) -> impl IntoView {
+    view! {
+        <div class="toasts">
+            <For each=move || toasts.list.get() key=|toast| toast.id let:toast>
+                <ToastItem toasts toast />
+            </For>
+        </div>
+    }
+}
+
+#[component]
+fn ToastItem(toasts: Toasts, toast: Toast) -> impl IntoView {
+    let Toast { id, kind, title, detail } = toast;
+    view! {
+        <div class="toast" data-testid="toast" data-kind=kind.name() role=kind.role()>
+            <span class="toast-mark" aria-hidden="true">{kind.mark()}</span>
+            <div class="toast-text">
+                <p class="toast-title">{title}</p>
+                <p class="toast-detail">{detail}</p>
+            </div>
+            <button type="button" class="toast-close" aria-label="Put this message away" on:click=move |_| toasts.dismiss(id)>
+                "×"
+            </button>
+        </div>
+    }
+}

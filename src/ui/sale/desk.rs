@@ -1,0 +1,219 @@
+//! What the parts of one sale's page share: the sale, the live view, the choice, the messages.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use leptos::prelude::*;
+
+use super::seating::Seating;
+use crate::{
+    live::{
+        reducer::{SeatFace, View},
+        store::{LiveStore, Shown},
+    },
+    model::{
+        body::BuyBody,
+        ids::{SaleId, SeatLabel},
+        limits::MAX_UNITS_PER_REQUEST,
+        order::Order,
+        sale::{Sale, SaleStatus, Tier},
+        time::Timestamp,
+    },
+    ui::kit::toast::{ToastKind, Toasts},
+};
+
+/// What the buyer is about to buy.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Choice {
+    /// Seats picked on the map.
+    Seats(BTreeSet<u32>),
+    /// A quantity of a tier: admission, or the best seats together.
+    Units { tier: usize, quantity: u32 },
+    /// The picked seat has just gone to somebody else: nothing is bought until the buyer chooses again.
+    Lost(SeatLabel),
+}
+
+/// A handle that every part of the page can keep.
+#[derive(Clone, Copy)]
+pub struct Desk {
+    sale: StoredValue<Arc<Sale>>,
+    seating: StoredValue<Arc<Seating>>,
+    pub live: LiveStore,
+    /// The server's time.
+    pub now: Signal<Timestamp>,
+    pub toasts: Toasts,
+    pub orders: RwSignal<Vec<Order>>,
+    /// Whether a purchase is under way.
+    pub is_buying: RwSignal<bool>,
+    /// Position of the only tier that the map shows in full strength.
+    pub filter: RwSignal<Option<usize>>,
+    picked: RwSignal<BTreeSet<u32>>,
+    lost: RwSignal<Option<SeatLabel>>,
+    tier: RwSignal<usize>,
+    quantity: RwSignal<u32>,
+    /// Purchases whose answer never came, with their keys: the same wish again must not buy twice.
+    unanswered: StoredValue<Vec<(BuyBody, String)>>,
+}
+
+impl Desk {
+    pub fn new(
+        sale: Sale,
+        seating: Seating,
+        view: View,
+        now: Signal<Timestamp>,
+        toasts: Toasts,
+        orders: Vec<Order>,
+    ) -> Self {
+        let first_tier = view.shown_tiers().iter().position(|tier| tier.counts.available > 0).unwrap_or(0);
+        Self {
+            sale: StoredValue::new(Arc::new(sale)),
+            seating: StoredValue::new(Arc::new(seating)),
+            live: LiveStore::new(view),
+            now,
+            toasts,
+            orders: RwSignal::new(orders),
+            is_buying: RwSignal::new(false),
+            filter: RwSignal::new(None),
+            picked: RwSignal::new(BTreeSet::new()),
+            lost: RwSignal::new(None),
+            tier: RwSignal::new(first_tier),
+            quantity: RwSignal::new(1),
+            unanswered: StoredValue::new(Vec::new()),
+        }
+    }
+
+    /// The sale as it was when the page was made; its figures live in `live`.
+    pub fn sale(self) -> Arc<Sale> {
+        self.sale.get_value()
+    }
+
+    pub fn id(self) -> SaleId {
+        self.sale.with_value(|sale| sale.id.clone())
+    }
+
+    pub fn tier(self, index: usize) -> Option<Tier> {
+        self.sale.with_value(|sale| sale.tiers.get(index).cloned())
+    }
+
+    pub fn seating(self) -> Arc<Seating> {
+        self.seating.get_value()
+    }
+
+    /// What the buyer has chosen. Reactive.
+    pub fn choice(self) -> Choice {
+        let picked = self.picked.get();
+        if !picked.is_empty() {
+            return Choice::Seats(picked);
+        }
+        match self.lost.get() {
+            Some(seat) => Choice::Lost(seat),
+            None => Choice::Units { tier: self.tier.get(), quantity: self.quantity.get() },
+        }
+    }
+
+    /// The seats picked on the map. Reactive.
+    pub fn picked(self) -> Signal<BTreeSet<u32>> {
+        self.picked.into()
+    }
+
+    /// Price of the choice in minor units, with its currency. Reactive.
+    pub fn total(self) -> (u64, String) {
+        let sale = self.sale();
+        let price = |tier: usize| sale.tiers.get(tier).map_or(0, |tier| tier.price);
+        let total = match self.choice() {
+            Choice::Seats(seats) => {
+                let seating = self.seating();
+                seats.iter().filter_map(|&seat| seating.tier_index(seat)).map(price).sum()
+            }
+            Choice::Units { tier, quantity } => price(tier) * u64::from(quantity),
+            Choice::Lost(_) => 0,
+        };
+        (total, sale.tiers.first().map(|tier| tier.currency.clone()).unwrap_or_default())
+    }
+
+    /// The most units of a tier that one wish may name now, at least 1. Reactive.
+    pub fn most(self, tier: usize) -> u32 {
+        let available = self.live.shown().with(|shown| shown.tiers.get(tier).map_or(0, |tier| tier.counts.available));
+        let allowed = self.sale().max_per_buyer.unwrap_or(MAX_UNITS_PER_REQUEST).min(MAX_UNITS_PER_REQUEST);
+        u32::try_from(available).unwrap_or(u32::MAX).clamp(1, allowed.max(1))
+    }
+
+    pub fn choose_tier(self, tier: usize) {
+        self.unpick_all();
+        self.tier.set(tier);
+        self.quantity.set(self.quantity.get_untracked().min(untrack(|| self.most(tier))));
+    }
+
+    pub fn choose_quantity(self, quantity: u32) {
+        self.unpick_all();
+        self.quantity.set(quantity.clamp(1, untrack(|| self.most(self.tier.get()))));
+    }
+
+    pub fn quantity(self) -> u32 {
+        self.quantity.get()
+    }
+
+    pub fn chosen_tier(self) -> usize {
+        self.tier.get()
+    }
+
+    /// Picks an available seat, or gives a picked one back.
+    pub fn toggle(self, seat: u32) {
+        let is_free = self.live.read(|view| view.face(seat) == SeatFace::Available && !view.is_tentative(seat));
+        self.picked.update(|picked| {
+            if !picked.remove(&seat) && is_free {
+                picked.insert(seat);
+            }
+        });
+        self.lost.set(None);
+    }
+
+    pub fn unpick_all(self) {
+        if !self.picked.with_untracked(BTreeSet::is_empty) {
+            self.picked.set(BTreeSet::new());
+        }
+        if self.lost.with_untracked(Option::is_some) {
+            self.lost.set(None);
+        }
+    }
+
+    /// Takes seats that somebody else has taken out of the selection, and says so.
+    pub fn drop_lost_seats(self) {
+        let lost: Vec<u32> = self.picked.with_untracked(|picked| {
+            self.live
+                .read(|view| picked.iter().copied().filter(|&seat| view.face(seat) != SeatFace::Available).collect())
+        });
+        for seat in lost {
+            self.picked.update(|picked| {
+                picked.remove(&seat);
+            });
+            if let Some(label) = self.seating().label(seat) {
+                self.lose(label);
+            }
+        }
+    }
+
+    /// A seat that the buyer wanted belongs to somebody else.
+    pub fn lose(self, seat: SeatLabel) {
+        self.toasts.show(ToastKind::Conflict, format!("{seat} is taken"), "Somebody was faster. Pick another seat.");
+        self.lost.set(Some(seat));
+    }
+
+    /// The status, with an opening that the clock has reached already. Reactive.
+    pub fn status(self) -> SaleStatus {
+        let (status, opens_at) = self.live.shown().with(|Shown { status, opens_at, .. }| (*status, *opens_at));
+        let is_due = status == SaleStatus::Soon && opens_at.is_some_and(|opens_at| self.now.get() >= opens_at);
+        if is_due { SaleStatus::Open } else { status }
+    }
+
+    /// The key for a wish: a new one, unless the same wish went unanswered before.
+    pub fn key_for(self, body: &BuyBody) -> String {
+        let known = self.unanswered.try_update_value(|unanswered| {
+            unanswered.iter().position(|(wish, _)| wish == body).map(|position| unanswered.remove(position).1)
+        });
+        known.flatten().unwrap_or_else(|| uuid::Uuid::now_v7().to_string())
+    }
+
+    pub fn remember_unanswered(self, body: BuyBody, key: String) {
+        self.unanswered.try_update_value(|unanswered| unanswered.push((body, key)));
+    }
+}
