@@ -8,6 +8,8 @@ mod demo; // the demo sales
 mod keys; // which idempotency keys are known, and which are in flight
 mod organising; // making, changing, adding, resetting
 mod reading; // what everybody may see
+#[cfg(test)]
+mod tests; // the rules, kept under load on a real store
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -43,6 +45,19 @@ pub enum Answer<T> {
         status: u16,
         body: String,
     },
+}
+
+impl<T> Answer<T> {
+    /// The answer to a request that came without a key, and so cannot be a replay.
+    ///
+    /// # Panics
+    /// Where it is a replay.
+    pub fn into_fresh(self) -> T {
+        match self {
+            Self::Fresh(answer) => answer,
+            Self::Replayed { .. } => panic!("a request without a key has no earlier answer"),
+        }
+    }
 }
 
 /// The key that an organiser sent, and who that is.

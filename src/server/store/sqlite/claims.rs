@@ -4,7 +4,7 @@
 //! one round of guarded updates and recorded by one round of inserts, however many buyers it holds.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt::Write,
     sync::{Arc, LazyLock},
 };
@@ -324,7 +324,8 @@ pub async fn units_owned(
     sale_id: i64,
     buyers: &[BuyerId],
 ) -> Result<HashMap<BuyerId, u64>, sqlx::Error> {
-    let buyers: Vec<String> = buyers.iter().map(|buyer| buyer.0.simple().to_string()).collect();
+    // Each buyer once, however many claims of theirs are in the batch: the join would count them again.
+    let buyers: BTreeSet<String> = buyers.iter().map(|buyer| buyer.0.simple().to_string()).collect();
     let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(
         "SELECT orders.buyer_id, COUNT(*)
          FROM json_each(?) AS asked
