@@ -32,6 +32,7 @@ fn unusable() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::limits::MAX_IDEMPOTENCY_KEY_CHARACTERS;
 
     fn read(values: &[&[u8]]) -> Result<Option<IdempotencyKey>, Code> {
         let headers =
