@@ -42,26 +42,33 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 static PROMETHEUS: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Starts counting, for the whole process, and gives what renders the figures. Later calls give the same.
-pub fn install() -> Result<PrometheusHandle, BuildError> {
+/// Starts counting, for the whole process. Later calls change nothing.
+pub fn install() -> Result<(), BuildError> {
     static INSTALLING: Mutex<()> = Mutex::new(());
     let _alone = INSTALLING.lock();
-    if let Some(handle) = PROMETHEUS.get() {
-        return Ok(handle.clone());
+    if PROMETHEUS.get().is_none() {
+        let handle = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), DURATION_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Full(BATCH_SIZE.to_owned()), BATCH_BUCKETS)?
+            .install_recorder()?;
+        describe();
+        PROMETHEUS.get_or_init(|| handle);
     }
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), DURATION_BUCKETS)?
-        .set_buckets_for_metric(Matcher::Full(BATCH_SIZE.to_owned()), BATCH_BUCKETS)?
-        .install_recorder()?;
-    describe();
-    Ok(PROMETHEUS.get_or_init(|| handle).clone())
+    Ok(())
+}
+
+/// All figures in the Prometheus text format; empty where counting was not started.
+pub fn render() -> String {
+    PROMETHEUS.get().map(PrometheusHandle::render).unwrap_or_default()
 }
 
 /// Folds what was recorded into the histograms, now and again, for ever: without it they grow until somebody reads them.
-pub async fn keep_tidy(figures: PrometheusHandle) {
+pub async fn keep_tidy() {
     loop {
         tokio::time::sleep(UPKEEP_INTERVAL).await;
-        figures.run_upkeep();
+        if let Some(handle) = PROMETHEUS.get() {
+            handle.run_upkeep();
+        }
     }
 }
 
@@ -86,11 +93,11 @@ mod tests {
 
     #[test]
     fn what_was_counted_is_rendered_with_its_buckets() {
-        let figures = install().unwrap();
+        install().unwrap();
+        install().unwrap();
         metrics::histogram!(COMMIT_DURATION).record(0.003);
         metrics::gauge!(QUEUE_LENGTH).set(7.0);
-        figures.run_upkeep();
-        let text = install().unwrap().render();
+        let text = render();
         assert!(text.contains("# HELP onsale_queue_length"), "{text}");
         assert!(text.contains("onsale_commit_duration_seconds_bucket{le=\"0.005\"}"), "{text}");
     }

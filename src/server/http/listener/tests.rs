@@ -118,7 +118,10 @@ async fn a_stream_leaves_hyper_and_goes_on_until_the_hub_closes() {
             assert!(head.contains(header), "{head}");
         }
         assert!(!head.contains("content-length") && !head.contains("transfer-encoding"), "{head}");
-        assert!(body.starts_with("retry: ") && body.contains("\n\nid: 7\nevent: snapshot\ndata: {\"seq\":7,"), "{body}");
+        assert!(
+            body.starts_with("retry: ") && body.contains("\n\nid: 7\nevent: snapshot\ndata: {\"seq\":7,"),
+            "{body}"
+        );
     }
     let mut last = server.connect().await;
     last.write_all(b"GET /stream HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
