@@ -13,7 +13,7 @@ mod simulations; // load runs made by the server
 pub use audits::audit;
 pub use orders::{Purchases, buy, my_orders, purchases};
 pub use sales::{SalePage, reset, sale_page, sales, snapshot};
-pub use simulations::{cancel_simulation, simulate, simulation_progress};
+pub use simulations::{cancel_simulation, simulate, simulated_sales, simulation_progress};
 
 /// The path under which every server function is mounted.
 pub const PREFIX: &str = "/rpc";

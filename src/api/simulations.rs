@@ -6,8 +6,18 @@ use crate::model::{
     body::SimulationBody,
     ids::{SaleId, SimulationId},
     outcome::Refusal,
+    sale::Sale,
     simulation::Simulation,
 };
+
+/// The sales that the asker may attack.
+#[server(prefix = "/rpc", endpoint = "simulated_sales", input = Json)]
+pub async fn simulated_sales() -> Result<Vec<Sale>, ServerFnError> {
+    use super::context;
+    let mut sales = context::app()?.engine.sales();
+    sales.retain(|sale| context::may_simulate(sale).unwrap_or(false));
+    Ok(sales)
+}
 
 /// Starts a load run against a sale.
 #[server(prefix = "/rpc", endpoint = "simulate", input = Json)]

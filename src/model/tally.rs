@@ -58,31 +58,52 @@ const fn is_refusal(code: Code) -> bool {
     )
 }
 
-/// Counters and latencies so far.
+/// Latencies so far.
 #[derive(Clone, Debug)]
+pub struct Latencies(Histogram<u32>);
+
+impl Default for Latencies {
+    fn default() -> Self {
+        let histogram = Histogram::new_with_max(MAX_LATENCY_MICROSECONDS, SIGNIFICANT_DIGITS);
+        Self(histogram.expect("the bounds of the histogram are constants that fit"))
+    }
+}
+
+impl Latencies {
+    pub fn record(&mut self, microseconds: u64) {
+        self.0.saturating_record(microseconds.max(1));
+    }
+
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// The latency that the share `quantile` of all stayed within, in milliseconds.
+    pub fn quantile_milliseconds(&self, quantile: f64) -> f64 {
+        to_milliseconds(self.0.value_at_quantile(quantile))
+    }
+
+    /// Brings the latencies of `simulation` up to date.
+    pub fn write_to(&self, simulation: &mut Simulation) {
+        simulation.p50_ms = self.quantile_milliseconds(0.50);
+        simulation.p90_ms = self.quantile_milliseconds(0.90);
+        simulation.p95_ms = self.quantile_milliseconds(0.95);
+        simulation.p99_ms = self.quantile_milliseconds(0.99);
+        simulation.max_ms = to_milliseconds(self.0.max());
+    }
+}
+
+/// Answers so far.
+#[derive(Clone, Debug, Default)]
 pub struct Tally {
     won: u64,
     refused: BTreeMap<Code, u64>,
     errors: u64,
     last_winner: Option<BuyerId>,
-    latencies: Histogram<u32>,
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self {
-            won: 0,
-            refused: BTreeMap::new(),
-            errors: 0,
-            last_winner: None,
-            latencies: Histogram::new_with_max(MAX_LATENCY_MICROSECONDS, SIGNIFICANT_DIGITS)
-                .expect("the bounds of the histogram are constants that fit"),
-        }
-    }
 }
 
 impl Tally {
-    pub fn record(&mut self, answer: &Answer, latency_microseconds: u64) {
+    pub fn count(&mut self, answer: &Answer) {
         match answer {
             Answer::Won(order) => {
                 self.won += 1;
@@ -91,7 +112,6 @@ impl Tally {
             Answer::Refused(code) => *self.refused.entry(*code).or_default() += 1,
             Answer::Failed(_) => self.errors += 1,
         }
-        self.latencies.saturating_record(latency_microseconds.max(1));
     }
 
     /// Buyers who have their answer.
@@ -99,23 +119,13 @@ impl Tally {
         self.won + self.refused.values().sum::<u64>() + self.errors
     }
 
-    /// The latency below which the share `quantile` of all answers came, in milliseconds.
-    pub fn quantile_milliseconds(&self, quantile: f64) -> f64 {
-        to_milliseconds(self.latencies.value_at_quantile(quantile))
-    }
-
-    /// Brings the figures of `simulation` up to date. A single winner is named when the race was for one seat.
+    /// Brings the counts of `simulation` up to date. A winner is named when the race was for one seat.
     pub fn write_to(&self, simulation: &mut Simulation, duration_milliseconds: u64, race_for_one_seat: bool) {
         simulation.won = self.won;
         simulation.refused.clone_from(&self.refused);
         simulation.errors = self.errors;
         simulation.duration_ms = duration_milliseconds;
         simulation.throughput = per_second(self.answered(), duration_milliseconds);
-        simulation.p50_ms = self.quantile_milliseconds(0.50);
-        simulation.p90_ms = self.quantile_milliseconds(0.90);
-        simulation.p95_ms = self.quantile_milliseconds(0.95);
-        simulation.p99_ms = self.quantile_milliseconds(0.99);
-        simulation.max_ms = to_milliseconds(self.latencies.max());
         simulation.winner = if race_for_one_seat { self.last_winner } else { None };
     }
 }
@@ -134,6 +144,7 @@ fn per_second(answers: u64, duration_milliseconds: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::SimulationId;
 
     fn refusal(code: Code) -> Vec<u8> {
         format!(r#"{{"type":"about:blank","title":"x","status":{},"code":"{code}"}}"#, code.status()).into_bytes()
@@ -155,15 +166,27 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_and_counts_come_from_the_answers() {
+    fn counts_come_from_the_answers() {
         let mut tally = Tally::default();
-        for latency in 1..=100 {
-            tally.record(&Answer::Refused(Code::SoldOut), latency * 1000);
+        for _ in 0..3 {
+            tally.count(&Answer::Refused(Code::SoldOut));
         }
-        tally.record(&Answer::Failed("reset".to_owned()), 500_000);
-        assert_eq!(tally.answered(), 101);
+        tally.count(&Answer::Failed("reset".to_owned()));
+        let mut simulation = Simulation::begun(SimulationId(uuid::Uuid::nil()), "rehearsal".into(), 4, 4, 1);
+        tally.write_to(&mut simulation, 2_000, false);
+        assert_eq!((simulation.answered(), simulation.refused_in_all(), simulation.errors), (4, 3, 1));
+        assert!((simulation.throughput - 2.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn quantiles_come_from_the_latencies() {
+        let mut latencies = Latencies::default();
+        for milliseconds in 1..=100 {
+            latencies.record(milliseconds * 1000);
+        }
+        latencies.record(u64::MAX);
         let near = |value: f64, wanted: f64| (value - wanted).abs() / wanted < 0.02;
-        assert!(near(tally.quantile_milliseconds(0.5), 51.0));
-        assert!(near(tally.quantile_milliseconds(1.0), 500.0));
+        assert!(near(latencies.quantile_milliseconds(0.5), 51.0));
+        assert!(near(latencies.quantile_milliseconds(1.0), 120_000.0));
     }
 }

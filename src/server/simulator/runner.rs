@@ -32,7 +32,7 @@ use crate::model::{
     ids::SaleId,
     sale::Sale,
     simulation::{Simulation, SimulationStatus, Target},
-    tally::{Answer, Tally},
+    tally::{Answer, Latencies, Tally},
 };
 
 /// Times a request is sent again, with the same key, after a fault that leaves its outcome unknown.
@@ -128,7 +128,11 @@ async fn watch_until_done(
     let for_one_seat = matches!(plan.target, Target::Seat(_));
     let tell = || {
         let elapsed = u64::try_from(race.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        progress.send_modify(|simulation| race.tally.lock().write_to(simulation, elapsed, for_one_seat));
+        progress.send_modify(|simulation| {
+            let (tally, latencies) = &*race.tally.lock();
+            tally.write_to(simulation, elapsed, for_one_seat);
+            latencies.write_to(simulation);
+        });
     };
     loop {
         tokio::select! {
@@ -159,7 +163,7 @@ struct Race {
     cancel: CancellationToken,
     started: Instant,
     next_buyer: AtomicUsize,
-    tally: Mutex<Tally>,
+    tally: Mutex<(Tally, Latencies)>,
     wins: Mutex<Vec<Win>>,
 }
 
@@ -171,8 +175,8 @@ impl Race {
             cancel,
             started: Instant::now(),
             next_buyer: AtomicUsize::new(0),
-            tally: Mutex::new(Tally::default()),
-            wins: Mutex::new(Vec::new()),
+            tally: Mutex::default(),
+            wins: Mutex::default(),
         }
     }
 
@@ -230,7 +234,11 @@ impl Race {
     fn record(&self, answer: Answer, arrival: Instant) {
         let answered = Instant::now();
         let latency = u64::try_from((answered - arrival).as_micros()).unwrap_or(u64::MAX);
-        self.tally.lock().record(&answer, latency);
+        {
+            let (tally, latencies) = &mut *self.tally.lock();
+            tally.count(&answer);
+            latencies.record(latency);
+        }
         if let Answer::Won(order) = answer {
             self.wins.lock().push(Win { order, sent: arrival - self.started, answered: answered - self.started });
         }

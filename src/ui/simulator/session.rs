@@ -1,0 +1,197 @@
+//! What the panel knows: the run that goes on, and those before it. Engines write here, views read.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    ids::SaleId,
+    simulation::{Simulation, SimulationStatus, Target},
+};
+
+/// Requests that a browser is given at once: more are only queued inside it, and several hundred make it fail them.
+pub const MAX_BROWSER_CONCURRENCY: u32 = 64;
+
+/// Who sends the buyers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    Browser,
+    Server,
+}
+
+impl Engine {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// A checked wish for a run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Request {
+    pub sale: SaleId,
+    pub buyers: u32,
+    pub concurrency: u32,
+    pub target: Target,
+    pub engine: Engine,
+}
+
+/// How it went up to one moment.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Sample {
+    pub at_ms: u64,
+    /// Answers per second since the sample before.
+    pub per_second: f64,
+    /// Of all answers so far.
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+}
+
+/// Time that requests spent in the browser before they were sent.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct BrowserQueue {
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+}
+
+/// One run with its figures, as it is shown, compared and exported.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Run {
+    pub request: Request,
+    pub simulation: Simulation,
+    pub samples: Vec<Sample>,
+    /// Only where the browser sent the buyers and tells its own time apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser_queue: Option<BrowserQueue>,
+}
+
+impl Run {
+    pub const fn new(request: Request, simulation: Simulation) -> Self {
+        Self { request, simulation, samples: Vec::new(), browser_queue: None }
+    }
+
+    /// Takes newer figures in, and a sample of what came since.
+    pub fn advance(&mut self, simulation: Simulation) {
+        let (answers, elapsed) = (
+            simulation.answered().saturating_sub(self.simulation.answered()),
+            simulation.duration_ms.saturating_sub(self.simulation.duration_ms),
+        );
+        if elapsed > 0 {
+            #[allow(clippy::cast_precision_loss)] // counts lie far below 2⁵³
+            let per_second = answers as f64 * 1000.0 / elapsed as f64;
+            let Simulation { duration_ms: at_ms, p50_ms, p99_ms, .. } = simulation;
+            self.samples.push(Sample { at_ms, per_second, p50_ms, p99_ms });
+        }
+        self.simulation = simulation;
+    }
+}
+
+/// The state of one panel. It is a bundle of signals: copy it.
+///
+/// Engines outlive the panel when the visitor leaves the page in the middle of a run. They write with the `try_`
+/// methods, and a panel that is gone counts as a cancelled run.
+#[derive(Clone, Copy)]
+pub struct Session {
+    /// The run that goes on or has just ended.
+    pub run: RwSignal<Option<Run>>,
+    /// All ended runs, oldest first.
+    pub ended: RwSignal<Vec<Run>>,
+    pub running: RwSignal<bool>,
+    pub cancelled: RwSignal<bool>,
+    /// Why nothing, or nothing more, happens.
+    pub trouble: RwSignal<Option<String>>,
+    /// What a screen reader is told.
+    pub announcement: RwSignal<String>,
+}
+
+impl Session {
+    pub fn new() -> Self {
+        Self {
+            run: RwSignal::new(None),
+            ended: RwSignal::new(Vec::new()),
+            running: RwSignal::new(false),
+            cancelled: RwSignal::new(false),
+            trouble: RwSignal::new(None),
+            announcement: RwSignal::new(String::new()),
+        }
+    }
+
+    pub fn begin(self) {
+        self.run.set(None);
+        self.trouble.set(None);
+        self.cancelled.set(false);
+        self.running.set(true);
+        self.announcement.set("The run has begun.".to_owned());
+    }
+
+    /// Whether the visitor has had enough.
+    pub fn is_cancelled(self) -> bool {
+        self.cancelled.try_get_untracked().unwrap_or(true)
+    }
+
+    /// Shows how far the run is.
+    pub fn show(self, run: &Run) {
+        self.run.try_set(Some(run.clone()));
+    }
+
+    /// Shows the run as ended, and keeps it for comparison.
+    pub fn end(self, run: Run) {
+        self.announcement.try_set(summary(&run.simulation));
+        self.ended.try_update(|ended| ended.push(run.clone()));
+        self.run.try_set(Some(run));
+        self.running.try_set(false);
+    }
+
+    /// The run could not be made or finished.
+    pub fn fail(self, trouble: String) {
+        self.announcement.try_set(String::new());
+        self.trouble.try_set(Some(trouble));
+        self.run.try_set(None);
+        self.running.try_set(false);
+    }
+}
+
+/// A run in one sentence.
+fn summary(run: &Simulation) -> String {
+    let end = if run.status == SimulationStatus::Cancelled { "was cancelled" } else { "has ended" };
+    let verdict = match (&run.audit, run.is_clean()) {
+        (_, true) => "The audit is clean.",
+        (Some(_), false) => "The audit is not clean.",
+        (None, false) => "The audit could not be read.",
+    };
+    format!(
+        "The run {end}: {} won, {} refused, {} errors in {} milliseconds. {verdict}",
+        run.won,
+        run.refused_in_all(),
+        run.errors,
+        run.duration_ms
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::ids::SimulationId;
+
+    #[test]
+    fn a_sample_tells_what_came_since_the_one_before() {
+        let request = Request {
+            sale: "rehearsal".into(),
+            buyers: 10,
+            concurrency: 2,
+            target: Target::Any,
+            engine: Engine::Server,
+        };
+        let begun = Simulation::begun(SimulationId(Uuid::nil()), "rehearsal".into(), 10, 2, 1);
+        let mut run = Run::new(request, begun.clone());
+        run.advance(Simulation { won: 4, duration_ms: 100, ..begun.clone() });
+        run.advance(Simulation { won: 4, duration_ms: 100, ..begun.clone() });
+        run.advance(Simulation { won: 10, duration_ms: 400, ..begun });
+        let rates: Vec<f64> = run.samples.iter().map(|sample| sample.per_second).collect();
+        assert_eq!(rates, [40.0, 20.0]);
+    }
+}
