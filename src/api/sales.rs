@@ -49,8 +49,10 @@ pub async fn snapshot(sale: SaleId) -> Result<Option<Snapshot>, ServerFnError> {
 #[server(name = AskReset, prefix = "/rpc", endpoint = "reset", input = Json)]
 pub async fn reset(sale: SaleId) -> Result<Result<Sale, Refusal>, ServerFnError> {
     use super::context;
+    use crate::server::engine::Answer;
     if let Err(refusal) = context::may_reset(&sale).await? {
         return Ok(Err(refusal));
     }
-    context::app()?.engine.reset_sale(&sale).await.map_err(context::unavailable)
+    let decided = context::app()?.engine.reset_sale(&sale, None).await.map_err(context::unavailable)?;
+    Ok(decided.map(Answer::into_fresh))
 }

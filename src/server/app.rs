@@ -2,7 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{auth::Sessions, config::Config, engine::Engine, http::Site, shutdown::Shutdown, simulator::Simulations};
+use super::{
+    auth::Sessions,
+    config::Config,
+    engine::Engine,
+    http::{Site, sse::StreamCaps},
+    shutdown::Shutdown,
+    simulator::Simulations,
+};
 
 #[derive(Clone)]
 pub struct App {
@@ -12,6 +19,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// Heard by everything that would otherwise go on for ever, such as a stream.
     pub shutdown: Shutdown,
+    /// Open live streams, by session and by address.
+    pub streams: Arc<StreamCaps>,
     /// The built client and the public files.
     pub site: Arc<Site>,
 }

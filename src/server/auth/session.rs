@@ -74,8 +74,8 @@ impl Sessions {
     /// The guest that a key stands for: always the same, with the same token within the rounding of its issue time. A
     /// UUIDv7 key gives the buyer's id its time part, so that ids made one after the other stay neighbours in the index.
     pub fn guest_of_key(&self, key: &IdempotencyKey, now: Timestamp) -> Session {
-        let bytes = digest(&self.deriving, key.0.as_bytes());
-        let time = Uuid::try_parse(&key.0).ok().filter(|uuid| uuid.get_version_num() == 7).map_or_else(
+        let bytes = digest(&self.deriving, key.as_str().as_bytes());
+        let time = Uuid::try_parse(key.as_str()).ok().filter(|uuid| uuid.get_version_num() == 7).map_or_else(
             || i64::from_be_bytes(bytes[16..24].try_into().expect("eight bytes")) & 0x0000_ffff_ffff_ffff,
             |uuid| {
                 i64::from_be_bytes(uuid.as_bytes()[..8].try_into().expect("eight bytes")) >> 16 & 0x0000_ffff_ffff_ffff
@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn key(text: &str) -> IdempotencyKey {
-        IdempotencyKey(text.to_owned())
+        IdempotencyKey::parse(text).expect("usable")
     }
 
     #[test]

@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::give_up;
 use crate::server::{
-    clock::Clock,
     config::{Config, Flags},
     engine::{Engine, EngineOptions},
     store::Store,
@@ -42,11 +41,8 @@ pub async fn seed(arguments: DatabaseArgs) -> ExitCode {
 async fn try_seed(arguments: DatabaseArgs) -> Result<String, String> {
     let (config, store) = open(arguments).await?;
     let unusable = |error| format!("the database {} cannot be used: {error:?}", config.database);
-    let options = EngineOptions {
-        clock: Clock::System,
-        request_queue: config.request_queue,
-        viewers: tokio::runtime::Handle::current(),
-    };
+    let options =
+        EngineOptions { request_queue: config.request_queue, ..EngineOptions::new(tokio::runtime::Handle::current()) };
     let engine = Engine::open(store, options).await.map_err(unusable)?;
     let seeded = engine.seed_demo().await.map_err(unusable);
     engine.close().await;

@@ -1,25 +1,73 @@
-//! The decisions. (Signatures first; the bodies follow.)
-use std::sync::Arc;
+//! The decisions: the one place that joins strategy, store and feed.
+//!
+//! REST, server functions and the command line all come through here, and none of them decides anything by itself.
 
+mod audit; // the independent recount
+mod buying; // a claim's way from the edge to its strategy
+mod demo; // the demo sales
+mod keys; // which idempotency keys are known, and which are in flight
+mod organising; // making, changing, adding, resetting
+mod reading; // what everybody may see
+#[cfg(test)]
+mod tests; // the rules, kept under load on a real store
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::RwLock;
+use tokio::sync::Semaphore;
+
+use self::keys::Keys;
+pub use self::{audit::audit, keys::IdempotencyKey};
 use crate::{
     model::{
-        audit::Audit,
-        body::{BuyBody, NewSale, SalePatch, StockBody},
-        frame::Snapshot,
-        ids::{BuyerId, OrderId, SaleId, SeatLabel},
-        ledger::LedgerLine,
-        order::Order,
-        outcome::{BuyOutcome, Refusal},
-        sale::{Sale, StockCreated},
-        seat::{Seat, SeatList, SeatRow, SeatStatus},
+        ids::{BuyerId, SaleId},
+        limits::{DEFAULT_REQUEST_QUEUE, IDEMPOTENCY_TTL_MILLISECONDS},
+        outcome::Refusal,
+        time::Timestamp,
     },
-    server::{clock::Clock, feed::Hub, store::Store},
+    server::{
+        clock::Clock,
+        feed::{Announcement, Change, Hub},
+        store::{self, Store},
+        strategy::{Desk, Identifiers, Registry, SaleDesk, Strategy, stock::Stock},
+    },
 };
 
 /// What an operation came to: done, or refused for a reason that a client can understand.
 pub type Decided<T> = Result<Result<T, Refusal>, EngineError>;
 
-/// The store failed, or the queue is full: nothing is known to have changed. Always answered with 503.
+/// What a keyed request of an organiser came to.
+#[derive(Debug)]
+pub enum Answer<T> {
+    Fresh(T),
+    /// An earlier request with the same key was answered so.
+    Replayed {
+        status: u16,
+        body: String,
+    },
+}
+
+impl<T> Answer<T> {
+    /// The answer to a request that came without a key, and so cannot be a replay.
+    ///
+    /// # Panics
+    /// Where it is a replay.
+    pub fn into_fresh(self) -> T {
+        match self {
+            Self::Fresh(answer) => answer,
+            Self::Replayed { .. } => panic!("a request without a key has no earlier answer"),
+        }
+    }
+}
+
+/// The key that an organiser sent, and who that is.
+#[derive(Clone, Debug)]
+pub struct Keyed {
+    pub buyer: BuyerId,
+    pub key: IdempotencyKey,
+}
+
+/// Why nothing can be said about stock just now. Always answered with 503; asking again with the same key is safe.
 #[derive(Debug)]
 pub enum EngineError {
     /// The bounded queue is full; nothing was tried.
@@ -28,114 +76,238 @@ pub enum EngineError {
     Store(sqlx::Error),
 }
 
-/// A key that the buyer sent with a request, 1 to 255 printable ASCII characters (checked at the edge).
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct IdempotencyKey(pub String);
+impl std::fmt::Display for EngineError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Overloaded => formatter.write_str("the request queue is full"),
+            Self::Store(error) => write!(formatter, "the store cannot be used: {error}"),
+        }
+    }
+}
 
+impl std::error::Error for EngineError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Overloaded => None,
+            Self::Store(error) => Some(error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for EngineError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// How an engine is set up.
 pub struct EngineOptions {
     pub clock: Clock,
     /// Claims that may wait; one more is refused.
     pub request_queue: usize,
-    /// The runtime of hubs and viewers, apart from the buyers'.
+    /// Where the feed ticks and the viewers are served, apart from the buyers.
     pub viewers: tokio::runtime::Handle,
+    /// Strategies beside, or in place of, those of the registry.
+    pub strategies: Vec<Arc<dyn Strategy>>,
 }
 
-pub struct Engine {}
+impl EngineOptions {
+    pub fn new(viewers: tokio::runtime::Handle) -> Self {
+        Self { clock: Clock::System, request_queue: DEFAULT_REQUEST_QUEUE, viewers, strategies: Vec::new() }
+    }
+}
 
-#[allow(unused_variables)]
+pub struct Engine {
+    desk: Arc<Desk>,
+    strategies: Registry,
+    /// All sales by slug, and their slugs in the order in which they were made.
+    sales: RwLock<Sales>,
+    keys: Arc<Keys>,
+    /// Places in the request queue.
+    places: Arc<Semaphore>,
+    request_queue: usize,
+    hubs: Arc<Hubs>,
+    epoch: String,
+    secret: [u8; 32],
+}
+
+#[derive(Default)]
+struct Sales {
+    by_slug: HashMap<SaleId, Arc<SaleDesk>>,
+    in_order: Vec<Arc<SaleDesk>>,
+}
+
+/// The hubs of all sales, by the sale's row, and what is needed to make one more.
+struct Hubs {
+    by_sale: RwLock<HashMap<i64, Arc<Hub>>>,
+    clock: Clock,
+    epoch: String,
+    viewers: tokio::runtime::Handle,
+}
+
+impl Hubs {
+    fn get(&self, sale_id: i64) -> Option<Arc<Hub>> {
+        self.by_sale.read().get(&sale_id).cloned()
+    }
+
+    /// Makes the sale's hub, or tells its viewers that everything may be different.
+    fn show(&self, stock: &Stock) {
+        let snapshot = stock.snapshot(&self.epoch, self.clock.now());
+        if let Some(hub) = self.get(stock.sale_id) {
+            hub.replace(snapshot);
+            hub.announce(announcement(stock));
+        } else {
+            let hub = Hub::new(snapshot, announcement(stock), self.clock.clone(), &self.viewers);
+            self.by_sale.write().insert(stock.sale_id, hub);
+        }
+    }
+}
+
+fn announcement(stock: &Stock) -> Announcement {
+    Announcement { switch: stock.switch, opens_at: stock.opens_at, message: stock.message.clone() }
+}
+
 impl Engine {
+    /// Reads everything that is on sale and starts to decide.
     pub async fn open(store: Store, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
-        unimplemented!()
+        let now = options.clock.now();
+        let (epoch, secret) = settings(&store).await?;
+        let known = store::answers_since(store.readers(), oldest_answer(now)).await?;
+        let mut writer = store.writer().await?;
+        let records = store::load_sales(writer.connection()).await?;
+        drop(writer);
+        let hubs = Arc::new(Hubs {
+            by_sale: RwLock::default(),
+            clock: options.clock.clone(),
+            epoch: epoch.clone(),
+            viewers: options.viewers,
+        });
+        let desk = Arc::new(desk(store, options.clock, &hubs));
+        let mut strategies = Registry::new(&desk);
+        options.strategies.into_iter().for_each(|strategy| strategies.add(strategy));
+        let engine = Arc::new(Self {
+            desk,
+            strategies,
+            sales: RwLock::default(),
+            keys: Arc::new(Keys::new(known)),
+            places: Arc::new(Semaphore::new(options.request_queue)),
+            request_queue: options.request_queue,
+            hubs,
+            epoch,
+            secret,
+        });
+        for record in records {
+            engine.adopt(Stock::new(record));
+        }
+        Ok(engine)
     }
+
     pub fn clock(&self) -> &Clock {
-        unimplemented!()
+        &self.desk.clock
     }
-    /// Names the life of the database (goes into every snapshot).
+
+    /// Names the life of the database; stands in every snapshot.
     pub fn epoch(&self) -> &str {
-        unimplemented!()
+        &self.epoch
     }
-    /// Secret kept in the database: made once, used where the configuration gives none. 32 bytes.
+
+    /// A secret made once and kept in the database, for where the configuration gives none.
     pub fn stored_secret(&self) -> [u8; 32] {
-        unimplemented!()
+        self.secret
     }
+
     /// Whether a trivial read of the store succeeds now.
     pub async fn ready(&self) -> bool {
-        unimplemented!()
+        self.desk.store.is_ready().await
     }
-    pub fn sales(&self) -> Vec<Sale> {
-        unimplemented!()
+
+    /// Claims that wait or are being decided.
+    pub fn queue_length(&self) -> usize {
+        self.request_queue - self.places.available_permits().min(self.request_queue)
     }
-    pub async fn sale(&self, sale: &SaleId) -> Option<Sale> {
-        unimplemented!()
-    }
-    /// The demo sales, made where missing.
-    pub async fn seed_demo(&self) -> Result<(), EngineError> {
-        unimplemented!()
-    }
-    /// Whether this is one of the demo sales' ids.
-    pub fn is_demo_sale(sale: &SaleId) -> bool {
-        unimplemented!()
-    }
-    pub async fn create_sale(&self, body: NewSale) -> Decided<Sale> {
-        unimplemented!()
-    }
-    pub async fn patch_sale(&self, sale: &SaleId, body: SalePatch) -> Decided<Sale> {
-        unimplemented!()
-    }
-    pub async fn reset_sale(&self, sale: &SaleId) -> Decided<Sale> {
-        unimplemented!()
-    }
-    pub async fn add_stock(&self, sale: &SaleId, body: StockBody) -> Decided<StockCreated> {
-        unimplemented!()
-    }
-    /// All seats, filtered; `None` for an unknown sale.
-    pub fn seats(&self, sale: &SaleId, tier: Option<&str>, status: Option<SeatStatus>) -> Option<SeatList> {
-        unimplemented!()
-    }
-    pub fn seat(&self, sale: &SaleId, seat: &SeatLabel) -> Option<Seat> {
-        unimplemented!()
-    }
-    /// Geometry of the seat map, in seat order.
-    pub fn seat_rows(&self, sale: &SaleId) -> Option<Vec<SeatRow>> {
-        unimplemented!()
-    }
-    /// State and seq as of the last commit, for the server-rendered page.
-    pub fn snapshot(&self, sale: &SaleId) -> Option<Snapshot> {
-        unimplemented!()
-    }
-    pub fn hub(&self, sale: &SaleId) -> Option<Arc<Hub>> {
-        unimplemented!()
-    }
-    /// `fingerprint` = route and canonical body, hashed; a key used again must come with the same.
-    pub async fn buy(
-        &self,
-        sale: &SaleId,
-        buyer: BuyerId,
-        body: BuyBody,
-        key: Option<IdempotencyKey>,
-    ) -> Result<BuyOutcome, EngineError> {
-        unimplemented!()
-    }
-    pub async fn orders(&self, buyer: BuyerId) -> Result<Vec<Order>, EngineError> {
-        unimplemented!()
-    }
-    /// The order if it is `buyer`'s, or anybody's where `buyer` is `None` (an admin asks).
-    pub async fn order(&self, buyer: Option<BuyerId>, order: OrderId) -> Result<Option<Order>, EngineError> {
-        unimplemented!()
-    }
-    /// Labels of the seats that this buyer owns in the sale.
-    pub async fn owned_seats(&self, sale: &SaleId, buyer: BuyerId) -> Result<Vec<SeatLabel>, EngineError> {
-        unimplemented!()
-    }
-    pub async fn audit(&self, sale: &SaleId) -> Result<Option<Audit>, EngineError> {
-        unimplemented!()
-    }
-    /// Up to `limit` lines with a seq above `after`, in order; empty at the end. `None` for an unknown sale.
-    pub async fn ledger(&self, sale: &SaleId, after: u64, limit: u32) -> Result<Option<Vec<LedgerLine>>, EngineError> {
-        unimplemented!()
-    }
-    /// Stops taking claims, lets those in flight finish, closes the store.
+
+    /// Stops taking claims, lets those in flight finish, ends all streams and closes the store.
     pub async fn close(&self) {
-        unimplemented!()
+        let all = u32::try_from(self.request_queue).unwrap_or(u32::MAX);
+        let drained = self.places.acquire_many(all).await;
+        self.places.close();
+        drop(drained);
+        self.hubs.by_sale.read().values().for_each(|hub| hub.close());
+        self.desk.store.close().await;
     }
+
+    /// Forgets stored answers that are past their time. Called now and then; nothing depends on when.
+    pub async fn forget_old_answers(&self) -> Result<(), EngineError> {
+        /// Rows of one transaction: few enough that no buyer waits long behind it.
+        const AT_A_TIME: u32 = 1_000;
+        loop {
+            let mut writer = self.desk.writer().await?;
+            let oldest = oldest_answer(self.desk.clock.now());
+            let gone = store::forget_answers_before(writer.connection(), oldest, AT_A_TIME).await?;
+            if gone < u64::from(AT_A_TIME) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a sale into the house.
+    fn adopt(&self, stock: Stock) -> Arc<SaleDesk> {
+        let mut sales = self.sales.write();
+        if let Some(known) = sales.by_slug.get(&stock.id) {
+            return known.clone();
+        }
+        self.hubs.show(&stock);
+        let (sale_id, id) = (stock.sale_id, stock.id.clone());
+        let sale = Arc::new(SaleDesk { stock: RwLock::new(stock) });
+        self.desk.sales.write().insert(sale_id, sale.clone());
+        sales.by_slug.insert(id, sale.clone());
+        sales.in_order.push(sale.clone());
+        sale
+    }
+
+    fn known(&self, sale: &SaleId) -> Option<Arc<SaleDesk>> {
+        self.sales.read().by_slug.get(sale).cloned()
+    }
+
+    /// A sale by its slug; one that another process made since the start is read from the store.
+    async fn find(&self, sale: &SaleId) -> Result<Option<Arc<SaleDesk>>, EngineError> {
+        if let Some(known) = self.known(sale) {
+            return Ok(Some(known));
+        }
+        let mut reader = self.desk.store.readers().acquire().await?;
+        let record = store::find_sale(&mut reader, sale.as_str()).await?;
+        Ok(record.map(|record| self.adopt(Stock::new(record))))
+    }
+}
+
+fn oldest_answer(now: Timestamp) -> Timestamp {
+    now.plus_milliseconds(-IDEMPOTENCY_TTL_MILLISECONDS)
+}
+
+/// What the strategies share. After each commit the viewers of its sale are told.
+fn desk(store: Store, clock: Clock, hubs: &Arc<Hubs>) -> Desk {
+    let (told, shown) = (hubs.clone(), hubs.clone());
+    Desk {
+        store,
+        clock,
+        identifiers: Identifiers::default(),
+        on_commit: Box::new(move |sale, commit| {
+            let sale_id = sale.stock.read().sale_id;
+            if let Some(hub) = told.get(sale_id) {
+                let crate::server::strategy::Commit { from, seq, at, seats, tiers } = commit;
+                hub.publish(Change { from, seq, at, seats, tiers });
+            }
+        }),
+        on_reload: Box::new(move |sale| shown.show(&sale.stock.read())),
+        sales: RwLock::default(),
+    }
+}
+
+/// The database's epoch and secret, made with its first start.
+async fn settings(store: &Store) -> Result<(String, [u8; 32]), EngineError> {
+    let fresh_epoch: [u8; 8] = rand::random();
+    let epoch = store::setting(store, "epoch", &fresh_epoch).await?;
+    let secret = store::setting(store, "secret", &rand::random::<[u8; 32]>()).await?;
+    let secret = secret.try_into().map_err(|_| sqlx::Error::Decode("the stored secret is damaged".into()))?;
+    Ok((crate::server::ledger::hexadecimal(&epoch), secret))
 }

@@ -4,6 +4,7 @@ mod answer; // answers that went well
 mod asked; // who asks, in a handler's terms
 mod body; // the strict reader of bodies and query strings
 mod form; // buying without script
+pub mod listener; // the accept loop
 mod meters; // requests counted and timed per route
 mod middleware; // what happens to every request
 mod openapi; // the API's own description, and the page that shows it
@@ -11,6 +12,7 @@ mod pages; // pages, server functions, the client's files
 pub mod problem; // what went wrong, as RFC 9457 says it
 mod rest; // one file per noun of the contract
 mod site; // the client's files in memory
+pub mod sse; // who may watch, and from where on
 
 use std::sync::Arc;
 
@@ -48,6 +50,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sales::add_stock))
         .routes(routes!(seats::list))
         .routes(routes!(seats::read))
+        .routes(routes!(sse::stream))
         .routes(routes!(purchase::buy))
         .routes(routes!(orders::list))
         .routes(routes!(orders::read))

@@ -1,1 +1,120 @@
-//! How one unit is won.
+//! How one unit is won. Knows neither HTTP nor the page, and publishes nothing by itself.
+//!
+//! Each strategy is one file and one implementation of [`Strategy`]. The last step of every safe one is a conditional SQL
+//! write whose rows decide, so that nothing in front of it can oversell.
+
+mod atomic_update; // one conditional update per request
+pub mod decide; // pure: what a batch of claims comes to on a given stock
+mod desk; // what all strategies share: store, clock, ids, and what happens after a commit
+mod group_commit; // one writer, many buyers per commit
+mod identifiers; // UUIDv7 in the order of creation, and ticket codes
+pub mod stock; // the mirror of a sale in memory
+
+use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::model::{
+    ids::{BuyerId, SaleId},
+    order::Order,
+    outcome::{Code, Refusal},
+    strategy::StrategyKind,
+};
+
+pub use atomic_update::AtomicUpdate;
+pub use desk::{Commit, Desk, SaleDesk};
+pub use group_commit::GroupCommit;
+pub use identifiers::Identifiers;
+
+/// One buyer's request for units of one sale, checked and ready to be decided.
+pub struct Claim {
+    pub sale: Arc<SaleDesk>,
+    pub buyer: BuyerId,
+    pub wish: Wish,
+    pub key: Option<KeyClaim>,
+    /// A place in the bounded queue, given back when the claim is decided.
+    pub place: Option<OwnedSemaphorePermit>,
+}
+
+/// What is wished for, by positions inside the sale.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wish {
+    Seat { position: u32 },
+    Units { tier_index: usize, quantity: u64 },
+}
+
+/// The key that came with a claim. While it lives, the same key of the same buyer is in flight.
+pub struct KeyClaim {
+    pub key: String,
+    pub fingerprint: [u8; 16],
+    /// Whatever holds the key in flight; the strategy only keeps it until the outcome is known.
+    pub guard: Box<dyn KeyGuard>,
+}
+
+/// Holds a key in flight until it is dropped.
+pub trait KeyGuard: Send + Sync {
+    /// The answer is stored, or may be: from now on the key is known.
+    fn remember(&self);
+}
+
+/// What a claim came to.
+#[derive(Debug)]
+pub enum Verdict {
+    Won(Box<Order>),
+    Refused(Refusal),
+    /// The store failed in a way that leaves the outcome open; asking again with the same key settles it.
+    Unknown(sqlx::Error),
+    /// The bounded queue is full; nothing was tried.
+    Overloaded,
+}
+
+/// A claim's decision, once it is made.
+pub type Deciding<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+
+/// A way to guard stock.
+pub trait Strategy: Send + Sync {
+    fn kind(&self) -> StrategyKind;
+
+    /// Decides one claim. The answer comes after the commit.
+    fn claim(&self, claim: Claim) -> Deciding<'_>;
+}
+
+/// The strategies that this server can run on its store.
+#[derive(Default)]
+pub struct Registry {
+    strategies: HashMap<StrategyKind, Arc<dyn Strategy>>,
+}
+
+impl Registry {
+    /// The strategies that SQLite supports.
+    pub fn new(desk: &Arc<Desk>) -> Self {
+        let mut registry = Self::default();
+        registry.add(Arc::new(AtomicUpdate::new(desk.clone())));
+        registry.add(Arc::new(GroupCommit::start(desk.clone())));
+        registry
+    }
+
+    /// Adds a strategy, in place of another of its kind.
+    pub fn add(&mut self, strategy: Arc<dyn Strategy>) {
+        self.strategies.insert(strategy.kind(), strategy);
+    }
+
+    pub fn get(&self, kind: StrategyKind) -> Option<&Arc<dyn Strategy>> {
+        self.strategies.get(&kind)
+    }
+}
+
+/// The refusal where a tier, or the whole sale, has too few units left.
+pub fn sold_out(sale: &SaleId) -> Refusal {
+    Refusal::new(Code::SoldOut, format!("{sale} does not have that many units left."))
+}
+
+/// The refusal where a named seat is another buyer's.
+pub fn seat_taken(seat: &str) -> Refusal {
+    Refusal::new(Code::SeatTaken, format!("Seat {seat} is taken."))
+}
+
+/// The refusal where a buyer would own more than the sale allows.
+pub fn limit_reached(limit: u32) -> Refusal {
+    Refusal::new(Code::LimitReached, format!("One buyer may have {limit} of this sale."))
+}

@@ -1,14 +1,15 @@
 //! The names of all figures that the server counts, and the text that a Prometheus reads. Whoever counts uses the macros
 //! of the `metrics` crate with these names; without [`install`] they cost nothing and go nowhere.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use parking_lot::Mutex;
 
 /// Answers to requests for stock, by `outcome`: `bought`, `replayed`, or the code of the refusal.
 pub const PURCHASES: &str = "onsale_purchases_total";
-/// Answers, by `route` (its pattern) and `status`.
+/// Answers, by `route` (its template) and `status` (`2xx`, …).
 pub const REQUESTS: &str = "onsale_requests_total";
 /// Time from a request's head to its answer's head, by `route`.
 pub const REQUEST_DURATION: &str = "onsale_request_duration_seconds";
@@ -36,19 +37,23 @@ const DURATION_BUCKETS: &[f64] =
 /// Upper bounds in claims.
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
+/// Time between two foldings of what was recorded.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
 static PROMETHEUS: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Starts counting, for the whole process. A second call changes nothing.
+/// Starts counting, for the whole process. Later calls change nothing.
 pub fn install() -> Result<(), BuildError> {
-    if PROMETHEUS.get().is_some() {
-        return Ok(());
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _alone = INSTALLING.lock();
+    if PROMETHEUS.get().is_none() {
+        let handle = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), DURATION_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Full(BATCH_SIZE.to_owned()), BATCH_BUCKETS)?
+            .install_recorder()?;
+        describe();
+        PROMETHEUS.get_or_init(|| handle);
     }
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), DURATION_BUCKETS)?
-        .set_buckets_for_metric(Matcher::Full(BATCH_SIZE.to_owned()), BATCH_BUCKETS)?
-        .install_recorder()?;
-    describe();
-    let _ = PROMETHEUS.set(handle);
     Ok(())
 }
 
@@ -57,10 +62,13 @@ pub fn render() -> String {
     PROMETHEUS.get().map(PrometheusHandle::render).unwrap_or_default()
 }
 
-/// Folds what was recorded since the last time into the histograms; without it they grow until somebody reads them.
-pub fn tidy() {
-    if let Some(handle) = PROMETHEUS.get() {
-        handle.run_upkeep();
+/// Folds what was recorded into the histograms, now and again, for ever: without it they grow until somebody reads them.
+pub async fn keep_tidy() {
+    loop {
+        tokio::time::sleep(UPKEEP_INTERVAL).await;
+        if let Some(handle) = PROMETHEUS.get() {
+            handle.run_upkeep();
+        }
     }
 }
 
@@ -89,7 +97,6 @@ mod tests {
         install().unwrap();
         metrics::histogram!(COMMIT_DURATION).record(0.003);
         metrics::gauge!(QUEUE_LENGTH).set(7.0);
-        tidy();
         let text = render();
         assert!(text.contains("# HELP onsale_queue_length"), "{text}");
         assert!(text.contains("onsale_commit_duration_seconds_bucket{le=\"0.005\"}"), "{text}");

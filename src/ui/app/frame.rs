@@ -1,7 +1,7 @@
 //! Header, navigation and footer around every page.
 
 use leptos::prelude::*;
-use leptos_router::components::A;
+use leptos_router::{components::A, hooks::use_location};
 
 #[component]
 pub fn Header() -> impl IntoView {
@@ -27,16 +27,46 @@ pub fn Header() -> impl IntoView {
 
 #[component]
 pub fn Footer() -> impl IntoView {
+    let path = use_location().pathname;
+    // On a sale's page the proofs are that sale's.
+    let proofs = move || {
+        sale_of(&path.read()).map(|sale| {
+            view! {
+                <a href=format!("/api/v1/sales/{sale}/audit") rel="external">"Audit"</a>
+                <a href=format!("/api/v1/sales/{sale}/ledger") rel="external">"Ledger export"</a>
+            }
+        })
+    };
     view! {
         <footer class="site-footer">
             <div class="site-footer-inner">
                 <p>"Every unit is sold once, and the ledger shows it."</p>
                 <nav aria-label="Proof and programming">
+                    {proofs}
                     <a href="/api/docs" rel="external">"API documentation"</a>
-                    <a href="/api/v1/sales/rehearsal/audit" rel="external">"Audit"</a>
-                    <a href="/api/v1/sales/rehearsal/ledger" rel="external">"Ledger export"</a>
                 </nav>
             </div>
         </footer>
+    }
+}
+
+/// The sale whose page stands at `path`; the rehearsal's proofs stand on the simulator's page.
+fn sale_of(path: &str) -> Option<String> {
+    match path.strip_prefix("/sales/") {
+        Some(sale) if !sale.is_empty() && !sale.contains('/') => Some(sale.to_owned()),
+        None if path == "/simulator" => Some("rehearsal".to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sale_of;
+
+    #[test]
+    fn the_proofs_are_those_of_the_sale_on_the_page() {
+        assert_eq!(sale_of("/sales/club-night").as_deref(), Some("club-night"));
+        assert_eq!(sale_of("/simulator").as_deref(), Some("rehearsal"));
+        assert_eq!((sale_of("/"), sale_of("/sales/"), sale_of("/sales/a/b")), (None, None, None));
     }
 }

@@ -86,9 +86,9 @@ fn Sale(
         <Title text=sale.name.clone() />
         <SaleHead desk />
         <div class="sale" data-seats=has_seats.to_string()>
+            {has_seats.then(|| view! { <div class="sale-map"><Legend desk /><SeatMap desk /></div> })}
             <Panel desk form_key />
-            <div class="sale-main">
-                {has_seats.then(|| view! { <Legend desk /> <SeatMap desk /> })}
+            <div class="sale-more">
                 <StockTable desk />
                 <BuyerCards desk />
                 {simulator}

@@ -69,7 +69,7 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
     asked::admin(&app, &head)?;
     idempotency_key(&head.headers)?;
     let body = read_json::<NewSale>(&head.headers, body).await?;
-    let sale = app.engine.create_sale(body).await??;
+    let sale = app.engine.create_sale(body, None).await??.into_fresh();
     Ok(answer::created(&sale, &format!("/api/v1/sales/{}", sale.id)))
 }
 
@@ -127,7 +127,7 @@ pub async fn reset(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
     }
     idempotency_key(&head.headers)?;
     read_nothing(&head.headers, body).await?;
-    Ok(answer::ok(&app.engine.reset_sale(&sale).await??))
+    Ok(answer::ok(&app.engine.reset_sale(&sale, None).await??.into_fresh()))
 }
 
 /// Whether anybody may reset and attack this sale.
@@ -166,7 +166,7 @@ pub async fn add_stock(
     let (head, body) = request.into_parts();
     admin_of_sale(&app, &sale, &head)?;
     let body = read_json::<StockBody>(&head.headers, body).await?;
-    let created = app.engine.add_stock(&sale, body).await??;
+    let created = app.engine.add_stock(&sale, body, None).await??.into_fresh();
     Ok(answer::json(axum::http::StatusCode::CREATED, &created))
 }
 

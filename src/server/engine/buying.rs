@@ -1,0 +1,197 @@
+//! A claim's way from the edge to its strategy: checked, looked up, refused early where that is certain, queued.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    Engine, EngineError, IdempotencyKey,
+    keys::{Begun, InFlight},
+    oldest_answer,
+};
+use crate::{
+    model::{
+        body::BuyBody,
+        ids::{BuyerId, SaleId},
+        limits::MAX_UNITS_PER_REQUEST,
+        outcome::{BuyOutcome, Code, Refusal},
+        seat::SeatStatus,
+        time::Timestamp,
+    },
+    server::{
+        store::{self, StoredAnswer, StoredBody},
+        strategy::{Claim, KeyClaim, SaleDesk, Verdict, Wish, decide::check_open, seat_taken, sold_out, stock::Stock},
+    },
+};
+
+impl Engine {
+    /// Buys what `body` names for `buyer`, or says why not. With a key, a request that was answered before is answered
+    /// so again.
+    ///
+    /// # Errors
+    /// Where the queue is full or the store fails. After a failed store the outcome is open: the same key settles it.
+    pub async fn buy(
+        &self,
+        sale: &SaleId,
+        buyer: BuyerId,
+        body: BuyBody,
+        key: Option<IdempotencyKey>,
+    ) -> Result<BuyOutcome, EngineError> {
+        let Some(desk) = self.find(sale).await? else {
+            return Ok(BuyOutcome::Refused(unknown_sale(sale)));
+        };
+        let wish = match wish(&desk.stock.read(), &body) {
+            Ok(wish) => wish,
+            Err(refusal) => return Ok(BuyOutcome::Refused(refusal)),
+        };
+        let key = match key {
+            None => None,
+            Some(key) => {
+                let fingerprint = fingerprint(&format!("POST /sales/{sale}/buy"), &body);
+                match self.begin(buyer, &key, fingerprint).await? {
+                    Started::New(guard) => {
+                        Some(KeyClaim { key: key.as_str().to_owned(), fingerprint, guard: Box::new(guard) })
+                    }
+                    Started::Answered(StoredBody::Order(order)) => return self.replay(order).await,
+                    Started::Answered(StoredBody::Sent { .. }) => return Ok(BuyOutcome::Refused(key_reused())),
+                    Started::Refused(refusal) => return Ok(BuyOutcome::Refused(refusal)),
+                }
+            }
+        };
+        if let Err(refusal) = refuse_early(&desk.stock.read(), wish, self.clock().now()) {
+            return Ok(BuyOutcome::Refused(refusal));
+        }
+        self.claim(desk, buyer, wish, key).await
+    }
+
+    /// Hands a claim to the sale's strategy, if there is a place in the queue.
+    async fn claim(
+        &self,
+        sale: Arc<SaleDesk>,
+        buyer: BuyerId,
+        wish: Wish,
+        key: Option<KeyClaim>,
+    ) -> Result<BuyOutcome, EngineError> {
+        let Ok(place) = self.places.clone().try_acquire_owned() else { return Err(EngineError::Overloaded) };
+        let kind = sale.stock.read().strategy;
+        let Some(strategy) = self.strategies.get(kind) else {
+            let detail = format!("This server cannot run {}.", kind.name());
+            return Ok(BuyOutcome::Refused(Refusal::new(Code::StrategyUnsupported, detail)));
+        };
+        match strategy.claim(Claim { sale, buyer, wish, key, place: Some(place) }).await {
+            Verdict::Won(order) => Ok(BuyOutcome::Bought { order: *order, replayed: false }),
+            Verdict::Refused(refusal) => Ok(BuyOutcome::Refused(refusal)),
+            Verdict::Unknown(error) => Err(EngineError::Store(error)),
+            Verdict::Overloaded => Err(EngineError::Overloaded),
+        }
+    }
+
+    /// Begins a keyed request: new, answered before, or refused for its key.
+    pub(super) async fn begin(
+        &self,
+        buyer: BuyerId,
+        key: &IdempotencyKey,
+        fingerprint: [u8; 16],
+    ) -> Result<Started, EngineError> {
+        let guard = match self.keys.begin(buyer, key) {
+            Begun::Unknown(guard) => return Ok(Started::New(guard)),
+            Begun::MaybeKnown(guard) => guard,
+            Begun::InFlight => {
+                let detail = "A request with this key has not been answered yet.";
+                return Ok(Started::Refused(Refusal::new(Code::IdempotencyInFlight, detail)));
+            }
+        };
+        match self.stored_answer(buyer, key).await? {
+            None => Ok(Started::New(guard)),
+            Some(answer) if answer.fingerprint == fingerprint => Ok(Started::Answered(answer.body)),
+            Some(_) => Ok(Started::Refused(key_reused())),
+        }
+    }
+
+    /// The answer kept for a key, where it is not past its time; one that is makes room.
+    async fn stored_answer(&self, buyer: BuyerId, key: &IdempotencyKey) -> Result<Option<StoredAnswer>, EngineError> {
+        let answer = store::find_answer(self.desk.store.readers(), buyer, key.as_str()).await?;
+        match answer {
+            Some(answer) if answer.created_at < oldest_answer(self.clock().now()) => {
+                self.forget_old_answers().await?;
+                Ok(None)
+            }
+            answer => Ok(answer),
+        }
+    }
+
+    async fn replay(&self, order: crate::model::ids::OrderId) -> Result<BuyOutcome, EngineError> {
+        let order = store::find_order(self.desk.store.readers(), order, None, true).await?;
+        let order = order.ok_or(EngineError::Store(sqlx::Error::RowNotFound))?;
+        Ok(BuyOutcome::Bought { order, replayed: true })
+    }
+}
+
+/// How a keyed request begins.
+pub(super) enum Started {
+    New(InFlight),
+    Answered(StoredBody),
+    Refused(Refusal),
+}
+
+/// What a key was sent with: the first 16 bytes of the SHA-256 of route and body.
+pub(super) fn fingerprint(route: &str, body: &impl serde::Serialize) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    hasher.update(route.as_bytes());
+    hasher.update([0]);
+    hasher.update(serde_json::to_vec(body).expect("a body is plain data"));
+    let digest = hasher.finalize();
+    digest[..16].try_into().expect("a SHA-256 has 32 bytes")
+}
+
+pub(super) fn unknown_sale(sale: &SaleId) -> Refusal {
+    Refusal::new(Code::NotFound, format!("There is no sale {sale}."))
+}
+
+pub(super) fn invalid(detail: impl Into<String>) -> Refusal {
+    Refusal::new(Code::Invalid, detail)
+}
+
+fn key_reused() -> Refusal {
+    Refusal::new(Code::IdempotencyKeyReused, "This key came before with another route or body.")
+}
+
+/// What the body names, by positions. Unknown names are refused before anything else about the body.
+fn wish(stock: &Stock, body: &BuyBody) -> Result<Wish, Refusal> {
+    match (&body.seat, &body.tier) {
+        (Some(label), None) => {
+            let Some(position) = stock.map.positions.get(label) else {
+                return Err(Refusal::new(Code::NotFound, format!("There is no seat {label} in this sale.")));
+            };
+            match body.quantity {
+                None => Ok(Wish::Seat { position: *position }),
+                Some(_) => Err(invalid("A named seat comes without a quantity.")),
+            }
+        }
+        (None, Some(tier)) => {
+            let Some(tier_index) = stock.tier_index(tier) else {
+                return Err(Refusal::new(Code::NotFound, format!("There is no tier {tier} in this sale.")));
+            };
+            let quantity = u64::try_from(body.quantity.unwrap_or(1)).unwrap_or(0);
+            if !(1..=u64::from(MAX_UNITS_PER_REQUEST)).contains(&quantity) {
+                return Err(invalid(format!("The quantity is a whole number from 1 to {MAX_UNITS_PER_REQUEST}.")));
+            }
+            Ok(Wish::Units { tier_index, quantity })
+        }
+        _ => Err(invalid("Name either a seat or a tier.")),
+    }
+}
+
+/// Refuses what is certain from memory, before the queue.
+fn refuse_early(stock: &Stock, wish: Wish, now: Timestamp) -> Result<(), Refusal> {
+    check_open(stock, now)?;
+    match wish {
+        Wish::Seat { position } if stock.seats[position as usize] != SeatStatus::Available => {
+            Err(seat_taken(stock.map.labels[position as usize].as_str()))
+        }
+        Wish::Units { tier_index, quantity } if stock.tiers[tier_index].counts.available < quantity => {
+            Err(sold_out(&stock.id))
+        }
+        Wish::Seat { .. } | Wish::Units { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,75 @@
+//! The demo sales: what a visitor finds, and what the simulator may attack.
+
+use super::{Engine, EngineError};
+use crate::model::{
+    body::{NewSale, NewTier},
+    ids::{SaleId, slug},
+    seat::SeatLayout,
+};
+
+/// The names of the demo sales; their slugs are their ids.
+const NAMES: [&str; 4] = ["Golden Ticket", "Club Night", "Theatre", "Rehearsal"];
+
+impl Engine {
+    /// Makes the demo sales that are missing.
+    pub async fn seed_demo(&self) -> Result<(), EngineError> {
+        for sale in demo_sales() {
+            let id = SaleId(slug(&sale.name).expect("demo sales have names"));
+            if self.find(&id).await?.is_none() {
+                let made = self.create_sale(sale, None).await?;
+                assert!(made.is_ok(), "a demo sale is valid: {made:?}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is one of the demo sales' ids.
+    pub fn is_demo_sale(sale: &SaleId) -> bool {
+        NAMES.iter().any(|name| slug(name).as_deref() == Some(sale.as_str()))
+    }
+}
+
+fn demo_sales() -> [NewSale; 4] {
+    let [golden_ticket, club_night, theatre, rehearsal] = NAMES;
+    [
+        sale(golden_ticket, false, vec![general_admission("GA", 2_500, 100)]),
+        sale(club_night, false, vec![seated("Floor", 3_500, SeatLayout { sections: 1, rows: 10, per_row: 10 })]),
+        sale(
+            theatre,
+            false,
+            vec![
+                seated("VIP", 10_000, SeatLayout { sections: 3, rows: 3, per_row: 10 }),
+                seated("Front Row", 5_000, SeatLayout { sections: 3, rows: 5, per_row: 12 }),
+                seated("GA", 1_000, SeatLayout { sections: 3, rows: 8, per_row: 14 }),
+            ],
+        ),
+        sale(
+            rehearsal,
+            true,
+            vec![
+                seated("Seats", 2_000, SeatLayout { sections: 1, rows: 10, per_row: 10 }),
+                general_admission("GA", 1_000, 100),
+            ],
+        ),
+    ]
+}
+
+fn sale(name: &str, rehearsal: bool, tiers: Vec<NewTier>) -> NewSale {
+    NewSale {
+        name: name.to_owned(),
+        strategy: None,
+        rehearsal: Some(rehearsal),
+        opens_at: None,
+        hold_ttl_seconds: None,
+        max_per_buyer: None,
+        tiers,
+    }
+}
+
+fn seated(name: &str, price: u64, layout: SeatLayout) -> NewTier {
+    NewTier { name: name.to_owned(), price, currency: None, seats: Some(layout), quantity: None }
+}
+
+fn general_admission(name: &str, price: u64, quantity: u64) -> NewTier {
+    NewTier { name: name.to_owned(), price, currency: None, seats: None, quantity: Some(quantity) }
+}

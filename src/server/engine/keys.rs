@@ -1,0 +1,133 @@
+//! Which idempotency keys are known, and which are in flight.
+//!
+//! The set of known keys has no false negatives: a key that is not in it was certainly never answered, so that a request
+//! with it may be refused from memory. One that is in it is looked up in the store.
+
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    model::{ids::BuyerId, limits::MAX_IDEMPOTENCY_KEY_CHARACTERS},
+    server::strategy::KeyGuard,
+};
+
+/// A key as a buyer may send it: 1 to 255 printable ASCII characters.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// `None` where the text is not a key.
+    pub fn parse(text: &str) -> Option<Self> {
+        let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let fits = (1..=MAX_IDEMPOTENCY_KEY_CHARACTERS).contains(&text.len());
+        (printable && fits).then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The keys of one server.
+pub struct Keys {
+    hasher: RandomState,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Hashes of buyer and key, keyed at random for each start, so that nobody can make two that collide.
+    known: HashSet<u64>,
+    in_flight: HashSet<(BuyerId, String)>,
+}
+
+/// What a key is when a request with it begins.
+pub enum Begun {
+    /// Certainly never answered.
+    Unknown(InFlight),
+    /// Perhaps answered before: the store knows.
+    MaybeKnown(InFlight),
+    /// Another request with it has not been answered yet.
+    InFlight,
+}
+
+impl Keys {
+    pub fn new(known: Vec<(BuyerId, String)>) -> Self {
+        let keys = Self { hasher: RandomState::new(), state: Mutex::default() };
+        let hashes = known.into_iter().map(|(buyer, key)| keys.hash(buyer, &key)).collect();
+        keys.state.lock().known = hashes;
+        keys
+    }
+
+    /// Takes a key in flight, unless it is.
+    pub fn begin(self: &Arc<Self>, buyer: BuyerId, key: &IdempotencyKey) -> Begun {
+        let hash = self.hash(buyer, key.as_str());
+        let mut state = self.state.lock();
+        if !state.in_flight.insert((buyer, key.0.clone())) {
+            return Begun::InFlight;
+        }
+        let guard = InFlight { keys: self.clone(), buyer, key: key.0.clone() };
+        if state.known.contains(&hash) { Begun::MaybeKnown(guard) } else { Begun::Unknown(guard) }
+    }
+
+    fn hash(&self, buyer: BuyerId, key: &str) -> u64 {
+        self.hasher.hash_one((buyer, key))
+    }
+}
+
+/// A key in flight, until this is dropped. It travels with the claim, so that a client that goes away does not free its
+/// key before the decision.
+pub struct InFlight {
+    keys: Arc<Keys>,
+    buyer: BuyerId,
+    key: String,
+}
+
+impl KeyGuard for InFlight {
+    fn remember(&self) {
+        let hash = self.keys.hash(self.buyer, &self.key);
+        self.keys.state.lock().known.insert(hash);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.keys.state.lock().in_flight.remove(&(self.buyer, std::mem::take(&mut self.key)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buyer() -> BuyerId {
+        BuyerId(uuid::Uuid::from_u128(7))
+    }
+
+    #[test]
+    fn a_key_is_printable_ascii_of_1_to_255_characters() {
+        for (text, is_key) in [("", false), ("a", true), ("ü", false), ("a\n", false), ("a b", true)] {
+            assert_eq!(IdempotencyKey::parse(text).is_some(), is_key, "{text:?}");
+        }
+        assert!(IdempotencyKey::parse(&"k".repeat(255)).is_some());
+        assert!(IdempotencyKey::parse(&"k".repeat(256)).is_none());
+    }
+
+    #[test]
+    fn a_key_is_in_flight_until_its_guard_goes_and_known_once_remembered() {
+        let keys = Arc::new(Keys::new(Vec::new()));
+        let key = IdempotencyKey::parse("once").unwrap();
+        let Begun::Unknown(guard) = keys.begin(buyer(), &key) else { panic!("a new key is unknown") };
+        assert!(matches!(keys.begin(buyer(), &key), Begun::InFlight));
+        guard.remember();
+        drop(guard);
+        assert!(matches!(keys.begin(buyer(), &key), Begun::MaybeKnown(_)));
+        let other = BuyerId(uuid::Uuid::from_u128(8));
+        assert!(matches!(keys.begin(other, &key), Begun::Unknown(_)), "a key belongs to the buyer who sent it");
+    }
+}

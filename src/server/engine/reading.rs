@@ -1,0 +1,114 @@
+//! What everybody may see: sales, seats, orders of one's own, the ledger.
+
+use std::sync::Arc;
+
+use super::{Engine, EngineError};
+use crate::{
+    model::{
+        audit::Audit,
+        frame::Snapshot,
+        ids::{BuyerId, OrderId, SaleId, SeatLabel},
+        ledger::LedgerLine,
+        order::Order,
+        sale::Sale,
+        seat::{Seat, SeatList, SeatRow, SeatStatus},
+    },
+    server::{feed::Hub, ledger, store},
+};
+
+impl Engine {
+    /// All sales, in the order in which they were made.
+    pub fn sales(&self) -> Vec<Sale> {
+        let now = self.clock().now();
+        self.sales.read().in_order.iter().map(|sale| sale.stock.read().sale(now)).collect()
+    }
+
+    pub async fn sale(&self, sale: &SaleId) -> Option<Sale> {
+        let desk = self.find(sale).await.ok()??;
+        let now = self.clock().now();
+        Some(desk.stock.read().sale(now))
+    }
+
+    /// The seats of a sale in their order, those of one tier or status only where asked. `None` for an unknown sale.
+    pub fn seats(&self, sale: &SaleId, tier: Option<&str>, status: Option<SeatStatus>) -> Option<SeatList> {
+        let desk = self.known(sale)?;
+        let stock = desk.stock.read();
+        let wanted = |position: &u32| {
+            let place = *position as usize;
+            let tier_index = stock.map.places[place].0 as usize;
+            tier.is_none_or(|tier| stock.tiers[tier_index].id.as_str() == tier)
+                && status.is_none_or(|status| stock.seats[place] == status)
+        };
+        let positions = 0..u32::try_from(stock.seats.len()).expect("seats are few");
+        let seats = positions.filter(wanted).map(|position| stock.seat(position)).collect();
+        Some(SeatList { seq: stock.seq, seats })
+    }
+
+    /// One seat by its label.
+    pub fn seat(&self, sale: &SaleId, seat: &SeatLabel) -> Option<Seat> {
+        let desk = self.known(sale)?;
+        let stock = desk.stock.read();
+        let position = stock.map.positions.get(seat)?;
+        Some(stock.seat(*position))
+    }
+
+    /// The rows of the seat map, in seat order.
+    pub fn seat_rows(&self, sale: &SaleId) -> Option<Vec<SeatRow>> {
+        Some(self.known(sale)?.stock.read().map.rows.clone())
+    }
+
+    /// The sale as of the last commit, for a page that is rendered here and lives on in the browser.
+    pub fn snapshot(&self, sale: &SaleId) -> Option<Snapshot> {
+        let now = self.clock().now();
+        Some(self.known(sale)?.stock.read().snapshot(&self.epoch, now))
+    }
+
+    /// Where the sale's viewers listen.
+    pub fn hub(&self, sale: &SaleId) -> Option<Arc<Hub>> {
+        let sale_id = self.known(sale)?.stock.read().sale_id;
+        self.hubs.get(sale_id)
+    }
+
+    /// A buyer's orders, the newest first.
+    pub async fn orders(&self, buyer: BuyerId) -> Result<Vec<Order>, EngineError> {
+        Ok(store::orders_of(self.desk.store.readers(), buyer).await?)
+    }
+
+    /// The order if it is `buyer`'s, or anybody's where `buyer` is `None`: an admin asks.
+    pub async fn order(&self, buyer: Option<BuyerId>, order: OrderId) -> Result<Option<Order>, EngineError> {
+        Ok(store::find_order(self.desk.store.readers(), order, buyer, false).await?)
+    }
+
+    /// Labels of the seats that this buyer owns in the sale, in seat order.
+    pub async fn owned_seats(&self, sale: &SaleId, buyer: BuyerId) -> Result<Vec<SeatLabel>, EngineError> {
+        let Some(desk) = self.known(sale) else { return Ok(Vec::new()) };
+        let sale_id = desk.stock.read().sale_id;
+        let positions = store::owned_positions(self.desk.store.readers(), sale_id, buyer).await?;
+        let map = desk.stock.read().map.clone();
+        Ok(positions.into_iter().map(|position| map.labels[position as usize].clone()).collect())
+    }
+
+    /// The audit of a sale, recounted now. `None` for an unknown sale.
+    pub async fn audit(&self, sale: &SaleId) -> Result<Option<Audit>, EngineError> {
+        Ok(super::audit(&self.desk.store, sale, self.clock().now()).await?)
+    }
+
+    /// Up to `limit` ledger lines with a seq above `after`, in order; empty at the end. `None` for an unknown sale.
+    pub async fn ledger(&self, sale: &SaleId, after: u64, limit: u32) -> Result<Option<Vec<LedgerLine>>, EngineError> {
+        let Some(desk) = self.find(sale).await? else { return Ok(None) };
+        let sale_id = desk.stock.read().sale_id;
+        // The line at `after` comes along for its hash, which the next line names.
+        let records = store::lines_from(self.desk.store.readers(), sale_id, after, limit.saturating_add(1)).await?;
+        let mut previous = ledger::FIRST_PREVIOUS;
+        let mut lines = Vec::with_capacity(records.len());
+        for record in records {
+            if record.seq > after {
+                let store::LedgerRecord { seq, at, kind, units, reference, hash } = record;
+                lines.push(ledger::line(seq, at, kind, units, reference, &previous, &hash));
+            }
+            previous = record.hash;
+        }
+        lines.truncate(limit as usize);
+        Ok(Some(lines))
+    }
+}

@@ -1,0 +1,112 @@
+//! One client's connection: requests one after the other, until either side closes or an answer turns it into a stream.
+
+use std::{
+    convert::Infallible, future::poll_fn, net::SocketAddr, pin::Pin, pin::pin, sync::Arc, task::Poll, time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{Method, Request, Response},
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tower::ServiceExt;
+
+use super::{
+    Permit, Shared, StreamHandoff,
+    handoff::{self, HandedOver},
+};
+use crate::model::limits::{HEAD_TIMEOUT_MILLISECONDS, MAX_HEAD_BYTES, MAX_HEADERS};
+
+const HEAD_TIMEOUT: Duration = Duration::from_millis(HEAD_TIMEOUT_MILLISECONDS);
+/// How long, and for how many bytes, a closed connection still listens: closing on unread bytes would make the system
+/// throw away the answer that the client has not read yet.
+const LINGER: Duration = Duration::from_millis(500);
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// Where an answer that is a stream is left for the connection's task.
+type Slot = Arc<Mutex<Option<HandedOver>>>;
+
+/// Serves one connection to its end, or hands it over to the viewers' runtime.
+pub async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, permit: Permit) {
+    // Answers are small and whole: nothing is gained by waiting for more.
+    let _ = stream.set_nodelay(true);
+    let (stream, handed_over) = answer_requests(stream, peer, &shared).await;
+    match handed_over {
+        Some(answer) => handoff::move_over(stream, answer, &shared, permit),
+        None => close(stream).await,
+    }
+}
+
+/// Drives hyper until it is done with the socket, or a stream is.
+async fn answer_requests(stream: TcpStream, peer: SocketAddr, shared: &Shared) -> (TcpStream, Option<HandedOver>) {
+    let slot = Slot::default();
+    let service = service_fn(|request| answer(shared.router.clone(), slot.clone(), peer, request));
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut stopping = pin!(shared.shutdown.started());
+    let mut is_told = false;
+    let handed_over = poll_fn(|context| {
+        if !is_told && stopping.as_mut().poll(context).is_ready() {
+            is_told = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        let polled = Pin::new(&mut connection).poll(context);
+        // The router runs inside of that poll, so the slot is looked into right after it was filled.
+        match slot.lock().take() {
+            Some(handed_over) => Poll::Ready(Some(handed_over)),
+            None => polled.map(|_| None), // an error is the client's, and hyper has answered it
+        }
+    })
+    .await;
+    (connection.into_parts().io.into_inner(), handed_over)
+}
+
+/// Lets the router answer. An answer that is a stream never reaches hyper: it is left in the slot.
+async fn answer(
+    router: Router,
+    slot: Slot,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let has_body = request.method() == Method::GET;
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    let mut response = router.oneshot(request).await?;
+    match response.extensions_mut().remove::<StreamHandoff>() {
+        Some(stream) if has_body => {
+            *slot.lock() = Some(HandedOver::new(&response, stream));
+            std::future::pending().await
+        }
+        _ => Ok(response),
+    }
+}
+
+/// Ends a connection without taking back what was written last.
+async fn close(mut stream: TcpStream) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let drain = async {
+        let (mut ignored, mut total) = ([0; 1024], 0);
+        while let Ok(count @ 1..) = stream.read(&mut ignored).await {
+            total += count;
+            if total > LINGER_BYTES {
+                break;
+            }
+        }
+    };
+    let _ = timeout(LINGER, drain).await;
+}

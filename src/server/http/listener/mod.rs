@@ -1,0 +1,157 @@
+//! The accept loop: sockets become HTTP/1.1 connections for the router, within bounds.
+//!
+//! axum's own `serve` has no time limit for a request's head and keeps large buffers, so hyper is driven from here. A
+//! connection whose answer is a live stream leaves hyper altogether and moves to the viewers' runtime: see [`handoff`].
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::Router;
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::task::TaskTracker;
+
+use crate::server::{
+    shutdown::Shutdown,
+    telemetry::metrics::{CONNECTIONS, CONNECTIONS_REFUSED},
+};
+
+mod connection; // one client's connection
+mod handoff; // an answer that is a live stream
+
+pub use handoff::StreamHandoff;
+
+/// Connections that the system completes before they are accepted.
+const BACKLOG: u32 = 4_096;
+/// Pause after an accept that failed for want of something, such as descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Time between two log lines about accepts that fail.
+const ACCEPT_LOG_PAUSE: Duration = Duration::from_secs(5);
+/// How long requests in flight may take to finish once the server is stopping.
+const DRAIN: Duration = Duration::from_secs(8);
+/// What one connection too many is told, before it has said anything.
+const TOO_MANY_CONNECTIONS: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// A bound socket, not yet accepting.
+pub struct Listener {
+    socket: TcpListener,
+}
+
+/// What a listener needs to know beside its routes.
+pub struct ListenerOptions {
+    /// Open connections; one more is refused.
+    pub max_connections: usize,
+    /// The runtime that live streams move to.
+    pub viewers: Handle,
+    pub shutdown: Shutdown,
+}
+
+/// What all connections share.
+struct Shared {
+    router: Router,
+    viewers: Handle,
+    shutdown: Shutdown,
+    /// Connections and streams that have not ended.
+    tasks: TaskTracker,
+}
+
+impl Listener {
+    /// Takes the address, so that a failure is known before anything is served.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A restarted server may take the address while old connections linger.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(Self { socket: socket.listen(BACKLOG)? })
+    }
+
+    /// The address that was taken: with the port chosen by the system where port 0 was asked for.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Serves until shutdown starts, then lets requests in flight finish and streams end, up to a deadline.
+    pub async fn serve(self, router: Router, options: ListenerOptions) {
+        let tasks = TaskTracker::new();
+        let ListenerOptions { max_connections, viewers, shutdown } = options;
+        let shared = Arc::new(Shared { router, viewers, shutdown: shutdown.clone(), tasks: tasks.clone() });
+        let permits = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
+        tokio::select! {
+            () = shutdown.started() => {}
+            () = accept_all(&self.socket, &permits, &shared) => {}
+        }
+        drop(self.socket);
+        tasks.close();
+        if timeout(DRAIN, tasks.wait()).await.is_err() {
+            tracing::warn!(open = tasks.len(), "connections were cut off at the deadline");
+        }
+    }
+}
+
+/// Never ends by itself: a failing accept is waited out.
+async fn accept_all(socket: &TcpListener, permits: &Arc<Semaphore>, shared: &Arc<Shared>) {
+    let mut last_log: Option<Instant> = None;
+    loop {
+        match socket.accept().await {
+            Ok((stream, peer)) => match permits.clone().try_acquire_owned() {
+                Ok(permit) => {
+                    let connection = connection::serve(stream, peer, shared.clone(), Permit::new(permit));
+                    shared.tasks.spawn(connection);
+                }
+                Err(_) => refuse(stream),
+            },
+            Err(error) if concerns_one_client(&error) => {}
+            Err(error) => {
+                if last_log.is_none_or(|last| last.elapsed() > ACCEPT_LOG_PAUSE) {
+                    tracing::error!(%error, "cannot accept connections");
+                    last_log = Some(Instant::now());
+                }
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whether the next accept may well succeed.
+fn concerns_one_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Says so, where the system takes it at once, and closes.
+fn refuse(stream: TcpStream) {
+    metrics::counter!(CONNECTIONS_REFUSED).increment(1);
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = io::Write::write(&mut stream, TOO_MANY_CONNECTIONS);
+    }
+}
+
+/// One open connection's place, given back when it ends, wherever it has moved.
+struct Permit {
+    _place: OwnedSemaphorePermit,
+}
+
+impl Permit {
+    fn new(place: OwnedSemaphorePermit) -> Self {
+        metrics::gauge!(CONNECTIONS).increment(1.0);
+        Self { _place: place }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        metrics::gauge!(CONNECTIONS).decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests;

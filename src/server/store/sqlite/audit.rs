@@ -1,0 +1,101 @@
+//! Counts rows for the audit: seats and tickets as they stand, and beside them the counters that are checked.
+
+use std::collections::BTreeSet;
+
+use sqlx::SqliteConnection;
+
+use super::count;
+use crate::model::sale::Counts;
+
+/// What the rows of one sale add up to, all read at one moment.
+pub struct Recount {
+    pub seq: u64,
+    pub head_hash: Vec<u8>,
+    /// The sale's own counters: what is checked.
+    pub counters: Counts,
+    pub orders: u64,
+    pub tiers: Vec<TierRecount>,
+    /// Seats with more than one valid ticket: every ticket beyond the first is counted.
+    pub doubly_sold: u64,
+    /// Labels of the seats with a valid ticket.
+    pub ticketed_seats: BTreeSet<String>,
+    /// Labels of the seats whose row says sold.
+    pub sold_seats: BTreeSet<String>,
+}
+
+pub struct TierRecount {
+    pub slug: String,
+    pub seated: bool,
+    /// The tier's own counters: what is checked.
+    pub counters: Counts,
+    /// Rows of seats, by status.
+    pub seats: Counts,
+    pub tickets: u64,
+}
+
+/// Counts one sale; `connection` is inside a transaction, so that all is of one moment.
+pub async fn recount(connection: &mut SqliteConnection, sale_id: i64) -> Result<Recount, sqlx::Error> {
+    let (seq, head_hash, available, held, sold): (i64, Vec<u8>, i64, i64, i64) =
+        sqlx::query_as("SELECT seq, head_hash, available, held, sold FROM sales WHERE id = ?")
+            .bind(sale_id)
+            .fetch_one(&mut *connection)
+            .await?;
+    let orders: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM orders WHERE sale_id = ? AND void = 0")
+        .bind(sale_id)
+        .fetch_one(&mut *connection)
+        .await?;
+    let ticketed: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT seats.label, COUNT(*) FROM tickets
+         JOIN seats ON seats.sale_id = tickets.sale_id AND seats.position = tickets.seat_position
+         WHERE tickets.sale_id = ? AND tickets.void = 0 GROUP BY seats.label",
+    )
+    .bind(sale_id)
+    .fetch_all(&mut *connection)
+    .await?;
+    let sold_seats: Vec<String> = sqlx::query_scalar("SELECT label FROM seats WHERE sale_id = ? AND status = 'sold'")
+        .bind(sale_id)
+        .fetch_all(&mut *connection)
+        .await?;
+    Ok(Recount {
+        seq: count(seq),
+        head_hash,
+        counters: Counts { available: count(available), held: count(held), sold: count(sold) },
+        orders: count(orders),
+        tiers: recount_tiers(connection, sale_id).await?,
+        doubly_sold: ticketed.iter().map(|(_, tickets)| count(tickets - 1)).sum(),
+        ticketed_seats: ticketed.into_iter().map(|(label, _)| label).collect(),
+        sold_seats: sold_seats.into_iter().collect(),
+    })
+}
+
+async fn recount_tiers(connection: &mut SqliteConnection, sale_id: i64) -> Result<Vec<TierRecount>, sqlx::Error> {
+    type Row = (String, bool, i64, i64, i64, i64, i64, i64, i64);
+    let rows: Vec<Row> = sqlx::query_as(
+        "WITH counted_seats AS (
+             SELECT tier_id, SUM(status = 'available') AS available, SUM(status = 'held') AS held,
+                    SUM(status = 'sold') AS sold
+             FROM seats WHERE sale_id = ?1 GROUP BY tier_id),
+         counted_tickets AS (
+             SELECT tier_id, COUNT(*) AS tickets FROM tickets WHERE sale_id = ?1 AND void = 0 GROUP BY tier_id)
+         SELECT tiers.slug, tiers.seated, tiers.available, tiers.held, tiers.sold,
+                COALESCE(counted_seats.available, 0), COALESCE(counted_seats.held, 0), COALESCE(counted_seats.sold, 0),
+                COALESCE(counted_tickets.tickets, 0)
+         FROM tiers
+         LEFT JOIN counted_seats ON counted_seats.tier_id = tiers.id
+         LEFT JOIN counted_tickets ON counted_tickets.tier_id = tiers.id
+         WHERE tiers.sale_id = ?1 ORDER BY tiers.position",
+    )
+    .bind(sale_id)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(slug, seated, available, held, sold, seats_available, seats_held, seats_sold, tickets)| TierRecount {
+            slug,
+            seated,
+            counters: Counts { available: count(available), held: count(held), sold: count(sold) },
+            seats: Counts { available: count(seats_available), held: count(seats_held), sold: count(seats_sold) },
+            tickets: count(tickets),
+        })
+        .collect())
+}

@@ -1,0 +1,347 @@
+//! The guarded writes that decide who gets what, and the rows that record it.
+//!
+//! A statement costs a hop to the connection's thread, some 75 microseconds, whatever it does: so a batch is decided by
+//! one round of guarded updates and recorded by one round of inserts, however many buyers it holds.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Write,
+    sync::{Arc, LazyLock},
+};
+
+use parking_lot::Mutex;
+use sqlx::{Arguments, AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
+
+use super::{count, integer};
+use crate::{
+    model::{
+        ids::{BuyerId, OrderId, TicketId},
+        limits::MAX_BATCH,
+        time::Timestamp,
+    },
+    server::ledger::Hash,
+};
+
+/// What a batch of purchases takes from one sale, all of it or nothing.
+pub struct Guard {
+    pub sale_id: i64,
+    /// The sale's `seq` that the batch was decided on.
+    pub seq: u64,
+    /// Decisions in the batch: `seq` moves by this.
+    pub decisions: u64,
+    pub head_hash: Hash,
+    /// Positions of the seats taken.
+    pub seats: Vec<u32>,
+    /// Rows of the tiers, with the units taken from each.
+    pub tiers: Vec<(i64, u64)>,
+}
+
+const TAKE_SEATS: &str = "
+    UPDATE seats SET status = 'sold'
+    WHERE sale_id = ? AND status = 'available' AND position IN (SELECT value FROM json_each(?))
+    RETURNING position;";
+
+const TAKE_COUNTS: &str = "
+    UPDATE tiers SET available = available - taken.units, sold = sold + taken.units
+    FROM (SELECT value ->> 0 AS tier_id, value ->> 1 AS units FROM json_each(?)) AS taken
+    WHERE tiers.id = taken.tier_id AND tiers.available >= taken.units
+    RETURNING tiers.id;
+    UPDATE sales SET available = available - ?, sold = sold + ?, seq = seq + ?, head_hash = ?
+    WHERE id = ? AND seq = ? AND available >= ? AND switch = 'open'
+    RETURNING id;";
+
+static TAKE_SEATS_AND_COUNTS: LazyLock<String> = LazyLock::new(|| [TAKE_SEATS, TAKE_COUNTS].concat());
+
+/// Takes what `guard` names. `false` where any row was not as expected: then nothing may be kept of it, and the
+/// transaction must be rolled back.
+pub async fn take(connection: &mut SqliteConnection, guard: &Guard) -> Result<bool, sqlx::Error> {
+    let units: u64 = guard.tiers.iter().map(|(_, units)| units).sum();
+    let tiers = serde_json::to_string(&guard.tiers).expect("numbers are plain data");
+    let query = if guard.seats.is_empty() {
+        sqlx::query(TAKE_COUNTS)
+    } else {
+        let seats = serde_json::to_string(&guard.seats).expect("numbers are plain data");
+        sqlx::query(TAKE_SEATS_AND_COUNTS.as_str()).bind(guard.sale_id).bind(seats)
+    };
+    let changed = query
+        .bind(tiers)
+        .bind(integer(units))
+        .bind(integer(units))
+        .bind(integer(guard.decisions))
+        .bind(guard.head_hash.to_vec())
+        .bind(guard.sale_id)
+        .bind(integer(guard.seq))
+        .bind(integer(units))
+        .fetch_all(connection)
+        .await?;
+    Ok(changed.len() == guard.seats.len() + guard.tiers.len() + 1)
+}
+
+/// One purchase, as it is recorded.
+pub struct Purchase {
+    pub order: OrderId,
+    pub buyer: BuyerId,
+    pub total: u64,
+    pub currency: Arc<str>,
+    pub seq: u64,
+    /// The ledger line's units, as JSON.
+    pub units: String,
+    pub hash: Hash,
+    pub tickets: Vec<NewTicket>,
+    /// The key that the buyer sent, and the fingerprint of what it was sent with.
+    pub key: Option<(String, [u8; 16])>,
+}
+
+/// One unit of a purchase.
+pub struct NewTicket {
+    pub id: TicketId,
+    pub tier_id: i64,
+    pub seat_position: Option<u32>,
+    pub code: [u8; 16],
+}
+
+/// Row counts for which statements are kept prepared. A batch is padded with empty rows to the next of these.
+const SIZES: [usize; 5] = [1, 8, 64, 256, MAX_BATCH];
+
+fn padded(rows: usize) -> usize {
+    *SIZES.iter().find(|size| **size >= rows).expect("a batch holds at most MAX_BATCH rows of each kind")
+}
+
+/// Records the purchases of one sale and one instant: buyers, orders, tickets, ledger lines and keys. At most
+/// [`MAX_BATCH`] purchases, with at most as many tickets in all, or a single purchase.
+pub async fn record(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    at: Timestamp,
+    purchases: &[&Purchase],
+) -> Result<(), sqlx::Error> {
+    let tickets = purchases.iter().map(|purchase| purchase.tickets.len()).sum();
+    let keys = purchases.iter().filter(|purchase| purchase.key.is_some()).count();
+    let sizes = [padded(purchases.len()), padded(tickets), if keys == 0 { 0 } else { padded(keys) }];
+    let arguments = record_arguments(sale_id, at, purchases, sizes).map_err(sqlx::Error::Encode)?;
+    sqlx::query_with(AssertSqlSafe(record_sql(sizes)), arguments).execute(connection).await?;
+    Ok(())
+}
+
+/// Statements made so far, by the padded numbers of purchases, tickets and keys.
+static RECORD_SQL: LazyLock<Mutex<HashMap<[usize; 3], Arc<str>>>> = LazyLock::new(Mutex::default);
+
+fn record_sql(sizes: [usize; 3]) -> Arc<str> {
+    RECORD_SQL.lock().entry(sizes).or_insert_with(|| write_record_sql(sizes).into()).clone()
+}
+
+/// Parameters stand in the order in which [`record_arguments`] adds them; none is numbered, because SQLite looks
+/// numbered ones up one by one.
+fn write_record_sql([purchases, tickets, keys]: [usize; 3]) -> String {
+    let mut sql = format!(
+        "INSERT INTO buyers (id, created_at)
+             SELECT column1, ? FROM (VALUES {buyers}) WHERE column1 IS NOT NULL ON CONFLICT (id) DO NOTHING;
+         INSERT INTO orders (sale_id, created_at, id, seq, buyer_id, total, currency)
+             SELECT ?, ?, column1, column2, column3, column4, column5 FROM (VALUES {orders}) WHERE column1 IS NOT NULL;
+         INSERT INTO ledger (sale_id, at, kind, seq, units, reference, hash)
+             SELECT ?, ?, 'buy', column1, column2, column3, column4 FROM (VALUES {lines}) WHERE column1 IS NOT NULL;
+         INSERT INTO tickets (sale_id, id, order_id, tier_id, seat_position, code)
+             SELECT ?, column1, column2, column3, column4, column5 FROM (VALUES {tickets}) WHERE column1 IS NOT NULL;",
+        buyers = rows(1, purchases),
+        orders = rows(5, purchases),
+        lines = rows(4, purchases),
+        tickets = rows(5, tickets),
+    );
+    if keys > 0 {
+        write!(
+            sql,
+            "INSERT INTO idempotency_keys (created_at, status, key, buyer_id, fingerprint, order_id)
+                 SELECT ?, 201, column1, column2, column3, column4 FROM (VALUES {keys}) WHERE column1 IS NOT NULL;",
+            keys = rows(4, keys),
+        )
+        .expect("a string takes all");
+    }
+    sql
+}
+
+/// `(?,?),(?,?)` with so many columns and rows.
+fn rows(columns: usize, rows: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(","));
+    vec![row; rows].join(",")
+}
+
+fn record_arguments(
+    sale_id: i64,
+    at: Timestamp,
+    purchases: &[&Purchase],
+    [purchase_rows, ticket_rows, key_rows]: [usize; 3],
+) -> Result<SqliteArguments, sqlx::error::BoxDynError> {
+    let mut arguments = SqliteArguments::default();
+    let empty_purchases = purchase_rows - purchases.len();
+    arguments.add(at.milliseconds)?;
+    for purchase in purchases {
+        arguments.add(purchase.buyer.0.as_bytes().to_vec())?;
+    }
+    pad(&mut arguments, empty_purchases)?;
+    arguments.add(sale_id)?;
+    arguments.add(at.milliseconds)?;
+    for purchase in purchases {
+        arguments.add(purchase.order.0.as_bytes().to_vec())?;
+        arguments.add(integer(purchase.seq))?;
+        arguments.add(purchase.buyer.0.as_bytes().to_vec())?;
+        arguments.add(integer(purchase.total))?;
+        arguments.add(purchase.currency.to_string())?;
+    }
+    pad(&mut arguments, empty_purchases * 5)?;
+    arguments.add(sale_id)?;
+    arguments.add(at.milliseconds)?;
+    for purchase in purchases {
+        arguments.add(integer(purchase.seq))?;
+        arguments.add(purchase.units.as_str().to_owned())?;
+        arguments.add(purchase.order.0.as_bytes().to_vec())?;
+        arguments.add(purchase.hash.to_vec())?;
+    }
+    pad(&mut arguments, empty_purchases * 4)?;
+    arguments.add(sale_id)?;
+    let mut tickets = 0;
+    for purchase in purchases {
+        for ticket in &purchase.tickets {
+            arguments.add(ticket.id.0.as_bytes().to_vec())?;
+            arguments.add(purchase.order.0.as_bytes().to_vec())?;
+            arguments.add(ticket.tier_id)?;
+            arguments.add(ticket.seat_position.map(i64::from))?;
+            arguments.add(ticket.code.to_vec())?;
+            tickets += 1;
+        }
+    }
+    pad(&mut arguments, (ticket_rows - tickets) * 5)?;
+    if key_rows > 0 {
+        arguments.add(at.milliseconds)?;
+        let mut keys = 0;
+        for purchase in purchases {
+            if let Some((key, fingerprint)) = &purchase.key {
+                arguments.add(key.as_str().to_owned())?;
+                arguments.add(purchase.buyer.0.as_bytes().to_vec())?;
+                arguments.add(fingerprint.to_vec())?;
+                arguments.add(purchase.order.0.as_bytes().to_vec())?;
+                keys += 1;
+            }
+        }
+        pad(&mut arguments, (key_rows - keys) * 4)?;
+    }
+    Ok(arguments)
+}
+
+fn pad(arguments: &mut SqliteArguments, nulls: usize) -> Result<(), sqlx::error::BoxDynError> {
+    for _ in 0..nulls {
+        arguments.add(None::<i64>)?;
+    }
+    Ok(())
+}
+
+/// What [`take_one_by_one`] took.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Taken {
+    All,
+    /// A counter or the named seat was not available; the transaction must be rolled back.
+    Nothing,
+}
+
+/// Takes units for one purchase by one conditional update per row: seats, then the tier, then nothing of the sale's row,
+/// which [`sale_head`] locks last.
+pub async fn take_one_by_one(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    tier_id: i64,
+    seat: Option<u32>,
+    units: u64,
+) -> Result<Taken, sqlx::Error> {
+    if let Some(position) = seat {
+        let taken =
+            sqlx::query("UPDATE seats SET status = 'sold' WHERE sale_id = ? AND position = ? AND status = 'available'")
+                .bind(sale_id)
+                .bind(i64::from(position))
+                .execute(&mut *connection)
+                .await?;
+        if taken.rows_affected() != 1 {
+            return Ok(Taken::Nothing);
+        }
+    }
+    let taken = sqlx::query(
+        "UPDATE tiers SET available = available - ?, sold = sold + ? WHERE id = ? AND sale_id = ? AND available >= ?",
+    )
+    .bind(integer(units))
+    .bind(integer(units))
+    .bind(tier_id)
+    .bind(sale_id)
+    .bind(integer(units))
+    .execute(&mut *connection)
+    .await?;
+    Ok(if taken.rows_affected() == 1 { Taken::All } else { Taken::Nothing })
+}
+
+/// Takes so many of a tier's available seats, the first in order, and returns their positions; fewer where fewer are left.
+pub async fn take_any_seats(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    tier_id: i64,
+    units: u64,
+) -> Result<Vec<u32>, sqlx::Error> {
+    let rows = sqlx::query(
+        "UPDATE seats SET status = 'sold'
+         WHERE sale_id = ?1 AND position IN (
+             SELECT position FROM seats
+             WHERE sale_id = ?1 AND tier_id = ?2 AND status = 'available' ORDER BY position LIMIT ?3)
+         RETURNING position",
+    )
+    .bind(sale_id)
+    .bind(tier_id)
+    .bind(integer(units))
+    .fetch_all(connection)
+    .await?;
+    let mut positions = rows.iter().map(|row| row.try_get::<u32, _>(0)).collect::<Result<Vec<_>, _>>()?;
+    positions.sort_unstable();
+    Ok(positions)
+}
+
+/// Takes units from the sale's own counter and its next `seq`, and returns that with the hash of the line before. `None`
+/// where the sale has not so many left or is not open.
+pub async fn sale_head(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    units: u64,
+) -> Result<Option<(u64, Hash)>, sqlx::Error> {
+    let row: Option<(i64, Vec<u8>)> = sqlx::query_as(
+        "UPDATE sales SET available = available - ?1, sold = sold + ?1, seq = seq + 1
+         WHERE id = ?2 AND available >= ?1 AND switch = 'open'
+         RETURNING seq, head_hash",
+    )
+    .bind(integer(units))
+    .bind(sale_id)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|(seq, hash)| (count(seq), hash.try_into().expect("the schema keeps a hash at 32 bytes"))))
+}
+
+/// How many units of the sale each of these buyers owns; buyers who own none are left out.
+pub async fn units_owned(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    buyers: &[BuyerId],
+) -> Result<HashMap<BuyerId, u64>, sqlx::Error> {
+    // Each buyer once, however many claims of theirs are in the batch: the join would count them again.
+    let buyers: BTreeSet<String> = buyers.iter().map(|buyer| buyer.0.simple().to_string()).collect();
+    let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(
+        "SELECT orders.buyer_id, COUNT(*)
+         FROM json_each(?) AS asked
+         JOIN orders ON orders.buyer_id = unhex(asked.value) AND orders.sale_id = ? AND orders.void = 0
+         JOIN tickets ON tickets.order_id = orders.id
+         GROUP BY orders.buyer_id",
+    )
+    .bind(serde_json::to_string(&buyers).expect("text is plain data"))
+    .bind(sale_id)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(buyer, units)| {
+            let buyer = uuid::Uuid::from_slice(&buyer).expect("the schema keeps an id at 16 bytes");
+            (BuyerId(buyer), count(units))
+        })
+        .collect())
+}

@@ -1,0 +1,219 @@
+//! Opens the database file with settings that survive a loss of power, and reads them back before anything is served.
+
+use std::{str::FromStr, sync::Arc, time::Duration};
+
+use sqlx::{
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Connections that read beside the one that writes.
+const READERS: u32 = 4;
+/// How long a connection waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements kept per connection: the batch sizes of [`super::record`] need some dozens.
+const STATEMENT_CACHE: usize = 256;
+/// Pages of the write-ahead log before it is folded into the database: 4,096 pages of 4 KiB are 16 MiB. A larger log is
+/// checkpointed less often; this is where fewer checkpoints stopped paying.
+const CHECKPOINT_PAGES: &str = "4096";
+/// Page cache of the writing connection, in KiB (negative by SQLite's convention).
+const WRITER_CACHE_KIBIBYTES: &str = "-65536";
+
+/// Why a database cannot be used.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The address names a database that this build does not speak to.
+    UnknownKind(String),
+    /// A setting that durability rests on did not take.
+    Setting {
+        name: &'static str,
+        wanted: &'static str,
+        found: String,
+    },
+    Sql(sqlx::Error),
+    Migration(MigrateError),
+}
+
+impl std::fmt::Display for OpenError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::UnknownKind(url) => {
+                write!(formatter, "{url} is not a database this build can use; try sqlite:onsale.db")
+            }
+            Self::Setting { name, wanted, found } => write!(formatter, "{name} is {found}, but must be {wanted}"),
+            Self::Sql(error) => write!(formatter, "{error}"),
+            Self::Migration(error) => write!(formatter, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Sql(error) => Some(error),
+            Self::Migration(error) => Some(error),
+            Self::UnknownKind(_) | Self::Setting { .. } => None,
+        }
+    }
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<MigrateError> for OpenError {
+    fn from(error: MigrateError) -> Self {
+        Self::Migration(error)
+    }
+}
+
+/// The database of one file.
+pub struct Store {
+    writing: SqliteConnectOptions,
+    /// The one connection that writes. SQLite has one writer at a time; waiting here is fair, waiting there is not.
+    /// `None` after a fault, or where the store was opened for reading.
+    writer: Arc<Mutex<Option<SqliteConnection>>>,
+    readers: SqlitePool,
+}
+
+impl Store {
+    /// Opens `sqlite:FILE`, creates and migrates it where needed, and reads the durable settings back.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let writing = options(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("cache_size", WRITER_CACHE_KIBIBYTES);
+        let mut connection = writing.connect().await?;
+        check_settings(&mut connection).await?;
+        MIGRATIONS.run(&mut connection).await?;
+        let readers = readers(url).await?;
+        Ok(Self { writing, writer: Arc::new(Mutex::new(Some(connection))), readers })
+    }
+
+    /// Opens an existing database for reading.
+    pub async fn open_read_only(url: &str) -> Result<Self, OpenError> {
+        let readers = readers(url).await?;
+        drop(readers.acquire().await?);
+        Ok(Self { writing: options(url)?.read_only(true), writer: Arc::new(Mutex::new(None)), readers })
+    }
+
+    /// The writing connection, when it is this caller's turn. After a fault it is opened anew, and says so.
+    pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
+        let mut turn = self.writer.clone().lock_owned().await;
+        let reopened = turn.is_none();
+        if reopened {
+            *turn = Some(self.writing.connect().await?);
+        }
+        Ok(Writer { turn, reopened })
+    }
+
+    pub fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Whether a trivial read succeeds now.
+    pub async fn is_ready(&self) -> bool {
+        sqlx::query("SELECT 1 FROM settings").fetch_optional(&self.readers).await.is_ok()
+    }
+
+    /// Closes all connections; the write-ahead log is folded into the database.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        if let Some(connection) = self.writer.lock().await.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the database did not close cleanly; the next start recovers it");
+        }
+    }
+}
+
+/// The writing connection, held for one transaction or several.
+pub struct Writer {
+    turn: OwnedMutexGuard<Option<SqliteConnection>>,
+    /// Whether the connection is new since the last turn, so that nothing remembered of the database can be trusted.
+    pub reopened: bool,
+}
+
+impl Writer {
+    pub fn connection(&mut self) -> &mut SqliteConnection {
+        self.turn.as_mut().expect("a turn has its connection until it is given up")
+    }
+
+    /// Starts a transaction that holds the write lock from its first statement: one that reads first and writes later
+    /// could fail in between, and no waiting would mend it.
+    pub async fn begin(&mut self) -> Result<sqlx::Transaction<'_, sqlx::Sqlite>, sqlx::Error> {
+        self.connection().begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Gives the connection up after a fault: what the last statements did is unknown, and the next turn starts anew.
+    pub fn give_up(mut self) {
+        *self.turn = None;
+    }
+}
+
+fn options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
+    if !url.starts_with("sqlite:") {
+        return Err(OpenError::UnknownKind(url.to_owned()));
+    }
+    Ok(SqliteConnectOptions::from_str(url)?
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENT_CACHE)
+        .pragma("trusted_schema", "OFF")
+        .pragma("cell_size_check", "ON")
+        .pragma("mmap_size", "0")
+        .disable_statement_logging())
+}
+
+async fn readers(url: &str) -> Result<SqlitePool, OpenError> {
+    let options = options(url)?.read_only(true);
+    Ok(SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options))
+}
+
+/// The settings that durability rests on, as SQLite reports them.
+const DURABLE_SETTINGS: [(&str, &str, &str); 4] = [
+    ("journal_mode", "PRAGMA journal_mode", "wal"),
+    ("synchronous", "PRAGMA synchronous", "2"),
+    ("foreign_keys", "PRAGMA foreign_keys", "1"),
+    ("cell_size_check", "PRAGMA cell_size_check", "1"),
+];
+
+async fn check_settings(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    for (name, pragma, wanted) in DURABLE_SETTINGS {
+        let row = sqlx::query(pragma).fetch_one(&mut *connection).await?;
+        let found = sqlx::Row::try_get_unchecked::<String, _>(&row, 0)
+            .or_else(|_| sqlx::Row::try_get_unchecked::<i64, _>(&row, 0).map(|number| number.to_string()))?;
+        if found != wanted {
+            return Err(OpenError::Setting { name, wanted, found });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_setting_that_did_not_take_stops_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("sale.db").display());
+        let unsafe_options = options(&url).unwrap().create_if_missing(true).synchronous(SqliteSynchronous::Normal);
+        let mut connection = unsafe_options.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
+        let refusal = check_settings(&mut connection).await.unwrap_err();
+        assert!(matches!(refusal, OpenError::Setting { name: "synchronous", .. }), "{refusal}");
+    }
+
+    #[tokio::test]
+    async fn another_kind_of_database_is_refused_by_name() {
+        assert!(matches!(Store::open("mysql://localhost").await, Err(OpenError::UnknownKind(_))));
+    }
+}

@@ -1,0 +1,394 @@
+//! Sales, tiers and seats: made, loaded, patched, added to, reset.
+
+use sqlx::{SqliteConnection, SqliteExecutor};
+
+use super::{count, integer};
+use crate::{
+    model::{
+        sale::{Counts, SaleSwitch},
+        seat::SeatStatus,
+        strategy::StrategyKind,
+        time::Timestamp,
+    },
+    server::ledger::Hash,
+};
+
+/// A sale as it is stored, with its tiers and seats.
+#[derive(Debug)]
+pub struct SaleRecord {
+    pub id: i64,
+    pub slug: String,
+    pub name: String,
+    pub switch: SaleSwitch,
+    pub strategy: StrategyKind,
+    pub rehearsal: bool,
+    pub opens_at: Option<Timestamp>,
+    pub message: Option<String>,
+    pub hold_ttl_seconds: u32,
+    pub max_per_buyer: Option<u32>,
+    pub seq: u64,
+    pub head_hash: Hash,
+    pub tiers: Vec<TierRecord>,
+    /// In seat order.
+    pub seats: Vec<NewSeatRecord>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TierRecord {
+    pub id: i64,
+    pub slug: String,
+    pub name: String,
+    pub price: u64,
+    pub currency: String,
+    pub seated: bool,
+    pub counts: Counts,
+}
+
+/// One seat; its position in the sale follows from its place in the list.
+#[derive(Clone, Debug)]
+pub struct NewSeatRecord {
+    pub tier_index: u32,
+    pub section: String,
+    pub row: String,
+    pub number: u32,
+    pub label: String,
+    pub status: SeatStatus,
+}
+
+/// A sale to be made: everything available, `seq` 0.
+pub struct NewSaleRecord<'a> {
+    pub slug: &'a str,
+    pub name: &'a str,
+    pub strategy: StrategyKind,
+    pub rehearsal: bool,
+    pub opens_at: Option<Timestamp>,
+    pub hold_ttl_seconds: u32,
+    pub max_per_buyer: Option<u32>,
+    pub tiers: Vec<NewTierRecord>,
+    pub created_at: Timestamp,
+}
+
+pub struct NewTierRecord {
+    pub slug: String,
+    pub name: String,
+    pub price: u64,
+    pub currency: String,
+    pub seated: bool,
+    pub capacity: u64,
+}
+
+/// Inserts a sale and its tiers, and returns their rows. Seats follow by [`insert_seats`].
+pub async fn insert_sale(
+    connection: &mut SqliteConnection,
+    sale: &NewSaleRecord<'_>,
+) -> Result<(i64, Vec<i64>), sqlx::Error> {
+    let capacity: u64 = sale.tiers.iter().map(|tier| tier.capacity).sum();
+    let sale_id = sqlx::query(
+        "INSERT INTO sales (slug, name, switch, strategy, rehearsal, opens_at, hold_ttl_seconds, max_per_buyer,
+                            created_at, seq, head_hash, capacity, available, held, sold)
+         VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?, 0, zeroblob(32), ?, ?, 0, 0)",
+    )
+    .bind(sale.slug)
+    .bind(sale.name)
+    .bind(sale.strategy.name())
+    .bind(sale.rehearsal)
+    .bind(sale.opens_at.map(|at| at.milliseconds))
+    .bind(sale.hold_ttl_seconds)
+    .bind(sale.max_per_buyer)
+    .bind(sale.created_at.milliseconds)
+    .bind(integer(capacity))
+    .bind(integer(capacity))
+    .execute(&mut *connection)
+    .await?
+    .last_insert_rowid();
+    let mut tier_ids = Vec::with_capacity(sale.tiers.len());
+    for (position, tier) in (0_i64..).zip(&sale.tiers) {
+        let inserted = sqlx::query(
+            "INSERT INTO tiers (sale_id, position, slug, name, price, currency, seated, capacity, available, held, sold)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+        )
+        .bind(sale_id)
+        .bind(position)
+        .bind(&tier.slug)
+        .bind(&tier.name)
+        .bind(integer(tier.price))
+        .bind(&tier.currency)
+        .bind(tier.seated)
+        .bind(integer(tier.capacity))
+        .bind(integer(tier.capacity))
+        .execute(&mut *connection)
+        .await?;
+        tier_ids.push(inserted.last_insert_rowid());
+    }
+    Ok((sale_id, tier_ids))
+}
+
+/// Inserts available seats behind the sale's others, the first at `first_position`.
+pub async fn insert_seats(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    first_position: u32,
+    tier_ids: &[i64],
+    seats: &[NewSeatRecord],
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<_> = (first_position..)
+        .zip(seats)
+        .map(|(position, seat)| {
+            let tier_id = tier_ids[seat.tier_index as usize];
+            (position, tier_id, &seat.section, &seat.row, seat.number, &seat.label)
+        })
+        .collect();
+    sqlx::query(
+        "INSERT INTO seats (sale_id, position, tier_id, section, row_name, number, label, status)
+         SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, 'available'
+         FROM json_each(?)",
+    )
+    .bind(sale_id)
+    .bind(serde_json::to_string(&rows).expect("seats are plain data"))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct SaleRow {
+    id: i64,
+    slug: String,
+    name: String,
+    switch: String,
+    strategy: String,
+    rehearsal: bool,
+    opens_at: Option<i64>,
+    message: Option<String>,
+    hold_ttl_seconds: u32,
+    max_per_buyer: Option<u32>,
+    seq: i64,
+    head_hash: Vec<u8>,
+}
+
+/// All sales, in the order in which they were made.
+pub async fn load_sales(connection: &mut SqliteConnection) -> Result<Vec<SaleRecord>, sqlx::Error> {
+    let rows: Vec<SaleRow> = sqlx::query_as(
+        "SELECT id, slug, name, switch, strategy, rehearsal, opens_at, message, hold_ttl_seconds, max_per_buyer, seq,
+                head_hash
+         FROM sales ORDER BY id",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut sales = Vec::with_capacity(rows.len());
+    for row in rows {
+        sales.push(complete(connection, row).await?);
+    }
+    Ok(sales)
+}
+
+/// One sale by its slug.
+pub async fn find_sale(connection: &mut SqliteConnection, slug: &str) -> Result<Option<SaleRecord>, sqlx::Error> {
+    let row: Option<SaleRow> = sqlx::query_as(
+        "SELECT id, slug, name, switch, strategy, rehearsal, opens_at, message, hold_ttl_seconds, max_per_buyer, seq,
+                head_hash
+         FROM sales WHERE slug = ?",
+    )
+    .bind(slug)
+    .fetch_optional(&mut *connection)
+    .await?;
+    match row {
+        Some(row) => complete(connection, row).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Adds a sale's tiers and seats to its row.
+async fn complete(connection: &mut SqliteConnection, row: SaleRow) -> Result<SaleRecord, sqlx::Error> {
+    let unreadable = |what: &str| sqlx::Error::Decode(format!("sale {} has an unknown {what}", row.slug).into());
+    let tiers = load_tiers(connection, row.id).await?;
+    let seats = load_seats(connection, row.id, &tiers).await?;
+    Ok(SaleRecord {
+        id: row.id,
+        switch: SaleSwitch::from_name(&row.switch).ok_or_else(|| unreadable("switch"))?,
+        strategy: StrategyKind::from_name(&row.strategy).ok_or_else(|| unreadable("strategy"))?,
+        head_hash: row.head_hash.clone().try_into().map_err(|_| unreadable("hash"))?,
+        slug: row.slug,
+        name: row.name,
+        rehearsal: row.rehearsal,
+        opens_at: row.opens_at.map(Timestamp::from_milliseconds),
+        message: row.message,
+        hold_ttl_seconds: row.hold_ttl_seconds,
+        max_per_buyer: row.max_per_buyer,
+        seq: count(row.seq),
+        tiers,
+        seats,
+    })
+}
+
+async fn load_tiers(connection: &mut SqliteConnection, sale_id: i64) -> Result<Vec<TierRecord>, sqlx::Error> {
+    type Row = (i64, String, String, i64, String, bool, i64, i64, i64);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, slug, name, price, currency, seated, available, held, sold
+         FROM tiers WHERE sale_id = ? ORDER BY position",
+    )
+    .bind(sale_id)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, slug, name, price, currency, seated, available, held, sold)| TierRecord {
+            id,
+            slug,
+            name,
+            price: count(price),
+            currency,
+            seated,
+            counts: Counts { available: count(available), held: count(held), sold: count(sold) },
+        })
+        .collect())
+}
+
+async fn load_seats(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    tiers: &[TierRecord],
+) -> Result<Vec<NewSeatRecord>, sqlx::Error> {
+    type Row = (i64, String, String, u32, String, String);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT tier_id, section, row_name, number, label, status FROM seats WHERE sale_id = ? ORDER BY position",
+    )
+    .bind(sale_id)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|(tier_id, section, row, number, label, status)| {
+            let unreadable = || sqlx::Error::Decode(format!("seat {label} cannot be read").into());
+            let tier_index = tiers.iter().position(|tier| tier.id == tier_id).ok_or_else(unreadable)?;
+            Ok(NewSeatRecord {
+                tier_index: u32::try_from(tier_index).expect("a sale has few tiers"),
+                status: SeatStatus::from_name(&status).ok_or_else(unreadable)?,
+                section,
+                row,
+                number,
+                label,
+            })
+        })
+        .collect()
+}
+
+/// What an organiser changes about a sale; what is `None` stays.
+pub struct PatchRecord<'a> {
+    pub switch: Option<SaleSwitch>,
+    pub opens_at: Option<Timestamp>,
+    /// `Some(None)` takes the message away.
+    pub message: Option<Option<&'a str>>,
+    pub max_per_buyer: Option<u32>,
+    pub hold_ttl_seconds: Option<u32>,
+}
+
+pub async fn patch_sale(
+    executor: impl SqliteExecutor<'_>,
+    sale_id: i64,
+    patch: &PatchRecord<'_>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE sales SET
+             switch = COALESCE(?, switch), opens_at = COALESCE(?, opens_at),
+             message = CASE WHEN ? THEN ? ELSE message END,
+             max_per_buyer = COALESCE(?, max_per_buyer), hold_ttl_seconds = COALESCE(?, hold_ttl_seconds)
+         WHERE id = ?",
+    )
+    .bind(patch.switch.map(SaleSwitch::name))
+    .bind(patch.opens_at.map(|at| at.milliseconds))
+    .bind(patch.message.is_some())
+    .bind(patch.message.flatten())
+    .bind(patch.max_per_buyer)
+    .bind(patch.hold_ttl_seconds)
+    .bind(sale_id)
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Adds units to a tier and its sale, and moves the sale's `seq` on by one.
+pub async fn add_stock(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    tier_id: i64,
+    units: u64,
+    head_hash: &Hash,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE tiers SET capacity = capacity + ?, available = available + ? WHERE id = ?")
+        .bind(integer(units))
+        .bind(integer(units))
+        .bind(tier_id)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "UPDATE sales SET capacity = capacity + ?, available = available + ?, seq = seq + 1, head_hash = ? WHERE id = ?",
+    )
+    .bind(integer(units))
+    .bind(integer(units))
+    .bind(head_hash.to_vec())
+    .bind(sale_id)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Puts all stock back as made: seats and counters available, orders and tickets void, `seq` on by one.
+pub async fn reset_sale(connection: &mut SqliteConnection, sale_id: i64, head_hash: &Hash) -> Result<(), sqlx::Error> {
+    const STATEMENTS: [&str; 4] = [
+        "UPDATE tickets SET void = 1 WHERE sale_id = ? AND void = 0",
+        "UPDATE orders SET void = 1 WHERE sale_id = ? AND void = 0",
+        "UPDATE seats SET status = 'available' WHERE sale_id = ? AND status <> 'available'",
+        "UPDATE tiers SET available = capacity, held = 0, sold = 0 WHERE sale_id = ?",
+    ];
+    for statement in STATEMENTS {
+        sqlx::query(statement).bind(sale_id).execute(&mut *connection).await?;
+    }
+    sqlx::query("UPDATE sales SET available = capacity, held = 0, sold = 0, seq = seq + 1, head_hash = ? WHERE id = ?")
+        .bind(head_hash.to_vec())
+        .bind(sale_id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A sale's row and strategy.
+pub struct SaleIdentity {
+    pub sale_id: i64,
+    pub strategy: StrategyKind,
+}
+
+pub async fn sale_identity(connection: &mut SqliteConnection, slug: &str) -> Result<Option<SaleIdentity>, sqlx::Error> {
+    let row: Option<(i64, String)> =
+        sqlx::query_as("SELECT id, strategy FROM sales WHERE slug = ?").bind(slug).fetch_optional(connection).await?;
+    row.map(|(sale_id, strategy)| {
+        let strategy = StrategyKind::from_name(&strategy)
+            .ok_or_else(|| sqlx::Error::Decode(format!("sale {slug} has an unknown strategy").into()))?;
+        Ok(SaleIdentity { sale_id, strategy })
+    })
+    .transpose()
+}
+
+/// Slugs that are `wanted` or start with it and a hyphen.
+pub async fn slugs_like(connection: &mut SqliteConnection, wanted: &str) -> Result<Vec<String>, sqlx::Error> {
+    // A slug has only letters, digits and hyphens, none of which means anything to GLOB.
+    sqlx::query_scalar("SELECT slug FROM sales WHERE slug = ?1 OR slug GLOB ?1 || '-*'")
+        .bind(wanted)
+        .fetch_all(connection)
+        .await
+}
+
+/// Writes a sale's newest `seq` and the hash of its line.
+pub async fn set_head(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    seq: u64,
+    head_hash: &Hash,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE sales SET seq = ?, head_hash = ? WHERE id = ?")
+        .bind(integer(seq))
+        .bind(head_hash.to_vec())
+        .bind(sale_id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! What the database knows of itself.
+
+use super::Store;
+
+/// A setting by its name; where it is not there, `fresh` becomes it. Of two processes that start at once, one's value
+/// stands for both.
+pub async fn setting(store: &Store, name: &str, fresh: &[u8]) -> Result<Vec<u8>, sqlx::Error> {
+    let mut writer = store.writer().await?;
+    sqlx::query("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING")
+        .bind(name)
+        .bind(fresh)
+        .execute(writer.connection())
+        .await?;
+    sqlx::query_scalar("SELECT value FROM settings WHERE name = ?").bind(name).fetch_one(writer.connection()).await
+}

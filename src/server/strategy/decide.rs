@@ -1,0 +1,140 @@
+//! What a batch of claims comes to on a given stock. Pure: no clock, no store, no randomness beyond what it is handed.
+//!
+//! The result is a proposal: the guarded write that follows says whether it stands.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{Wish, limit_reached, seat_taken, sold_out, stock::Stock};
+use crate::{
+    model::{
+        ids::BuyerId,
+        ledger::{ChangeKind, Units},
+        outcome::Refusal,
+        seat::SeatStatus,
+        time::Timestamp,
+    },
+    server::ledger::{self, Hash},
+};
+
+/// A proposal under construction: the stock as it would be after the claims granted so far.
+pub struct Draft<'a> {
+    stock: &'a Stock,
+    at: &'a str,
+    available: Vec<u64>,
+    taken: HashSet<u32>,
+    /// Units that buyers own, where the sale has a limit.
+    owned: HashMap<BuyerId, u64>,
+    pub seq: u64,
+    pub head_hash: Hash,
+}
+
+/// What one claim was granted.
+#[derive(Debug)]
+pub struct Grant {
+    pub seq: u64,
+    pub hash: Hash,
+    pub tier_index: usize,
+    /// Positions of named seats; empty for general admission.
+    pub seats: Vec<u32>,
+    pub quantity: u64,
+    /// The ledger line's units.
+    pub units: Vec<Units>,
+    pub total: u64,
+    pub currency: Arc<str>,
+}
+
+impl<'a> Draft<'a> {
+    /// `at` is the time of all lines of this draft, as it is written; `owned` the units that the batch's buyers own
+    /// already, needed where the sale has a limit.
+    pub fn new(stock: &'a Stock, at: &'a str, owned: HashMap<BuyerId, u64>) -> Self {
+        Self {
+            stock,
+            at,
+            available: stock.tiers.iter().map(|tier| tier.counts.available).collect(),
+            taken: HashSet::new(),
+            owned,
+            seq: stock.seq,
+            head_hash: stock.head_hash,
+        }
+    }
+
+    /// Grants or refuses one claim. A refusal leaves the draft as it was.
+    pub fn decide(&mut self, order: uuid::Uuid, buyer: BuyerId, wish: Wish) -> Result<Grant, Refusal> {
+        let (tier_index, seats, quantity) = self.find(wish)?;
+        let owned = self.check_limit(buyer, quantity)?;
+        if let Some(owned) = owned {
+            self.owned.insert(buyer, owned);
+        }
+        self.available[tier_index] -= quantity;
+        self.taken.extend(&seats);
+        let tier = &self.stock.tiers[tier_index];
+        let units = if seats.is_empty() {
+            vec![Units { tier: tier.id.clone(), seat: None, quantity }]
+        } else {
+            let label = |position: &u32| Some(self.stock.map.labels[*position as usize].clone());
+            seats.iter().map(|seat| Units { tier: tier.id.clone(), seat: label(seat), quantity: 1 }).collect()
+        };
+        self.seq += 1;
+        self.head_hash = ledger::hash(self.seq, self.at, ChangeKind::Buy, &units, Some(order), &self.head_hash);
+        Ok(Grant {
+            seq: self.seq,
+            hash: self.head_hash,
+            tier_index,
+            seats,
+            quantity,
+            units,
+            total: tier.price * quantity,
+            currency: tier.currency.clone(),
+        })
+    }
+
+    /// The tier, seats and quantity that a wish comes to, where they are left.
+    fn find(&self, wish: Wish) -> Result<(usize, Vec<u32>, u64), Refusal> {
+        match wish {
+            Wish::Seat { position } => {
+                let free =
+                    self.stock.seats[position as usize] == SeatStatus::Available && !self.taken.contains(&position);
+                if !free {
+                    return Err(seat_taken(self.stock.map.labels[position as usize].as_str()));
+                }
+                Ok((self.stock.map.places[position as usize].0 as usize, vec![position], 1))
+            }
+            Wish::Units { tier_index, quantity } => {
+                if self.available[tier_index] < quantity {
+                    return Err(sold_out(&self.stock.id));
+                }
+                if !self.stock.tiers[tier_index].seated {
+                    return Ok((tier_index, Vec::new(), quantity));
+                }
+                self.stock
+                    .pick_seats(tier_index, quantity, |position| self.taken.contains(&position))
+                    .map(|seats| (tier_index, seats, quantity))
+                    .ok_or_else(|| sold_out(&self.stock.id))
+            }
+        }
+    }
+
+    /// What the buyer would own, where the sale has a limit.
+    fn check_limit(&self, buyer: BuyerId, quantity: u64) -> Result<Option<u64>, Refusal> {
+        let Some(limit) = self.stock.max_per_buyer else { return Ok(None) };
+        let owned = self.owned.get(&buyer).copied().unwrap_or_default() + quantity;
+        if owned > u64::from(limit) { Err(limit_reached(limit)) } else { Ok(Some(owned)) }
+    }
+}
+
+/// The refusal where the sale does not sell at `now`.
+pub fn check_open(stock: &Stock, now: Timestamp) -> Result<(), Refusal> {
+    use crate::model::{outcome::Code, sale::SaleStatus};
+    let detail = match stock.status(now) {
+        SaleStatus::Open | SaleStatus::SoldOut => return Ok(()),
+        SaleStatus::Soon => "The sale has not opened yet.",
+        SaleStatus::Paused => "The sale is paused.",
+        SaleStatus::Closed => "The sale is closed.",
+    };
+    let mut refusal = Refusal::new(Code::SaleNotOpen, detail);
+    refusal.opens_at = stock.opens_at;
+    Err(refusal)
+}

@@ -1,0 +1,260 @@
+//! `group_commit`: one writer, many buyers per commit. The default.
+//!
+//! **How it works.** Claims wait in a bounded queue. One task takes all that wait, decides them in order against the
+//! mirror of the sale, and writes the result in one transaction: one guarded update for all seats, one for all counters,
+//! one round of inserts. The rows that the guarded update returns are the verdict; where one is missing, the mirror was
+//! wrong: everything is rolled back, the mirror is read anew inside the transaction, and the batch is decided once more.
+//!
+//! **What it guarantees.** No phantom and no leak, claims decided in the order of their arrival, an answer only after
+//! the commit is on disk.
+//!
+//! **What it costs.** One flush per batch instead of one per buyer; a lone buyer waits for nobody. One writer per store.
+//!
+//! **Where it is used.** Database logs (group commit in PostgreSQL and MySQL), LMAX, TigerBeetle.
+
+use std::{sync::Arc, time::Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Claim, Deciding, Desk, SaleDesk, Strategy, Verdict, Wish,
+    decide::{Draft, Grant, check_open},
+    desk::Sold,
+};
+use crate::{
+    model::{
+        ids::{BuyerId, OrderId},
+        limits::MAX_BATCH,
+        outcome::Refusal,
+        strategy::StrategyKind,
+        time::Timestamp,
+    },
+    server::{
+        ledger::Hash,
+        store::{self, Guard, Writer},
+    },
+};
+
+/// A claim with where to send its verdict.
+type Waiting = (Claim, oneshot::Sender<Verdict>);
+
+pub struct GroupCommit {
+    // Unbounded here because the engine hands out places: a claim without one never gets this far.
+    queue: mpsc::UnboundedSender<Waiting>,
+}
+
+impl GroupCommit {
+    /// Starts the task that decides; it ends when the strategy is dropped and the queue is empty.
+    pub fn start(desk: Arc<Desk>) -> Self {
+        let (queue, waiting) = mpsc::unbounded_channel();
+        tokio::spawn(run(desk, waiting));
+        Self { queue }
+    }
+}
+
+impl Strategy for GroupCommit {
+    fn kind(&self) -> StrategyKind {
+        StrategyKind::GroupCommit
+    }
+
+    fn claim(&self, claim: Claim) -> Deciding<'_> {
+        let (answer, verdict) = oneshot::channel();
+        let queued = self.queue.send((claim, answer));
+        Box::pin(async move {
+            match queued {
+                Ok(()) => verdict.await.unwrap_or(Verdict::Unknown(sqlx::Error::WorkerCrashed)),
+                Err(_) => Verdict::Overloaded,
+            }
+        })
+    }
+}
+
+async fn run(desk: Arc<Desk>, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    let mut next = None;
+    loop {
+        let Some(first) = (match next.take() {
+            Some(claim) => Some(claim),
+            None => waiting.recv().await,
+        }) else {
+            return;
+        };
+        let writer = desk.writer().await;
+        // Whoever came while the last commit was written goes into this one.
+        let mut units = units_of(&first.0);
+        batch.push(first);
+        while let Ok(claim) = waiting.try_recv() {
+            units += units_of(&claim.0);
+            if units > MAX_BATCH as u64 {
+                next = Some(claim);
+                break;
+            }
+            batch.push(claim);
+        }
+        metrics::histogram!("onsale_batch_size").record(batch.len() as f64);
+        match writer {
+            Ok(writer) => decide_batch(&desk, writer, &mut batch).await,
+            Err(error) => fail(batch.drain(..), &error),
+        }
+    }
+}
+
+fn units_of(claim: &Claim) -> u64 {
+    match claim.wish {
+        Wish::Seat { .. } => 1,
+        Wish::Units { quantity, .. } => quantity,
+    }
+}
+
+/// Decides a batch, one transaction for each sale in it, in the order of arrival.
+async fn decide_batch(desk: &Desk, writer: Writer, batch: &mut Vec<Waiting>) {
+    let mut writer = Some(writer);
+    while let Some((first, _)) = batch.first() {
+        let sale = first.sale.clone();
+        let (claims, rest) = batch.drain(..).partition::<Vec<_>, _>(|(claim, _)| Arc::ptr_eq(&claim.sale, &sale));
+        *batch = rest;
+        let Some(turn) = writer.as_mut() else {
+            fail(claims, &sqlx::Error::WorkerCrashed);
+            continue;
+        };
+        let at = desk.clock.now();
+        match decide_sale(desk, turn, &sale, &claims, at).await {
+            Ok(decided) => answer(desk, &sale, at, claims, decided),
+            Err(error) => {
+                if let Some(turn) = writer.take() {
+                    turn.give_up();
+                }
+                fail(claims, &error);
+            }
+        }
+    }
+}
+
+/// What became of the claims on one sale, in their order, and the hash of the last line.
+struct Decided {
+    verdicts: Vec<Result<Sold, Refusal>>,
+    head_hash: Hash,
+}
+
+/// Decides the claims on one sale and commits the result. An error leaves the outcome open.
+async fn decide_sale(
+    desk: &Desk,
+    writer: &mut Writer,
+    sale: &Arc<SaleDesk>,
+    claims: &[Waiting],
+    at: Timestamp,
+) -> Result<Decided, sqlx::Error> {
+    let refused = check_open(&sale.stock.read(), at).err();
+    if let Some(refusal) = refused {
+        let verdicts = claims.iter().map(|_| Err(refusal.clone())).collect();
+        return Ok(Decided { verdicts, head_hash: sale.stock.read().head_hash });
+    }
+    let started = Instant::now();
+    let mut transaction = writer.begin().await?;
+    let mut decided = propose(desk, &mut transaction, sale, claims, at).await?;
+    if !take(&mut transaction, sale, &decided).await? {
+        // The mirror was wrong, so something else wrote to this database. Nobody wins by a wrong mirror.
+        tracing::warn!(sale = %sale.stock.read().id, "the mirror differs from the database; reading it anew");
+        transaction.rollback().await?;
+        transaction = writer.begin().await?;
+        desk.reload_from(&mut transaction, sale).await?;
+        decided = propose(desk, &mut transaction, sale, claims, at).await?;
+        if !take(&mut transaction, sale, &decided).await? {
+            return Err(sqlx::Error::Protocol("the store disagrees with itself inside one transaction".into()));
+        }
+    }
+    let purchases: Vec<_> = decided.verdicts.iter().flatten().map(|sold| &sold.purchase).collect();
+    if purchases.is_empty() {
+        transaction.rollback().await?;
+    } else {
+        let sale_id = sale.stock.read().sale_id;
+        store::record(&mut transaction, sale_id, at, &purchases).await?;
+        transaction.commit().await?;
+        metrics::histogram!("onsale_commit_duration_seconds").record(started.elapsed().as_secs_f64());
+    }
+    Ok(decided)
+}
+
+/// What the claims come to on the mirror.
+async fn propose(
+    desk: &Desk,
+    connection: &mut sqlx::SqliteConnection,
+    sale: &Arc<SaleDesk>,
+    claims: &[Waiting],
+    at: Timestamp,
+) -> Result<Decided, sqlx::Error> {
+    let (sale_id, limited) = {
+        let stock = sale.stock.read();
+        (stock.sale_id, stock.max_per_buyer.is_some())
+    };
+    let owned = if limited {
+        let buyers: Vec<BuyerId> = claims.iter().map(|(claim, _)| claim.buyer).collect();
+        store::units_owned(connection, sale_id, &buyers).await?
+    } else {
+        Default::default()
+    };
+    let written_at = at.to_string();
+    let stock = sale.stock.read();
+    let mut draft = Draft::new(&stock, &written_at, owned);
+    let verdicts = claims.iter().map(|(claim, _)| {
+        let order = OrderId(desk.identifiers.next(at));
+        let grant: Grant = draft.decide(order.0, claim.buyer, claim.wish)?;
+        Ok(desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref(), at))
+    });
+    let verdicts = verdicts.collect();
+    Ok(Decided { verdicts, head_hash: draft.head_hash })
+}
+
+/// The guarded write: the rows that come back are the verdict.
+async fn take(
+    connection: &mut sqlx::SqliteConnection,
+    sale: &Arc<SaleDesk>,
+    decided: &Decided,
+) -> Result<bool, sqlx::Error> {
+    let guard = {
+        let stock = sale.stock.read();
+        let mut tiers = vec![0; stock.tiers.len()];
+        let (mut seats, mut decisions) = (Vec::new(), 0);
+        for sold in decided.verdicts.iter().flatten() {
+            tiers[sold.tier_index] += sold.purchase.tickets.len() as u64;
+            seats.extend(&sold.seats);
+            decisions += 1;
+        }
+        let tiers = stock.tiers.iter().zip(tiers).filter(|(_, units)| *units > 0);
+        Guard {
+            sale_id: stock.sale_id,
+            seq: stock.seq,
+            decisions,
+            head_hash: decided.head_hash,
+            seats,
+            tiers: tiers.map(|(tier, units)| (tier.tier_id, units)).collect(),
+        }
+    };
+    if guard.decisions == 0 { Ok(true) } else { store::take(connection, &guard).await }
+}
+
+/// After the commit: the mirror and the viewers first, then every buyer.
+fn answer(desk: &Desk, sale: &Arc<SaleDesk>, at: Timestamp, claims: Vec<Waiting>, decided: Decided) {
+    let (mut sold, mut refused) = (Vec::new(), Vec::new());
+    for ((claim, answer), verdict) in claims.into_iter().zip(decided.verdicts) {
+        match verdict {
+            Ok(one) => sold.push((one, claim, answer)),
+            Err(refusal) => refused.push((refusal, claim, answer)),
+        }
+    }
+    desk.committed(sale, at, decided.head_hash, &sold.iter().map(|(one, _, _)| one).collect::<Vec<_>>());
+    // A buyer who has gone away does not hear the answer; the order stands all the same.
+    for (one, claim, answer) in sold {
+        let _ = answer.send(claim.settle(Verdict::Won(Box::new(one.order))));
+    }
+    for (refusal, claim, answer) in refused {
+        let _ = answer.send(claim.settle(Verdict::Refused(refusal)));
+    }
+}
+
+fn fail(claims: impl IntoIterator<Item = Waiting>, error: &sqlx::Error) {
+    tracing::error!(%error, "a batch could not be written; its outcome is settled by asking again");
+    for (claim, answer) in claims {
+        let _ = answer.send(claim.settle(Verdict::Unknown(sqlx::Error::WorkerCrashed)));
+    }
+}

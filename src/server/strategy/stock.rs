@@ -1,0 +1,276 @@
+//! What one sale looks like in memory: a mirror of its rows as of the last commit.
+//!
+//! The mirror orders the work, answers reads and refuses what is certain; it never decides who wins. It changes only
+//! after a commit, under the turn of the one who committed.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    model::{
+        frame::{Snapshot, StatusChange},
+        ids::{SaleId, SeatLabel, TierId},
+        sale::{Counts, Sale, SaleStatus, SaleSwitch, Tier, TierCounts},
+        seat::{Seat, SeatRow, SeatStatus},
+        strategy::StrategyKind,
+        time::Timestamp,
+    },
+    server::{
+        ledger::Hash,
+        store::{NewSeatRecord, SaleRecord},
+    },
+};
+
+/// A sale, its counters and its seats.
+#[derive(Clone, Debug)]
+pub struct Stock {
+    /// The row of the sale.
+    pub sale_id: i64,
+    pub id: SaleId,
+    pub name: String,
+    pub switch: SaleSwitch,
+    pub strategy: StrategyKind,
+    pub rehearsal: bool,
+    pub opens_at: Option<Timestamp>,
+    pub message: Option<String>,
+    pub max_per_buyer: Option<u32>,
+    pub hold_ttl_seconds: u32,
+    pub seq: u64,
+    pub head_hash: Hash,
+    pub tiers: Vec<TierStock>,
+    pub seats: Vec<SeatStatus>,
+    pub map: Arc<SeatMap>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TierStock {
+    /// The row of the tier.
+    pub tier_id: i64,
+    pub id: TierId,
+    pub name: String,
+    pub price: u64,
+    pub currency: Arc<str>,
+    pub seated: bool,
+    pub counts: Counts,
+    /// No seat of this tier before this position is available: where a search for one starts.
+    pub first_available: u32,
+}
+
+/// Where the seats stand: what changes only when seats are added.
+#[derive(Debug, Default)]
+pub struct SeatMap {
+    pub rows: Vec<SeatRow>,
+    /// In seat order.
+    pub labels: Vec<SeatLabel>,
+    /// Each seat's tier and row, in seat order.
+    pub places: Vec<(u32, u32)>,
+    pub positions: HashMap<SeatLabel, u32>,
+}
+
+impl SeatMap {
+    pub fn new(seats: &[NewSeatRecord]) -> Self {
+        let mut map = Self::default();
+        for (position, seat) in (0..).zip(seats) {
+            let starts_row = map.rows.last().is_none_or(|row| {
+                (row.tier_index, &row.section, &row.row) != (seat.tier_index, &seat.section, &seat.row)
+            });
+            if starts_row {
+                map.rows.push(SeatRow {
+                    tier_index: seat.tier_index,
+                    section: seat.section.clone(),
+                    row: seat.row.clone(),
+                    seats: 0,
+                    section_in_label: seat.label != format!("{}-{}", seat.row, seat.number),
+                });
+            }
+            map.rows.last_mut().expect("a row was just made").seats += 1;
+            let label = SeatLabel(seat.label.clone());
+            map.places.push((seat.tier_index, u32::try_from(map.rows.len() - 1).expect("rows are few")));
+            map.positions.insert(label.clone(), position);
+            map.labels.push(label);
+        }
+        map
+    }
+}
+
+impl Stock {
+    pub fn new(record: SaleRecord) -> Self {
+        let tiers = record.tiers.into_iter().map(|tier| TierStock {
+            tier_id: tier.id,
+            id: TierId(tier.slug),
+            name: tier.name,
+            price: tier.price,
+            currency: tier.currency.into(),
+            seated: tier.seated,
+            counts: tier.counts,
+            first_available: 0,
+        });
+        Self {
+            sale_id: record.id,
+            id: SaleId(record.slug),
+            name: record.name,
+            switch: record.switch,
+            strategy: record.strategy,
+            rehearsal: record.rehearsal,
+            opens_at: record.opens_at,
+            message: record.message,
+            max_per_buyer: record.max_per_buyer,
+            hold_ttl_seconds: record.hold_ttl_seconds,
+            seq: record.seq,
+            head_hash: record.head_hash,
+            tiers: tiers.collect(),
+            seats: record.seats.iter().map(|seat| seat.status).collect(),
+            map: Arc::new(SeatMap::new(&record.seats)),
+        }
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.tiers.iter().map(|tier| tier.counts).sum()
+    }
+
+    pub fn status(&self, now: Timestamp) -> SaleStatus {
+        let counts = self.counts();
+        self.switch.status(self.opens_at, now, counts.available + counts.held)
+    }
+
+    pub fn tier_index(&self, tier: &TierId) -> Option<usize> {
+        self.tiers.iter().position(|candidate| candidate.id == *tier)
+    }
+
+    /// The sale as every client sees it.
+    pub fn sale(&self, now: Timestamp) -> Sale {
+        let counts = self.counts();
+        Sale {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            status: self.status(now),
+            strategy: self.strategy,
+            rehearsal: self.rehearsal,
+            opens_at: self.opens_at,
+            message: self.message.clone(),
+            server_now: now,
+            seq: self.seq,
+            max_per_buyer: self.max_per_buyer,
+            capacity: counts.capacity(),
+            available: counts.available,
+            held: counts.held,
+            sold: counts.sold,
+            tiers: self.tiers.iter().map(TierStock::tier).collect(),
+        }
+    }
+
+    pub fn seat(&self, position: u32) -> Seat {
+        let (tier_index, row) = self.map.places[position as usize];
+        let (tier, row) = (&self.tiers[tier_index as usize], &self.map.rows[row as usize]);
+        let label = self.map.labels[position as usize].clone();
+        let number = label.0.rsplit('-').next().and_then(|number| number.parse().ok());
+        Seat {
+            seat: label,
+            tier: tier.id.clone(),
+            section: row.section.clone(),
+            row: row.row.clone(),
+            number: number.expect("a label ends in its number"),
+            status: self.seats[position as usize],
+            price: tier.price,
+        }
+    }
+
+    pub fn snapshot(&self, epoch: &str, now: Timestamp) -> Snapshot {
+        Snapshot {
+            seq: self.seq,
+            epoch: epoch.to_owned(),
+            at: now,
+            status: self.status(now),
+            seats: self.seats.iter().map(|status| char::from(status.letter())).collect(),
+            tiers: self.tiers.iter().map(TierStock::tier_counts).collect(),
+        }
+    }
+
+    pub fn status_change(&self, now: Timestamp) -> StatusChange {
+        StatusChange { status: self.status(now), opens_at: self.opens_at, message: self.message.clone() }
+    }
+
+    /// Takes over what a commit sold.
+    ///
+    /// # Panics
+    /// Where the mirror is not what the commit was decided on: then it must not be served from.
+    pub fn apply_sold(&mut self, seq: u64, head_hash: Hash, seats: &[u32], tiers: &[(usize, u64)]) {
+        assert!(seq > self.seq, "a commit moves the sale's seq on");
+        let capacity = self.counts().capacity();
+        for position in seats {
+            let status = &mut self.seats[*position as usize];
+            assert_eq!(*status, SeatStatus::Available, "a seat is sold once");
+            *status = SeatStatus::Sold;
+        }
+        for (tier_index, units) in tiers {
+            let counts = &mut self.tiers[*tier_index].counts;
+            counts.available = counts.available.checked_sub(*units).expect("units sold were available");
+            counts.sold += units;
+        }
+        assert_eq!(self.counts().capacity(), capacity, "available + held + sold = capacity");
+        self.seq = seq;
+        self.head_hash = head_hash;
+    }
+
+    /// The first `units` available seats of a tier that `is_taken` leaves, side by side in one row where there are so
+    /// many; `None` where fewer are left.
+    pub fn pick_seats(&self, tier_index: usize, units: u64, is_taken: impl Fn(u32) -> bool) -> Option<Vec<u32>> {
+        let wanted = usize::try_from(units).ok()?;
+        let wanted_tier = u32::try_from(tier_index).ok()?;
+        let first = self.tiers[tier_index].first_available;
+        let mut scattered = Vec::with_capacity(wanted);
+        let (mut beside, mut beside_row) = (Vec::with_capacity(wanted), None);
+        for position in first..u32::try_from(self.seats.len()).expect("seats are few") {
+            let (tier, row) = self.map.places[position as usize];
+            let free =
+                tier == wanted_tier && self.seats[position as usize] == SeatStatus::Available && !is_taken(position);
+            if !free || beside_row != Some(row) {
+                beside.clear();
+            }
+            if !free {
+                continue;
+            }
+            beside_row = Some(row);
+            beside.push(position);
+            if beside.len() == wanted {
+                return Some(beside);
+            }
+            if scattered.len() < wanted {
+                scattered.push(position);
+            }
+        }
+        (scattered.len() == wanted).then_some(scattered)
+    }
+
+    /// Moves the start of each tier's search over what is no longer available.
+    pub fn skip_unavailable(&mut self, tier_index: usize) {
+        let tier = u32::try_from(tier_index).expect("tiers are few");
+        let mut position = self.tiers[tier_index].first_available as usize;
+        while position < self.seats.len()
+            && (self.map.places[position].0 != tier || self.seats[position] != SeatStatus::Available)
+        {
+            position += 1;
+        }
+        self.tiers[tier_index].first_available = u32::try_from(position).expect("seats are few");
+    }
+}
+
+impl TierStock {
+    pub fn tier(&self) -> Tier {
+        Tier {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            price: self.price,
+            currency: self.currency.to_string(),
+            seated: self.seated,
+            capacity: self.counts.capacity(),
+            available: self.counts.available,
+            held: self.counts.held,
+            sold: self.counts.sold,
+        }
+    }
+
+    pub fn tier_counts(&self) -> TierCounts {
+        let Counts { available, held, sold } = self.counts;
+        TierCounts { id: self.id.clone(), available, held, sold }
+    }
+}
