@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 mod report; // what came of it, for people
 
+use self::report::Report;
+pub use self::report::Verdict;
 use super::give_up;
 use crate::{
     model::{
@@ -71,7 +73,7 @@ pub async fn run(arguments: AttackArgs) -> ExitCode {
             if arguments.json {
                 println!("{}", serde_json::to_string_pretty(&simulation).expect("a simulation is plain data"));
             } else {
-                print!("{}", report::Report { simulation: &simulation, target: &plan.target });
+                print!("{}", Report { simulation: &simulation, target: &plan.target });
             }
             if simulation.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(NOT_CLEAN) }
         }

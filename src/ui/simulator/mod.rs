@@ -42,7 +42,7 @@ pub fn SimulatorPage() -> impl IntoView {
 /// The simulator. With `sale` it attacks that one; without, the visitor chooses.
 #[component]
 pub fn SimulatorPanel(#[prop(optional, into)] sale: Option<SaleId>) -> impl IntoView {
-    let session = Session::new();
+    let session = Session::default();
     on_cleanup(move || {
         session.cancelled.try_set(true);
     });

@@ -92,7 +92,7 @@ impl Run {
 ///
 /// Engines outlive the panel when the visitor leaves the page in the middle of a run. They write with the `try_`
 /// methods, and a panel that is gone counts as a cancelled run.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Session {
     /// The run that goes on or has just ended.
     pub run: RwSignal<Option<Run>>,
@@ -107,17 +107,6 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn new() -> Self {
-        Self {
-            run: RwSignal::new(None),
-            ended: RwSignal::new(Vec::new()),
-            running: RwSignal::new(false),
-            cancelled: RwSignal::new(false),
-            trouble: RwSignal::new(None),
-            announcement: RwSignal::new(String::new()),
-        }
-    }
-
     pub fn begin(self) {
         self.run.set(None);
         self.trouble.set(None);
