@@ -10,6 +10,7 @@ use super::{
     shutdown::Shutdown,
     simulator::Simulations,
 };
+use crate::model::sale::Sale;
 
 #[derive(Clone)]
 pub struct App {
@@ -23,4 +24,11 @@ pub struct App {
     pub streams: Arc<StreamCaps>,
     /// The built client and the public files.
     pub site: Arc<Site>,
+}
+
+impl App {
+    /// Whether anybody may put this sale's stock back as it was made: rehearsals, and in a demo the demo sales.
+    pub fn is_playground(&self, sale: &Sale) -> bool {
+        sale.rehearsal || (self.config.demo && Engine::is_demo_sale(&sale.id))
+    }
 }

@@ -176,3 +176,90 @@ pub async fn page_asset(Path(name): Path<String>) -> Result<Response, Failure> {
     let headers = [(header::CONTENT_TYPE, content_type), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
     Ok((headers, file.bytes.into_owned()).into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::model::outcome::Code;
+
+    /// The routes of the contract.
+    const CONTRACT: [&str; 26] = [
+        "GET /healthz",
+        "GET /readyz",
+        "GET /metrics",
+        "GET /api/openapi.json",
+        "GET /api/docs",
+        "GET /api/v1",
+        "POST /api/v1/ping",
+        "GET /api/v1/sales",
+        "POST /api/v1/sales",
+        "GET /api/v1/sales/{sale}",
+        "PATCH /api/v1/sales/{sale}",
+        "POST /api/v1/sales/{sale}/reset",
+        "POST /api/v1/sales/{sale}/stock",
+        "GET /api/v1/sales/{sale}/seats",
+        "GET /api/v1/sales/{sale}/seats/{seat}",
+        "GET /api/v1/sales/{sale}/stream",
+        "POST /api/v1/sales/{sale}/buy",
+        "GET /api/v1/orders",
+        "GET /api/v1/orders/{order}",
+        "GET /api/v1/me",
+        "GET /api/v1/sales/{sale}/audit",
+        "GET /api/v1/sales/{sale}/ledger",
+        "POST /api/v1/sales/{sale}/simulations",
+        "GET /api/v1/simulations/{simulation}",
+        "GET /api/v1/simulations/{simulation}/stream",
+        "DELETE /api/v1/simulations/{simulation}",
+    ];
+
+    #[test]
+    fn the_description_has_the_routes_of_the_contract_and_no_other() {
+        let described: BTreeSet<String> =
+            list_routes().into_iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+        assert_eq!(described, CONTRACT.into_iter().map(str::to_owned).collect());
+    }
+
+    #[test]
+    fn every_route_says_what_it_does_and_names_the_code_of_every_refusal() {
+        let is_code = |name: &str| serde_json::from_value::<Code>(name.into()).is_ok();
+        let mut description = DESCRIPTION.clone();
+        for (path, item) in &mut description.paths.paths {
+            for (method, operation) in operations_mut(item) {
+                let route = format!("{} {path}", name(&method));
+                assert!(operation.summary.as_ref().is_some_and(|summary| !summary.is_empty()), "{route}");
+                for (status, response) in &operation.responses.responses {
+                    let RefOr::T(response) = response else { panic!("{route} refers to a response") };
+                    let is_refusal = status.starts_with('4') || status.starts_with('5');
+                    assert!(!is_refusal || response.description.split('`').any(is_code), "{route}");
+                    assert!(!is_refusal || response.content.contains_key(PROBLEM_JSON), "{route}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_schema_that_is_referred_to_is_there() {
+        let text = serde_json::to_string(&*DESCRIPTION).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+        for (_, rest) in
+            text.match_indices("\"#/components/schemas/").map(|(at, found)| (at, &text[at + found.len()..]))
+        {
+            let name = rest.split('"').next().unwrap();
+            assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_page_loads_nothing_from_elsewhere() {
+        assert!(!PAGE.contains("//"));
+        let configuration = Arc::new(Config::from(DESCRIPTION_PATH));
+        let assets: Vec<&str> = PAGE.split('"').filter_map(|part| part.strip_prefix("/api/docs/")).collect();
+        assert_eq!(assets.len(), 6);
+        for name in assets {
+            assert!(utoipa_swagger_ui::serve(name, Arc::clone(&configuration)).unwrap().is_some(), "{name}");
+        }
+    }
+}

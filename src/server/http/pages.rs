@@ -104,8 +104,8 @@ fn is_form(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()))
 }
 
-/// Server functions return refusals as values, so what comes as a 500 are arguments that could not be read. The body, by
-/// which the client tells what it was, stays.
+/// Server functions return refusals as values and set the status of what else they know, so what comes as a 500 are
+/// arguments that could not be read.
 fn of_server_function(mut response: Response) -> Response {
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;

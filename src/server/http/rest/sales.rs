@@ -16,7 +16,6 @@ use crate::{
     server::{
         app::App,
         auth::idempotency_key,
-        engine::Engine,
         http::{
             answer, asked,
             body::{read_json, read_nothing, read_query},
@@ -122,17 +121,12 @@ pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
 pub async fn reset(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
     let found = app.engine.sale(&sale).await.ok_or_else(unknown_sale)?;
-    if !is_playground(&app, &found) {
+    if !app.is_playground(&found) {
         asked::admin(&app, &head)?;
     }
     idempotency_key(&head.headers)?;
     read_nothing(&head.headers, body).await?;
     Ok(answer::ok(&app.engine.reset_sale(&sale, None).await??.into_fresh()))
-}
-
-/// Whether anybody may reset and attack this sale.
-pub fn is_playground(app: &App, sale: &Sale) -> bool {
-    sale.rehearsal || (app.config.demo && Engine::is_demo_sale(&sale.id))
 }
 
 /// Adds stock to a tier.
