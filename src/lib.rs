@@ -9,6 +9,9 @@
 //! Data runs in a circle; dependencies do not: `http -> ui -> api -> engine -> {strategy, store, feed} -> model`. Server
 //! and browser meet only in `model`.
 
+// A page is one nested type, and its layout is computed as deep as the page is.
+#![recursion_limit = "256"]
+
 pub mod api; // server functions, a few lines each, under /rpc
 pub mod live; // what the browser believes: a pure reducer, the signals over it, the only EventSource code
 pub mod model; // plain data, both sides

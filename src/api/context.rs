@@ -12,7 +12,7 @@ use crate::{
     server::{
         app::App,
         auth::{Asker, parse_idempotency_key},
-        engine::{Engine, EngineError, IdempotencyKey},
+        engine::{EngineError, IdempotencyKey},
         simulator::admission,
     },
 };
