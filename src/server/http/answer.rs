@@ -2,12 +2,14 @@
 
 use axum::{
     body::Body,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
 use serde::Serialize;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Marks the stored answer to an idempotency key that came again.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// 200 with this value.
 pub fn ok(value: &impl Serialize) -> Response {
@@ -16,7 +18,11 @@ pub fn ok(value: &impl Serialize) -> Response {
 
 /// 201 with this value, and where it can be read again.
 pub fn created(value: &impl Serialize, location: &str) -> Response {
-    let mut response = json(StatusCode::CREATED, value);
+    at(json(StatusCode::CREATED, value), location)
+}
+
+/// The answer with the path at which what it tells of can be read again.
+pub fn at(mut response: Response, location: &str) -> Response {
     // A slug and a UUID are plain ASCII; a path of anything else is simply not told.
     if let Ok(location) = HeaderValue::from_str(location) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -26,8 +32,19 @@ pub fn created(value: &impl Serialize, location: &str) -> Response {
 
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let text = serde_json::to_vec(value).expect("the model's types have only text keys and numbers that JSON knows");
-    let mut response = Response::new(Body::from(text));
+    json_text(status, text)
+}
+
+/// An answer that is JSON already.
+pub fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
+}
+
+/// The same answer, told again.
+pub fn replayed(mut response: Response) -> Response {
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
 }

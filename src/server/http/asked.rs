@@ -6,7 +6,7 @@ use super::problem::Failure;
 use crate::server::{
     app::App,
     auth::{Asker, Visit, idempotency_key},
-    engine::IdempotencyKey,
+    engine::{IdempotencyKey, Keyed},
 };
 
 /// The head of a request as `auth` reads it.
@@ -33,4 +33,10 @@ pub fn admin(app: &App, head: &Parts) -> Result<Asker, Failure> {
         Some(_) => Err(Failure::forbidden("Only the organiser may do this.")),
         None => Err(Failure::unauthenticated()),
     }
+}
+
+/// The organiser, for a change that is made once per key.
+pub fn keyed_admin(app: &App, head: &Parts) -> Result<Option<Keyed>, Failure> {
+    let buyer = admin(app, head)?.buyer;
+    Ok(idempotency_key(&head.headers)?.map(|key| Keyed { buyer, key }))
 }

@@ -2,12 +2,7 @@
 
 use std::sync::LazyLock;
 
-use axum::{
-    body::Body,
-    extract::Request,
-    http::{HeaderValue, header},
-    response::Response,
-};
+use axum::{extract::Request, http::StatusCode, response::Response};
 use serde::{Serialize, de::IgnoredAny};
 use utoipa::ToSchema;
 
@@ -57,7 +52,5 @@ pub async fn ping(request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
     let bytes = read_bytes(&head.headers, body, JSON, MAX_PING_BODY_BYTES).await?;
     serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| Failure::malformed(error.to_string()))?;
-    let mut response = Response::new(Body::from(bytes));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
-    Ok(response)
+    Ok(answer::json_text(StatusCode::OK, bytes))
 }

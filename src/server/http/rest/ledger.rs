@@ -40,7 +40,7 @@ const NEWLINE_DELIMITED_JSON: HeaderValue = HeaderValue::from_static("applicatio
     )
 )]
 pub async fn export(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) -> Result<Response, Failure> {
-    require_sale(&app.engine, &sale)?;
+    require_sale(&app.engine, &sale).await?;
     let [after] = read_query(&uri, ["after"])?;
     let after = after.map_or(Ok(0), |text| text.parse().map_err(|_| Failure::invalid("after must be a seq.")))?;
     // The first page decides the status; after that only the connection can tell that something failed.

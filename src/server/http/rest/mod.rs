@@ -20,12 +20,12 @@ pub fn unknown_sale() -> Failure {
 }
 
 /// Refuses an unknown sale, where that has to come before anything about the rest of the request.
-pub fn require_sale(engine: &Engine, sale: &SaleId) -> Result<(), Failure> {
-    engine.hub(sale).map(|_| ()).ok_or_else(unknown_sale)
+pub async fn require_sale(engine: &Engine, sale: &SaleId) -> Result<(), Failure> {
+    engine.sale(sale).await.map(|_| ()).ok_or_else(unknown_sale)
 }
 
 /// What a failed reading of a request to `sale` is answered with: that the sale is unknown comes before what is wrong with
 /// the body.
-pub fn of_sale(engine: &Engine, sale: &SaleId, failure: Failure) -> Failure {
-    require_sale(engine, sale).err().unwrap_or(failure)
+pub async fn of_sale(engine: &Engine, sale: &SaleId, failure: Failure) -> Failure {
+    require_sale(engine, sale).await.err().unwrap_or(failure)
 }

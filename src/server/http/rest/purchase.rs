@@ -2,7 +2,6 @@
 
 use axum::{
     extract::{Path, Request, State},
-    http::{HeaderName, HeaderValue},
     response::{IntoResponse, Response},
 };
 
@@ -14,9 +13,6 @@ use crate::{
         http::{answer, asked, body::read_json, problem::Failure},
     },
 };
-
-/// Marks the stored answer to a key that came again.
-pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Buys one named seat, or units of a tier, at once. All or nothing.
 #[utoipa::path(
@@ -55,15 +51,12 @@ pub async fn buy(State(app): State<App>, Path(sale): Path<SaleId>, request: Requ
             Ok(BuyOutcome::Refused(refusal)) => refusal.into_response(),
             Err(error) => error.into_response(),
         },
-        Err(failure) => of_sale(&app.engine, &sale, failure).into_response(),
+        Err(failure) => of_sale(&app.engine, &sale, failure).await.into_response(),
     };
     Ok(asker.introduce(answer))
 }
 
 fn bought(order: &Order, replayed: bool) -> Response {
-    let mut response = answer::created(order, &format!("/api/v1/orders/{}", order.id));
-    if replayed {
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    }
-    response
+    let response = answer::created(order, &format!("/api/v1/orders/{}", order.id));
+    if replayed { answer::replayed(response) } else { response }
 }

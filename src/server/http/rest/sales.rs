@@ -2,9 +2,10 @@
 
 use axum::{
     extract::{Path, Request, State},
-    http::{Uri, request::Parts},
+    http::{StatusCode, Uri},
     response::Response,
 };
+use serde::Serialize;
 
 use super::{of_sale, require_sale, unknown_sale};
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     server::{
         app::App,
         auth::idempotency_key,
+        engine::{Answer, Keyed},
         http::{
             answer, asked,
             body::{read_json, read_nothing, read_query},
@@ -65,11 +67,18 @@ pub async fn read(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) ->
 )]
 pub async fn create(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
-    asked::admin(&app, &head)?;
-    idempotency_key(&head.headers)?;
+    let keyed = asked::keyed_admin(&app, &head)?;
     let body = read_json::<NewSale>(&head.headers, body).await?;
-    let sale = app.engine.create_sale(body, None).await??.into_fresh();
-    Ok(answer::created(&sale, &format!("/api/v1/sales/{}", sale.id)))
+    let answer = app.engine.create_sale(body, keyed).await??;
+    let id = match &answer {
+        Answer::Fresh(sale) => Some(sale.id.clone()),
+        Answer::Replayed { body, .. } => serde_json::from_str::<Sale>(body).ok().map(|sale| sale.id),
+    };
+    let response = changed(StatusCode::CREATED, answer);
+    Ok(match id {
+        Some(id) => answer::at(response, &format!("/api/v1/sales/{id}")),
+        None => response,
+    })
 }
 
 /// Changes what an organiser decides about a sale.
@@ -96,7 +105,10 @@ pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
     let (head, body) = request.into_parts();
     asked::admin(&app, &head)?;
     let body = read_json::<SalePatch>(&head.headers, body).await;
-    let body = body.map_err(|failure| of_sale(&app.engine, &sale, failure))?;
+    let body = match body {
+        Ok(body) => body,
+        Err(failure) => return Err(of_sale(&app.engine, &sale, failure).await),
+    };
     Ok(answer::ok(&app.engine.patch_sale(&sale, body).await??))
 }
 
@@ -121,12 +133,17 @@ pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
 pub async fn reset(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
     let found = app.engine.sale(&sale).await.ok_or_else(unknown_sale)?;
-    if !app.is_playground(&found) {
-        asked::admin(&app, &head)?;
-    }
-    idempotency_key(&head.headers)?;
+    let (asker, key) = if app.is_playground(&found) {
+        asked::keyed_buyer(&app, &head)?
+    } else {
+        (asked::admin(&app, &head)?, idempotency_key(&head.headers)?)
+    };
     read_nothing(&head.headers, body).await?;
-    Ok(answer::ok(&app.engine.reset_sale(&sale, None).await??.into_fresh()))
+    let keyed = key.map(|key| Keyed { buyer: asker.buyer, key });
+    let is_keyed = keyed.is_some();
+    let answer = changed(StatusCode::OK, app.engine.reset_sale(&sale, keyed).await??);
+    // Without a key nobody in particular asked, so nobody is introduced.
+    Ok(if is_keyed { asker.introduce(answer) } else { answer })
 }
 
 /// Adds stock to a tier.
@@ -158,16 +175,19 @@ pub async fn add_stock(
     request: Request,
 ) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
-    admin_of_sale(&app, &sale, &head)?;
+    let keyed = asked::keyed_admin(&app, &head)?;
+    require_sale(&app.engine, &sale).await?;
     let body = read_json::<StockBody>(&head.headers, body).await?;
-    let created = app.engine.add_stock(&sale, body, None).await??.into_fresh();
-    Ok(answer::json(axum::http::StatusCode::CREATED, &created))
+    Ok(changed(StatusCode::CREATED, app.engine.add_stock(&sale, body, keyed).await??))
 }
 
-/// The organiser's request for a sale that exists, with a usable key if it has one.
-fn admin_of_sale(app: &App, sale: &SaleId, head: &Parts) -> Result<(), Failure> {
-    asked::admin(app, head)?;
-    require_sale(&app.engine, sale)?;
-    idempotency_key(&head.headers)?;
-    Ok(())
+/// The answer to a change: as it is now, or as it was told when the same key came first.
+fn changed<T: Serialize>(status: StatusCode, answer: Answer<T>) -> Response {
+    match answer {
+        Answer::Fresh(value) => answer::json(status, &value),
+        Answer::Replayed { status, body } => {
+            let status = StatusCode::from_u16(status).expect("only statuses that were sent are stored");
+            answer::replayed(answer::json_text(status, body))
+        }
+    }
 }

@@ -36,7 +36,7 @@ use crate::{
     )
 )]
 pub async fn list(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) -> Result<Response, Failure> {
-    require_sale(&app.engine, &sale)?;
+    require_sale(&app.engine, &sale).await?;
     let [tier, status] = read_query(&uri, ["tier", "status"])?;
     let status = match status {
         None => None,
@@ -68,7 +68,7 @@ pub async fn read(
     Path((sale, seat)): Path<(SaleId, SeatLabel)>,
     uri: Uri,
 ) -> Result<Response, Failure> {
-    require_sale(&app.engine, &sale)?;
+    require_sale(&app.engine, &sale).await?;
     let found = app.engine.seat(&sale, &seat).ok_or_else(|| Failure::not_found("seat"))?;
     let [] = read_query(&uri, [])?;
     Ok(answer::ok(&found))
