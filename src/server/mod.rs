@@ -11,6 +11,7 @@ pub mod http; // routes, problem documents, the listener
 pub mod ledger; // how a ledger line is hashed: one reading of the contract
 pub mod shutdown; // the one signal that the server is stopping
 pub mod simulator; // virtual buyers over real sockets, and the auditor that judges them
+pub mod startup; // from a configuration to an application that can answer
 pub mod store; // SQL and only SQL
 pub mod strategy; // how one unit is won
 pub mod telemetry; // logs, metrics, health

@@ -7,7 +7,7 @@ use clap::Args;
 use super::give_up;
 use crate::server::{
     config::{Config, Flags},
-    engine::{Engine, EngineOptions},
+    engine::{Engine, EngineError, EngineOptions},
     store::Store,
 };
 
@@ -40,7 +40,7 @@ pub async fn seed(arguments: DatabaseArgs) -> ExitCode {
 
 async fn try_seed(arguments: DatabaseArgs) -> Result<String, String> {
     let (config, store) = open(arguments).await?;
-    let unusable = |error| format!("the database {} cannot be used: {error:?}", config.database);
+    let unusable = |error: EngineError| format!("the database {} cannot be used: {error}", config.database);
     let options =
         EngineOptions { request_queue: config.request_queue, ..EngineOptions::new(tokio::runtime::Handle::current()) };
     let engine = Engine::open(store, options).await.map_err(unusable)?;

@@ -1,8 +1,27 @@
 //! `onsale serve`: from the command line to an open box office, and back to a closed one.
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::Args;
+use tokio::runtime::Handle;
+
+use super::give_up;
+use crate::server::{
+    app::App,
+    config::{Config, Flags},
+    http::{
+        self,
+        listener::{Listener, ListenerOptions},
+    },
+    shutdown::Shutdown,
+    startup::{self, ViewersRuntime},
+    telemetry::{logs, metrics},
+};
+
+/// Time between two tidyings of stored answers that are past their time.
+const TIDY_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// How long tasks that are still running at the very end are waited for.
+const LAST_WAIT: Duration = Duration::from_millis(500);
 
 #[derive(Args)]
 pub struct ServeArgs {
@@ -17,6 +36,79 @@ pub struct ServeArgs {
     demo: bool,
 }
 
-pub fn run(_arguments: ServeArgs) -> ExitCode {
-    unimplemented!()
+pub fn run(arguments: ServeArgs) -> ExitCode {
+    let ServeArgs { addr, database, demo } = arguments;
+    match serve(Flags { addr, database, demo }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => give_up(reason),
+    }
+}
+
+fn serve(flags: Flags) -> Result<(), String> {
+    let config = Config::load(flags).map_err(|error| error.to_string())?;
+    logs::install(&config.log_filter, config.log_format)?;
+    metrics::install().map_err(|error| format!("counting cannot start: {error}"))?;
+    let buyers = startup::buyers_runtime(&config)?;
+    let viewers = ViewersRuntime::start()?;
+    let served = buyers.block_on(open_and_serve(config, viewers.handle().clone()));
+    buyers.shutdown_timeout(LAST_WAIT);
+    served
+}
+
+async fn open_and_serve(config: Config, viewers: Handle) -> Result<(), String> {
+    let shutdown = Shutdown::new();
+    shutdown.start_at_signal().map_err(|error| format!("cannot listen to signals: {error}"))?;
+    let max_connections = startup::max_connections(&config);
+    let taken = |error| format!("cannot listen at {}: {error}", config.addr);
+    let listener = Listener::bind(config.addr).map_err(taken)?;
+    let address = listener.address().map_err(taken)?;
+    let app = startup::open(config, &viewers, shutdown.clone()).await?;
+    app.simulations.listening_at(address);
+    let engine = app.engine.clone();
+    welcome(&app, address);
+    let background = [tokio::spawn(metrics::keep_tidy()), tokio::spawn(tidy(app.clone()))];
+    let closing = tokio::spawn(end_streams(app.clone()));
+    let options = ListenerOptions { max_connections, viewers, shutdown };
+    // On a worker, not on this thread: a wake from there to here would be paid for every connection.
+    let served = tokio::spawn(listener.serve(http::router(app), options)).await;
+    background.iter().for_each(tokio::task::JoinHandle::abort);
+    let _ = closing.await;
+    engine.close().await;
+    tracing::info!("closed");
+    served.map_err(|_| "stopped by a fault of its own; see the log".to_owned())
+}
+
+/// What the operator is told once the first request would be answered.
+fn welcome(app: &App, address: SocketAddr) {
+    // Everywhere is no place that a browser could go to.
+    let ip = if address.ip().is_unspecified() { [127, 0, 0, 1].into() } else { address.ip() };
+    let url = format!("http://{}", SocketAddr::new(ip, address.port()));
+    println!("Onsale is open at {url}");
+    println!("  audit it:   onsale audit --url {url}");
+    if app.config.demo {
+        println!("  attack it:  onsale attack 500 --url {url}");
+    }
+    if app.config.admin_token.is_none() {
+        println!("  organise:   set ONSALE_ADMIN_TOKEN, and send it as Bearer");
+    }
+}
+
+/// Streams would go on for ever; they end as soon as the server begins to stop.
+async fn end_streams(app: App) {
+    app.shutdown.started().await;
+    for sale in app.engine.sales() {
+        if let Some(hub) = app.engine.hub(&sale.id) {
+            hub.close();
+        }
+    }
+}
+
+/// Keeps the store small. Nothing depends on when, or whether, it runs.
+async fn tidy(app: App) {
+    loop {
+        tokio::time::sleep(TIDY_INTERVAL).await;
+        if let Err(error) = app.engine.forget_old_answers().await {
+            tracing::warn!(%error, "old answers could not be forgotten");
+        }
+    }
 }

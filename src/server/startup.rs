@@ -1,0 +1,107 @@
+//! From a configuration to an application that can answer: everything that is opened, in order, and the threads that
+//! serve it. What fails here is one line for the operator.
+
+use std::{path::Path, sync::Arc, thread::JoinHandle};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::{
+    app::App,
+    auth::Sessions,
+    config::{Config, Secret},
+    engine::{Engine, EngineOptions},
+    http::{Site, sse::StreamCaps},
+    shutdown::Shutdown,
+    simulator::Simulations,
+    store::Store,
+};
+
+/// Descriptors that are not connections: database, log, the sockets of a simulation's buyers.
+const SPARE_DESCRIPTORS: usize = 512;
+
+/// The runtime of buyers and pages: a thread per core, or as configured.
+pub fn buyers_runtime(config: &Config) -> Result<Runtime, String> {
+    let mut builder = Builder::new_multi_thread();
+    if let Some(threads) = config.buyer_threads {
+        builder.worker_threads(threads);
+    }
+    builder.thread_name("buyers").enable_all().build().map_err(|error| format!("cannot start threads: {error}"))
+}
+
+/// The runtime of hubs and viewers: one thread, so that watching never takes more than its share from buying.
+pub struct ViewersRuntime {
+    handle: Handle,
+    stop: Shutdown,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ViewersRuntime {
+    pub fn start() -> Result<Self, String> {
+        let failed = |error| format!("cannot start threads: {error}");
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let (handle, stop) = (runtime.handle().clone(), Shutdown::new());
+        let stopping = stop.clone();
+        let run = move || runtime.block_on(stopping.started());
+        let thread = std::thread::Builder::new().name("viewers".to_owned()).spawn(run).map_err(failed)?;
+        Ok(Self { handle, stop, thread: Some(thread) })
+    }
+
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for ViewersRuntime {
+    /// Drops whatever still runs there.
+    fn drop(&mut self) {
+        self.stop.start();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// How many connections may be open: as configured, as far as the system allows descriptors.
+pub fn max_connections(config: &Config) -> usize {
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+        rlimit::Resource::NOFILE.get_soft().unwrap_or(1_024)
+    });
+    let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    let possible = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(descriptors / 2);
+    if possible < config.max_connections {
+        tracing::info!(possible, configured = config.max_connections, "the limit of open files bounds connections");
+    }
+    config.max_connections.min(possible)
+}
+
+/// Opens the store and everything on top of it; with `demo`, makes the demo sales.
+pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Result<App, String> {
+    let _ = any_spawner::Executor::init_tokio(); // fails where it was done before
+    let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", config.database);
+    let store = Store::open(&config.database).await.map_err(|error| unusable(&error))?;
+    let options = EngineOptions { request_queue: config.request_queue, ..EngineOptions::new(viewers.clone()) };
+    let engine = Engine::open(store, options).await.map_err(|error| unusable(&error))?;
+    if config.demo {
+        engine.seed_demo().await.map_err(|error| unusable(&error))?;
+    }
+    let site_root = Path::new(&*config.leptos.site_root);
+    let site = Site::load(site_root).map_err(|error| format!("{} cannot be read: {error}", site_root.display()))?;
+    if site.client().is_none() {
+        tracing::warn!("{} has no client: pages work as forms only; `make build` makes it", site_root.display());
+    }
+    let admin_token = config.admin_token.as_ref().map(|token| token.expose().to_owned());
+    Ok(App {
+        sessions: Arc::new(Sessions::new(&signing_secret(config.secret.as_ref(), &engine), admin_token)),
+        engine,
+        simulations: Arc::new(Simulations::new()),
+        shutdown,
+        streams: StreamCaps::new(&config),
+        site: Arc::new(site),
+        config: Arc::new(config),
+    })
+}
+
+fn signing_secret(configured: Option<&Secret>, engine: &Engine) -> Vec<u8> {
+    configured.map_or_else(|| engine.stored_secret().to_vec(), |secret| secret.expose().as_bytes().to_vec())
+}
