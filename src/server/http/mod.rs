@@ -13,6 +13,8 @@ pub mod problem; // what went wrong, as RFC 9457 says it
 mod rest; // one file per noun of the contract
 mod site; // the client's files in memory
 pub mod sse; // who may watch, and from where on
+#[cfg(test)]
+mod tests; // the whole surface over a real store, request by request
 
 use std::sync::Arc;
 
@@ -68,6 +70,8 @@ const DOCUMENTATION_ASSET: &str = "/api/docs/{file}";
 
 /// The whole HTTP surface.
 pub fn router(app: App) -> Router {
+    // Pages are rendered as tasks; the second router of a process finds it set already.
+    let _ = any_spawner::Executor::init_tokio();
     let (api, description) = routes().split_for_parts();
     let templates = description.paths.paths.keys().map(String::as_str);
     let templates = templates.chain(PAGES).chain([FORM, SERVER_FUNCTION, DOCUMENTATION_ASSET]);
