@@ -1,0 +1,138 @@
+//! The closed loop (each connection sends as soon as it has its answer: capacity) and the open loop (requests are due at
+//! a fixed rate, whether or not earlier ones are answered: latency without coordinated omission).
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    net::SocketAddr,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+use tokio::task::LocalSet;
+
+use super::{Failure, wire::Wire};
+
+/// Writes the bytes of a request: the number of the connection, the number of the request on it. `false` when there is
+/// nothing left to ask for.
+pub type Compose = dyn Fn(usize, u64, &mut Vec<u8>) -> bool;
+
+/// What a loop of requests came to.
+pub struct Outcome {
+    pub statuses: BTreeMap<u16, u64>,
+    pub seconds: f64,
+    /// In microseconds.
+    latencies: Histogram<u64>,
+}
+
+impl Outcome {
+    pub fn count(&self, status: u16) -> u64 {
+        self.statuses.get(&status).copied().unwrap_or(0)
+    }
+
+    /// Answers with this status per second; fails where any other came.
+    #[allow(clippy::cast_precision_loss)] // far below 2⁵³
+    pub fn rate(&self, status: u16) -> Result<f64, Failure> {
+        let all: u64 = self.statuses.values().sum();
+        if all == 0 || all != self.count(status) {
+            return Err(format!("answers other than {status}: {:?}", self.statuses).into());
+        }
+        Ok(all as f64 / self.seconds)
+    }
+
+    #[allow(clippy::cast_precision_loss)] // far below 2⁵³
+    pub fn quantile_ms(&self, quantile: f64) -> f64 {
+        self.latencies.value_at_quantile(quantile) as f64 / 1000.0
+    }
+}
+
+/// How requests come.
+#[derive(Clone, Copy)]
+pub enum Pace {
+    Closed,
+    /// Requests per second over all connections.
+    Open(f64),
+}
+
+/// Sends requests over `connections` for `duration`, on this thread.
+pub fn run(
+    address: SocketAddr,
+    connections: usize,
+    duration: Duration,
+    pace: Pace,
+    compose: Rc<Compose>,
+) -> Result<Outcome, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let mut wires = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            wires.push(Wire::open(address).await?);
+        }
+        let started = Instant::now();
+        let shared = Rc::new(Shared {
+            started,
+            until: started + duration,
+            pace,
+            connections,
+            compose,
+            statuses: RefCell::default(),
+            latencies: RefCell::new(Histogram::new(3)?),
+        });
+        let slots: Vec<_> = wires
+            .into_iter()
+            .enumerate()
+            .map(|(number, wire)| tokio::task::spawn_local(Rc::clone(&shared).serve(number, wire)))
+            .collect();
+        for slot in slots {
+            slot.await??;
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let shared = Rc::into_inner(shared).ok_or("a connection is still in use")?;
+        Ok(Outcome { statuses: shared.statuses.into_inner(), seconds, latencies: shared.latencies.into_inner() })
+    })
+}
+
+struct Shared {
+    started: Instant,
+    until: Instant,
+    pace: Pace,
+    connections: usize,
+    compose: Rc<Compose>,
+    statuses: RefCell<BTreeMap<u16, u64>>,
+    latencies: RefCell<Histogram<u64>>,
+}
+
+impl Shared {
+    async fn serve(self: Rc<Self>, number: usize, mut wire: Wire) -> std::io::Result<()> {
+        let mut request = Vec::with_capacity(1024);
+        for count in 0.. {
+            let Some(due) = self.due(number, count).await else { return Ok(()) };
+            request.clear();
+            if !(self.compose)(number, count, &mut request) {
+                return Ok(());
+            }
+            let status = wire.exchange(&request).await?.status;
+            let latency = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
+            *self.statuses.borrow_mut().entry(status).or_default() += 1;
+            self.latencies.borrow_mut().saturating_record(latency);
+        }
+        Ok(())
+    }
+
+    /// Waits until the next request of this connection is due; `None` at the end. Latency counts from that moment, so that
+    /// what waits behind a slow answer is not forgotten.
+    async fn due(&self, number: usize, count: u64) -> Option<Instant> {
+        let due = match self.pace {
+            Pace::Closed => Instant::now(),
+            Pace::Open(rate) => {
+                #[allow(clippy::cast_precision_loss)] // far below 2⁵³
+                let place = number as f64 + count as f64 * self.connections as f64;
+                let due = self.started + Duration::from_secs_f64(place / rate);
+                tokio::time::sleep_until(due.into()).await;
+                due
+            }
+        };
+        (due < self.until).then_some(due)
+    }
+}

@@ -1,0 +1,95 @@
+//! Measures the release server as its clients see it: `cargo bench --features ssr`, or `make bench`.
+//!
+//! Every figure stands beside its yardstick from the same run, since machines differ and are noisy. Each row is measured
+//! three times on a fresh database; medians are shown with the spread. After each run the audit must be clean: a fast
+//! wrong answer counts as nothing, and ends the measuring with exit code 1.
+//!
+//! `ONSALE_BENCH_ROWS=buying,fan-out` measures only those groups; `ONSALE_BENCH_SECONDS` and
+//! `ONSALE_BENCH_REPETITIONS` shorten or lengthen it. The table goes to standard output, the same as JSON to
+//! `target/bench.json`.
+
+mod buying; // purchases and refusals beside the no-work POST
+mod fan_out; // many viewers hear of every change
+mod load; // the closed and the open loop of requests
+mod nchan; // nginx with nchan, the yardstick for fan-out
+mod page; // what a visitor waits for and downloads
+mod parallel; // one thousand buyers in the same moment
+mod report; // medians, goals, table, JSON
+mod server; // a server process of its own, on a fresh database
+mod viewers; // ten thousand readers of a stream on one thread
+mod wire; // one connection and the bytes on it
+
+use std::{process::ExitCode, time::Duration};
+
+use report::{Report, Sample};
+
+/// Why a run counts as nothing.
+type Failure = Box<dyn std::error::Error>;
+type Measured = Result<Vec<Sample>, Failure>;
+
+const DEFAULT_REPETITIONS: usize = 3;
+const DEFAULT_SECONDS: f64 = 3.0;
+
+/// What can be measured by itself.
+const GROUPS: [(&str, fn(&Settings) -> Measured); 6] = [
+    ("buying", buying::measure),
+    ("parallel", parallel::measure),
+    ("refusals", buying::measure_refusals),
+    ("fan-out", fan_out::measure),
+    ("nchan", nchan::measure),
+    ("page", page::measure),
+];
+
+/// How long and how often.
+pub struct Settings {
+    /// Of each loop of requests.
+    pub duration: Duration,
+    pub repetitions: usize,
+    wanted: Option<String>,
+}
+
+impl Settings {
+    fn from_environment() -> Self {
+        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<f64>().ok());
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a handful
+        let repetitions =
+            number("ONSALE_BENCH_REPETITIONS").map_or(DEFAULT_REPETITIONS, |count| count.max(1.0) as usize);
+        let duration = Duration::from_secs_f64(number("ONSALE_BENCH_SECONDS").unwrap_or(DEFAULT_SECONDS));
+        Self { duration, repetitions, wanted: std::env::var("ONSALE_BENCH_ROWS").ok() }
+    }
+
+    fn wants(&self, group: &str) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|name| name.trim() == group))
+    }
+}
+
+fn main() -> ExitCode {
+    let settings = Settings::from_environment();
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        eprintln!("the descriptor limit cannot be raised: {error}");
+    }
+    let mut report = Report::new();
+    let mut failed = false;
+    for (group, measure) in GROUPS {
+        if !settings.wants(group) {
+            continue;
+        }
+        for repetition in 1..=settings.repetitions {
+            eprintln!("{group}, {repetition} of {}", settings.repetitions);
+            match measure(&settings) {
+                Ok(samples) => report.take(samples),
+                Err(failure) => {
+                    eprintln!("{group} counts as nothing: {failure}");
+                    failed = true;
+                    break;
+                }
+            }
+        }
+    }
+    print!("{report}");
+    if let Err(error) = report.write_json() {
+        eprintln!("the figures could not be written: {error}");
+        failed = true;
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

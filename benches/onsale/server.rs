@@ -1,0 +1,150 @@
+//! A server process of its own, on a fresh database, stopped with the run.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use onsale::model::{audit::Audit, order::Me, sale::Sale};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{Failure, wire::Wire};
+
+/// The binary that this benchmark was built with: the release build.
+const BINARY: &str = env!("CARGO_BIN_EXE_onsale");
+const ADMIN_TOKEN: &str = "bench-admin-0123456789abcdef0123456789abcdef";
+/// Time that a server may take to answer, and to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Server {
+    pub address: SocketAddr,
+    process: Child,
+    folder: PathBuf,
+}
+
+impl Server {
+    /// Starts a server and waits until it is ready.
+    pub fn start() -> Result<Self, Failure> {
+        // The port is free at this moment; nobody else on the machine takes it in the next one.
+        let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let folder = std::env::temp_dir().join(format!("onsale-bench-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir_all(&folder)?;
+        let process = Command::new(BINARY)
+            .args(["serve", "--demo", "--addr", &address.to_string(), "--database"])
+            .arg(format!("sqlite:{}", folder.join("bench.db").display()))
+            .env("ONSALE_ADMIN_TOKEN", ADMIN_TOKEN)
+            .env("ONSALE_LOG", "warn")
+            .stdout(Stdio::null())
+            .spawn()?;
+        let mut server = Self { address, process, folder };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    fn wait_until_ready(&mut self) -> Result<(), Failure> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait()? {
+                return Err(format!("the server ended at once: {status}").into());
+            }
+            if self.ask("GET", "/readyz", None).is_ok_and(|(status, _)| status == 200) {
+                return Ok(());
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err("the server does not become ready".into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// One request of the organiser, its status and its body.
+    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Failure> {
+        let headers = format!("Authorization: Bearer {ADMIN_TOKEN}\r\n");
+        self.send(method, path, &headers, body)
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Failure> {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let request = super::wire::request(method, path, self.address, headers, body.as_bytes());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut wire = Wire::open(self.address).await?;
+            let reply = tokio::time::timeout(PATIENCE, wire.exchange(&request)).await??;
+            Ok((reply.status, reply.body.to_vec()))
+        })
+    }
+
+    fn read<T: DeserializeOwned>(&self, method: &str, path: &str, body: Option<&Value>) -> Result<T, Failure> {
+        let (status, body) = self.ask(method, path, body)?;
+        if !(200..300).contains(&status) {
+            return Err(format!("{method} {path} answered {status}: {}", String::from_utf8_lossy(&body)).into());
+        }
+        Ok(serde_json::from_slice(&body)?)
+    }
+
+    /// Makes a rehearsal with one tier and returns its id.
+    pub fn sale(&self, name: &str, tier: &Value) -> Result<String, Failure> {
+        let body = json!({ "name": name, "rehearsal": true, "tiers": [tier] });
+        let sale: Sale = self.read("POST", "/api/v1/sales", Some(&body))?;
+        Ok(sale.id.0)
+    }
+
+    /// Makes a rehearsal of `units` general admission under the tier `ga`.
+    pub fn general_admission(&self, name: &str, units: u64) -> Result<String, Failure> {
+        self.sale(name, &json!({ "name": "GA", "price": 1000, "quantity": units }))
+    }
+
+    pub fn seats(&self, sale: &str) -> Result<Vec<String>, Failure> {
+        let list: onsale::model::seat::SeatList = self.read("GET", &format!("/api/v1/sales/{sale}/seats"), None)?;
+        Ok(list.seats.into_iter().map(|seat| seat.seat.0).collect())
+    }
+
+    /// Fails unless the audit is clean and counts as sold exactly what was answered with 201.
+    pub fn require_clean(&self, sale: &str, won: u64) -> Result<(), Failure> {
+        let audit: Audit = self.read("GET", &format!("/api/v1/sales/{sale}/audit"), None)?;
+        if audit.clean && audit.sold == won {
+            return Ok(());
+        }
+        Err(format!("{won} purchases were acknowledged, and the audit says {}", serde_json::to_string(&audit)?).into())
+    }
+
+    /// The `Authorization` header of a new guest.
+    pub fn guest(&self) -> Result<String, Failure> {
+        let request = super::wire::request("GET", "/api/v1/me", self.address, "", b"");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let token = runtime.block_on(async {
+            let mut wire = Wire::open(self.address).await?;
+            let reply = wire.exchange(&request).await?;
+            serde_json::from_slice::<Me>(reply.body)?;
+            Ok::<_, Failure>(reply.header("x-onsale-session").map(str::to_owned))
+        })?;
+        Ok(format!("Authorization: Bearer {}\r\n", token.ok_or("a new guest was given no session")?))
+    }
+
+    /// Memory of the server in user space, in KiB.
+    pub fn resident_kib(&self) -> Result<f64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+    }
+}
+
+impl Drop for Server {
+    /// Ends the process by its own signal, and by force where that does not help.
+    fn drop(&mut self) {
+        let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        let begun = Instant::now();
+        while asked.is_ok() && begun.elapsed() < PATIENCE {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}

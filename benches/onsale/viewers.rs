@@ -1,0 +1,149 @@
+//! Many readers of a stream on one thread. Each is a socket and a task that reads into a buffer shared by all, so that the
+//! readers cost the machine as little as can be.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::Instant,
+};
+
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    sync::Semaphore,
+    task::{JoinSet, LocalSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::Failure;
+
+/// Connections that are opened at once.
+const OPENING_AT_ONCE: usize = 256;
+/// Descriptors that the bench needs besides its viewers.
+const SPARE_DESCRIPTORS: u64 = 1_000;
+/// Bytes read at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// One frame that reached one viewer: its number and when it was read.
+pub type Arrival = (u64, Instant);
+/// The number of the newest frame in what was read; `None` where there is no whole one.
+pub type NumberOf = fn(&[u8]) -> Option<u64>;
+
+/// A fleet of viewers, on a thread of its own.
+pub struct Fleet {
+    connected: Arc<AtomicUsize>,
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    stop: CancellationToken,
+    thread: JoinHandle<Result<(), String>>,
+}
+
+impl Fleet {
+    /// As many viewers as wanted, or as the descriptor limit allows both this process and the server.
+    pub fn size(wanted: usize) -> usize {
+        let (limit, _) = rlimit::getrlimit(rlimit::Resource::NOFILE).unwrap_or((1_024, 1_024));
+        wanted.min(usize::try_from(limit.saturating_sub(SPARE_DESCRIPTORS)).unwrap_or(usize::MAX))
+    }
+
+    /// Connects `count` viewers that send `request` and then read, and waits until each has heard something.
+    pub fn open(address: SocketAddr, request: Vec<u8>, count: usize, number_of: NumberOf) -> Result<Self, Failure> {
+        let (connected, arrivals) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let stop = CancellationToken::new();
+        let shared = Shared {
+            address,
+            request: request.into(),
+            connected: Arc::clone(&connected),
+            arrivals: Arc::clone(&arrivals),
+            stop: stop.clone(),
+            number_of,
+        };
+        let thread = std::thread::Builder::new().name("viewers".to_owned()).spawn(move || shared.run(count))?;
+        let fleet = Self { connected, arrivals, stop, thread };
+        while fleet.connected.load(Ordering::Relaxed) < count {
+            if fleet.thread.is_finished() {
+                return Err(fleet.close().err().unwrap_or_else(|| "the viewers went away".into()));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        Ok(fleet)
+    }
+
+    /// Everything that arrived since the last call.
+    pub fn take_arrivals(&self) -> Vec<Arrival> {
+        std::mem::take(&mut *self.arrivals.lock().expect("no reader panics while it notes"))
+    }
+
+    pub fn close(self) -> Result<(), Failure> {
+        self.stop.cancel();
+        self.thread.join().map_err(|_| "a viewer panicked")?.map_err(Into::into)
+    }
+}
+
+struct Shared {
+    address: SocketAddr,
+    request: Arc<[u8]>,
+    connected: Arc<AtomicUsize>,
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    stop: CancellationToken,
+    number_of: NumberOf,
+}
+
+impl Shared {
+    fn run(self, count: usize) -> Result<(), String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+        let stop = self.stop.clone();
+        let shared = Arc::new(self);
+        LocalSet::new().block_on(&runtime, async {
+            let (mut readers, opening) = (JoinSet::new(), Arc::new(Semaphore::new(OPENING_AT_ONCE)));
+            for _ in 0..count {
+                readers.spawn_local(Arc::clone(&shared).view(Arc::clone(&opening)));
+            }
+            tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                Some(ended) = readers.join_next() => Err(match ended {
+                    Ok(Err(error)) => format!("a viewer failed: {error}"),
+                    Ok(Ok(())) => "the server ended a stream".to_owned(),
+                    Err(error) => error.to_string(),
+                }),
+            }
+        })
+    }
+
+    /// One viewer: connects, asks, and notes each frame. Ends where the stream does.
+    async fn view(self: Arc<Self>, opening: Arc<Semaphore>) -> std::io::Result<()> {
+        let permit = opening.acquire_owned().await.map_err(std::io::Error::other)?;
+        let mut stream = TcpStream::connect(self.address).await?;
+        stream.write_all(&self.request).await?;
+        stream.readable().await?;
+        self.connected.fetch_add(1, Ordering::Relaxed);
+        drop(permit);
+        loop {
+            match self.read(&stream) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => stream.readable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Reads what is there. The bytes live on the stack of this call only: a viewer that waits holds no buffer.
+    fn read(&self, stream: &TcpStream) -> std::io::Result<usize> {
+        let mut buffer = [0; READ_BYTES];
+        let read = stream.try_read(&mut buffer)?;
+        if let Some(number) = (self.number_of)(&buffer[..read]) {
+            self.arrivals.lock().expect("no reader panics while it notes").push((number, Instant::now()));
+        }
+        Ok(read)
+    }
+}
+
+/// The digits that follow the last `marker` in `bytes`.
+pub fn last_number(bytes: &[u8], marker: &[u8]) -> Option<u64> {
+    let start = bytes.windows(marker.len()).rposition(|window| window == marker)? + marker.len();
+    let digits = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(None, |number: Option<u64>, digit| Some(number.unwrap_or(0) * 10 + u64::from(digit - b'0')))
+}

@@ -1,0 +1,99 @@
+//! One HTTP/1.1 connection and the bytes on it, as lean as a load generator that shares the machine with the server has
+//! to be: requests are bytes made beforehand, answers are read in place.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+const BUFFER_BYTES: usize = 8 * 1024;
+
+pub struct Wire {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    filled: usize,
+}
+
+/// An answer, as it lies in the connection's buffer.
+pub struct Reply<'a> {
+    pub status: u16,
+    head: &'a str,
+    pub body: &'a [u8],
+}
+
+impl Reply<'_> {
+    /// The value of a header, by its lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(self.head, name)
+    }
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.split("\r\n").skip(1).find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+/// The bytes of a request. `headers` are whole lines.
+pub fn request(method: &str, path: &str, address: SocketAddr, headers: &str, body: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}").into_bytes();
+    if !body.is_empty() {
+        bytes.extend_from_slice(b"Content-Type: application/json\r\n");
+    }
+    bytes.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+impl Wire {
+    pub async fn open(address: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: vec![0; BUFFER_BYTES], filled: 0 })
+    }
+
+    /// Sends a request and reads its whole answer, which must say its length.
+    pub async fn exchange(&mut self, request: &[u8]) -> std::io::Result<Reply<'_>> {
+        self.stream.write_all(request).await?;
+        self.filled = 0;
+        let head_end = loop {
+            self.fill().await?;
+            if let Some(position) = self.buffer[..self.filled].windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                break position;
+            }
+        };
+        let length = self.content_length(head_end)?;
+        let end = head_end + 4 + length;
+        while self.filled < end {
+            self.fill().await?;
+        }
+        let head = text(&self.buffer[..head_end])?;
+        let status = head.get(9..12).and_then(|digits| digits.parse().ok()).ok_or_else(|| broken("no status"))?;
+        Ok(Reply { status, head, body: &self.buffer[head_end + 4..end] })
+    }
+
+    fn content_length(&self, head_end: usize) -> std::io::Result<usize> {
+        let length = header(text(&self.buffer[..head_end])?, "content-length");
+        length.and_then(|length| length.parse().ok()).ok_or_else(|| broken("the answer does not say its length"))
+    }
+
+    async fn fill(&mut self) -> std::io::Result<()> {
+        if self.filled == self.buffer.len() {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        let read = self.stream.read(&mut self.buffer[self.filled..]).await?;
+        self.filled += read;
+        if read == 0 { Err(broken("the connection ended within an answer")) } else { Ok(()) }
+    }
+}
+
+fn text(bytes: &[u8]) -> std::io::Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| broken("the head is no text"))
+}
+
+fn broken(reason: &'static str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, reason)
+}
