@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::{attack::Verdict, give_up};
 use crate::{
@@ -44,6 +44,13 @@ pub struct AuditArgs {
     pub json: bool,
 }
 
+/// The audits of all sales, and the verdict on the whole.
+#[derive(Serialize)]
+struct All<'a> {
+    clean: bool,
+    audits: &'a [Audit],
+}
+
 pub async fn run(arguments: AuditArgs) -> ExitCode {
     let sale = arguments.sale.map(SaleId);
     let audits = match arguments.url {
@@ -63,11 +70,11 @@ pub async fn run(arguments: AuditArgs) -> ExitCode {
 /// One sale's audit as the API gives it; of all sales, a list with the verdict on the whole.
 fn print(audits: &[Audit], is_clean: bool, one: bool, as_json: bool) {
     if as_json {
-        let value = match audits {
-            [audit] if one => json!(audit),
-            _ => json!({ "clean": is_clean, "audits": audits }),
+        let text = match audits {
+            [audit] if one => serde_json::to_string_pretty(audit),
+            _ => serde_json::to_string_pretty(&All { clean: is_clean, audits }),
         };
-        println!("{value:#}");
+        println!("{}", text.expect("audits are plain data"));
     } else {
         for audit in audits {
             println!("{}", Verdict(audit));

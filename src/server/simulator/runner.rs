@@ -91,7 +91,7 @@ pub async fn run(
         connections.push(open(&server).await?);
     }
 
-    let race = Arc::new(Race::new(workload, plan.rate, cancel.clone()));
+    let race = Arc::new(Race::new(workload, plan.rate, cancel));
     let mut slots = JoinSet::new();
     for connection in connections {
         slots.spawn(Arc::clone(&race).serve(connection));
@@ -104,7 +104,8 @@ pub async fn run(
     let wins = std::mem::take(&mut *race.wins.lock());
     let (audit, contradictions) = judge(&mut connection, &before, &wins).await?;
     progress.send_modify(|simulation| {
-        simulation.status = if cancel.is_cancelled() { SimulationStatus::Cancelled } else { SimulationStatus::Done };
+        let all_answered = simulation.answered() == u64::from(simulation.buyers);
+        simulation.status = if all_answered { SimulationStatus::Done } else { SimulationStatus::Cancelled };
         simulation.audit = Some(audit);
         simulation.contradictions = contradictions;
     });
