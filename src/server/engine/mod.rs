@@ -4,6 +4,7 @@
 
 mod audit; // the independent recount
 mod buying; // a claim's way from the edge to its strategy
+mod checking; // whether what an organiser asks for can be
 mod demo; // the demo sales
 mod keys; // which idempotency keys are known, and which are in flight
 mod organising; // making, changing, adding, resetting

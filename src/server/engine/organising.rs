@@ -4,21 +4,18 @@ use std::sync::Arc;
 
 use super::{
     Answer, Decided, Engine, EngineError, Keyed, announcement,
-    buying::{Started, fingerprint, invalid, unknown_sale},
+    buying::{Started, fingerprint, unknown_sale},
+    checking::{check_new_sale, check_patch, check_stock, currency},
 };
 use crate::{
     model::{
-        body::{NewSale, NewTier, SalePatch, StockBody},
+        body::{NewSale, SalePatch, StockBody},
         ids::{SaleId, TierId, free_slug, slug},
         ledger::{ChangeKind, Units},
-        limits::{
-            DEFAULT_HOLD_TTL_SECONDS, MAX_GENERAL_ADMISSION_UNITS, MAX_HOLD_TTL_SECONDS, MAX_MESSAGE_CHARACTERS,
-            MAX_NAME_CHARACTERS, MAX_PRICE, MAX_SEATS_PER_SALE, MAX_TIERS_PER_SALE,
-        },
+        limits::DEFAULT_HOLD_TTL_SECONDS,
         outcome::{Code, Refusal},
         sale::{Sale, SaleSwitch, StockCreated},
         seat::{SeatLayout, SeatRow, SeatStatus, row_letters, seat_rows},
-        strategy::StrategyKind,
         time::Timestamp,
     },
     server::{
@@ -28,8 +25,6 @@ use crate::{
     },
 };
 
-/// The currency where none is named.
-const DEFAULT_CURRENCY: &str = "USD";
 /// The answer's status when a sale or stock was made, and when a sale was reset.
 const CREATED: u16 = 201;
 const OK: u16 = 200;
@@ -44,7 +39,7 @@ struct Begun {
 impl Engine {
     /// Makes a sale; it is open at once unless it has an opening time.
     pub async fn create_sale(&self, body: NewSale, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
-        if let Err(refusal) = self.check_new_sale(&body) {
+        if let Err(refusal) = check_new_sale(&body, |strategy| self.strategies.get(strategy).is_some()) {
             return Ok(Err(refusal));
         }
         let begun = match self.begin_keyed(keyed, "POST /sales", &body).await? {
@@ -71,6 +66,7 @@ impl Engine {
         keep(&mut transaction, begun.as_ref(), CREATED, &sale, now).await?;
         transaction.commit().await?;
         self.adopt(stock);
+        writer.settle();
         remember(begun);
         Ok(Ok(Answer::Fresh(sale)))
     }
@@ -101,7 +97,9 @@ impl Engine {
             max_per_buyer: body.max_per_buyer,
             hold_ttl_seconds: body.hold_ttl_seconds,
         };
-        store::patch_sale(writer.connection(), sale_id, &patch).await?;
+        let mut transaction = writer.begin().await?;
+        store::patch_sale(&mut *transaction, sale_id, &patch).await?;
+        transaction.commit().await?;
         let mut stock = desk.stock.write();
         stock.switch = patch.switch.unwrap_or(stock.switch);
         stock.opens_at = patch.opens_at.or(stock.opens_at);
@@ -113,6 +111,7 @@ impl Engine {
         if let Some(hub) = self.hubs.get(sale_id) {
             hub.announce(announcement(&stock));
         }
+        writer.settle();
         Ok(Ok(stock.sale(now)))
     }
 
@@ -135,6 +134,7 @@ impl Engine {
         store::append(&mut transaction, sale_id, &line).await?;
         store::reset_sale(&mut transaction, sale_id, &line.hash).await?;
         let sale = self.commit_anew(transaction, &desk, begun.as_ref(), OK, now, Stock::sale).await?;
+        writer.settle();
         remember(begun);
         Ok(Ok(Answer::Fresh(sale)))
     }
@@ -178,6 +178,7 @@ impl Engine {
             breakdown: stock.tiers.iter().map(|tier| tier.tier_counts()).collect(),
         };
         let created = self.commit_anew(transaction, &desk, begun.as_ref(), CREATED, now, created).await?;
+        writer.settle();
         remember(begun);
         Ok(Ok(Answer::Fresh(created)))
     }
@@ -233,32 +234,6 @@ impl Engine {
         let taken = store::slugs_like(connection, wanted).await?;
         Ok(free_slug(wanted, |candidate| taken.iter().any(|slug| slug == candidate)))
     }
-
-    fn check_new_sale(&self, body: &NewSale) -> Result<(), Refusal> {
-        check_name(&body.name)?;
-        let strategy = body.strategy.unwrap_or_default();
-        if strategy == StrategyKind::Naive && body.rehearsal != Some(true) {
-            return Err(unsupported("naive oversells: only a rehearsal may use it."));
-        }
-        if self.strategies.get(strategy).is_none() {
-            return Err(unsupported(&format!("This server cannot run {}.", strategy.name())));
-        }
-        check_hold_ttl(body.hold_ttl_seconds)?;
-        check_limit(body.max_per_buyer)?;
-        if body.tiers.is_empty() || body.tiers.len() > MAX_TIERS_PER_SALE {
-            return Err(invalid(format!("A sale has 1 to {MAX_TIERS_PER_SALE} tiers.")));
-        }
-        body.tiers.iter().try_for_each(check_tier)?;
-        let seats = body.tiers.iter().filter_map(|tier| tier.seats?.seats()).fold(0_u64, u64::saturating_add);
-        if seats > MAX_SEATS_PER_SALE {
-            return Err(invalid(format!("A sale has at most {MAX_SEATS_PER_SALE} seats.")));
-        }
-        let currency = currency(&body.tiers[0]);
-        if body.tiers.iter().any(|tier| self::currency(tier) != currency) {
-            return Err(invalid("All tiers of a sale have one currency."));
-        }
-        Ok(())
-    }
 }
 
 /// Whether a keyed request goes on or was answered before.
@@ -284,86 +259,6 @@ async fn keep(
 fn remember(begun: Option<Begun>) {
     if let Some(begun) = begun {
         begun.guard.remember();
-    }
-}
-
-fn unsupported(detail: &str) -> Refusal {
-    Refusal::new(Code::StrategyUnsupported, detail)
-}
-
-fn check_name(name: &str) -> Result<(), Refusal> {
-    let characters = name.trim().chars().count();
-    if (1..=MAX_NAME_CHARACTERS).contains(&characters) && !name.chars().any(char::is_control) {
-        Ok(())
-    } else {
-        Err(invalid(format!("A name has 1 to {MAX_NAME_CHARACTERS} characters, none of them a control character.")))
-    }
-}
-
-fn check_hold_ttl(seconds: Option<u32>) -> Result<(), Refusal> {
-    match seconds {
-        Some(seconds) if !(1..=MAX_HOLD_TTL_SECONDS).contains(&seconds) => {
-            Err(invalid(format!("hold_ttl_seconds is a whole number from 1 to {MAX_HOLD_TTL_SECONDS}.")))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_limit(limit: Option<u32>) -> Result<(), Refusal> {
-    if limit == Some(0) { Err(invalid("max_per_buyer is a whole number above 0.")) } else { Ok(()) }
-}
-
-fn check_tier(tier: &NewTier) -> Result<(), Refusal> {
-    check_name(&tier.name)?;
-    if tier.price > MAX_PRICE {
-        return Err(invalid(format!("A price is at most {MAX_PRICE} minor units.")));
-    }
-    if !matches!(currency(tier).as_bytes(), [b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z']) {
-        return Err(invalid("A currency is three capital letters."));
-    }
-    match (tier.seats, tier.quantity) {
-        (Some(layout), None) => match layout.seats() {
-            Some(1..=MAX_SEATS_PER_SALE) => Ok(()),
-            _ => Err(invalid(format!("A seated tier has 1 to {MAX_SEATS_PER_SALE} seats."))),
-        },
-        (None, Some(1..=MAX_GENERAL_ADMISSION_UNITS)) => Ok(()),
-        (None, Some(_)) => Err(invalid(format!("General admission has 1 to {MAX_GENERAL_ADMISSION_UNITS} units."))),
-        _ => Err(invalid("A tier has either seats or a quantity.")),
-    }
-}
-
-fn currency(tier: &NewTier) -> &str {
-    tier.currency.as_deref().unwrap_or(DEFAULT_CURRENCY)
-}
-
-fn check_patch(body: &SalePatch) -> Result<(), Refusal> {
-    check_hold_ttl(body.hold_ttl_seconds)?;
-    check_limit(body.max_per_buyer)?;
-    match &body.message {
-        Some(message) if message.chars().count() > MAX_MESSAGE_CHARACTERS => {
-            Err(invalid(format!("A message has at most {MAX_MESSAGE_CHARACTERS} characters.")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The tier's position and the units to add.
-fn check_stock(stock: &Stock, body: &StockBody) -> Result<(usize, u64), Refusal> {
-    let Some(tier_index) = stock.tier_index(&body.tier) else {
-        return Err(Refusal::new(Code::NotFound, format!("There is no tier {} in this sale.", body.tier)));
-    };
-    let tier = &stock.tiers[tier_index];
-    let (most, present) = if tier.seated {
-        (MAX_SEATS_PER_SALE, stock.seats.len() as u64)
-    } else {
-        (MAX_GENERAL_ADMISSION_UNITS, tier.counts.capacity())
-    };
-    match u64::try_from(body.add) {
-        Ok(add) if add > 0 && add <= most.saturating_sub(present) => Ok((tier_index, add)),
-        _ => Err(invalid(format!(
-            "add is a whole number above 0; there is room for {} more.",
-            most.saturating_sub(present)
-        ))),
     }
 }
 

@@ -62,13 +62,14 @@ impl AtomicUpdate {
         match decided.await {
             Ok(Ok((sold, head_hash))) => {
                 self.desk.committed(&claim.sale, at, head_hash, &[&sold]);
+                writer.settle();
                 claim.settle(Verdict::Won(Box::new(sold.order)))
             }
-            Ok(Err(refusal)) => claim.settle(Verdict::Refused(refusal)),
-            Err(error) => {
-                writer.give_up();
-                claim.settle(Verdict::Unknown(error))
+            Ok(Err(refusal)) => {
+                writer.settle();
+                claim.settle(Verdict::Refused(refusal))
             }
+            Err(error) => claim.settle(Verdict::Unknown(error)),
         }
     }
 

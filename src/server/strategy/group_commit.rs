@@ -12,8 +12,9 @@
 //!
 //! **Where it is used.** Database logs (group commit in PostgreSQL and MySQL), LMAX, TigerBeetle.
 
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -93,7 +94,12 @@ async fn run(desk: Arc<Desk>, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
         }
         metrics::histogram!("onsale_batch_size").record(batch.len() as f64);
         match writer {
-            Ok(writer) => decide_batch(&desk, writer, &mut batch).await,
+            // A broken assertion ends this batch, not the sale: its claims hear nothing, which their keys settle, and
+            // the turn that was dropped in doubt makes the next one read everything anew.
+            Ok(writer) => match AssertUnwindSafe(decide_batch(&desk, writer, &mut batch)).catch_unwind().await {
+                Ok(()) => {}
+                Err(_) => batch.clear(),
+            },
             Err(error) => fail(batch.drain(..), &error),
         }
     }
@@ -119,11 +125,13 @@ async fn decide_batch(desk: &Desk, writer: Writer, batch: &mut Vec<Waiting>) {
         };
         let at = desk.clock.now();
         match decide_sale(desk, turn, &sale, &claims, at).await {
-            Ok(decided) => answer(desk, &sale, at, claims, decided),
+            Ok(decided) => {
+                answer(desk, &sale, at, claims, decided);
+                turn.settle();
+            }
             Err(error) => {
-                if let Some(turn) = writer.take() {
-                    turn.give_up();
-                }
+                // Dropped in doubt: the next turn starts on a new connection.
+                writer = None;
                 fail(claims, &error);
             }
         }

@@ -112,7 +112,7 @@ impl Store {
         if reopened {
             *turn = Some(self.writing.connect().await?);
         }
-        Ok(Writer { turn, reopened })
+        Ok(Writer { turn, reopened, in_doubt: false })
     }
 
     pub fn readers(&self) -> &SqlitePool {
@@ -135,11 +135,16 @@ impl Store {
     }
 }
 
-/// The writing connection, held for one transaction or several.
+/// The writing connection, for one turn.
+///
+/// From the start of a transaction until [`Writer::settle`] the turn is in doubt: whoever drops it there, by an error, a
+/// panic or because its client went away in mid-commit, leaves an outcome that nobody knows. The connection is then given
+/// up, and the next turn starts on a new one.
 pub struct Writer {
     turn: OwnedMutexGuard<Option<SqliteConnection>>,
     /// Whether the connection is new since the last turn, so that nothing remembered of the database can be trusted.
     pub reopened: bool,
+    in_doubt: bool,
 }
 
 impl Writer {
@@ -150,12 +155,26 @@ impl Writer {
     /// Starts a transaction that holds the write lock from its first statement: one that reads first and writes later
     /// could fail in between, and no waiting would mend it.
     pub async fn begin(&mut self) -> Result<sqlx::Transaction<'_, sqlx::Sqlite>, sqlx::Error> {
+        self.in_doubt = true;
         self.connection().begin_with("BEGIN IMMEDIATE").await
     }
 
-    /// Gives the connection up after a fault: what the last statements did is unknown, and the next turn starts anew.
+    /// Says that the outcome is known and whatever remembers the database agrees with it.
+    pub fn settle(&mut self) {
+        self.in_doubt = false;
+    }
+
+    /// Gives the connection up after a fault.
     pub fn give_up(mut self) {
-        *self.turn = None;
+        self.in_doubt = true;
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.in_doubt {
+            *self.turn = None;
+        }
     }
 }
 

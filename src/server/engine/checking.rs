@@ -1,0 +1,127 @@
+//! Whether what an organiser asks for can be: names, bounds, layouts. Checked before anything is written.
+
+use super::buying::invalid;
+use crate::{
+    model::{
+        body::{NewSale, NewTier, SalePatch, StockBody},
+        limits::{
+            MAX_GENERAL_ADMISSION_UNITS, MAX_HOLD_TTL_SECONDS, MAX_MESSAGE_CHARACTERS, MAX_NAME_CHARACTERS, MAX_PRICE,
+            MAX_SEATS_PER_SALE, MAX_TIERS_PER_SALE,
+        },
+        outcome::{Code, Refusal},
+        strategy::StrategyKind,
+    },
+    server::strategy::stock::Stock,
+};
+
+/// The currency where none is named.
+const DEFAULT_CURRENCY: &str = "USD";
+
+/// Whether a new sale is one that this server can sell.
+pub(super) fn check_new_sale(body: &NewSale, can_run: impl Fn(StrategyKind) -> bool) -> Result<(), Refusal> {
+    check_name(&body.name)?;
+    let strategy = body.strategy.unwrap_or_default();
+    if strategy == StrategyKind::Naive && body.rehearsal != Some(true) {
+        return Err(unsupported("naive oversells: only a rehearsal may use it."));
+    }
+    if !can_run(strategy) {
+        return Err(unsupported(&format!("This server cannot run {}.", strategy.name())));
+    }
+    check_hold_ttl(body.hold_ttl_seconds)?;
+    check_limit(body.max_per_buyer)?;
+    if body.tiers.is_empty() || body.tiers.len() > MAX_TIERS_PER_SALE {
+        return Err(invalid(format!("A sale has 1 to {MAX_TIERS_PER_SALE} tiers.")));
+    }
+    body.tiers.iter().try_for_each(check_tier)?;
+    let seats = body.tiers.iter().filter_map(|tier| tier.seats?.seats()).fold(0_u64, u64::saturating_add);
+    if seats > MAX_SEATS_PER_SALE {
+        return Err(invalid(format!("A sale has at most {MAX_SEATS_PER_SALE} seats.")));
+    }
+    let currency = currency(&body.tiers[0]);
+    if body.tiers.iter().any(|tier| self::currency(tier) != currency) {
+        return Err(invalid("All tiers of a sale have one currency."));
+    }
+    Ok(())
+}
+
+fn unsupported(detail: &str) -> Refusal {
+    Refusal::new(Code::StrategyUnsupported, detail)
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let characters = name.trim().chars().count();
+    if (1..=MAX_NAME_CHARACTERS).contains(&characters) && !name.chars().any(char::is_control) {
+        Ok(())
+    } else {
+        Err(invalid(format!("A name has 1 to {MAX_NAME_CHARACTERS} characters, none of them a control character.")))
+    }
+}
+
+fn check_hold_ttl(seconds: Option<u32>) -> Result<(), Refusal> {
+    match seconds {
+        Some(seconds) if !(1..=MAX_HOLD_TTL_SECONDS).contains(&seconds) => {
+            Err(invalid(format!("hold_ttl_seconds is a whole number from 1 to {MAX_HOLD_TTL_SECONDS}.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_limit(limit: Option<u32>) -> Result<(), Refusal> {
+    if limit == Some(0) { Err(invalid("max_per_buyer is a whole number above 0.")) } else { Ok(()) }
+}
+
+fn check_tier(tier: &NewTier) -> Result<(), Refusal> {
+    check_name(&tier.name)?;
+    if tier.price > MAX_PRICE {
+        return Err(invalid(format!("A price is at most {MAX_PRICE} minor units.")));
+    }
+    if !matches!(currency(tier).as_bytes(), [b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z']) {
+        return Err(invalid("A currency is three capital letters."));
+    }
+    match (tier.seats, tier.quantity) {
+        (Some(layout), None) => match layout.seats() {
+            Some(1..=MAX_SEATS_PER_SALE) => Ok(()),
+            _ => Err(invalid(format!("A seated tier has 1 to {MAX_SEATS_PER_SALE} seats."))),
+        },
+        (None, Some(1..=MAX_GENERAL_ADMISSION_UNITS)) => Ok(()),
+        (None, Some(_)) => Err(invalid(format!("General admission has 1 to {MAX_GENERAL_ADMISSION_UNITS} units."))),
+        _ => Err(invalid("A tier has either seats or a quantity.")),
+    }
+}
+
+/// A tier's currency, named or not.
+pub(super) fn currency(tier: &NewTier) -> &str {
+    tier.currency.as_deref().unwrap_or(DEFAULT_CURRENCY)
+}
+
+/// Whether a patch's values are in their bounds.
+pub(super) fn check_patch(body: &SalePatch) -> Result<(), Refusal> {
+    check_hold_ttl(body.hold_ttl_seconds)?;
+    check_limit(body.max_per_buyer)?;
+    match &body.message {
+        Some(message) if message.chars().count() > MAX_MESSAGE_CHARACTERS => {
+            Err(invalid(format!("A message has at most {MAX_MESSAGE_CHARACTERS} characters.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The tier's position and the units to add, where there is room for them.
+pub(super) fn check_stock(stock: &Stock, body: &StockBody) -> Result<(usize, u64), Refusal> {
+    let Some(tier_index) = stock.tier_index(&body.tier) else {
+        return Err(Refusal::new(Code::NotFound, format!("There is no tier {} in this sale.", body.tier)));
+    };
+    let tier = &stock.tiers[tier_index];
+    let (most, present) = if tier.seated {
+        (MAX_SEATS_PER_SALE, stock.seats.len() as u64)
+    } else {
+        (MAX_GENERAL_ADMISSION_UNITS, tier.counts.capacity())
+    };
+    match u64::try_from(body.add) {
+        Ok(add) if add > 0 && add <= most.saturating_sub(present) => Ok((tier_index, add)),
+        _ => Err(invalid(format!(
+            "add is a whole number above 0; there is room for {} more.",
+            most.saturating_sub(present)
+        ))),
+    }
+}
