@@ -29,7 +29,7 @@ const DESCRIPTION_PATH: &str = "/api/openapi.json";
 
 /// The page's scripts and styles come from beside it; they carry no nonce, so they have a policy of their own.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 

@@ -18,7 +18,6 @@ use crate::{model::limits::MAX_BODY_BYTES, server::app::App, ui::app::shell};
 /// `GET /`, `/sales/{sale}` and the other pages: complete without script, never cached.
 pub async fn page(State(app): State<App>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    // A page never fails for its visitor's token: whoever cannot be read is a new guest.
     let asker = match asked::buyer(&app, &head) {
         Ok(asker) => asker,
         Err(failure) => return failure.into_response(),
