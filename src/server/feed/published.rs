@@ -1,6 +1,5 @@
 //! The state that viewers have been told, and what it takes to tell them more.
 
-use rustc_hash::FxHashSet;
 use tokio::sync::broadcast;
 
 use super::{Announcement, Change, frame::Frame, window::Window};
@@ -149,28 +148,25 @@ impl Published {
         for (index, status) in change.seats {
             if let Some(letter) = self.seats.get_mut(index as usize) {
                 *letter = status.letter();
-                changed.seats.insert(index);
+                changed.seats.push(index);
             }
         }
         for tier in change.tiers {
             if let Some(position) = self.tiers.iter().position(|known| known.id == tier.id) {
                 self.tiers[position] = tier;
-                changed.tiers.insert(position);
+                changed.tiers.push(position);
             }
         }
     }
 
     fn delta(&self, from: u64, at: Timestamp, changed: Changed) -> Delta {
-        let mut seats: Vec<u32> = changed.seats.into_iter().collect();
-        seats.sort_unstable();
-        let mut tiers: Vec<usize> = changed.tiers.into_iter().collect();
-        tiers.sort_unstable();
+        let letter = |index: u32| (index, char::from(self.seats[index as usize]));
         Delta {
             from,
             seq: self.seq,
             at,
-            seats: seats.into_iter().map(|index| (index, char::from(self.seats[index as usize]))).collect(),
-            tiers: tiers.into_iter().map(|position| self.tiers[position].clone()).collect(),
+            seats: each_once(changed.seats).into_iter().map(letter).collect(),
+            tiers: each_once(changed.tiers).into_iter().map(|position| self.tiers[position].clone()).collect(),
         }
     }
 
@@ -210,6 +206,13 @@ impl Published {
 struct Changed {
     /// The time of the last change; `None` where there was none.
     at: Option<Timestamp>,
-    seats: FxHashSet<u32>,
-    tiers: FxHashSet<usize>,
+    /// Positions, in the order of the changes; one may stand there more than once.
+    seats: Vec<u32>,
+    tiers: Vec<usize>,
+}
+
+fn each_once<T: Ord>(mut positions: Vec<T>) -> Vec<T> {
+    positions.sort_unstable();
+    positions.dedup();
+    positions
 }

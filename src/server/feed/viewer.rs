@@ -75,7 +75,7 @@ async fn follow(socket: &TcpStream, place: Place) -> io::Result<Option<Lost>> {
 
 /// The frame that leads a viewer on from `position`; `None` where it is beyond that already. Frames of a place follow
 /// each other without a gap, so none begins after `position`.
-fn as_seen_from(position: u64, frame: Frame) -> Option<Frame> {
+pub(super) fn as_seen_from(position: u64, frame: Frame) -> Option<Frame> {
     match frame.kind {
         FrameKind::Snapshot => Some(frame),
         FrameKind::Notice => (frame.seq >= position).then_some(frame),
