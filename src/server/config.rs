@@ -1,7 +1,11 @@
 //! Configuration: flags over environment over `Leptos.toml` over defaults. Read once, at start; an unreadable value stops
 //! the start with one line that names it.
 
-use std::{fmt, net::SocketAddr, path::Path};
+use std::{
+    fmt,
+    net::{SocketAddr, ToSocketAddrs},
+    path::Path,
+};
 
 use leptos::config::{LeptosOptions, get_config_from_str};
 
@@ -113,8 +117,8 @@ impl Config {
         let mut leptos = leptos_options(file)?;
         let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
         if let Some(addr) = flags.addr.or_else(|| variable("ONSALE_ADDR")) {
-            leptos.site_addr =
-                addr.parse().map_err(|_| ConfigError(format!("{addr:?} is not an address such as 127.0.0.1:3000")))?;
+            leptos.site_addr = resolve(&addr)
+                .ok_or_else(|| ConfigError(format!("{addr:?} is not an address such as 127.0.0.1:3000")))?;
         }
         Ok(Self {
             addr: leptos.site_addr,
@@ -134,6 +138,11 @@ impl Config {
             leptos,
         })
     }
+}
+
+/// An address with its port; the host may be a name, such as `localhost`.
+fn resolve(addr: &str) -> Option<SocketAddr> {
+    addr.to_socket_addrs().ok()?.next()
 }
 
 /// The keys that cargo-leptos knows, from the file where it has them, else as shipped.

@@ -70,7 +70,7 @@ pub fn max_connections(config: &Config) -> usize {
     let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
     let possible = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(descriptors / 2);
     if possible < config.max_connections {
-        tracing::info!(possible, configured = config.max_connections, "the limit of open files bounds connections");
+        tracing::debug!(possible, configured = config.max_connections, "the limit of open files bounds connections");
     }
     config.max_connections.min(possible)
 }
