@@ -25,8 +25,15 @@ pub mod ui; // components
 pub fn hydrate() {
     console_error_panic_hook::set_once();
     leptos::mount::hydrate_body(ui::app::App);
-    // Read by tests: before this, a click would reach markup that nobody listens to.
-    if let Some(root) = leptos::prelude::document().document_element() {
-        let _ = root.set_attribute("data-hydrated", "true");
-    }
+    // Read by tests: before this, a click would reach markup that nobody listens to. What waits for data takes over a
+    // moment later, hence the turn through the queue.
+    leptos::prelude::set_timeout(
+        || {
+            if let Some(root) = leptos::prelude::document().document_element() {
+                // Cannot fail: the name is well-formed.
+                let _ = root.set_attribute("data-hydrated", "true");
+            }
+        },
+        std::time::Duration::ZERO,
+    );
 }

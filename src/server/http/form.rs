@@ -57,8 +57,11 @@ fn read_form(bytes: &[u8]) -> Result<(BuyBody, Option<IdempotencyKey>), Failure>
     let filled = |field: Option<String>| field.filter(|text| !text.is_empty());
     let quantity =
         filled(quantity).map(|text| text.parse().map_err(|_| Failure::invalid("quantity must be a number.")));
-    let body =
-        BuyBody { seat: filled(seat).map(SeatLabel), tier: filled(tier).map(TierId), quantity: quantity.transpose()? };
+    // The form always carries a tier, since one is chosen from the start: a seat that was typed in beats it.
+    let body = match filled(seat) {
+        Some(seat) => BuyBody::seat(SeatLabel(seat)),
+        None => BuyBody { seat: None, tier: filled(tier).map(TierId), quantity: quantity.transpose()? },
+    };
     let key = filled(key).map(|text| parse_idempotency_key(&text)).transpose()?;
     Ok((body, key))
 }
@@ -91,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_form_names_a_seat_or_a_quantity_of_a_tier() {
-        let (body, key) = read_form(b"seat=A-12&tier=&quantity=&idempotency_key=k").unwrap();
+        let (body, key) = read_form(b"seat=A-12&tier=vip&quantity=1&idempotency_key=k").unwrap();
         assert_eq!((body, key), (BuyBody::seat("A-12".into()), IdempotencyKey::parse("k")));
         let (body, key) = read_form(b"tier=ga&quantity=2").unwrap();
         assert_eq!((body, key), (BuyBody::tier("ga".into(), 2), None));

@@ -21,4 +21,5 @@ pub fn ConnectionState(desk: Desk) -> impl IntoView {
             <span class="figures">{text}</span>
         </p>
     }
+    .into_any()
 }

@@ -35,6 +35,7 @@ pub fn Legend(desk: Desk) -> impl IntoView {
             {entries.collect_view()}
         </ul>
     }
+    .into_any()
 }
 
 /// What is left of a tier, in words.

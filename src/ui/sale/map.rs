@@ -94,6 +94,7 @@ pub fn SeatMap(desk: Desk) -> impl IntoView {
             <MapKey />
         </div>
     }
+    .into_any()
 }
 
 /// What the shapes mean.
@@ -116,6 +117,7 @@ fn MapKey() -> impl IntoView {
             {entry("mine", None, "Yours")}
         </ul>
     }
+    .into_any()
 }
 
 /// The element of a seat. The collection is the browser's own index: no walk through the document.

@@ -81,7 +81,7 @@ fn Sale(
     let has_seats = seating.seats() > 0;
     let desk = Desk::new(sale.clone(), seating, view, server_time(sale.server_now), toasts, purchases.orders);
     listen(desk, refetch);
-    let simulator = simulator.then(|| view! { <SimulatorPanel sale=sale.id.clone() /> });
+    let simulator = simulator.then(|| view! { <SimulatorPanel sale=sale.id.clone() /> }.into_any());
     view! {
         <Title text=sale.name.clone() />
         <SaleHead desk />
@@ -95,6 +95,7 @@ fn Sale(
             </div>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -123,6 +124,7 @@ fn SaleHead(desk: Desk) -> impl IntoView {
             {move || message.get().map(|message| view! { <p class="notice">{message}</p> })}
         </header>
     }
+    .into_any()
 }
 
 /// Listens to the sale for as long as the page stands.

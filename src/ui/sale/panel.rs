@@ -34,6 +34,7 @@ pub fn Panel(desk: Desk, form_key: String) -> impl IntoView {
             <OwnTickets desk />
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -63,6 +64,7 @@ fn BuyForm(desk: Desk, form_key: String) -> impl IntoView {
             <BuyButton desk />
         </form>
     }
+    .into_any()
 }
 
 #[component]
@@ -88,6 +90,7 @@ fn TierOption(desk: Desk, index: usize, tier: Tier) -> impl IntoView {
             <span class="tier-price figures">{money(tier.price, &tier.currency)}</span>
         </label>
     }
+    .into_any()
 }
 
 /// The seats picked on the map, each with the way to give it back.
@@ -115,6 +118,7 @@ fn Picked(desk: Desk) -> impl IntoView {
             </For>
         </ul>
     }
+    .into_any()
 }
 
 #[component]
@@ -131,6 +135,7 @@ fn BuyButton(desk: Desk) -> impl IntoView {
             {move || label.get().0}
         </button>
     }
+    .into_any()
 }
 
 /// What the button says, and whether it can be pressed.
@@ -174,4 +179,5 @@ fn OwnTickets(desk: Desk) -> impl IntoView {
             <p><a href="/tickets">"All my tickets"</a></p>
         </section>
     }
+    .into_any()
 }

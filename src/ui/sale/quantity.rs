@@ -59,4 +59,5 @@ pub fn Quantity(desk: Desk) -> impl IntoView {
             <p class="subtotal figures">{subtotal}</p>
         </div>
     }
+    .into_any()
 }

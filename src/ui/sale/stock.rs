@@ -45,6 +45,7 @@ pub fn Counter(desk: Desk) -> impl IntoView {
             <AvailabilityBar counts />
         </div>
     }
+    .into_any()
 }
 
 /// All counters as a table.
@@ -75,6 +76,7 @@ pub fn StockTable(desk: Desk) -> impl IntoView {
             </tbody>
         </table>
     }
+    .into_any()
 }
 
 #[component]
@@ -88,4 +90,5 @@ fn StockRow(name: String, counts: Memo<ShownCounts>) -> impl IntoView {
             <td>{figure(|counts| counts.sold)}</td>
         </tr>
     }
+    .into_any()
 }

@@ -81,6 +81,7 @@ pub fn BuyerCard(
             {message}
         </li>
     }
+    .into_any()
 }
 
 fn goal_text(desk: Desk) -> String {

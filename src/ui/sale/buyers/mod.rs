@@ -55,4 +55,5 @@ pub fn BuyerCards(desk: Desk) -> impl IntoView {
             </ul>
         </section>
     }
+    .into_any()
 }
