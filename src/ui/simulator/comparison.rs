@@ -32,7 +32,7 @@ pub fn Comparison(session: Session) -> impl IntoView {
             <div class="simulator-comparison">
                 <div class="simulator-comparison-head">
                     <h2 id="simulator-comparison">"Runs side by side"</h2>
-                    <button class="button button-quiet" type="button"
+                    <button class="button-quiet" type="button"
                         on:click=move |_| session.ended.with_untracked(|ended| driver::save(ended))>
                         "Export as JSON"
                     </button>

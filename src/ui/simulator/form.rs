@@ -118,7 +118,7 @@ pub fn Form(session: Session, sale: Option<SaleId>) -> impl IntoView {
                 <button class="button" type="submit" data-testid="simulate" disabled=busy>
                     {move || if busy() { "Running…" } else { "Send the buyers" }}
                 </button>
-                <button class="button button-quiet" type="button" disabled=busy on:click=reset>"Reset the sale"</button>
+                <button class="button-quiet" type="button" disabled=busy on:click=reset>"Reset the sale"</button>
             </div>
             <noscript>
                 <p>"This page needs script to send buyers. "<code>"onsale attack"</code>" does the same from a terminal."</p>

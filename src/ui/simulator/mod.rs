@@ -30,12 +30,17 @@ use crate::model::ids::SaleId;
 pub fn SimulatorPage() -> impl IntoView {
     view! {
         <Title text="Simulator" />
-        <h1>"Simulator"</h1>
-        <p class="lead">
-            "Send thousands of buyers at a sale in the same moment, and see whether it stays exact: each unit sold once, none "
-            "left behind. A refused buyer is a right answer."
-        </p>
-        <SimulatorPanel />
+        <div class="simulator-page">
+            <section class="intro">
+                <p class="eyebrow">"Rehearsal"</p>
+                <h1>"Simulator"</h1>
+                <p class="lead">
+                    "Send thousands of buyers at a sale in the same moment, and see whether it stays exact: each unit sold "
+                    "once, none left behind. A refused buyer is a right answer."
+                </p>
+            </section>
+            <SimulatorPanel />
+        </div>
     }
 }
 
@@ -46,14 +51,16 @@ pub fn SimulatorPanel(#[prop(optional, into)] sale: Option<SaleId>) -> impl Into
     on_cleanup(move || {
         session.cancelled.try_set(true);
     });
+    let heading = sale.is_some().then(|| view! { <h2>"Simulator"</h2> });
     let ended_run = Signal::derive(move || if session.running.get() { None } else { session.run.get() });
     view! {
         <section class="simulator" data-testid="simulator" aria-label="Simulator">
+            {heading}
             <Form session sale />
             <Show when=move || session.running.get()>
                 <Progress session />
             </Show>
-            <p class="visually-hidden" role="status">{move || session.announcement.get()}</p>
+            <p class="simulator-note" role="status">{move || session.announcement.get()}</p>
             {move || ended_run.get().map(|run: Run| view! { <Figures run /> })}
             <Comparison session />
         </section>

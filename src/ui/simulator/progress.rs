@@ -17,7 +17,7 @@ pub fn Progress(session: Session) -> impl IntoView {
             <div class="simulator-progress-line">
                 <progress aria-label="Buyers answered" max=move || buyers.get() value=move || answered.get()></progress>
                 <span class="simulator-progress-count">{answered}" of "{buyers}" answered"</span>
-                <button class="button button-quiet" type="button"
+                <button class="button-quiet" type="button"
                     disabled=move || session.cancelled.get()
                     on:click=move |_| session.cancelled.set(true)>
                     {move || if session.cancelled.get() { "Cancelling…" } else { "Cancel" }}
