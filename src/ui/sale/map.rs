@@ -26,6 +26,8 @@ pub fn SeatMap(desk: Desk) -> impl IntoView {
     let tab_stop = StoredValue::new(0_u32);
     let markup = desk.live.read(|view| map_markup(&desk.seating(), &desk.sale().tiers, view));
 
+    let density = density(desk.seating().widest_line());
+
     let repaint = desk.live.repaint();
     Effect::new(move |_| {
         let Some(grid) = grid.get() else { return };
@@ -78,6 +80,7 @@ pub fn SeatMap(desk: Desk) -> impl IntoView {
             <div class="map-scroll">
                 <div
                     class="grid"
+                    data-density=density
                     role="grid"
                     aria-label="Seat map"
                     aria-multiselectable="true"
@@ -95,6 +98,15 @@ pub fn SeatMap(desk: Desk) -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+/// How close seats stand, so that the widest line fits beside the panel where the pointer is fine enough.
+const fn density(widest_line: u32) -> &'static str {
+    match widest_line {
+        0..=26 => "wide",
+        27..=34 => "middling",
+        _ => "close",
+    }
 }
 
 /// What the shapes mean.

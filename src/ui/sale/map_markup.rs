@@ -96,7 +96,10 @@ fn push_block(
     for (offset, row) in block.rows.clone().enumerate() {
         let (before, whole) = arc(seating, band, position, offset);
         let letters = &seating.row(row).row;
-        write!(markup, r#"<div class="row" role="row"><span class="row-name" role="rowheader">{letters}</span>"#)
+        // Letters stand at both ends of the whole line; between blocks they are only heard.
+        let seen = |is_outer: bool| if is_outer { "row-name" } else { "visually-hidden" };
+        let class = seen(position == 0);
+        write!(markup, r#"<div class="row" role="row"><span class="{class}" role="rowheader">{letters}</span>"#)
             .expect("a string takes all");
         for column in 0..seating.row(row).seats {
             push_seat(markup, seating, tiers, view, seating.first_seat(row) + column, bend(before + column, whole));

@@ -9,6 +9,10 @@ use crate::ui::kit::money::money;
 pub fn Quantity(desk: Desk) -> impl IntoView {
     let most = Memo::new(move |_| desk.most(desk.chosen_tier()));
     let quantity = Memo::new(move |_| desk.quantity());
+    let is_least = move || quantity.get() <= 1;
+    let is_most = move || quantity.get() >= most.get();
+    let less = move |_| desk.choose_quantity(quantity.get_untracked().saturating_sub(1));
+    let more = move |_| desk.choose_quantity(quantity.get_untracked() + 1);
     let is_used = move || matches!(desk.choice(), Choice::Units { .. });
     let subtotal = move || {
         let tier = desk.tier(desk.chosen_tier())?;
@@ -25,13 +29,7 @@ pub fn Quantity(desk: Desk) -> impl IntoView {
         <div class="quantity" data-unused=move || (!is_used()).then_some("true")>
             <label for="quantity">"How many"</label>
             <div class="stepper">
-                <button
-                    type="button"
-                    class="icon-button"
-                    aria-label="One less"
-                    disabled=move || quantity.get() <= 1
-                    on:click=move |_| desk.choose_quantity(quantity.get_untracked().saturating_sub(1))
-                >
+                <button type="button" class="icon-button" aria-label="One less" disabled=is_least on:click=less>
                     "−"
                 </button>
                 <input
@@ -46,13 +44,7 @@ pub fn Quantity(desk: Desk) -> impl IntoView {
                     prop:value=move || quantity.get().to_string()
                     on:change=type_in
                 />
-                <button
-                    type="button"
-                    class="icon-button"
-                    aria-label="One more"
-                    disabled=move || quantity.get() >= most.get()
-                    on:click=move |_| desk.choose_quantity(quantity.get_untracked() + 1)
-                >
+                <button type="button" class="icon-button" aria-label="One more" disabled=is_most on:click=more>
                     "+"
                 </button>
             </div>

@@ -83,6 +83,12 @@ impl Seating {
         self.bands.iter().map(|band| &self.blocks[band.clone()])
     }
 
+    /// Seats side by side in the widest line of any band.
+    pub fn widest_line(&self) -> u32 {
+        let widest_row = |block: &Block| self.rows[block.rows.clone()].iter().map(|row| row.seats).max().unwrap_or(0);
+        self.bands().map(|band| band.iter().map(widest_row).sum()).max().unwrap_or(0)
+    }
+
     pub fn row(&self, position: usize) -> &SeatRow {
         &self.rows[position]
     }
@@ -198,7 +204,7 @@ mod tests {
     #[test]
     fn labels_and_indices_are_each_other_s_inverse() {
         let seating = seating();
-        assert_eq!(seating.seats(), 22);
+        assert_eq!((seating.seats(), seating.widest_line()), (22, 6));
         for seat in 0..seating.seats() {
             assert_eq!(seating.index_of(&seating.label(seat).unwrap()), Some(seat));
         }
