@@ -1,11 +1,13 @@
 import { defineConfig } from "@playwright/test";
 
+import { ADMIN_TOKEN } from "./support/server.mjs";
+
 const address = "127.0.0.1:3400";
 
 export default defineConfig({
   testDir: ".",
   outputDir: "test-results",
-  workers: 1,
+  workers: 2,
   retries: 0,
   forbidOnly: true,
   reporter: "list",
@@ -35,7 +37,7 @@ export default defineConfig({
       `exec target/release/onsale serve --demo --addr ${address} --database sqlite:target/end2end/onsale.db`,
     cwd: "..",
     url: `http://${address}/readyz`,
-    env: { ONSALE_ADMIN_TOKEN: "end-to-end-tests", ONSALE_LOG: "warn" },
+    env: { ONSALE_ADMIN_TOKEN: ADMIN_TOKEN, ONSALE_LOG: "warn" },
     reuseExistingServer: false,
     timeout: 20_000,
     stderr: "pipe",

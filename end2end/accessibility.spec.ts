@@ -1,0 +1,49 @@
+// What axe finds on each page, in both colour schemes. Nothing serious is allowed.
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+
+import { admission, seated } from "./support/box-office";
+import { hydrated } from "./support/sale-page";
+import { expect, test } from "./support/test";
+
+async function seriousFindings(page: Page) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
+}
+
+for (const colorScheme of ["dark", "light"] as const) {
+  test.describe(colorScheme, () => {
+    test.use({ colorScheme });
+
+    for (const path of ["/", "/sales/theatre", "/sales/golden-ticket", "/simulator", "/tickets", "/no-such-page"]) {
+      test(`axe finds nothing serious on ${path} in ${colorScheme}`, async ({ page, complaints }) => {
+        complaints.expect(/404.*no-such-page/);
+        await page.goto(path);
+        await hydrated(page);
+        expect(await seriousFindings(page)).toEqual([]);
+      });
+    }
+
+    test(`axe finds nothing serious among messages, tickets, cards and results in ${colorScheme}`, async ({
+      boxOffice,
+      buyer,
+    }) => {
+      const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [seated(1, 5), admission(5)] });
+      await buyer.open(sale);
+      await buyer.pick("A-1");
+      await buyer.buy.click();
+      await expect(buyer.toast("success")).toBeVisible();
+      await buyer.pick("A-2");
+      await boxOffice.buy(sale, { seat: "A-2" });
+      await expect(buyer.toast("conflict")).toBeVisible();
+      await buyer.pick("A-3");
+      await buyer.page.locator("#card-add").click();
+      await buyer.page.locator('[name="buyers"]').fill("3");
+      await buyer.page.getByTestId("simulate").click();
+      await expect(buyer.page.getByTestId("result-won")).toHaveText("3");
+      expect(await seriousFindings(buyer.page)).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,39 @@
+// The narrowest screen that is promised: 320 pixels.
+import { admission, seated } from "./support/box-office";
+import { hydrated } from "./support/sale-page";
+import { expect, test } from "./support/test";
+
+test.use({ viewport: { width: 320, height: 640 } });
+
+for (const path of ["/", "/sales/theatre", "/simulator", "/tickets"]) {
+  test(`${path} does not scroll sideways`, async ({ page }) => {
+    await page.goto(path);
+    await hydrated(page);
+    const overflow = await page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.documentElement;
+      return scrollWidth - clientWidth;
+    });
+    expect(overflow).toBe(0);
+  });
+}
+
+test("a seat is picked on the map and bought", async ({ boxOffice, buyer }) => {
+  const sale = await boxOffice.makeSale({ tiers: [{ ...seated(6, 14), seats: { sections: 3, rows: 6, per_row: 14 } }] });
+  await buyer.open(sale);
+  await buyer.pick("103-F-14");
+  await buyer.buy.click();
+  await buyer.shows("103-F-14", "mine");
+  await expect(buyer.toast("success")).toBeInViewport();
+});
+
+test("a simulation is run, and its results fit", async ({ boxOffice, buyer }) => {
+  const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [admission(20)] });
+  await buyer.open(sale);
+  await buyer.page.locator('[name="buyers"]').fill("50");
+  await buyer.page.getByTestId("simulate").click();
+  await expect(buyer.page.getByTestId("result-won")).toHaveText("20");
+  const overflow = await buyer.page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  expect(overflow).toBe(0);
+});

@@ -1,0 +1,32 @@
+// Holds purchases back between the page and the server, so that a test decides when they go on.
+import type { Page, Request, Route } from "@playwright/test";
+
+/** Where the page sends its purchases. */
+export const PURCHASES = "**/rpc/buy";
+
+export class PurchaseGate {
+  readonly #waiting: Route[] = [];
+  #onArrival: (() => void)[] = [];
+
+  static async close(page: Page): Promise<PurchaseGate> {
+    const gate = new PurchaseGate();
+    await page.route(PURCHASES, (route) => gate.#take(route));
+    return gate;
+  }
+
+  #take(route: Route): void {
+    this.#waiting.push(route);
+    this.#onArrival.splice(0).forEach((notify) => notify());
+  }
+
+  /** Waits until a purchase has been sent. */
+  async arrival(): Promise<Request> {
+    if (this.#waiting.length === 0) await new Promise<void>((resolve) => this.#onArrival.push(resolve));
+    return this.#waiting[0].request();
+  }
+
+  /** Lets what waits go on. */
+  async release(): Promise<void> {
+    await Promise.all(this.#waiting.splice(0).map((route) => route.continue()));
+  }
+}

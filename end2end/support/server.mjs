@@ -1,0 +1,88 @@
+// Starts and stops the release server: a process, a free port, a database of its own. Used by the specs that break a
+// server on purpose, and by the pictures of the documentation.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The Bearer that makes its sender the organiser of every server that the tests start. */
+export const ADMIN_TOKEN = "end-to-end-tests";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const PROGRAM = join(ROOT, "target/release/onsale");
+const READY_WITHIN_MILLISECONDS = 20_000;
+
+/** A port that nobody listened at a moment ago. */
+async function freePort() {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
+
+/** One server that can die and come back at the same address, with the same database. */
+export class Server {
+  /** @returns {Promise<Server>} a place for a server; `start` brings it to life. */
+  static async prepare() {
+    return new Server(await freePort(), await mkdtemp(join(tmpdir(), "onsale-end2end-")));
+  }
+
+  /**
+   * @param {number} port
+   * @param {string} folder for the database
+   */
+  constructor(port, folder) {
+    this.folder = folder;
+    this.address = `http://127.0.0.1:${port}`;
+    this.process = undefined;
+  }
+
+  /** Returns once the server answers. */
+  async start() {
+    const database = `sqlite:${join(this.folder, "onsale.db")}`;
+    const options = ["serve", "--demo", "--addr", this.address.replace("http://", ""), "--database", database];
+    this.process = spawn(PROGRAM, options, {
+      cwd: ROOT,
+      env: { ...process.env, ONSALE_ADMIN_TOKEN: ADMIN_TOKEN, ONSALE_LOG: "warn" },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    const deadline = Date.now() + READY_WITHIN_MILLISECONDS;
+    while (!(await this.#isReady())) {
+      if (this.process.exitCode !== null) throw new Error(`the server ended with ${this.process.exitCode}`);
+      if (Date.now() > deadline) throw new Error("the server does not become ready");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async #isReady() {
+    try {
+      return (await fetch(`${this.address}/readyz`)).ok;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Ends the process and waits for its end.
+   * @param {NodeJS.Signals} signal SIGKILL for a crash
+   */
+  async stop(signal = "SIGTERM") {
+    const running = this.process;
+    this.process = undefined;
+    if (!running || running.exitCode !== null) return;
+    const ended = once(running, "exit");
+    running.kill(signal);
+    await ended;
+  }
+
+  /** Stops, and leaves nothing behind. */
+  async remove() {
+    await this.stop("SIGKILL");
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,45 @@
+// The `test` of every spec: a box office to make sales with, more buyers, and no complaint of any browser unheard.
+import { type Browser, type BrowserContextOptions, test as base } from "@playwright/test";
+
+import { BoxOffice } from "./box-office";
+import { Complaints } from "./complaints";
+import { SalePage } from "./sale-page";
+
+interface Fixtures {
+  complaints: Complaints;
+  boxOffice: BoxOffice;
+  /** The first buyer's page of a sale. */
+  buyer: SalePage;
+  /** Opens a browser of its own for one more buyer: other cookies, other cache. */
+  anotherBuyer: (options?: BrowserContextOptions) => Promise<SalePage>;
+}
+
+export const test = base.extend<Fixtures>({
+  complaints: async ({}, use) => {
+    const complaints = new Complaints();
+    await use(complaints);
+    complaints.check();
+  },
+
+  context: async ({ context, complaints, baseURL }, use) => {
+    complaints.watch(context, baseURL!);
+    await use(context);
+  },
+
+  boxOffice: async ({ baseURL }, use) => use(new BoxOffice(baseURL!)),
+
+  buyer: async ({ page }, use) => use(new SalePage(page)),
+
+  anotherBuyer: async ({ browser, complaints, baseURL, viewport }, use) => {
+    const contexts: Awaited<ReturnType<Browser["newContext"]>>[] = [];
+    await use(async (options = {}) => {
+      const context = await browser.newContext({ baseURL, viewport, ...options });
+      contexts.push(context);
+      complaints.watch(context, baseURL!);
+      return new SalePage(await context.newPage());
+    });
+    await Promise.all(contexts.map((context) => context.close()));
+  },
+});
+
+export { expect } from "@playwright/test";
