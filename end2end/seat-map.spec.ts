@@ -75,7 +75,7 @@ test("a state is told by more than colour: every seat names its own", async ({ b
     ["A-3", "selected"],
     ["A-4", "available"],
   ]) {
-    await expect(buyer.seat(seat)).toHaveAccessibleName(`${seat}, Floor, $35, ${state}`);
+    await expect(buyer.seat(seat)).toHaveAccessibleName(`${seat}, Floor, $35.00, ${state}`);
   }
 });
 

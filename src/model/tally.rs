@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::Deserialize;
 
-use super::{ids::BuyerId, order::Order, outcome::Code, simulation::Simulation};
+use super::{
+    ids::BuyerId,
+    order::Order,
+    outcome::{BuyOutcome, Code},
+    simulation::Simulation,
+};
 
 /// The longest latency told apart, in microseconds; longer ones count as this.
 const MAX_LATENCY_MICROSECONDS: u64 = 120_000_000;
@@ -40,6 +45,16 @@ impl Answer {
         match serde_json::from_slice(body) {
             Ok(ProblemCode { code }) if is_refusal(code) && code.status() == status => Self::Refused(code),
             _ => Self::Failed(format!("unexpected answer {status}")),
+        }
+    }
+}
+
+impl From<BuyOutcome> for Answer {
+    fn from(outcome: BuyOutcome) -> Self {
+        match outcome {
+            BuyOutcome::Bought { order, .. } => Self::Won(order),
+            BuyOutcome::Refused(refusal) if is_refusal(refusal.code) => Self::Refused(refusal.code),
+            BuyOutcome::Refused(refusal) => Self::Failed(format!("unexpected refusal: {}", refusal.code.name())),
         }
     }
 }
@@ -144,7 +159,7 @@ fn per_second(answers: u64, duration_milliseconds: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::SimulationId;
+    use crate::model::{ids::SimulationId, outcome::Refusal};
 
     fn refusal(code: Code) -> Vec<u8> {
         format!(r#"{{"type":"about:blank","title":"x","status":{},"code":"{code}"}}"#, code.status()).into_bytes()
@@ -163,6 +178,13 @@ mod tests {
         ] {
             assert!(matches!(Answer::read(status, &body), Answer::Failed(_)), "{status}");
         }
+    }
+
+    #[test]
+    fn a_refusal_told_as_a_value_counts_like_one_told_by_status() {
+        let refused = |code| Answer::from(BuyOutcome::Refused(Refusal::new(code, "")));
+        assert_eq!(refused(Code::SoldOut), Answer::Refused(Code::SoldOut));
+        assert!(matches!(refused(Code::NotFound), Answer::Failed(_)));
     }
 
     #[test]

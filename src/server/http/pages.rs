@@ -75,13 +75,14 @@ fn accepts_html(headers: &HeaderMap) -> bool {
         .is_some_and(|accepted| accepted.contains("text/html"))
 }
 
-/// `POST /rpc/{function}`: a server function, called by our own client.
+/// `POST /rpc/{function}`: a server function, called by our own client. The header `Idempotency-Key` only says who asks:
+/// a simulated buyer has no other identity.
 pub async fn server_function(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (mut head, body) = request.into_parts();
     if get_server_fn_service(head.uri.path(), head.method.clone()).is_none() {
         return Err(Failure::not_found("function"));
     }
-    let asker = asked::buyer(&app, &head)?;
+    let (asker, _) = asked::keyed_buyer(&app, &head)?;
     let media_type = if is_form(&head.headers) { FORM } else { JSON };
     let body = read_bytes(&head.headers, body, media_type, MAX_BODY_BYTES).await?;
     // To a caller who accepts HTML, server functions answer with a redirect to whatever Referer says.

@@ -54,7 +54,7 @@ pub fn Figures(run: Run) -> impl IntoView {
                 <Figure name="p95" value=whole(simulation.p95_ms) testid="result-p95" unit="ms" />
                 <Figure name="p99" value=whole(simulation.p99_ms) testid="result-p99" unit="ms" />
                 <Figure name="Slowest" value=whole(simulation.max_ms) testid="result-max" unit="ms" />
-                <div class="simulator-result-wide"><Figure name="Winner of the seat" value=winner testid="result-winner" /></div>
+                <Figure name="Winner of the seat" value=winner testid="result-winner" is_wide=true />
             </dl>
             {queue}
             <Outcomes simulation=simulation.clone() />
@@ -77,9 +77,10 @@ fn Figure(
     value: String,
     testid: &'static str,
     #[prop(optional)] unit: &'static str,
+    #[prop(optional)] is_wide: bool,
 ) -> impl IntoView {
     view! {
-        <div class="simulator-result">
+        <div class="simulator-result" class:simulator-result-wide=is_wide>
             <dt>{name}</dt>
             <dd><span data-testid=testid>{value}</span>{(!unit.is_empty()).then(|| format!("\u{202f}{unit}"))}</dd>
         </div>

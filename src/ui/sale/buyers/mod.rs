@@ -1,7 +1,6 @@
 //! Several buyers side by side, each with a session of its own, to feel contention with one's own hands.
 
 mod card; // one buyer
-mod session; // a buyer's own session over the REST API
 
 use leptos::prelude::*;
 

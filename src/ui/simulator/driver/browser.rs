@@ -15,10 +15,11 @@ use super::{
     fetch::{self, Timings, microseconds, now_ms},
 };
 use crate::{
+    api,
     model::{
         audit::Audit,
         body::BuyBody,
-        ids::SimulationId,
+        ids::{SaleId, SimulationId},
         sale::Sale,
         scenario::{Stock, wishes},
         seat::SeatList,
@@ -48,7 +49,7 @@ pub async fn run(session: Session, request: Request) -> Result<Run, String> {
     }
     let begun = Simulation::begun(SimulationId(id), request.sale.clone(), request.buyers, request.concurrency, seed);
     let mut run = Run::new(request, begun);
-    let race = Race::start(session, &run.request, format!("{address}/buy"), wishes);
+    let race = Race::start(session, &run.request, wishes);
     loop {
         let is_over = race.busy_slots.get() == 0;
         run.advance(race.figures(&run.simulation));
@@ -68,7 +69,7 @@ pub async fn run(session: Session, request: Request) -> Result<Run, String> {
 /// What all slots of one run share. They take turns on the browser's one thread.
 struct Race {
     session: Session,
-    path: String,
+    sale: SaleId,
     wishes: Vec<BuyBody>,
     for_one_seat: bool,
     next_buyer: Cell<usize>,
@@ -82,19 +83,19 @@ struct Race {
 
 impl Race {
     /// Sends the first buyers; the slots go on by themselves.
-    fn start(session: Session, request: &Request, path: String, wishes: Vec<BuyBody>) -> Rc<Self> {
+    fn start(session: Session, request: &Request, wishes: Vec<BuyBody>) -> Rc<Self> {
         let slots = request.concurrency.min(request.buyers);
         let race = Rc::new(Self {
             session,
+            sale: request.sale.clone(),
             wishes,
             for_one_seat: matches!(request.target, Target::Seat(_)),
             next_buyer: Cell::new(0),
             busy_slots: Cell::new(slots),
             tally: RefCell::default(),
             latencies: RefCell::default(),
-            timings: RefCell::new(Timings::begin(&path)),
+            timings: RefCell::new(Timings::begin(api::guest_purchase_path())),
             started_ms: now_ms(),
-            path,
         });
         for _ in 0..slots {
             spawn_local(Rc::clone(&race).serve());
@@ -121,8 +122,8 @@ impl Race {
         let key = Uuid::now_v7().to_string();
         let mut retries = 0;
         loop {
-            match fetch::buy(&self.path, &key, wish).await {
-                Ok(answer) => return answer,
+            match api::buy_as_guest(self.sale.clone(), wish.clone(), key.clone(), None).await {
+                Ok(answer) => return answer.outcome.into(),
                 Err(trouble) if retries == MAX_RETRIES => return Answer::Failed(trouble),
                 Err(_) => retries += 1,
             }

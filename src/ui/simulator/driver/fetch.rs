@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::JsCast;
 use web_sys::{Performance, PerformanceResourceTiming, RequestCredentials};
 
-use crate::model::{body::BuyBody, outcome::Problem, tally::Answer, tally::Latencies};
+use crate::model::{outcome::Problem, tally::Latencies};
 
 /// Entries that the browser keeps about finished requests, until they are collected.
 const TIMING_BUFFER_ENTRIES: u32 = 20_000;
@@ -22,15 +22,6 @@ pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, String> {
         .json::<Problem>()
         .await
         .map_or_else(|_| format!("{path} answered {status}."), |problem| problem.detail))
-}
-
-/// Sends one purchase as a buyer of its own: the guest that the key stands for. `Err` when there was no answer at all,
-/// so that the outcome is not known.
-pub async fn buy(path: &str, key: &str, body: &BuyBody) -> Result<Answer, String> {
-    let request = Request::post(path).credentials(RequestCredentials::Omit).header("Idempotency-Key", key);
-    let response = request.json(body).map_err(told)?.send().await.map_err(told)?;
-    let status = response.status();
-    Ok(Answer::read(status, &response.binary().await.map_err(told)?))
 }
 
 fn told(error: gloo_net::Error) -> String {

@@ -1,0 +1,91 @@
+// A page whose server dies and comes back. Each test has a server of its own.
+import { BoxOffice, seated } from "./support/box-office";
+import { hydrated, SalePage } from "./support/sale-page";
+import { Server } from "./support/server.mjs";
+import { test as base, expect } from "./support/test";
+
+const test = base.extend<{ server: Server }>({
+  server: async ({}, use) => {
+    const server = await Server.prepare();
+    await server.start();
+    await use(server);
+    await server.remove();
+  },
+});
+
+/** The longest wait between two tries of the stream. */
+const RECOVERS_WITHIN = { timeout: 20_000 };
+/** Longer than the page calls silence anything but stale. */
+const LONG_SILENCE_MILLISECONDS = 30_000;
+
+test.slow();
+
+for (const [end, signal] of [
+  ["is shut down", "SIGTERM"],
+  ["is killed", "SIGKILL"],
+] as const) {
+  test(`when the server ${end} and comes back, the page says so, recovers by itself and shows what was bought meanwhile`, async ({
+    page,
+    server,
+    complaints,
+  }) => {
+    complaints.expect(/net::ERR_/);
+    const boxOffice = new BoxOffice(server.address);
+    const sale = await boxOffice.makeSale({ tiers: [seated(1, 10)] });
+    await page.goto(`${server.address}/sales/${sale}`);
+    await hydrated(page);
+    const buyer = new SalePage(page);
+    await buyer.isLive();
+    await buyer.pick("A-1");
+    await buyer.buy.click();
+    await buyer.shows("A-1", "mine");
+
+    await server.stop(signal);
+    await expect(buyer.connection).toHaveAttribute("data-state", "reconnecting");
+    // What was known stays in sight.
+    await buyer.shows("A-1", "mine");
+    await expect(buyer.available).toHaveText("9");
+
+    await server.start();
+    await boxOffice.buy(sale, { seat: "A-5" });
+    await expect(buyer.connection).toHaveAttribute("data-state", "live", RECOVERS_WITHIN);
+    await buyer.shows("A-5", "sold");
+    await buyer.shows("A-1", "mine");
+    await buyer.hasLeft(8);
+    await buyer.pick("A-2");
+    await buyer.buy.click();
+    await buyer.shows("A-2", "mine");
+    expect(await boxOffice.audit(sale)).toMatchObject({ sold: 3, clean: true });
+  });
+}
+
+test("after a long silence the page calls itself stale and tells its age, and a purchase says that no answer came", async ({
+  page,
+  server,
+  complaints,
+}) => {
+  complaints.expect(/net::ERR_/);
+  const boxOffice = new BoxOffice(server.address);
+  const sale = await boxOffice.makeSale({ tiers: [seated(1, 10)] });
+  await page.clock.install();
+  await page.goto(`${server.address}/sales/${sale}`);
+  await hydrated(page);
+  const buyer = new SalePage(page);
+  await buyer.isLive();
+  await server.stop("SIGKILL");
+  await expect(buyer.connection).toHaveAttribute("data-state", "reconnecting");
+  await page.clock.fastForward(LONG_SILENCE_MILLISECONDS);
+  await expect(buyer.connection).toHaveAttribute("data-state", "stale");
+  await expect(buyer.connection).toContainText(/3\d s ago/);
+
+  // Buying stays possible: the server decides, once it is there.
+  await buyer.pick("A-1");
+  await buyer.buy.click();
+  await expect(buyer.toast("error")).toBeVisible();
+  await buyer.hasLeft(10);
+  await server.start();
+  await expect(buyer.connection).toHaveAttribute("data-state", "live", RECOVERS_WITHIN);
+  await buyer.pick("A-1");
+  await buyer.buy.click();
+  await buyer.shows("A-1", "mine");
+});

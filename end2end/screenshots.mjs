@@ -1,0 +1,132 @@
+// Takes the pictures of the documentation: each screen wide and narrow, dark and light, from a server and a database
+// of its own. The same purchases every time, so that a picture changes only when the page does.
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "@playwright/test";
+
+import { Server } from "./support/server.mjs";
+
+const PICTURES = join(dirname(fileURLToPath(import.meta.url)), "../docs/screenshots");
+const WIDTHS = [
+  { width: 1280, height: 900, deviceScaleFactor: 1 },
+  { width: 320, height: 693, deviceScaleFactor: 2 },
+];
+const SCHEMES = ["dark", "light"];
+/** How long each purchase of a run is held back, so that there is a middle to take a picture of. */
+const HELD_BACK_MILLISECONDS = 60;
+
+const server = await Server.prepare();
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
+});
+
+try {
+  await server.start();
+  await mkdir(PICTURES, { recursive: true });
+  await sellSome();
+  for (const colorScheme of SCHEMES) {
+    for (const { width, height, deviceScaleFactor } of WIDTHS) {
+      const context = await browser.newContext({
+        baseURL: server.address,
+        viewport: { width, height },
+        deviceScaleFactor,
+        colorScheme,
+        reducedMotion: "reduce",
+      });
+      const save = (page, name) => page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
+      await home(context, save);
+      await sale(context, save);
+      await rehearsal(context, save);
+      await simulator(context, save);
+      await context.close();
+    }
+  }
+} finally {
+  await browser.close();
+  await server.remove();
+}
+
+async function ask(method, path, body) {
+  const response = await fetch(server.address + path, {
+    method,
+    headers: { "content-type": "application/json" },
+    body: body && JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}`);
+  return response.json();
+}
+
+const buy = (sale, wish) => ask("POST", `/api/v1/sales/${sale}/buy`, wish);
+
+/** A theatre a good third full, with the front fuller than the back; some tickets gone; a night sold out. */
+async function sellSome() {
+  const { seats } = await ask("GET", "/api/v1/sales/theatre/seats");
+  for (const [position, { seat, tier }] of seats.entries()) {
+    const wanted = { vip: 60, "front-row": 50, ga: 22 }[tier];
+    if ((position * 7_919 + 13) % 101 < wanted) await buy("theatre", { seat });
+  }
+  await buy("golden-ticket", { tier: "ga", quantity: 64 });
+  await buy("club-night", { tier: "floor", quantity: 100 });
+}
+
+async function open(context, path) {
+  const page = await context.newPage();
+  await page.goto(path);
+  await page.locator('html[data-hydrated="true"]').waitFor();
+  return page;
+}
+
+async function home(context, save) {
+  const page = await open(context, "/");
+  await save(page, "home");
+  await page.close();
+}
+
+/** Own seats, picked seats and other people's, side by side. */
+async function sale(context, save) {
+  await ask("POST", "/api/v1/sales/rehearsal/reset");
+  const page = await open(context, "/sales/theatre");
+  await page.locator('[data-testid="connection"][data-state="live"]').waitFor();
+  const free = page.locator('[data-tier="1"] [data-seat][data-status="available"]');
+  await free.nth(8).click();
+  await page.getByTestId("buy").click();
+  await page.locator('[data-testid="toast"][data-kind="success"]').waitFor();
+  await page.locator(".toast-close").click();
+  for (const position of [10, 11]) await free.nth(position).click();
+  await page.evaluate(() => scrollTo(0, 0));
+  await save(page, "sale");
+  await page.close();
+}
+
+/** The map in the middle of a run from this browser. */
+async function rehearsal(context, save) {
+  await ask("POST", "/api/v1/sales/rehearsal/reset");
+  const page = await open(context, "/sales/rehearsal");
+  await page.locator('[data-testid="connection"][data-state="live"]').waitFor();
+  await page.route("**/rpc/buy", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, HELD_BACK_MILLISECONDS));
+    await route.continue();
+  });
+  await page.locator('[name="engine"]').selectOption("browser");
+  await page.locator('[name="buyers"]').fill("300");
+  await page.locator('[name="concurrency"]').fill("2");
+  await page.getByTestId("simulate").click();
+  await page.waitForFunction(() => document.querySelectorAll('[data-seat][data-status="sold"]').length >= 40);
+  await page.evaluate(() => scrollTo(0, 0));
+  await save(page, "rehearsal");
+  await page.close();
+}
+
+async function simulator(context, save) {
+  await ask("POST", "/api/v1/sales/rehearsal/reset");
+  const page = await open(context, "/simulator");
+  await page.locator('[name="buyers"]').fill("5000");
+  await page.getByTestId("simulate").click();
+  await page.getByTestId("result-won").waitFor({ timeout: 60_000 });
+  await page.evaluate(() => scrollTo(0, 0));
+  await save(page, "simulator");
+  await page.close();
+}

@@ -1,0 +1,64 @@
+//! Purchases by buyers other than the visitor: buyer cards and simulated buyers. No cookie goes out.
+
+use gloo_net::http::{Request, Response};
+use leptos::{server_fn::ServerFn, web_sys::RequestCredentials};
+
+use super::orders::AskBuy;
+use crate::model::{
+    body::BuyBody,
+    ids::SaleId,
+    outcome::{BuyOutcome, Code, Refusal},
+};
+
+/// Where a new guest's token stands.
+const SESSION_HEADER: &str = "x-onsale-session";
+/// What an overloaded server answers, also where it does not get as far as a value.
+const OVERLOADED: u16 = 503;
+
+/// What a guest was told.
+pub struct GuestAnswer {
+    pub outcome: BuyOutcome,
+    /// The Bearer to be the same guest again with, where the guest is new.
+    pub token: Option<String>,
+}
+
+/// Buys as the guest of `token`; without one, as the guest that `key` stands for, so that the same key again is the same
+/// guest. `Err` says why the outcome is not known: nothing, or nothing readable, came back.
+///
+/// This asks the server function and not the REST route, because it tells a refusal as a value: a browser writes every
+/// answer of 409 to its console as an error of the page.
+pub async fn buy_as_guest(
+    sale: SaleId,
+    body: BuyBody,
+    key: String,
+    token: Option<&str>,
+) -> Result<GuestAnswer, String> {
+    let request = match token {
+        Some(token) => post().header("Authorization", &format!("Bearer {token}")),
+        None => post().header("Idempotency-Key", &key),
+    };
+    let response = request.json(&AskBuy { sale, body, key }).map_err(told)?.send().await.map_err(told)?;
+    let token = response.headers().get(SESSION_HEADER);
+    Ok(GuestAnswer { outcome: read(response).await?, token })
+}
+
+/// Where `buy_as_guest` sends its requests.
+pub fn guest_purchase_path() -> &'static str {
+    AskBuy::url()
+}
+
+fn post() -> gloo_net::http::RequestBuilder {
+    Request::post(guest_purchase_path()).credentials(RequestCredentials::Omit)
+}
+
+async fn read(response: Response) -> Result<BuyOutcome, String> {
+    match response.status() {
+        OVERLOADED => Ok(BuyOutcome::Refused(Refusal::new(Code::Overloaded, Code::Overloaded.title()))),
+        _ if response.ok() => response.json().await.map_err(told),
+        status => Err(format!("unexpected answer {status}")),
+    }
+}
+
+fn told(error: gloo_net::Error) -> String {
+    error.to_string()
+}
