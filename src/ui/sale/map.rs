@@ -23,6 +23,7 @@ use crate::live::reducer::Repaint;
 #[component]
 pub fn SeatMap(desk: Desk) -> impl IntoView {
     let grid = NodeRef::<html::Div>::new();
+    let scroller = NodeRef::<html::Div>::new();
     let tab_stop = StoredValue::new(0_u32);
     let markup = desk.live.read(|view| map_markup(&desk.seating(), &desk.sale().tiers, view));
 
@@ -45,6 +46,13 @@ pub fn SeatMap(desk: Desk) -> impl IntoView {
             before.unwrap_or_default().symmetric_difference(&now).for_each(|&seat| paint(&grid, desk, seat));
         }
         now
+    });
+
+    // A map wider than its place shows its middle first: there the stage is.
+    Effect::new(move |_| {
+        if let Some(scroller) = scroller.get() {
+            scroller.set_scroll_left((scroller.scroll_width() - scroller.client_width()) / 2);
+        }
     });
 
     Effect::new(move |_| {
@@ -77,7 +85,7 @@ pub fn SeatMap(desk: Desk) -> impl IntoView {
     view! {
         <div class="map">
             <p class="stage" aria-hidden="true"><span>"Stage"</span></p>
-            <div class="map-scroll">
+            <div class="map-scroll" node_ref=scroller>
                 <div
                     class="grid"
                     data-density=density

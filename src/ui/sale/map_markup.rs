@@ -104,8 +104,11 @@ fn push_block(
         for column in 0..seating.row(row).seats {
             push_seat(markup, seating, tiers, view, seating.first_seat(row) + column, bend(before + column, whole));
         }
-        write!(markup, r#"<span class="row-name" aria-hidden="true">{letters}</span></div>"#)
-            .expect("a string takes all");
+        if position + 1 == band.len() {
+            write!(markup, r#"<span class="row-name" aria-hidden="true">{letters}</span>"#)
+                .expect("a string takes all");
+        }
+        markup.push_str("</div>");
     }
     markup.push_str("</div>");
 }

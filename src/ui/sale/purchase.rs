@@ -11,7 +11,7 @@ use crate::{
     live::reducer::{Intent, Settlement},
     model::{
         body::BuyBody,
-        ids::SeatLabel,
+        ids::{SeatLabel, TierId},
         order::Order,
         outcome::{BuyOutcome, Code, Refusal},
     },
@@ -135,10 +135,14 @@ fn tell(desk: Desk, refusal: &Refusal) {
 }
 
 fn celebrate(desk: Desk, won: Vec<Order>) {
+    let tier_name = |tier: &TierId| {
+        let sale = desk.sale();
+        sale.tiers.iter().find(|known| known.id == *tier).map_or_else(|| tier.to_string(), |known| known.name.clone())
+    };
     let places: Vec<String> = won
         .iter()
         .flat_map(|order| &order.tickets)
-        .map(|ticket| ticket.seat.as_ref().map_or_else(|| ticket.tier.to_string(), ToString::to_string))
+        .map(|ticket| ticket.seat.as_ref().map_or_else(|| tier_name(&ticket.tier), ToString::to_string))
         .collect();
     if places.is_empty() {
         return;
