@@ -81,7 +81,7 @@ fn Sale(
     let has_seats = seating.seats() > 0;
     let desk = Desk::new(sale.clone(), seating, view, server_time(sale.server_now), toasts, purchases.orders);
     listen(desk, refetch);
-    let simulator = simulator.then(|| view! { <Attack id=sale.id.clone() /> });
+    let simulator = simulator.then(|| view! { <SimulatorPanel sale=sale.id.clone() /> }.into_any());
     view! {
         <Title text=sale.name.clone() />
         <SaleHead desk />
@@ -94,19 +94,6 @@ fn Sale(
                 {simulator}
             </div>
         </div>
-    }
-    .into_any()
-}
-
-/// The simulator, where this sale may be attacked.
-#[component]
-fn Attack(id: SaleId) -> impl IntoView {
-    view! {
-        <section class="attack">
-            <h2>"Simulator"</h2>
-            <p class="quiet">"Send a stampede of buyers at this sale, and see whether it stays exact."</p>
-            <SimulatorPanel sale=id />
-        </section>
     }
     .into_any()
 }

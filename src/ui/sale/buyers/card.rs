@@ -2,13 +2,14 @@
 
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{
-    super::desk::{Choice, Desk},
-    session::{self, Answer},
-};
+use super::super::desk::{Choice, Desk};
 use crate::{
+    api::{self, GuestAnswer},
     live::reducer::{Intent, Settlement},
-    model::{body::BuyBody, outcome::Code},
+    model::{
+        body::BuyBody,
+        outcome::{BuyOutcome, Code},
+    },
     ui::kit::toast::ToastKind,
 };
 
@@ -40,7 +41,6 @@ pub fn BuyerCard(
         }
         now
     });
-    let is_pending = move || buyer.pending.get() > 0;
     let message = move || {
         buyer.message.get().map(|(kind, text)| {
             view! { <p class="buyer-message" data-kind=kind.name() role="status">{text}</p> }
@@ -64,7 +64,7 @@ pub fn BuyerCard(
                 <strong
                     class="figures"
                     id=format!("card-{number}-owned")
-                    data-tentative=move || is_pending().then_some("true")
+                    data-tentative=move || (buyer.pending.get() > 0).then_some("true")
                 >
                     {move || buyer.owned.get() + buyer.pending.get()}
                 </strong>
@@ -74,10 +74,10 @@ pub fn BuyerCard(
                 type="button"
                 class="button-quiet"
                 id=format!("card-{number}-buy")
-                disabled=is_pending
+                disabled=move || { buyer.pending.get() > 0 }
                 on:click=move |_| buyer.buy(desk)
             >
-                {move || if is_pending() { "Buying…".to_owned() } else { goal_text(desk) }}
+                {move || if buyer.pending.get() > 0 { "Buying…".to_owned() } else { goal_text(desk) }}
             </button>
             {message}
         </li>
@@ -141,29 +141,30 @@ impl Buyer {
         self.message.set(None);
         let intent = desk.live.intend(intent);
         spawn_local(async move {
-            let (answer, token) = session::buy(&desk.id(), &body, self.token.get_value()).await;
-            if token.is_some() {
-                let _ = self.token.try_set_value(token);
+            let (key, token) = (uuid::Uuid::now_v7().to_string(), self.token.get_value());
+            let answer = api::buy_as_guest(desk.id(), body, key, token.as_deref()).await;
+            if let Ok(GuestAnswer { token: Some(token), .. }) = &answer {
+                let _ = self.token.try_set_value(Some(token.clone()));
             }
             let _ = self.pending.try_set(0);
-            self.settle(desk, intent, &name, answer);
+            self.settle(desk, intent, &name, answer.ok().map(|answer| answer.outcome));
         });
     }
 
-    fn settle(self, desk: Desk, intent: u64, name: &str, answer: Answer) {
+    fn settle(self, desk: Desk, intent: u64, name: &str, answer: Option<BuyOutcome>) {
         let (settlement, kind, text) = match answer {
-            Answer::Bought(order) => {
+            Some(BuyOutcome::Bought { order, .. }) => {
                 let _ = self.owned.try_update(|owned| *owned += u32::try_from(order.tickets.len()).unwrap_or(u32::MAX));
                 // The seats are this buyer's, not the visitor's: on the map they are sold.
                 (Settlement::Won { seq: order.seq, seats: Vec::new() }, ToastKind::Success, format!("Got {name}"))
             }
-            Answer::Refused(refusal) if refusal.code == Code::SeatTaken => {
+            Some(BuyOutcome::Refused(refusal)) if refusal.code == Code::SeatTaken => {
                 (Settlement::SeatTaken, ToastKind::Conflict, format!("{name} is taken"))
             }
-            Answer::Refused(refusal) => {
+            Some(BuyOutcome::Refused(refusal)) => {
                 (Settlement::RolledBack, ToastKind::of(refusal.code), refusal.code.title().to_owned())
             }
-            Answer::Lost => (Settlement::RolledBack, ToastKind::Error, "No answer".to_owned()),
+            None => (Settlement::RolledBack, ToastKind::Error, "No answer".to_owned()),
         };
         desk.live.settle(intent, settlement);
         let _ = self.message.try_set(Some((kind, text)));
