@@ -21,6 +21,7 @@ use crate::{
     server::{
         store::{self, StoredAnswer, StoredBody},
         strategy::{Claim, KeyClaim, SaleDesk, Verdict, Wish, decide::check_open, seat_taken, sold_out, stock::Stock},
+        telemetry::metrics::PURCHASES,
     },
 };
 
@@ -31,6 +32,24 @@ impl Engine {
     /// # Errors
     /// Where the queue is full or the store fails. After a failed store the outcome is open: the same key settles it.
     pub async fn buy(
+        &self,
+        sale: &SaleId,
+        buyer: BuyerId,
+        body: BuyBody,
+        key: Option<IdempotencyKey>,
+    ) -> Result<BuyOutcome, EngineError> {
+        let outcome = self.try_buy(sale, buyer, body, key).await;
+        let name = match &outcome {
+            Ok(BuyOutcome::Bought { replayed: false, .. }) => "bought",
+            Ok(BuyOutcome::Bought { replayed: true, .. }) => "replayed",
+            Ok(BuyOutcome::Refused(refusal)) => refusal.code.name(),
+            Err(_) => Code::Overloaded.name(),
+        };
+        metrics::counter!(PURCHASES, "outcome" => name).increment(1);
+        outcome
+    }
+
+    async fn try_buy(
         &self,
         sale: &SaleId,
         buyer: BuyerId,

@@ -84,17 +84,8 @@ impl Desk {
 
     /// Reads a sale's mirror anew.
     pub async fn reload(&self, writer: &mut Writer, sale: &Arc<SaleDesk>) -> Result<(), sqlx::Error> {
-        self.reload_from(writer.connection(), sale).await
-    }
-
-    /// The same inside a transaction.
-    pub async fn reload_from(
-        &self,
-        connection: &mut sqlx::SqliteConnection,
-        sale: &Arc<SaleDesk>,
-    ) -> Result<(), sqlx::Error> {
         let slug = sale.stock.read().id.clone();
-        let record = store::find_sale(connection, slug.as_str()).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let record = store::find_sale(writer.connection(), slug.as_str()).await?.ok_or(sqlx::Error::RowNotFound)?;
         *sale.stock.write() = Stock::new(record);
         (self.on_reload)(sale);
         Ok(())

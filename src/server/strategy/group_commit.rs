@@ -3,7 +3,7 @@
 //! **How it works.** Claims wait in a bounded queue. One task takes all that wait, decides them in order against the
 //! mirror of the sale, and writes the result in one transaction: one guarded update for all seats, one for all counters,
 //! one round of inserts. The rows that the guarded update returns are the verdict; where one is missing, the mirror was
-//! wrong: everything is rolled back, the mirror is read anew inside the transaction, and the batch is decided once more.
+//! wrong: everything is rolled back, the mirror is read anew, and the batch is decided once more.
 //!
 //! **What it guarantees.** No phantom and no leak, claims decided in the order of their arrival, an answer only after
 //! the commit is on disk.
@@ -12,10 +12,13 @@
 //!
 //! **Where it is used.** Database logs (group commit in PostgreSQL and MySQL), LMAX, TigerBeetle.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, thread, time::Instant};
 
 use futures_util::FutureExt;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Builder,
+    sync::{mpsc, oneshot},
+};
 
 use super::{
     Claim, Deciding, Desk, SaleDesk, Strategy, Verdict, Wish,
@@ -33,8 +36,12 @@ use crate::{
     server::{
         ledger::Hash,
         store::{self, Guard, Writer},
+        telemetry::metrics::{BATCH_SIZE, COMMIT_DURATION, QUEUE_LENGTH},
     },
 };
+
+/// Times a batch is proposed anew because another process changed the sale.
+const MAX_RETRIES: u32 = 3;
 
 /// A claim with where to send its verdict.
 type Waiting = (Claim, oneshot::Sender<Verdict>);
@@ -45,10 +52,17 @@ pub struct GroupCommit {
 }
 
 impl GroupCommit {
-    /// Starts the task that decides; it ends when the strategy is dropped and the queue is empty.
+    /// Starts the sequencer; it ends when the strategy is dropped and the queue is empty.
+    ///
+    /// It has a thread of its own: beside the connections on a shared runtime it would stand in line behind hundreds of
+    /// them each time that the database has answered.
     pub fn start(desk: Arc<Desk>) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(run(desk, waiting));
+        let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime without I/O needs nothing");
+        thread::Builder::new()
+            .name("sequencer".into())
+            .spawn(move || runtime.block_on(run(desk, waiting)))
+            .expect("a server may have threads");
         Self { queue }
     }
 }
@@ -92,7 +106,8 @@ async fn run(desk: Arc<Desk>, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
             }
             batch.push(claim);
         }
-        metrics::histogram!("onsale_batch_size").record(batch.len() as f64);
+        metrics::histogram!(BATCH_SIZE).record(batch.len() as f64);
+        metrics::gauge!(QUEUE_LENGTH).set(waiting.len() as f64);
         match writer {
             // A broken assertion ends this batch, not the sale: its claims hear nothing, which their keys settle, and
             // the turn that was dropped in doubt makes the next one read everything anew.
@@ -157,36 +172,35 @@ async fn decide_sale(
         let verdicts = claims.iter().map(|_| Err(refusal.clone())).collect();
         return Ok(Decided { verdicts, head_hash: sale.stock.read().head_hash });
     }
-    let started = Instant::now();
-    let mut transaction = writer.begin().await?;
-    let mut decided = propose(desk, &mut transaction, sale, claims, at).await?;
-    if !take(&mut transaction, sale, &decided).await? {
-        // The mirror was wrong, so something else wrote to this database. Nobody wins by a wrong mirror.
-        tracing::warn!(sale = %sale.stock.read().id, "the mirror differs from the database; reading it anew");
-        transaction.rollback().await?;
-        transaction = writer.begin().await?;
-        desk.reload_from(&mut transaction, sale).await?;
-        decided = propose(desk, &mut transaction, sale, claims, at).await?;
-        if !take(&mut transaction, sale, &decided).await? {
-            return Err(sqlx::Error::Protocol("the store disagrees with itself inside one transaction".into()));
+    let mut decided = propose(desk, writer, sale, claims, at).await?;
+    let mut tries = 0;
+    loop {
+        let (sale_id, guard) = guard(sale, &decided);
+        if guard.decisions == 0 {
+            return Ok(decided);
         }
+        let started = Instant::now();
+        if store::begin_and_take(writer, &guard).await? {
+            let purchases: Vec<_> = decided.verdicts.iter().flatten().map(|sold| &sold.purchase).collect();
+            store::record_and_commit(writer, sale_id, at, &purchases).await?;
+            metrics::histogram!(COMMIT_DURATION).record(started.elapsed().as_secs_f64());
+            return Ok(decided);
+        }
+        // The mirror was wrong, so something else writes to this database. Nobody wins by a wrong mirror.
+        tracing::warn!(sale = %sale.stock.read().id, "the mirror differs from the database; reading it anew");
+        tries += 1;
+        if tries > MAX_RETRIES {
+            return Err(sqlx::Error::Protocol("the sale does not hold still: another process sells it too".into()));
+        }
+        desk.reload(writer, sale).await?;
+        decided = propose(desk, writer, sale, claims, at).await?;
     }
-    let purchases: Vec<_> = decided.verdicts.iter().flatten().map(|sold| &sold.purchase).collect();
-    if purchases.is_empty() {
-        transaction.rollback().await?;
-    } else {
-        let sale_id = sale.stock.read().sale_id;
-        store::record(&mut transaction, sale_id, at, &purchases).await?;
-        transaction.commit().await?;
-        metrics::histogram!("onsale_commit_duration_seconds").record(started.elapsed().as_secs_f64());
-    }
-    Ok(decided)
 }
 
 /// What the claims come to on the mirror.
 async fn propose(
     desk: &Desk,
-    connection: &mut sqlx::SqliteConnection,
+    writer: &mut Writer,
     sale: &Arc<SaleDesk>,
     claims: &[Waiting],
     at: Timestamp,
@@ -197,7 +211,8 @@ async fn propose(
     };
     let owned = if limited {
         let buyers: Vec<BuyerId> = claims.iter().map(|(claim, _)| claim.buyer).collect();
-        store::units_owned(connection, sale_id, &buyers).await?
+        // Read before the transaction: the guard's `seq` says whether anybody bought in between.
+        store::units_owned(writer.connection(), sale_id, &buyers).await?
     } else {
         Default::default()
     };
@@ -213,32 +228,26 @@ async fn propose(
     Ok(Decided { verdicts, head_hash: draft.head_hash })
 }
 
-/// The guarded write: the rows that come back are the verdict.
-async fn take(
-    connection: &mut sqlx::SqliteConnection,
-    sale: &Arc<SaleDesk>,
-    decided: &Decided,
-) -> Result<bool, sqlx::Error> {
-    let guard = {
-        let stock = sale.stock.read();
-        let mut tiers = vec![0; stock.tiers.len()];
-        let (mut seats, mut decisions) = (Vec::new(), 0);
-        for sold in decided.verdicts.iter().flatten() {
-            tiers[sold.tier_index] += sold.purchase.tickets.len() as u64;
-            seats.extend(&sold.seats);
-            decisions += 1;
-        }
-        let tiers = stock.tiers.iter().zip(tiers).filter(|(_, units)| *units > 0);
-        Guard {
-            sale_id: stock.sale_id,
-            seq: stock.seq,
-            decisions,
-            head_hash: decided.head_hash,
-            seats,
-            tiers: tiers.map(|(tier, units)| (tier.tier_id, units)).collect(),
-        }
+/// What the proposal takes: the sale's row and the guarded write whose rows are the verdict.
+fn guard(sale: &SaleDesk, decided: &Decided) -> (i64, Guard) {
+    let stock = sale.stock.read();
+    let mut units = vec![0; stock.tiers.len()];
+    let (mut seats, mut decisions) = (Vec::new(), 0);
+    for sold in decided.verdicts.iter().flatten() {
+        units[sold.tier_index] += sold.purchase.tickets.len() as u64;
+        seats.extend(&sold.seats);
+        decisions += 1;
+    }
+    let tiers = stock.tiers.iter().zip(units).filter(|(_, units)| *units > 0);
+    let guard = Guard {
+        sale_id: stock.sale_id,
+        seq: stock.seq,
+        decisions,
+        head_hash: decided.head_hash,
+        seats,
+        tiers: tiers.map(|(tier, units)| (tier.tier_id, units)).collect(),
     };
-    if guard.decisions == 0 { Ok(true) } else { store::take(connection, &guard).await }
+    (stock.sale_id, guard)
 }
 
 /// After the commit: the mirror and the viewers first, then every buyer.

@@ -12,7 +12,7 @@ use std::{
 use parking_lot::Mutex;
 use sqlx::{Arguments, AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
 
-use super::{count, integer};
+use super::{Writer, count, integer};
 use crate::{
     model::{
         ids::{BuyerId, OrderId, TicketId},
@@ -36,6 +36,8 @@ pub struct Guard {
     pub tiers: Vec<(i64, u64)>,
 }
 
+const BEGIN: &str = "BEGIN IMMEDIATE;";
+
 const TAKE_SEATS: &str = "
     UPDATE seats SET status = 'sold'
     WHERE sale_id = ? AND status = 'available' AND position IN (SELECT value FROM json_each(?))
@@ -50,18 +52,20 @@ const TAKE_COUNTS: &str = "
     WHERE id = ? AND seq = ? AND available >= ? AND switch = 'open'
     RETURNING id;";
 
-static TAKE_SEATS_AND_COUNTS: LazyLock<String> = LazyLock::new(|| [TAKE_SEATS, TAKE_COUNTS].concat());
+static BEGIN_AND_TAKE_COUNTS: LazyLock<String> = LazyLock::new(|| [BEGIN, TAKE_COUNTS].concat());
+static BEGIN_AND_TAKE_ALL: LazyLock<String> = LazyLock::new(|| [BEGIN, TAKE_SEATS, TAKE_COUNTS].concat());
 
-/// Takes what `guard` names. `false` where any row was not as expected: then nothing may be kept of it, and the
-/// transaction must be rolled back.
-pub async fn take(connection: &mut SqliteConnection, guard: &Guard) -> Result<bool, sqlx::Error> {
+/// Starts a transaction and takes what `guard` names, in one hop. `true` leaves the transaction open for
+/// [`record_and_commit`]. `false` where any row was not as expected: nothing was taken, and the transaction is over.
+pub async fn begin_and_take(writer: &mut Writer, guard: &Guard) -> Result<bool, sqlx::Error> {
+    let connection = writer.in_doubt();
     let units: u64 = guard.tiers.iter().map(|(_, units)| units).sum();
     let tiers = serde_json::to_string(&guard.tiers).expect("numbers are plain data");
     let query = if guard.seats.is_empty() {
-        sqlx::query(TAKE_COUNTS)
+        sqlx::query(BEGIN_AND_TAKE_COUNTS.as_str())
     } else {
         let seats = serde_json::to_string(&guard.seats).expect("numbers are plain data");
-        sqlx::query(TAKE_SEATS_AND_COUNTS.as_str()).bind(guard.sale_id).bind(seats)
+        sqlx::query(BEGIN_AND_TAKE_ALL.as_str()).bind(guard.sale_id).bind(seats)
     };
     let changed = query
         .bind(tiers)
@@ -72,9 +76,13 @@ pub async fn take(connection: &mut SqliteConnection, guard: &Guard) -> Result<bo
         .bind(guard.sale_id)
         .bind(integer(guard.seq))
         .bind(integer(units))
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
-    Ok(changed.len() == guard.seats.len() + guard.tiers.len() + 1)
+    let all_as_expected = changed.len() == guard.seats.len() + guard.tiers.len() + 1;
+    if !all_as_expected {
+        sqlx::query("ROLLBACK").execute(connection).await?;
+    }
+    Ok(all_as_expected)
 }
 
 /// One purchase, as it is recorded.
@@ -115,19 +123,40 @@ pub async fn record(
     at: Timestamp,
     purchases: &[&Purchase],
 ) -> Result<(), sqlx::Error> {
+    run_record(connection, sale_id, at, purchases, false).await
+}
+
+/// The same as the end of the transaction that [`begin_and_take`] started, in one hop with its commit.
+pub async fn record_and_commit(
+    writer: &mut Writer,
+    sale_id: i64,
+    at: Timestamp,
+    purchases: &[&Purchase],
+) -> Result<(), sqlx::Error> {
+    run_record(writer.in_doubt(), sale_id, at, purchases, true).await
+}
+
+async fn run_record(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    at: Timestamp,
+    purchases: &[&Purchase],
+    and_commit: bool,
+) -> Result<(), sqlx::Error> {
     let tickets = purchases.iter().map(|purchase| purchase.tickets.len()).sum();
     let keys = purchases.iter().filter(|purchase| purchase.key.is_some()).count();
     let sizes = [padded(purchases.len()), padded(tickets), if keys == 0 { 0 } else { padded(keys) }];
     let arguments = record_arguments(sale_id, at, purchases, sizes).map_err(sqlx::Error::Encode)?;
-    sqlx::query_with(AssertSqlSafe(record_sql(sizes)), arguments).execute(connection).await?;
+    sqlx::query_with(AssertSqlSafe(record_sql(sizes, and_commit)), arguments).execute(connection).await?;
     Ok(())
 }
 
-/// Statements made so far, by the padded numbers of purchases, tickets and keys.
-static RECORD_SQL: LazyLock<Mutex<HashMap<[usize; 3], Arc<str>>>> = LazyLock::new(Mutex::default);
+/// Statements made so far, by the padded numbers of purchases, tickets and keys, and whether they commit.
+static RECORD_SQL: LazyLock<Mutex<HashMap<([usize; 3], bool), Arc<str>>>> = LazyLock::new(Mutex::default);
 
-fn record_sql(sizes: [usize; 3]) -> Arc<str> {
-    RECORD_SQL.lock().entry(sizes).or_insert_with(|| write_record_sql(sizes).into()).clone()
+fn record_sql(sizes: [usize; 3], and_commit: bool) -> Arc<str> {
+    let write = || write_record_sql(sizes) + if and_commit { "COMMIT;" } else { "" };
+    RECORD_SQL.lock().entry((sizes, and_commit)).or_insert_with(|| write().into()).clone()
 }
 
 /// Parameters stand in the order in which [`record_arguments`] adds them; none is numbered, because SQLite looks

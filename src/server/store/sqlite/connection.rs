@@ -155,8 +155,13 @@ impl Writer {
     /// Starts a transaction that holds the write lock from its first statement: one that reads first and writes later
     /// could fail in between, and no waiting would mend it.
     pub async fn begin(&mut self) -> Result<sqlx::Transaction<'_, sqlx::Sqlite>, sqlx::Error> {
+        self.in_doubt().begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// The connection, for statements that start or end a transaction by themselves: the turn is in doubt from here on.
+    pub(super) fn in_doubt(&mut self) -> &mut SqliteConnection {
         self.in_doubt = true;
-        self.connection().begin_with("BEGIN IMMEDIATE").await
+        self.connection()
     }
 
     /// Says that the outcome is known and whatever remembers the database agrees with it.

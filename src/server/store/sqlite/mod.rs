@@ -11,7 +11,8 @@ mod settings; // what the database knows of itself
 
 pub use audit::{Recount, TierRecount, recount};
 pub use claims::{
-    Guard, NewTicket, Purchase, Taken, record, sale_head, take, take_any_seats, take_one_by_one, units_owned,
+    Guard, NewTicket, Purchase, Taken, begin_and_take, record, record_and_commit, sale_head, take_any_seats,
+    take_one_by_one, units_owned,
 };
 pub use connection::{OpenError, Store, Writer};
 pub use idempotency::{StoredAnswer, StoredBody, answers_since, find_answer, forget_answers_before, keep_body};
