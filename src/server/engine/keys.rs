@@ -4,12 +4,12 @@
 //! with it may be refused from memory. One that is in it is looked up in the store.
 
 use std::{
-    collections::HashSet,
     hash::{BuildHasher, RandomState},
     sync::Arc,
 };
 
 use parking_lot::Mutex;
+use rustc_hash::FxHashSet;
 
 use crate::{
     model::{ids::BuyerId, limits::MAX_IDEMPOTENCY_KEY_CHARACTERS},
@@ -39,11 +39,12 @@ pub struct Keys {
     state: Mutex<State>,
 }
 
+/// Hashes of buyer and key, keyed at random for each start, so that nobody can make two that collide: at 64 bits it
+/// happens by chance once in a life of the universe, and then costs somebody a second try.
 #[derive(Default)]
 struct State {
-    /// Hashes of buyer and key, keyed at random for each start, so that nobody can make two that collide.
-    known: HashSet<u64>,
-    in_flight: HashSet<(BuyerId, String)>,
+    known: FxHashSet<u64>,
+    in_flight: FxHashSet<u64>,
 }
 
 /// What a key is when a request with it begins.
@@ -68,10 +69,10 @@ impl Keys {
     pub fn begin(self: &Arc<Self>, buyer: BuyerId, key: &IdempotencyKey) -> Begun {
         let hash = self.hash(buyer, key.as_str());
         let mut state = self.state.lock();
-        if !state.in_flight.insert((buyer, key.0.clone())) {
+        if !state.in_flight.insert(hash) {
             return Begun::InFlight;
         }
-        let guard = InFlight { keys: self.clone(), buyer, key: key.0.clone() };
+        let guard = InFlight { keys: self.clone(), hash };
         if state.known.contains(&hash) { Begun::MaybeKnown(guard) } else { Begun::Unknown(guard) }
     }
 
@@ -84,20 +85,18 @@ impl Keys {
 /// key before the decision.
 pub struct InFlight {
     keys: Arc<Keys>,
-    buyer: BuyerId,
-    key: String,
+    hash: u64,
 }
 
 impl KeyGuard for InFlight {
     fn remember(&self) {
-        let hash = self.keys.hash(self.buyer, &self.key);
-        self.keys.state.lock().known.insert(hash);
+        self.keys.state.lock().known.insert(self.hash);
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.keys.state.lock().in_flight.remove(&(self.buyer, std::mem::take(&mut self.key)));
+        self.keys.state.lock().in_flight.remove(&self.hash);
     }
 }
 

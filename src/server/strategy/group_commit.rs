@@ -16,7 +16,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, thread, time::Instant};
 
 use futures_util::FutureExt;
 use tokio::{
-    runtime::Builder,
+    runtime::{Builder, Handle},
     sync::{mpsc, oneshot},
 };
 
@@ -58,10 +58,11 @@ impl GroupCommit {
     /// them each time that the database has answered.
     pub fn start(desk: Arc<Desk>) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
+        let buyers = Handle::current();
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime without I/O needs nothing");
         thread::Builder::new()
             .name("sequencer".into())
-            .spawn(move || runtime.block_on(run(desk, waiting)))
+            .spawn(move || runtime.block_on(run(desk, buyers, waiting)))
             .expect("a server may have threads");
         Self { queue }
     }
@@ -84,7 +85,7 @@ impl Strategy for GroupCommit {
     }
 }
 
-async fn run(desk: Arc<Desk>, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
+async fn run(desk: Arc<Desk>, buyers: Handle, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     let mut next = None;
     loop {
@@ -111,7 +112,8 @@ async fn run(desk: Arc<Desk>, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
         match writer {
             // A broken assertion ends this batch, not the sale: its claims hear nothing, which their keys settle, and
             // the turn that was dropped in doubt makes the next one read everything anew.
-            Ok(writer) => match AssertUnwindSafe(decide_batch(&desk, writer, &mut batch)).catch_unwind().await {
+            Ok(writer) => match AssertUnwindSafe(decide_batch(&desk, &buyers, writer, &mut batch)).catch_unwind().await
+            {
                 Ok(()) => {}
                 Err(_) => batch.clear(),
             },
@@ -128,7 +130,7 @@ fn units_of(claim: &Claim) -> u64 {
 }
 
 /// Decides a batch, one transaction for each sale in it, in the order of arrival.
-async fn decide_batch(desk: &Desk, writer: Writer, batch: &mut Vec<Waiting>) {
+async fn decide_batch(desk: &Desk, buyers: &Handle, writer: Writer, batch: &mut Vec<Waiting>) {
     let mut writer = Some(writer);
     while let Some((first, _)) = batch.first() {
         let sale = first.sale.clone();
@@ -141,7 +143,7 @@ async fn decide_batch(desk: &Desk, writer: Writer, batch: &mut Vec<Waiting>) {
         let at = desk.clock.now();
         match decide_sale(desk, turn, &sale, &claims, at).await {
             Ok(decided) => {
-                answer(desk, &sale, at, claims, decided);
+                answer(desk, buyers, &sale, at, claims, decided);
                 turn.settle();
             }
             Err(error) => {
@@ -251,22 +253,17 @@ fn guard(sale: &SaleDesk, decided: &Decided) -> (i64, Guard) {
 }
 
 /// After the commit: the mirror and the viewers first, then every buyer.
-fn answer(desk: &Desk, sale: &Arc<SaleDesk>, at: Timestamp, claims: Vec<Waiting>, decided: Decided) {
-    let (mut sold, mut refused) = (Vec::new(), Vec::new());
-    for ((claim, answer), verdict) in claims.into_iter().zip(decided.verdicts) {
-        match verdict {
-            Ok(one) => sold.push((one, claim, answer)),
-            Err(refusal) => refused.push((refusal, claim, answer)),
+///
+/// The answers go out from one task on the buyers' runtime: woken from here, each buyer would cost a wake of a thread.
+fn answer(desk: &Desk, buyers: &Handle, sale: &Arc<SaleDesk>, at: Timestamp, claims: Vec<Waiting>, decided: Decided) {
+    desk.committed(sale, at, decided.head_hash, &decided.verdicts.iter().flatten().collect::<Vec<_>>());
+    buyers.spawn(async move {
+        for ((claim, answer), verdict) in claims.into_iter().zip(decided.verdicts) {
+            let verdict = verdict.map_or_else(Verdict::Refused, |sold| Verdict::Won(Box::new(sold.order)));
+            // A buyer who has gone away does not hear the answer; the order stands all the same.
+            let _ = answer.send(claim.settle(verdict));
         }
-    }
-    desk.committed(sale, at, decided.head_hash, &sold.iter().map(|(one, _, _)| one).collect::<Vec<_>>());
-    // A buyer who has gone away does not hear the answer; the order stands all the same.
-    for (one, claim, answer) in sold {
-        let _ = answer.send(claim.settle(Verdict::Won(Box::new(one.order))));
-    }
-    for (refusal, claim, answer) in refused {
-        let _ = answer.send(claim.settle(Verdict::Refused(refusal)));
-    }
+    });
 }
 
 fn fail(claims: impl IntoIterator<Item = Waiting>, error: &sqlx::Error) {
