@@ -1,4 +1,6 @@
 // A page whose server dies and comes back. Each test has a server of its own.
+import type { Page } from "@playwright/test";
+
 import { BoxOffice, seated } from "./support/box-office";
 import { hydrated, SalePage } from "./support/sale-page";
 import { Server } from "./support/server.mjs";
@@ -19,6 +21,14 @@ const RECOVERS_WITHIN = { timeout: 20_000 };
 const LONG_SILENCE_MILLISECONDS = 30_000;
 
 test.slow();
+
+/** Lets the page's clock run ahead until the expectation holds. */
+async function whileTimePasses(page: Page, expectation: () => Promise<void>): Promise<void> {
+  await expect(async () => {
+    await page.clock.runFor(500);
+    await expectation();
+  }).toPass(RECOVERS_WITHIN);
+}
 
 for (const [end, signal] of [
   ["is shut down", "SIGTERM"],
@@ -81,10 +91,10 @@ test("after a long silence the page calls itself stale and tells its age, and a 
   // Buying stays possible: the server decides, once it is there.
   await buyer.pick("A-1");
   await buyer.buy.click();
-  await expect(buyer.toast("error")).toBeVisible();
+  await whileTimePasses(page, () => expect(buyer.toast("error")).toBeVisible({ timeout: 100 }));
   await buyer.hasLeft(10);
   await server.start();
-  await expect(buyer.connection).toHaveAttribute("data-state", "live", RECOVERS_WITHIN);
+  await whileTimePasses(page, () => expect(buyer.connection).toHaveAttribute("data-state", "live", { timeout: 100 }));
   await buyer.pick("A-1");
   await buyer.buy.click();
   await buyer.shows("A-1", "mine");

@@ -36,6 +36,7 @@ try {
         colorScheme,
         reducedMotion: "reduce",
       });
+      context.setDefaultTimeout(90_000);
       const save = (page, name) => page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
       await home(context, save);
       await sale(context, save);
@@ -59,7 +60,9 @@ async function ask(method, path, body) {
   return response.json();
 }
 
-const buy = (sale, wish) => ask("POST", `/api/v1/sales/${sale}/buy`, wish);
+function buy(sale, wish) {
+  return ask("POST", `/api/v1/sales/${sale}/buy`, wish);
+}
 
 /** A theatre a good third full, with the front fuller than the back; some tickets gone; a night sold out. */
 async function sellSome() {
@@ -80,6 +83,7 @@ async function open(context, path) {
 }
 
 async function home(context, save) {
+  await ask("POST", "/api/v1/sales/rehearsal/reset");
   const page = await open(context, "/");
   await save(page, "home");
   await page.close();
@@ -87,7 +91,6 @@ async function home(context, save) {
 
 /** Own seats, picked seats and other people's, side by side. */
 async function sale(context, save) {
-  await ask("POST", "/api/v1/sales/rehearsal/reset");
   const page = await open(context, "/sales/theatre");
   await page.locator('[data-testid="connection"][data-state="live"]').waitFor();
   const free = page.locator('[data-tier="1"] [data-seat][data-status="available"]');
@@ -125,7 +128,7 @@ async function simulator(context, save) {
   const page = await open(context, "/simulator");
   await page.locator('[name="buyers"]').fill("5000");
   await page.getByTestId("simulate").click();
-  await page.getByTestId("result-won").waitFor({ timeout: 60_000 });
+  await page.getByTestId("result-won").waitFor();
   await page.evaluate(() => scrollTo(0, 0));
   await save(page, "simulator");
   await page.close();
