@@ -17,7 +17,7 @@ for (const colorScheme of ["dark", "light"] as const) {
   test.describe(colorScheme, () => {
     test.use({ colorScheme });
 
-    for (const path of ["/", "/sales/theatre", "/sales/golden-ticket", "/simulator", "/tickets", "/no-such-page"]) {
+    for (const path of ["/", "/sales/golden-ticket", "/simulator", "/tickets", "/no-such-page"]) {
       test(`axe finds nothing serious on ${path} in ${colorScheme}`, async ({ page, complaints }) => {
         complaints.expect(/404.*no-such-page/);
         await page.goto(path);
@@ -25,6 +25,18 @@ for (const colorScheme of ["dark", "light"] as const) {
         expect(await seriousFindings(page)).toEqual([]);
       });
     }
+
+    // A tier of each hue. A theatre's hundreds of seats would only repeat them.
+    test(`axe finds nothing serious on a seat map in ${colorScheme}`, async ({ boxOffice, buyer }) => {
+      const tiers = ["VIP", "Front", "Side", "Back"].map((name) => seated(1, 3, name));
+      const sale = await boxOffice.makeSale({ tiers });
+      await boxOffice.buy(sale, { seat: "101-A-1" });
+      await boxOffice.buy(sale, { tier: "back", quantity: 3 });
+      await buyer.open(sale);
+      await buyer.pick("102-B-1");
+      await buyer.page.locator(".legend-entry", { hasText: "Side" }).click();
+      expect(await seriousFindings(buyer.page)).toEqual([]);
+    });
 
     test(`axe finds nothing serious among messages, tickets, cards and results in ${colorScheme}`, async ({
       boxOffice,

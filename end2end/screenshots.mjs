@@ -120,6 +120,9 @@ async function rehearsal(context, save) {
   await page.waitForFunction(() => document.querySelectorAll('[data-seat][data-status="sold"]').length >= 40);
   await page.evaluate(() => scrollTo(0, 0));
   await save(page, "rehearsal");
+  // What is still held back must not buy after the next reset.
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByTestId("result-won").waitFor();
   await page.close();
 }
 

@@ -108,8 +108,8 @@ pub fn Form(session: Session, sale: Option<SaleId>) -> impl IntoView {
                 <label class="simulator-field">
                     "Sent by"
                     <select name="engine" node_ref=engine>
-                        <option value="server">"the server, over loopback sockets"</option>
-                        <option value="browser">"this browser, 64 at once at most"</option>
+                        <option value="server">"the server"</option>
+                        <option value="browser">"this browser (64 max)"</option>
                     </select>
                 </label>
             </div>
