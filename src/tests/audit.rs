@@ -1,0 +1,218 @@
+//! Planted bugs that the audit must catch: a check that cannot fail is worse than none.
+//!
+//! Two strategies with one fault each are put in the place of a right one. The same storm that the right ones survive must
+//! end in a verdict that names the damage.
+
+use std::{collections::HashMap, sync::Arc};
+
+use onsale::{
+    model::{
+        audit::Audit,
+        body::{BuyBody, NewSale, NewTier},
+        ids::{BuyerId, OrderId, SaleId},
+        ledger::{ChangeKind, Units},
+        outcome::BuyOutcome,
+        strategy::StrategyKind,
+    },
+    server::{
+        clock::Clock,
+        engine::{Engine, EngineOptions},
+        ledger,
+        store::{self, NewTicket, Purchase, Store},
+        strategy::{Claim, Deciding, Desk, Identifiers, Strategy, Verdict, Wish, decide::Grant, sold_out},
+    },
+};
+use tokio::{
+    sync::{Barrier, Mutex},
+    task::JoinSet,
+};
+use uuid::Uuid;
+
+/// What is wrong with a planted strategy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    /// Reads how many are left, and later writes what it read, less one: two buyers in between take the same unit.
+    LosesUpdates,
+    /// Takes the unit off the counters and forgets to say whose it is.
+    Leaks,
+}
+
+/// A strategy with a fault, in the place of `atomic_update`.
+struct Planted {
+    fault: Fault,
+    desk: Desk,
+    /// Buyers who read before the first of them writes: makes the interleaving that a busy server makes by chance.
+    readers: Barrier,
+    writing: Mutex<()>,
+}
+
+impl Planted {
+    async fn start(fault: Fault, url: &str, buyers: usize) -> Arc<Self> {
+        let desk = Desk {
+            store: Store::open(url).await.expect("the database"),
+            clock: Clock::System,
+            identifiers: Identifiers::default(),
+            on_commit: Box::new(|_, _| {}),
+            on_reload: Box::new(|_| {}),
+            sales: parking_lot::RwLock::new(HashMap::new()),
+        };
+        Arc::new(Self { fault, desk, readers: Barrier::new(buyers), writing: Mutex::new(()) })
+    }
+
+    async fn sell(&self, claim: &Claim) -> Result<Verdict, sqlx::Error> {
+        let stock = claim.sale.stock.read().clone();
+        let Wish::Units { tier_index, quantity: 1 } = claim.wish else { panic!("the storm asks for one unit each") };
+        let tier_id = stock.tiers[tier_index].tier_id;
+        let left: i64 = sqlx::query_scalar("SELECT available FROM tiers WHERE id = ?")
+            .bind(tier_id)
+            .fetch_one(self.desk.store.readers())
+            .await?;
+        self.readers.wait().await;
+        if left < 1 {
+            return Ok(Verdict::Refused(sold_out(&stock.id)));
+        }
+        let _turn = self.writing.lock().await;
+        let mut writer = self.desk.writer().await?;
+        let mut transaction = writer.begin().await?;
+        let counters = match self.fault {
+            Fault::LosesUpdates => "UPDATE tiers SET available = ?1 - 1, sold = capacity - held - (?1 - 1) WHERE id = ?2",
+            Fault::Leaks => "UPDATE tiers SET available = available - 1, sold = sold + 1 WHERE ?1 > 0 AND id = ?2 AND available > 0",
+        };
+        sqlx::query(counters).bind(left).bind(tier_id).execute(&mut *transaction).await?;
+        let order = OrderId(self.desk.identifiers.next(self.desk.clock.now()));
+        let grant = self.record(&mut transaction, claim, tier_index, order).await?;
+        transaction.commit().await?;
+        let at = self.desk.clock.now();
+        let sold = self.desk.sell(&stock, claim.buyer, order, grant, None, at);
+        Ok(Verdict::Won(Box::new(sold.order)))
+    }
+
+    /// The line, and, but for the leaking fault, the order and its ticket.
+    async fn record(
+        &self,
+        connection: &mut sqlx::SqliteConnection,
+        claim: &Claim,
+        tier_index: usize,
+        order: OrderId,
+    ) -> Result<Grant, sqlx::Error> {
+        let (sale_id, tier) = {
+            let stock = claim.sale.stock.read();
+            (stock.sale_id, stock.tiers[tier_index].clone())
+        };
+        let at = self.desk.clock.now();
+        let next_seq = match self.fault {
+            Fault::LosesUpdates => "UPDATE sales SET seq = seq + 1 WHERE id = ? RETURNING seq, head_hash",
+            Fault::Leaks => "SELECT seq + 1, head_hash FROM sales WHERE id = ?",
+        };
+        let (seq, head): (i64, Vec<u8>) =
+            sqlx::query_as(next_seq).bind(sale_id).fetch_one(&mut *connection).await?;
+        let seq = u64::try_from(seq).expect("a seq is positive");
+        let units = vec![Units { tier: tier.id.clone(), seat: None, quantity: 1 }];
+        let previous = head.try_into().expect("32 bytes");
+        let hash = ledger::hash(seq, &at.to_string(), ChangeKind::Buy, &units, Some(order.0), &previous);
+        let grant = Grant {
+            seq,
+            hash,
+            tier_index,
+            seats: Vec::new(),
+            quantity: 1,
+            units,
+            total: tier.price,
+            currency: tier.currency.clone(),
+        };
+        if self.fault == Fault::Leaks {
+            return Ok(grant);
+        }
+        store::set_head(connection, sale_id, seq, &hash).await?;
+        let purchase = Purchase {
+            order,
+            buyer: claim.buyer,
+            total: tier.price,
+            currency: tier.currency,
+            seq,
+            units: serde_json::to_string(&grant.units).expect("plain data"),
+            hash,
+            tickets: vec![NewTicket {
+                id: onsale::model::ids::TicketId(self.desk.identifiers.next(at)),
+                tier_id: tier.tier_id,
+                seat_position: None,
+                code: rand::random(),
+            }],
+            key: None,
+        };
+        store::record(connection, sale_id, at, &[&purchase]).await?;
+        Ok(grant)
+    }
+}
+
+impl Strategy for Planted {
+    fn kind(&self) -> StrategyKind {
+        StrategyKind::AtomicUpdate
+    }
+
+    fn claim(&self, claim: Claim) -> Deciding<'_> {
+        Box::pin(async move { self.sell(&claim).await.unwrap_or_else(Verdict::Unknown) })
+    }
+}
+
+const TICKETS: u64 = 100;
+const BUYERS: usize = 150;
+
+/// Sends 150 buyers for 100 tickets to an engine that has this fault, or none; how many won, and the verdict.
+async fn storm(fault: Option<Fault>) -> (u64, Audit) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}", folder.path().join("onsale.db").display());
+    let mut options = EngineOptions::new(tokio::runtime::Handle::current());
+    let store = Store::open(&url).await.expect("a database");
+    if let Some(fault) = fault {
+        options.strategies.push(Planted::start(fault, &url, BUYERS).await);
+    }
+    let engine = Engine::open(store, options).await.expect("an engine");
+    let sale = sale(&engine).await;
+    let mut buyers = JoinSet::new();
+    for _ in 0..BUYERS {
+        let (engine, sale) = (engine.clone(), sale.clone());
+        let buyer = BuyerId(Uuid::now_v7());
+        buyers.spawn(async move { engine.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), None).await.expect("a verdict") });
+    }
+    let outcomes = buyers.join_all().await;
+    let won = outcomes.iter().filter(|outcome| matches!(outcome, BuyOutcome::Bought { .. })).count() as u64;
+    let audit = engine.audit(&sale).await.expect("a recount").expect("a sale");
+    (won, audit)
+}
+
+async fn sale(engine: &Engine) -> SaleId {
+    let tier = NewTier { name: "GA".into(), price: 1_000, currency: None, seats: None, quantity: Some(TICKETS) };
+    let body = NewSale {
+        name: "Planted".into(),
+        strategy: Some(StrategyKind::AtomicUpdate),
+        rehearsal: Some(true),
+        opens_at: None,
+        hold_ttl_seconds: None,
+        max_per_buyer: None,
+        tiers: vec![tier],
+    };
+    engine.create_sale(body, None).await.expect("a store").expect("a valid sale").into_fresh().id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_storm_is_survived_by_the_right_strategy() {
+    let (won, audit) = storm(None).await;
+    assert!(audit.clean, "{audit:?}");
+    assert_eq!((won, audit.sold, audit.phantoms, audit.leaks), (TICKETS, TICKETS, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_update_is_caught_as_phantoms() {
+    let (won, audit) = storm(Some(Fault::LosesUpdates)).await;
+    assert_eq!(won, BUYERS as u64, "each buyer read that there was stock");
+    assert!(!audit.clean, "{audit:?}");
+    assert_eq!(audit.phantoms, BUYERS as u64 - TICKETS, "{audit:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_taken_and_not_recorded_is_caught_as_a_leak() {
+    let (_, audit) = storm(Some(Fault::Leaks)).await;
+    assert!(!audit.clean, "{audit:?}");
+    assert_eq!((audit.leaks, audit.phantoms, audit.tickets), (TICKETS, 0, 0), "{audit:?}");
+}

@@ -1,0 +1,127 @@
+//! Many viewers who come and go: at rest each of them believes what the database says.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use rand::RngExt;
+use serde_json::json;
+use tokio::{task::JoinSet, time::timeout};
+
+use crate::support::{
+    Ask, Fold, Position, STRATEGIES, TestApp, Viewer, general_admission, scale, seated, storm, wishes_for_seat,
+    wishes_for_tier,
+};
+
+/// How long a viewer may take to learn the last change.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Earlier states that a viewer remembers, to come back from.
+const REMEMBERED: usize = 40;
+
+/// How streams began: each way has to have been seen.
+#[derive(Default)]
+struct Seen {
+    by_snapshot: AtomicUsize,
+    by_window: AtomicUsize,
+}
+
+impl Seen {
+    fn count(&self, first_event: &str) {
+        match first_event {
+            "snapshot" => self.by_snapshot.fetch_add(1, Ordering::Relaxed),
+            "delta" => self.by_window.fetch_add(1, Ordering::Relaxed),
+            _ => 0, // a stream that had nothing to tell at first
+        };
+    }
+}
+
+/// Where a viewer comes back from, and what it knew there.
+fn position(known: &VecDeque<Fold>) -> (Position, Option<Fold>) {
+    let mut random = rand::rng();
+    let last = known.back().expect("a first snapshot");
+    match random.random_range(0..10) {
+        0 => (Position::new(), None),
+        1 => (Position::last_event_id(u64::MAX - random.random_range(0..1_000)), None),
+        2 => (Position::raw_event_id(b"junk"), None),
+        3 => (Position::last_event_id(last.seq).query("epoch=another"), None),
+        4 | 5 => {
+            let earlier = known[random.random_range(0..known.len())].clone();
+            (Position::last_event_id(earlier.seq), Some(earlier))
+        }
+        6 => (Position::new().query(&format!("since={}&epoch={}", last.seq, last.epoch)), Some(last.clone())),
+        _ => (Position::last_event_id(last.seq), Some(last.clone())),
+    }
+}
+
+/// Watches with a broken connection every few events, until the view has reached the last seq; returns the view.
+async fn watch(app: Arc<TestApp>, sale: String, last_seq: Arc<AtomicU64>, seen: Arc<Seen>) -> Fold {
+    let mut known = VecDeque::new();
+    loop {
+        let (place, resumed) = if known.is_empty() { (Position::new(), None) } else { position(&known) };
+        let mut viewer = Viewer::open(&app, &sale, place).await;
+        let mut fold = resumed;
+        let events = rand::rng().random_range(1..=30);
+        for number in 0..events {
+            let is_at_rest = |fold: &Option<Fold>| fold.as_ref().is_some_and(|fold| fold.seq == last_seq.load(Ordering::SeqCst));
+            if is_at_rest(&fold) {
+                return fold.expect("a view at rest");
+            }
+            // A stream that has nothing to tell, or is about to end, is looked at again.
+            let Ok(event) = timeout(Duration::from_millis(500), viewer.next()).await else { break };
+            let event = event.expect("only the viewer ends a stream here");
+            match &mut fold {
+                Some(fold) => {
+                    if number == 0 {
+                        seen.count(&event.kind);
+                    }
+                    fold.take(&event);
+                }
+                None => fold = Some(Fold::begin(&event)),
+            }
+            known.extend(fold.clone());
+            if known.len() > REMEMBERED {
+                known.pop_front();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_rest_every_viewer_believes_what_the_database_says_however_often_it_was_cut_off() {
+    for strategy in STRATEGIES {
+        let app = Arc::new(TestApp::open_demo().await);
+        let sale = app.sale(strategy, &[seated(20, 20), general_admission(100_000)]).await;
+        let (last_seq, seen) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(Seen::default()));
+        let mut viewers = JoinSet::new();
+        for _ in 0..scale::rounds(60, 2_000) {
+            viewers.spawn(watch(app.clone(), sale.clone(), last_seq.clone(), seen.clone()));
+        }
+        for round in 0..scale::rounds(12, 2_000) {
+            storm(&app, &sale, wishes_for_tier("ga", 1, 40)).await;
+            storm(&app, &sale, wishes_for_tier("floor", 3, 10)).await;
+            storm(&app, &sale, wishes_for_seat("T-20", 3)).await;
+            let path = format!("/api/v1/sales/{sale}");
+            if round % 5 == 4 {
+                Ask::post(&format!("{path}/reset")).admin().send(&app).await.expect(200);
+            }
+            if round % 7 == 6 {
+                let stock = Ask::post(&format!("{path}/stock")).admin();
+                stock.json(json!({ "tier": "floor", "add": 1 })).send(&app).await.expect(201);
+            }
+        }
+        last_seq.store(app.read_sale(&sale).await.seq, Ordering::SeqCst);
+        let views = timeout(PATIENCE, viewers.join_all()).await.expect("every viewer learns the last change");
+        for view in &views {
+            assert_eq!((view.seq, &view.seats, &view.tiers), (views[0].seq, &views[0].seats, &views[0].tiers));
+        }
+        views[0].assert_equals_database(&app, &sale).await;
+        app.clean_audit(&sale).await;
+        let (by_snapshot, by_window) = (seen.by_snapshot.load(Ordering::Relaxed), seen.by_window.load(Ordering::Relaxed));
+        assert!(by_snapshot > 0 && by_window > 0, "resumed by snapshot {by_snapshot}, by window {by_window} times");
+    }
+}

@@ -1,0 +1,298 @@
+//! The server under test: the real binary as a child process, on a database of its own.
+
+use std::{
+    fs::File,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Once},
+    time::{Duration, Instant},
+};
+
+use onsale::{
+    model::{audit::Audit, sale::Sale, seat::SeatList},
+    server::{
+        simulator::client::{Connection, Server},
+        store::Store,
+    },
+};
+use rand::RngExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{Ask, Reply};
+
+/// The Bearer of an organiser, where the server was started with it.
+pub const ADMIN_TOKEN: &str = "an organiser's token for tests";
+/// How long a start may take: migrations and the demo sales on a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a stop may take at all; what it should take is for its tests to say.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// Ports below those that the system hands to outgoing connections, so that no client of a test takes one.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+/// Lines of the server's log that a failed test shows.
+const SHOWN_LOG_LINES: usize = 30;
+
+/// How a server is started.
+#[derive(Clone, Default)]
+pub struct Setup {
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    configuration: Option<String>,
+}
+
+impl Setup {
+    /// With the demo sales and without limits per client.
+    pub fn with_demo(mut self) -> Self {
+        self.arguments.push("--demo".to_owned());
+        self
+    }
+
+    /// With an organiser: see [`ADMIN_TOKEN`].
+    pub fn with_admin(self) -> Self {
+        self.with_env("ONSALE_ADMIN_TOKEN", ADMIN_TOKEN)
+    }
+
+    pub fn with_env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With this `Leptos.toml` in its working directory.
+    pub fn with_configuration(mut self, toml: &str) -> Self {
+        self.configuration = Some(toml.to_owned());
+        self
+    }
+
+    pub async fn start(self) -> TestApp {
+        TestApp::start(self).await
+    }
+}
+
+/// A running server; killed when dropped.
+pub struct TestApp {
+    setup: Setup,
+    /// `None` while it is stopped.
+    child: Option<Child>,
+    address: SocketAddr,
+    folder: Arc<TempDir>,
+}
+
+impl TestApp {
+    /// The usual server of a test: no demo, with an organiser.
+    pub async fn open() -> Self {
+        Setup::default().with_admin().start().await
+    }
+
+    /// A server with the demo sales and an organiser.
+    pub async fn open_demo() -> Self {
+        Setup::default().with_demo().with_admin().start().await
+    }
+
+    async fn start(setup: Setup) -> Self {
+        allow_many_sockets();
+        let folder = Arc::new(tempfile::tempdir().expect("a folder for the database"));
+        if let Some(toml) = &setup.configuration {
+            std::fs::write(folder.path().join("Leptos.toml"), toml).expect("a configuration file");
+        }
+        let mut app = Self { setup, child: None, address: free_address(), folder };
+        app.launch().await;
+        app
+    }
+
+    /// Starts the server where it was, on the same database.
+    pub async fn launch(&mut self) {
+        assert!(self.child.is_none(), "the server runs already");
+        let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onsale"));
+        command
+            .arg("serve")
+            .args(["--addr", &self.address.to_string(), "--database", &self.database()])
+            .args(&self.setup.arguments)
+            .env_remove("DATABASE_URL")
+            .env("ONSALE_LOG", "info")
+            .envs(self.setup.environment.iter().cloned())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle of the log"))
+            .stderr(log);
+        self.child = Some(command.spawn().expect("the binary under test"));
+        let started = Instant::now();
+        while !self.answers().await {
+            let child = self.child.as_mut().expect("just started");
+            if let Some(status) = child.try_wait().expect("a child") {
+                panic!("the server left at its start with {status}:\n{}", self.log());
+            }
+            assert!(started.elapsed() < START_TIMEOUT, "the server does not answer:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn answers(&self) -> bool {
+        let Ok(mut connection) = Connection::open(Arc::new(self.server())).await else { return false };
+        connection.get("/healthz").await.is_ok_and(|reply| reply.status.is_success())
+    }
+
+    /// Kills the server as the system would: nothing is said, nothing is finished.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("the server runs");
+        child.kill().expect("a running child");
+        child.wait().expect("a killed child");
+    }
+
+    /// Sends a signal such as `TERM`, and keeps on.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.as_ref().expect("the server runs").id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status().expect("the kill command");
+        assert!(status.success(), "kill -s {name} {id}: {status}");
+    }
+
+    /// Waits until the server has left, and says how and after how long.
+    pub async fn wait(&mut self) -> (ExitStatus, Duration) {
+        let mut child = self.child.take().expect("the server runs");
+        let started = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().expect("a child") {
+                return (status, started.elapsed());
+            }
+            if started.elapsed() > STOP_TIMEOUT {
+                self.child = Some(child);
+                panic!("the server does not stop:\n{}", self.log());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Stops the server in order and starts it again on the same database.
+    pub async fn restart(&mut self) {
+        self.signal("TERM");
+        let (status, _) = self.wait().await;
+        assert!(status.success(), "SIGTERM: {status}");
+        self.launch().await;
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The server as the simulator's client knows it.
+    pub fn server(&self) -> Server {
+        Server::at(self.address)
+    }
+
+    /// The database, as the command line names it.
+    pub fn database(&self) -> String {
+        format!("sqlite:{}", self.folder.path().join("onsale.db").display())
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The database opened for reading, beside the server or without it.
+    pub async fn store(&self) -> Store {
+        Store::open_read_only(&self.database()).await.expect("the database opens for reading")
+    }
+
+    /// Runs another command of the binary to its end.
+    pub async fn command<const COUNT: usize>(&self, arguments: [&str; COUNT]) -> std::process::Output {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_onsale"));
+        command.args(arguments).current_dir(self.folder.path()).env_remove("DATABASE_URL").kill_on_drop(true);
+        command.output().await.expect("the binary under test")
+    }
+
+    fn log_path(&self) -> std::path::PathBuf {
+        self.folder.path().join("server.log")
+    }
+
+    /// The end of the server's log.
+    pub fn log(&self) -> String {
+        let text = std::fs::read_to_string(self.log_path()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(SHOWN_LOG_LINES)..].join("\n")
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        Ask::get(path).send(self).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        Ask::post(path).json(body).send(self).await
+    }
+
+    /// Makes a sale of these tiers and returns its id.
+    pub async fn sale(&self, strategy: &str, tiers: &[Value]) -> String {
+        self.sale_with(json!({ "strategy": strategy, "tiers": tiers })).await
+    }
+
+    /// Makes a sale with these fields, named `Test` where they do not say otherwise.
+    pub async fn sale_with(&self, mut fields: Value) -> String {
+        fields.as_object_mut().expect("fields").entry("name").or_insert(json!("Test"));
+        let reply = Ask::post("/api/v1/sales").admin().json(fields).send(self).await;
+        reply.expect(201).json()["id"].as_str().expect("a sale has an id").to_owned()
+    }
+
+    pub async fn read_sale(&self, sale: &str) -> Sale {
+        self.get(&format!("/api/v1/sales/{sale}")).await.expect(200).read()
+    }
+
+    pub async fn seats(&self, sale: &str) -> SeatList {
+        self.get(&format!("/api/v1/sales/{sale}/seats")).await.expect(200).read()
+    }
+
+    pub async fn audit(&self, sale: &str) -> Audit {
+        self.get(&format!("/api/v1/sales/{sale}/audit")).await.expect(200).read()
+    }
+
+    pub async fn patch(&self, sale: &str, fields: Value) -> Reply {
+        Ask::patch(&format!("/api/v1/sales/{sale}")).admin().json(fields).send(self).await
+    }
+
+    /// Buys as a new guest, without a key.
+    pub async fn buy(&self, sale: &str, body: Value) -> Reply {
+        self.post(&format!("/api/v1/sales/{sale}/buy"), body).await
+    }
+
+    /// The audit, which has to be clean.
+    pub async fn clean_audit(&self, sale: &str) -> Audit {
+        let audit = self.audit(sale).await;
+        assert!(audit.clean && audit.phantoms == 0 && audit.leaks == 0 && audit.ledger.verified, "{audit:?}");
+        assert_eq!(audit.available + audit.held + audit.sold, audit.capacity, "{audit:?}");
+        audit
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("the end of the server's log:\n{}", self.log());
+        }
+    }
+}
+
+/// An address on which nothing listens. Another process might still take it first: then the start fails and says so.
+fn free_address() -> SocketAddr {
+    for _ in 0..1_000 {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, rand::rng().random_range(PORTS)));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+    panic!("no free port");
+}
+
+/// Storms need a socket per buyer.
+fn allow_many_sockets() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        rlimit::increase_nofile_limit(u64::MAX).expect("the limit of open files can be raised to its bound");
+    });
+}
