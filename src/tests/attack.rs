@@ -131,7 +131,9 @@ async fn tamper(app: &TestApp, sql: &'static str) {
 /// A sale whose ledger has lines of every kind that there is now.
 async fn eventful_sale(app: &TestApp) -> String {
     let sale = app.sale("group_commit", &[seated(1, 3), general_admission(20)]).await;
-    for body in [json!({ "seat": "A-1" }), json!({ "tier": "ga", "quantity": 3 }), json!({ "tier": "floor", "quantity": 2 })] {
+    for body in
+        [json!({ "seat": "A-1" }), json!({ "tier": "ga", "quantity": 3 }), json!({ "tier": "floor", "quantity": 2 })]
+    {
         app.buy(&sale, body).await.expect(201);
     }
     let path = format!("/api/v1/sales/{sale}");
@@ -196,7 +198,9 @@ async fn a_line_taken_away_put_in_or_moved_is_seen() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_argument_is_exit_2_and_help_is_not() {
     let app = TestApp::open().await;
-    for arguments in [["serve", "--nonsense"], ["serve", "--addr=nowhere"], ["nonsense", ""], ["serve", "--database=mysql://x"]] {
+    for arguments in
+        [["serve", "--nonsense"], ["serve", "--addr=nowhere"], ["nonsense", ""], ["serve", "--database=mysql://x"]]
+    {
         assert_gives_up(&app.command(arguments).await);
     }
     let taken = format!("--addr={}", app.address());

@@ -75,8 +75,12 @@ impl Planted {
         let mut writer = self.desk.writer().await?;
         let mut transaction = writer.begin().await?;
         let counters = match self.fault {
-            Fault::LosesUpdates => "UPDATE tiers SET available = ?1 - 1, sold = capacity - held - (?1 - 1) WHERE id = ?2",
-            Fault::Leaks => "UPDATE tiers SET available = available - 1, sold = sold + 1 WHERE ?1 > 0 AND id = ?2 AND available > 0",
+            Fault::LosesUpdates => {
+                "UPDATE tiers SET available = ?1 - 1, sold = capacity - held - (?1 - 1) WHERE id = ?2"
+            }
+            Fault::Leaks => {
+                "UPDATE tiers SET available = available - 1, sold = sold + 1 WHERE ?1 > 0 AND id = ?2 AND available > 0"
+            }
         };
         sqlx::query(counters).bind(left).bind(tier_id).execute(&mut *transaction).await?;
         let order = OrderId(self.desk.identifiers.next(self.desk.clock.now()));
@@ -104,8 +108,7 @@ impl Planted {
             Fault::LosesUpdates => "UPDATE sales SET seq = seq + 1 WHERE id = ? RETURNING seq, head_hash",
             Fault::Leaks => "SELECT seq + 1, head_hash FROM sales WHERE id = ?",
         };
-        let (seq, head): (i64, Vec<u8>) =
-            sqlx::query_as(next_seq).bind(sale_id).fetch_one(&mut *connection).await?;
+        let (seq, head): (i64, Vec<u8>) = sqlx::query_as(next_seq).bind(sale_id).fetch_one(&mut *connection).await?;
         let seq = u64::try_from(seq).expect("a seq is positive");
         let units = vec![Units { tier: tier.id.clone(), seat: None, quantity: 1 }];
         let previous = head.try_into().expect("32 bytes");
@@ -173,7 +176,9 @@ async fn storm(fault: Option<Fault>) -> (u64, Audit) {
     for _ in 0..BUYERS {
         let (engine, sale) = (engine.clone(), sale.clone());
         let buyer = BuyerId(Uuid::now_v7());
-        buyers.spawn(async move { engine.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), None).await.expect("a verdict") });
+        buyers.spawn(
+            async move { engine.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), None).await.expect("a verdict") },
+        );
     }
     let outcomes = buyers.join_all().await;
     let won = outcomes.iter().filter(|outcome| matches!(outcome, BuyOutcome::Bought { .. })).count() as u64;

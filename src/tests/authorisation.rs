@@ -174,7 +174,8 @@ async fn an_unreadable_cookie_counts_as_absent_and_an_unreadable_bearer_does_not
     let mut broken = token.clone();
     broken.replace_range(10..11, if &token[10..11] == "A" { "B" } else { "A" });
     for cookie in ["x", "", &broken, &token[1..]] {
-        let reply = Ask::get("/api/v1/me").header("cookie", format!("__Host-sid={cookie}")).send(&app).await.expect(200);
+        let reply =
+            Ask::get("/api/v1/me").header("cookie", format!("__Host-sid={cookie}")).send(&app).await.expect(200);
         assert!(reply.session().is_some(), "a new guest: {cookie:?}");
         let reply = Ask::get("/api/v1/me").bearer(cookie).send(&app).await;
         reply.expect_problem(401, "unauthenticated");

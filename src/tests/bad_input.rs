@@ -120,7 +120,12 @@ async fn a_purchase_that_is_json_but_makes_no_sense_is_invalid() {
     }
     let other = target.app.sale("group_commit", &[seated(30, 30)]).await;
     assert_ne!(other, target.sale);
-    target.refusal("another sale's seat", target.app.buy(&target.sale, json!({ "seat": "Z-9" })).await, 404, "not-found");
+    target.refusal(
+        "another sale's seat",
+        target.app.buy(&target.sale, json!({ "seat": "Z-9" })).await,
+        404,
+        "not-found",
+    );
     target.assert_untouched().await;
 }
 
@@ -222,7 +227,8 @@ async fn a_change_or_an_addition_that_makes_no_sense_is_invalid() {
         let reply = Ask::post(&target.path("/stock")).admin().json(body.clone()).send(&target.app).await;
         target.refusal(&body.to_string(), reply, 422, "invalid");
     }
-    let reply = Ask::post(&target.path("/stock")).admin().json(json!({ "tier": "vip", "add": 1 })).send(&target.app).await;
+    let reply =
+        Ask::post(&target.path("/stock")).admin().json(json!({ "tier": "vip", "add": 1 })).send(&target.app).await;
     target.refusal("an unknown tier", reply, 404, "not-found");
     for (method, suffix) in [(Method::PATCH, ""), (Method::POST, "/stock"), (Method::POST, "/reset")] {
         let ask = Ask::new(method, &format!("/api/v1/sales/no-such-sale{suffix}")).admin();

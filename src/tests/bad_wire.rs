@@ -52,7 +52,11 @@ async fn what_is_no_http_is_refused_without_a_word_more() {
         ("a negative length", with("content-length: -13\r\n"), &[400]),
         ("a length that is no number", with("content-length: many\r\n"), &[400]),
         ("an unknown coding", with("transfer-encoding: xchunked\r\n"), &[400]),
-        ("a bad chunk", purchase(&sale, &format!("{usual}transfer-encoding: chunked\r\n"), "zz\r\nabc\r\n0\r\n\r\n"), &[400]),
+        (
+            "a bad chunk",
+            purchase(&sale, &format!("{usual}transfer-encoding: chunked\r\n"), "zz\r\nabc\r\n0\r\n\r\n"),
+            &[400],
+        ),
         ("no host", b"GET /healthz HTTP/1.1\r\n\r\n".to_vec(), &[400]),
         ("two hosts", get("host: a\r\nhost: b"), &[400]),
         ("NUL in a value", get("host: localhost\r\nx: a\0b"), &[400]),
@@ -60,7 +64,11 @@ async fn what_is_no_http_is_refused_without_a_word_more() {
         ("a folded line", get("host: localhost\r\nx: a\r\n b"), &[400]),
         ("a space before the colon", get("host : localhost"), &[400]),
         ("an unknown version", b"GET /healthz HTTP/9.9\r\nhost: localhost\r\n\r\n".to_vec(), &[400, 505]),
-        ("another host in the target", b"GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(), &[421]),
+        (
+            "another host in the target",
+            b"GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(),
+            &[421],
+        ),
         ("CONNECT", b"CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n".to_vec(), &[405]),
     ];
     for (what, request, expected) in cases {
@@ -92,7 +100,8 @@ async fn one_request_gets_one_answer_however_its_length_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_huge_body_is_refused_before_it_is_sent() {
     let (app, sale) = open().await;
-    let headers = "host: localhost\r\ncontent-type: application/json\r\ncontent-length: 999999999999\r\nexpect: 100-continue\r\n";
+    let headers =
+        "host: localhost\r\ncontent-type: application/json\r\ncontent-length: 999999999999\r\nexpect: 100-continue\r\n";
     let answer = wire::exchange(app.address(), &purchase(&sale, headers, "")).await;
     assert_eq!(wire::statuses(&answer), [413], "and no 100: {}", String::from_utf8_lossy(&answer));
     assert_untouched(&app, &sale).await;
@@ -152,7 +161,7 @@ async fn whoever_says_nothing_or_speaks_too_slowly_is_left_after_10_s() {
     let all = futures_util::future::join3(
         trickle(&app, head, b"x"),
         trickle(&app, slow_body, b" "),
-        trickle(&app, Vec::new(), b"")
+        trickle(&app, Vec::new(), b""),
     );
     let patience = Duration::from_secs(16);
     let ((_, head), (_, body), (_, silent)) = timeout(patience, all).await.expect("the server does not wait for ever");

@@ -34,7 +34,11 @@ struct Memory {
 }
 
 /// Buys until the connection breaks, seats and general admission by turns.
-async fn buy_until_the_end(app_server: onsale::server::simulator::client::Server, sale: String, over: Arc<AtomicBool>) -> Memory {
+async fn buy_until_the_end(
+    app_server: onsale::server::simulator::client::Server,
+    sale: String,
+    over: Arc<AtomicBool>,
+) -> Memory {
     let mut memory = Memory::default();
     let Ok(mut connection) = Connection::open(Arc::new(app_server)).await else { return memory };
     let path = format!("/api/v1/sales/{sale}/buy");
@@ -149,4 +153,3 @@ async fn a_restart_keeps_sales_orders_sessions_and_the_ledger() {
     assert_eq!(own["orders"], serde_json::json!([order]));
     app.clean_audit(&sale).await;
 }
-

@@ -39,7 +39,7 @@ async fn the_same_key_50_times_in_parallel_buys_once() {
         assert_eq!(fresh, 1);
         let again = ask().await.expect(201);
         assert!(is_replay(&again));
-        assert_eq!((again.body, again.header("location")), (first.body.clone(), first.header("location")));
+        assert_eq!((&again.body, again.header("location")), (&first.body, first.header("location")));
         assert_eq!(app.clean_audit(&sale).await.sold, 2);
     }
 }
@@ -100,7 +100,9 @@ async fn a_key_has_1_to_255_printable_characters_and_16_where_it_identifies() {
     let ask = |key: &[u8]| Ask::buy(&sale, json!({ "tier": "ga" })).header("idempotency-key", key).send(&app);
     let longest = "k".repeat(255);
     let too_long = "k".repeat(256);
-    for unusable in [b"".as_slice(), too_long.as_bytes(), "clé-of-enough-characters".as_bytes(), b"a\ttab-in-the-middle"] {
+    for unusable in
+        [b"".as_slice(), too_long.as_bytes(), "clé-of-enough-characters".as_bytes(), b"a\ttab-in-the-middle"]
+    {
         ask(unusable).await.expect_problem(400, "malformed");
     }
     ask(b"fifteen-letters").await.expect_problem(400, "malformed");

@@ -128,13 +128,15 @@ async fn the_documentation_page_loads_nothing_from_elsewhere() {
     let policy = page.header("content-security-policy").expect("a policy of its own");
     assert!(policy.contains("script-src 'self'") && !policy.contains("http"), "{policy}");
     assert!(!html.contains("src=\"http") && !html.contains("href=\"http") && !html.contains("//unpkg"), "{html}");
-    let assets: Vec<&str> = html
-        .split(['"', '\''])
-        .filter(|text| text.ends_with(".js") || text.ends_with(".css"))
-        .collect();
+    let assets: Vec<&str> =
+        html.split(['"', '\'']).filter(|text| text.ends_with(".js") || text.ends_with(".css")).collect();
     assert!(!assets.is_empty(), "{html}");
     for asset in assets {
-        let path = if asset.starts_with('/') { asset.to_owned() } else { format!("/api/docs/{}", asset.trim_start_matches("./")) };
+        let path = if asset.starts_with('/') {
+            asset.to_owned()
+        } else {
+            format!("/api/docs/{}", asset.trim_start_matches("./"))
+        };
         app.get(&path).await.expect(200);
     }
 }

@@ -39,7 +39,8 @@ async fn a_new_sale_is_open_at_once_and_named_after_its_name() {
         assert_eq!(sale[field], value, "{field}: {sale}");
     }
     assert!(sale["server_now"].is_string() && sale.get("message").is_none(), "{sale}");
-    let ids = |sale: &Value| sale["tiers"].as_array().unwrap().iter().map(|tier| tier["id"].clone()).collect::<Vec<_>>();
+    let ids =
+        |sale: &Value| sale["tiers"].as_array().unwrap().iter().map(|tier| tier["id"].clone()).collect::<Vec<_>>();
     assert_eq!(ids(&sale), ["floor", "ga"]);
     assert_eq!(create(&app, body).await["id"], "summer-night-2027-2", "a number is added where the name is taken");
     let twins = json!({ "name": "Twins", "tiers": [general_admission(1), general_admission(2)] });
@@ -57,7 +58,10 @@ async fn rows_run_through_the_tiers_and_sections_stand_in_front_where_there_are_
     };
     let one = app.sale_with(json!({ "name": "One", "tiers": [tier("Floor", 1, 30, 2)] })).await;
     let told = labels(&app, &one).await;
-    assert_eq!((told[0].as_str(), told[51].as_str(), told[52].as_str(), told[59].as_str()), ("A-1", "Z-2", "AA-1", "AD-2"));
+    assert_eq!(
+        (told[0].as_str(), told[51].as_str(), told[52].as_str(), told[59].as_str()),
+        ("A-1", "Z-2", "AA-1", "AD-2")
+    );
     let many = app.sale_with(json!({ "name": "Many", "tiers": [tier("VIP", 2, 2, 2), tier("Back", 2, 1, 3)] })).await;
     let told = labels(&app, &many).await;
     assert_eq!(told.len(), 14);
@@ -104,7 +108,8 @@ async fn closed_is_final() {
 async fn what_is_patched_survives_a_restart() {
     let mut app = TestApp::open().await;
     let sale = app.sale("group_commit", &[general_admission(1)]).await;
-    let fields = json!({ "status": "paused", "message": "Rain", "max_per_buyer": 2, "opens_at": "2030-01-01T00:00:00Z" });
+    let fields =
+        json!({ "status": "paused", "message": "Rain", "max_per_buyer": 2, "opens_at": "2030-01-01T00:00:00Z" });
     let patched = app.patch(&sale, fields).await.expect(200).json();
     app.restart().await;
     let mut told = app.get(&format!("/api/v1/sales/{sale}")).await.expect(200).json();
@@ -186,7 +191,9 @@ async fn a_demo_has_its_four_sales_once_however_often_it_starts() {
         .as_array()
         .expect("sales")
         .iter()
-        .map(|sale| (sale["id"].as_str().unwrap().to_owned(), sale["capacity"].as_u64().unwrap(), sale["rehearsal"] == true))
+        .map(|sale| {
+            (sale["id"].as_str().unwrap().to_owned(), sale["capacity"].as_u64().unwrap(), sale["rehearsal"] == true)
+        })
         .collect();
     let capacity = |id: &str| capacities.iter().find(|(sale, ..)| sale == id).expect("a demo sale").1;
     assert_eq!(capacities.len(), 4);

@@ -37,10 +37,20 @@ const OPERATIONS: usize = 40;
 
 #[derive(Clone, Debug)]
 enum Operation {
-    BuySeat { buyer: u128, label: String },
+    BuySeat {
+        buyer: u128,
+        label: String,
+    },
     /// Any seats of the seated tier, or units of general admission.
-    Buy { buyer: u128, seated: bool, quantity: u32 },
-    Add { seated: bool, units: i64 },
+    Buy {
+        buyer: u128,
+        seated: bool,
+        quantity: u32,
+    },
+    Add {
+        seated: bool,
+        units: i64,
+    },
     Reset,
     Switch(SaleSwitch),
     Limit(u32),

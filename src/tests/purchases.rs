@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use onsale::model::{
-    body::BuyBody,
-    outcome::Code,
-    tally::Answer,
-};
+use onsale::model::{body::BuyBody, outcome::Code, tally::Answer};
 use serde_json::json;
 
 use crate::support::{
@@ -79,7 +75,8 @@ async fn of_200_buyers_for_50_seats_each_seat_has_one_winner() {
     for strategy in STRATEGIES {
         for _ in 0..scale::rounds(2, 500) {
             let sale = app.sale(strategy, &[seated(5, 10)]).await;
-            let labels = (0..200).map(|buyer| format!("{}-{}", ["A", "B", "C", "D", "E"][buyer / 10 % 5], buyer % 10 + 1));
+            let labels =
+                (0..200).map(|buyer| format!("{}-{}", ["A", "B", "C", "D", "E"][buyer / 10 % 5], buyer % 10 + 1));
             let shots = storm(&app, &sale, labels.map(|label| BuyBody::seat(label.as_str().into())).collect()).await;
             assert_eq!((won(&shots), refused(&shots, Code::SeatTaken)), (50, 150), "{strategy}");
             let mut owned = BTreeSet::new();

@@ -26,8 +26,20 @@ async fn a_sale_has_the_contracts_fields() {
     assert_eq!(told.header("content-type"), Some("application/json"));
     let told = told.json();
     let fields = [
-        "id", "name", "status", "strategy", "rehearsal", "opens_at", "server_now", "seq", "max_per_buyer", "capacity",
-        "available", "held", "sold", "tiers",
+        "id",
+        "name",
+        "status",
+        "strategy",
+        "rehearsal",
+        "opens_at",
+        "server_now",
+        "seq",
+        "max_per_buyer",
+        "capacity",
+        "available",
+        "held",
+        "sold",
+        "tiers",
     ];
     assert_fields(&told, &fields);
     for tier in told["tiers"].as_array().expect("tiers") {
@@ -44,7 +56,10 @@ async fn an_order_has_the_contracts_fields_and_each_ticket_a_secret() {
     let seat = app.buy(&sale, json!({ "seat": "B-2" })).await.expect(201).json();
     assert_fields(&seat, &["id", "sale", "buyer", "total", "currency", "seq", "created_at", "tickets"]);
     assert_fields(&seat["tickets"][0], &["id", "tier", "seat", "code"]);
-    assert_eq!((&seat["sale"], &seat["total"], &seat["currency"], &seat["seq"]), (&json!(sale), &json!(4_000), &json!("USD"), &json!(2)));
+    assert_eq!(
+        (&seat["sale"], &seat["total"], &seat["currency"], &seat["seq"]),
+        (&json!(sale), &json!(4_000), &json!("USD"), &json!(2))
+    );
     assert_eq!((&seat["tickets"][0]["seat"], &seat["tickets"][0]["tier"]), (&json!("B-2"), &json!("floor")));
     let units = app.buy(&sale, json!({ "tier": "ga", "quantity": 4 })).await.expect(201).json();
     let tickets = units["tickets"].as_array().expect("tickets");
@@ -56,7 +71,10 @@ async fn an_order_has_the_contracts_fields_and_each_ticket_a_secret() {
         assert_eq!(id.get_version_num(), 7);
     }
     let several = app.buy(&sale, json!({ "tier": "floor", "quantity": 2 })).await.expect(201).json();
-    assert!(several["tickets"].as_array().expect("tickets").iter().all(|ticket| ticket["seat"].is_string()), "{several}");
+    assert!(
+        several["tickets"].as_array().expect("tickets").iter().all(|ticket| ticket["seat"].is_string()),
+        "{several}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +86,8 @@ async fn seats_are_listed_in_order_and_filtered_by_tier_and_status() {
         assert_fields(&told, &["seq", "seats"]);
         told["seats"].as_array().expect("seats").clone()
     };
-    let labels = |seats: &[Value]| seats.iter().map(|seat| seat["seat"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let labels =
+        |seats: &[Value]| seats.iter().map(|seat| seat["seat"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     let all = list("").await;
     assert_eq!(labels(&all), ["A-1", "A-2", "A-3", "B-1", "B-2", "B-3"]);
     assert_fields(&all[0], &["seat", "tier", "section", "row", "number", "status", "price"]);
@@ -78,7 +97,10 @@ async fn seats_are_listed_in_order_and_filtered_by_tier_and_status() {
     assert_eq!(list("?tier=ga").await.len(), 0, "general admission has no seats");
     let one = app.get(&format!("/api/v1/sales/{sale}/seats/A-2")).await.expect(200).json();
     assert_eq!(one, all[1]);
-    assert_eq!((&one["status"], &one["row"], &one["number"], &one["price"]), (&json!("sold"), &json!("A"), &json!(2), &json!(4_000)));
+    assert_eq!(
+        (&one["status"], &one["row"], &one["number"], &one["price"]),
+        (&json!("sold"), &json!("A"), &json!(2), &json!(4_000))
+    );
     app.get(&format!("/api/v1/sales/{sale}/seats/Z-9")).await.expect_problem(404, "not-found");
     app.get("/api/v1/sales/no-such-sale/seats").await.expect_problem(404, "not-found");
 }
@@ -88,8 +110,19 @@ async fn an_audit_has_the_contracts_fields() {
     let (app, sale) = open().await;
     let audit = app.get(&format!("/api/v1/sales/{sale}/audit")).await.expect(200).json();
     let fields = [
-        "sale", "strategy", "capacity", "available", "held", "sold", "orders", "tickets", "phantoms", "leaks", "ledger",
-        "clean", "checked_at",
+        "sale",
+        "strategy",
+        "capacity",
+        "available",
+        "held",
+        "sold",
+        "orders",
+        "tickets",
+        "phantoms",
+        "leaks",
+        "ledger",
+        "clean",
+        "checked_at",
     ];
     assert_fields(&audit, &fields);
     assert_fields(&audit["ledger"], &["entries", "head_hash", "verified"]);
@@ -158,10 +191,20 @@ async fn health_readiness_and_metrics_are_there_for_the_operator() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_carries_the_security_headers() {
     let (app, sale) = open().await;
-    for path in ["/healthz", "/api/v1/sales", "/api/v1/me", "/no/such/path", "/api/docs", &format!("/api/v1/sales/{sale}/audit")] {
+    for path in [
+        "/healthz",
+        "/api/v1/sales",
+        "/api/v1/me",
+        "/no/such/path",
+        "/api/docs",
+        &format!("/api/v1/sales/{sale}/audit"),
+    ] {
         let reply = app.get(path).await;
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
-        assert!(reply.header("content-security-policy").is_some_and(|policy| policy.contains("frame-ancestors 'none'")), "{path}");
+        assert!(
+            reply.header("content-security-policy").is_some_and(|policy| policy.contains("frame-ancestors 'none'")),
+            "{path}"
+        );
         assert!(reply.header("referrer-policy").is_some(), "{path}");
         assert!(reply.header("server").is_none() && reply.header("x-powered-by").is_none(), "{path}");
         assert!(reply.header("strict-transport-security").is_none(), "nothing of https where there is none: {path}");

@@ -170,7 +170,10 @@ async fn a_run_that_makes_no_sense_is_refused() {
         for path in [format!("/api/v1/simulations/{id}"), format!("/api/v1/simulations/{id}/stream")] {
             app.get(&path).await.expect_problem(404, "not-found");
         }
-        Ask::new(Method::DELETE, &format!("/api/v1/simulations/{id}")).send(&app).await.expect_problem(404, "not-found");
+        Ask::new(Method::DELETE, &format!("/api/v1/simulations/{id}"))
+            .send(&app)
+            .await
+            .expect_problem(404, "not-found");
     }
     assert_eq!(app.audit("rehearsal").await.sold, 0);
 }

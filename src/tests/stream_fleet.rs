@@ -67,7 +67,8 @@ async fn watch(app: Arc<TestApp>, sale: String, last_seq: Arc<AtomicU64>, seen: 
         let mut fold = resumed;
         let events = rand::rng().random_range(1..=30);
         for number in 0..events {
-            let is_at_rest = |fold: &Option<Fold>| fold.as_ref().is_some_and(|fold| fold.seq == last_seq.load(Ordering::SeqCst));
+            let is_at_rest =
+                |fold: &Option<Fold>| fold.as_ref().is_some_and(|fold| fold.seq == last_seq.load(Ordering::SeqCst));
             if is_at_rest(&fold) {
                 return fold.expect("a view at rest");
             }
@@ -121,7 +122,8 @@ async fn at_rest_every_viewer_believes_what_the_database_says_however_often_it_w
         }
         views[0].assert_equals_database(&app, &sale).await;
         app.clean_audit(&sale).await;
-        let (by_snapshot, by_window) = (seen.by_snapshot.load(Ordering::Relaxed), seen.by_window.load(Ordering::Relaxed));
+        let (by_snapshot, by_window) =
+            (seen.by_snapshot.load(Ordering::Relaxed), seen.by_window.load(Ordering::Relaxed));
         assert!(by_snapshot > 0 && by_window > 0, "resumed by snapshot {by_snapshot}, by window {by_window} times");
     }
 }

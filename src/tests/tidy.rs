@@ -10,8 +10,14 @@ const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("model", &["server", "ui", "live", "api"]),
     ("live", &["server", "ui"]),
     ("ui", &["server"]),
-    ("server/store", &["server::strategy", "server::feed", "server::engine", "server::http", "server::auth", "ui", "api", "live"]),
-    ("server/feed", &["server::strategy", "server::store", "server::engine", "server::http", "server::auth", "ui", "api", "live"]),
+    (
+        "server/store",
+        &["server::strategy", "server::feed", "server::engine", "server::http", "server::auth", "ui", "api", "live"],
+    ),
+    (
+        "server/feed",
+        &["server::strategy", "server::store", "server::engine", "server::http", "server::auth", "ui", "api", "live"],
+    ),
     ("server/strategy", &["server::feed", "server::engine", "server::http", "server::auth", "ui", "api", "live"]),
     ("server/engine", &["server::http", "server::auth", "server::simulator", "server::cli", "ui", "api", "live"]),
     ("server/auth", &["server::http", "server::store", "server::strategy", "server::feed", "ui", "api", "live"]),
@@ -51,7 +57,8 @@ fn code(text: &str) -> String {
 fn crate_paths(code: &str) -> Vec<String> {
     let mut paths = Vec::new();
     for (start, prefix) in code.match_indices("crate::") {
-        let is_another_crate = code[..start].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$');
+        let is_another_crate =
+            code[..start].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$');
         if !is_another_crate {
             write_out(&code[start + prefix.len()..], "", &mut paths);
         }
@@ -103,7 +110,7 @@ fn dependencies_run_one_way() {
                 continue;
             }
             for path in crate_paths(&code(&text)) {
-                let is = |start: &&str| path == **start || path.starts_with(&format!("{start}::"));
+                let is = |start: &&&str| path == **start || path.starts_with(&format!("{start}::"));
                 if let Some(start) = forbidden.iter().find(is) {
                     wrong.push(format!("src/{name} uses {path}; {folder} knows no {start}"));
                 }
@@ -133,7 +140,13 @@ fn every_module_says_what_lives_there() {
 
 #[test]
 fn nothing_is_left_for_later() {
-    let marks = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "XX".to_owned() + "X", "db".to_owned() + "g!(", "todo".to_owned() + "!("];
+    let marks = [
+        "TO".to_owned() + "DO",
+        "FIX".to_owned() + "ME",
+        "XX".to_owned() + "X",
+        "db".to_owned() + "g!(",
+        "todo".to_owned() + "!(",
+    ];
     let mut found = Vec::new();
     for (name, text) in files(&source()) {
         for (number, line) in (1..).zip(text.lines()) {
@@ -149,7 +162,10 @@ fn nothing_is_left_for_later() {
 fn only_the_clock_reads_the_time_of_day() {
     let readers: Vec<String> = files(&source().join("server"))
         .into_iter()
-        .filter(|(name, text)| name != "server/clock.rs" && ["SystemTime::now", "jiff::Timestamp::now"].iter().any(|call| code(text).contains(call)))
+        .filter(|(name, text)| {
+            name != "server/clock.rs"
+                && ["SystemTime::now", "jiff::Timestamp::now"].iter().any(|call| code(text).contains(call))
+        })
         .map(|(name, _)| name)
         .collect();
     assert_eq!(readers, Vec::<String>::new());

@@ -190,7 +190,8 @@ impl Fold {
     fn take_tiers(&mut self, data: &Value) {
         for tier in data["tiers"].as_array().expect("tiers") {
             let id = tier["id"].as_str().expect("an id").to_owned();
-            let counts = ["available", "held", "sold"].map(|name| tier[name].as_u64().expect("a listed tier is complete"));
+            let counts =
+                ["available", "held", "sold"].map(|name| tier[name].as_u64().expect("a listed tier is complete"));
             if self.tiers.insert(id.clone(), counts).is_none() {
                 self.order.push(id);
             }
