@@ -60,7 +60,7 @@ async fn only_the_organiser_changes_sales() {
     }
     // Only the organiser's four changes have happened.
     let told = app.read_sale(&sale).await;
-    assert_eq!((told.seq, told.capacity), (3, 10), "stock as made, once added, once reset");
+    assert_eq!((told.seq, told.capacity), (3, 11), "once made, once added, once reset");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -184,7 +184,8 @@ async fn health_readiness_and_metrics_are_there_for_the_operator() {
     let metrics = app.get("/metrics").await.expect(200);
     assert!(metrics.header("content-type").is_some_and(|kind| kind.starts_with("text/plain")));
     let text = metrics.text();
-    assert!(text.lines().any(|line| line.starts_with("# TYPE ") && line.contains("http")), "{text}");
+    let bought = "onsale_requests_total{route=\"/api/v1/sales/{sale}/buy\",status=\"2xx\"} 1";
+    assert!(text.lines().any(|line| line == bought), "{text}");
     assert!(!text.contains("/api/v1/orders/0"), "labels are routes, not paths");
 }
 

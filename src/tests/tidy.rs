@@ -174,6 +174,7 @@ fn only_the_clock_reads_the_time_of_day() {
 #[test]
 fn markup_has_no_style_attribute_that_the_policy_would_drop() {
     for (name, text) in files(&source().join("ui")) {
+        let text = code(&text);
         for mark in ["style=\"", "style=format", "style=move"] {
             assert!(!text.contains(mark), "{name} has {mark}");
         }

@@ -1,3 +1,5 @@
+//! What the view becomes by frames and intents, in any order.
+
 use proptest::prelude::*;
 
 use super::*;

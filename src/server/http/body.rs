@@ -12,7 +12,6 @@ use axum::{
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::error::Category;
 
 use super::problem::Failure;
 use crate::model::{
@@ -64,12 +63,12 @@ pub async fn read_bytes(
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     match serde_json::from_slice::<Object<T>>(bytes) {
         Ok(Object(value)) => Ok(value),
-        Err(error) if error.classify() == Category::Data => {
-            // The parser stops at the first field that does not fit; only the rest shows whether all of it is JSON.
+        Err(error) => {
+            // The parser stops at the first field that does not fit, and calls some of those (a name that is `null`)
+            // errors of syntax: only reading all of it shows whether it is JSON.
             serde_json::from_slice::<serde_json::Value>(bytes).map_err(|error| not_json(&error))?;
             Err(Failure::invalid(format!("The body is not what this route takes: {error}.")))
         }
-        Err(error) => Err(not_json(&error)),
     }
 }
 
@@ -249,7 +248,9 @@ mod tests {
         ] {
             assert_eq!(sale(tier).unwrap_err().code(), Code::Invalid, "{tier}");
         }
-        assert!(parse_json::<SalePatch>(b"{\"opens_at\":null}").is_err());
+        for patch in ["{\"opens_at\":null}", "{\"status\":null}", "{\"status\":5}", "{\"status\":[]}"] {
+            assert_eq!(parse_json::<SalePatch>(patch.as_bytes()).unwrap_err().code(), Code::Invalid, "{patch}");
+        }
     }
 
     #[tokio::test]

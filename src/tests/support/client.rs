@@ -124,7 +124,10 @@ impl Reply {
         let problem: Problem = self.read();
         assert_eq!((problem.code.name(), problem.status), (code, status), "{}: {}", self.what, self.text());
         assert!(!problem.title.is_empty() && !problem.detail.is_empty(), "{}: {problem:?}", self.what);
-        assert_eq!(self.headers.contains_key("retry-after"), [429, 503].contains(&status) || code == "contended");
+        if [429, 503].contains(&status) || code == "contended" {
+            let seconds = self.header("retry-after").and_then(|text| text.parse().ok()).unwrap_or(0_u32);
+            assert!(seconds > 0, "{}: when to come back, in whole seconds", self.what);
+        }
         problem
     }
 

@@ -17,7 +17,7 @@ pub use self::{
     not_found::NotFound,
     shell::{ClientFiles, shell},
 };
-use super::{home::HomePage, sale::SalePage, simulator::SimulatorPage, tickets::TicketsPage};
+use super::{home::HomePage, kit::markup::escape, sale::SalePage, simulator::SimulatorPage, tickets::TicketsPage};
 
 /// The whole application. Every page is rendered to its end on the server: it is complete without script, and its
 /// status is known before its first byte.
@@ -25,7 +25,7 @@ use super::{home::HomePage, sale::SalePage, simulator::SimulatorPage, tickets::T
 pub fn App() -> impl IntoView {
     provide_meta_context();
     view! {
-        <Title formatter=|title: String| if title.is_empty() { "Onsale".to_owned() } else { format!("{title} · Onsale") } />
+        <Title formatter=page_title />
         <Router>
             <a class="skip-link" href="#main">"Skip to content"</a>
             <Header />
@@ -34,11 +34,17 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
                     <Route path=path!("/sales/:sale") view=SalePage ssr=SsrMode::Async />
                     <Route path=path!("/simulator") view=SimulatorPage ssr=SsrMode::Async />
-                    <Route path=path!("/simulator") view=SimulatorPage ssr=SsrMode::Async />
                     <Route path=path!("/tickets") view=TicketsPage ssr=SsrMode::Async />
                 </Routes>
             </main>
             <Footer />
         </Router>
     }
+}
+
+/// The title of a page, from what it calls itself. The library writes it into the rendered document as it is, so there it
+/// is escaped here; the browser sets it as text.
+fn page_title(title: String) -> String {
+    let title = if title.is_empty() { "Onsale".to_owned() } else { format!("{title} · Onsale") };
+    if cfg!(feature = "ssr") { escape(&title) } else { title }
 }
