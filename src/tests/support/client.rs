@@ -153,9 +153,4 @@ impl Reply {
     pub fn session(&self) -> Option<&str> {
         self.header("x-onsale-session")
     }
-
-    /// The code of a problem document; `None` for an answer that went well.
-    pub fn code(&self) -> Option<String> {
-        self.json()["code"].as_str().map(str::to_owned)
-    }
 }

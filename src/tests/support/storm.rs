@@ -17,8 +17,6 @@ use super::TestApp;
 
 /// One buyer's request and what it was answered.
 pub struct Shot {
-    /// The key that the request carried: asking again with it settles what became of it.
-    pub key: String,
     pub answer: Answer,
     pub sent: Instant,
     pub answered: Instant,
@@ -68,5 +66,5 @@ async fn shoot(mut connection: Connection, path: Arc<str>, wish: BuyBody, start:
         Ok(reply) => Answer::read(reply.status.as_u16(), &reply.body),
         Err(fault) => Answer::Failed(fault.to_string()),
     };
-    Shot { key, answer, sent, answered: Instant::now() }
+    Shot { answer, sent, answered: Instant::now() }
 }
