@@ -82,7 +82,8 @@ async fn under_load_what_was_answered_is_kept_and_the_exit_is_0() {
         let (status, took) = app.wait().await;
         assert!(status.success() && took < UNDER_LOAD, "{status} after {took:?}");
         let mut won = 0;
-        for (wins, faults) in buyers.join_all().await {
+        let told = tokio::time::timeout(AT_REST, buyers.join_all()).await.expect("nobody is left waiting");
+        for (wins, faults) in told {
             assert_eq!(faults, Vec::<String>::new());
             won += wins;
         }

@@ -123,16 +123,14 @@ impl Connection {
 
     async fn send(&mut self, method: Method, path: &str, key: Option<&str>, body: Bytes) -> Result<Reply, Fault> {
         let request = self.request(method, path, key, body)?;
-        let (mut sender, mut driver) = match self.open.take() {
+        let (sender, driver) = match self.open.take() {
             Some(open) => open,
             None => dial(&self.server).await?,
         };
-        let reply = tokio::time::timeout(ANSWER_TIMEOUT, exchange(&mut sender, &mut driver, request))
+        let (reply, open) = tokio::time::timeout(ANSWER_TIMEOUT, exchange(sender, driver, request))
             .await
             .map_err(|_| Fault(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())))??;
-        if !sender.is_closed() {
-            self.open = Some((sender, driver));
-        }
+        self.open = open.filter(|(sender, _)| !sender.is_closed());
         Ok(reply)
     }
 
@@ -172,19 +170,31 @@ async fn dial(server: &Server) -> Result<(Sender, Driver), Fault> {
     Ok((sender, Box::pin(driver)))
 }
 
-/// One request and its whole answer, while the connection is driven beside it.
-async fn exchange(sender: &mut Sender, driver: &mut Driver, request: Request<Full<Bytes>>) -> Result<Reply, Fault> {
-    let answer = async {
-        sender.ready().await.map_err(fault)?;
-        let (head, body) = sender.send_request(request).await.map_err(fault)?.into_parts();
-        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(fault)?.to_bytes();
-        Ok(Reply { status: head.status, headers: head.headers, body })
+/// One request and its whole answer, while the connection is driven beside it; the connection comes back where it is
+/// still there.
+async fn exchange(
+    mut sender: Sender,
+    mut driver: Driver,
+    request: Request<Full<Bytes>>,
+) -> Result<(Reply, Option<(Sender, Driver)>), Fault> {
+    let reply = {
+        let answer = async {
+            sender.ready().await.map_err(fault)?;
+            let (head, body) = sender.send_request(request).await.map_err(fault)?.into_parts();
+            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(fault)?.to_bytes();
+            Ok(Reply { status: head.status, headers: head.headers, body })
+        };
+        tokio::pin!(answer);
+        tokio::select! {
+            biased;
+            reply = &mut answer => reply?,
+            _ = &mut driver => {
+                // The connection has ended. What it read before that is still on its way to the answer; a request that
+                // it did not take any more is given up only with it.
+                drop(driver);
+                return Ok((answer.await?, None));
+            }
+        }
     };
-    tokio::pin!(answer);
-    tokio::select! {
-        biased;
-        reply = &mut answer => reply,
-        // The connection has ended; what it read before that is still on its way to the answer.
-        _ = driver => answer.await,
-    }
+    Ok((reply, Some((sender, driver))))
 }
