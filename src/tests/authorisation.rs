@@ -227,7 +227,7 @@ async fn another_site_cannot_act_for_a_visitor() {
         with_cookie().header("sec-fetch-site", "cross-site").header("origin", &own),
         ask().header("origin", "http://evil.example"),
         ask().header("origin", "null"),
-        ask().header("origin", &own.replace("http:", "https:")),
+        ask().header("origin", own.replace("http:", "https:")),
         ask().header("sec-fetch-site", "cross-site"),
     ] {
         refused.send(&app).await.expect_problem(403, "forbidden");

@@ -52,7 +52,7 @@ async fn of_5000_buyers_for_one_seat_one_wins_and_4999_are_told_seat_taken() {
     for strategy in STRATEGIES {
         let sale = app.sale(strategy, &[seated(10, 10)]).await;
         let shots = storm(&app, &sale, wishes_for_seat("E-5", 5_000)).await;
-        let others: Vec<_> = shots.iter().filter_map(|shot| shot_failure(shot)).take(5).collect();
+        let others: Vec<_> = shots.iter().filter_map(shot_failure).take(5).collect();
         assert_eq!(others, Vec::<String>::new(), "{strategy}");
         assert_eq!((won(&shots), refused(&shots, Code::SeatTaken)), (1, 4_999), "{strategy}");
         let audit = app.clean_audit(&sale).await;

@@ -151,8 +151,11 @@ async fn run_record(
     Ok(())
 }
 
+/// Statement texts by their sizes, and by whether they commit.
+type RecordSql = HashMap<([usize; 3], bool), Arc<str>>;
+
 /// Statements made so far, by the padded numbers of purchases, tickets and keys, and whether they commit.
-static RECORD_SQL: LazyLock<Mutex<HashMap<([usize; 3], bool), Arc<str>>>> = LazyLock::new(Mutex::default);
+static RECORD_SQL: LazyLock<Mutex<RecordSql>> = LazyLock::new(Mutex::default);
 
 fn record_sql(sizes: [usize; 3], and_commit: bool) -> Arc<str> {
     let write = || write_record_sql(sizes) + if and_commit { "COMMIT;" } else { "" };
