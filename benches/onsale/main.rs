@@ -30,8 +30,10 @@ type Measured = Result<Vec<Sample>, Failure>;
 const DEFAULT_REPETITIONS: usize = 3;
 const DEFAULT_SECONDS: f64 = 3.0;
 
+type Measure = fn(&Settings) -> Measured;
+
 /// What can be measured by itself.
-const GROUPS: [(&str, fn(&Settings) -> Measured); 6] = [
+const GROUPS: [(&str, Measure); 6] = [
     ("buying", buying::measure),
     ("parallel", parallel::measure),
     ("refusals", buying::measure_refusals),

@@ -301,7 +301,8 @@ async fn a_stale_mirror_never_decides() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_names_what_is_wrong() {
-    let tampering: [(&str, fn(&Audit) -> bool); 5] = [
+    type IsCaught = fn(&Audit) -> bool;
+    let tampering: [(&str, IsCaught); 5] = [
         ("UPDATE seats SET status = 'sold' WHERE label = 'A-4'", |audit| audit.leaks == 1),
         ("UPDATE seats SET status = 'available' WHERE label = 'A-1'", |audit| audit.phantoms == 1),
         (
