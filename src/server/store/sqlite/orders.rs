@@ -29,6 +29,22 @@ struct TicketRow {
     code: Vec<u8>,
 }
 
+/// Tickets with their orders, for the rows and in the order that the rest of the query names.
+macro_rules! select_tickets {
+    ($rest:literal) => {
+        concat!(
+            "SELECT orders.id AS order_id, sales.slug AS sale, orders.buyer_id, orders.total, orders.currency, orders.seq,
+                        orders.created_at, tickets.id AS ticket_id, tiers.slug AS tier, seats.label AS seat, tickets.code
+             FROM orders
+             JOIN sales ON sales.id = orders.sale_id
+             JOIN tickets ON tickets.order_id = orders.id
+             JOIN tiers ON tiers.id = tickets.tier_id
+             LEFT JOIN seats ON seats.sale_id = tickets.sale_id AND seats.position = tickets.seat_position ",
+            $rest
+        )
+    };
+}
+
 /// An order by its id. With `buyer`, only if it is that buyer's. One that a reset made void is found only where
 /// `even_void`: an answer once given is given again.
 pub async fn find_order(
@@ -37,17 +53,10 @@ pub async fn find_order(
     buyer: Option<BuyerId>,
     even_void: bool,
 ) -> Result<Option<Order>, sqlx::Error> {
-    let rows = sqlx::query_as(
-        "SELECT orders.id AS order_id, sales.slug AS sale, orders.buyer_id, orders.total, orders.currency, orders.seq,
-                orders.created_at, tickets.id AS ticket_id, tiers.slug AS tier, seats.label AS seat, tickets.code
-         FROM orders
-         JOIN sales ON sales.id = orders.sale_id
-         JOIN tickets ON tickets.order_id = orders.id
-         JOIN tiers ON tiers.id = tickets.tier_id
-         LEFT JOIN seats ON seats.sale_id = tickets.sale_id AND seats.position = tickets.seat_position
-         WHERE orders.id = ?1 AND (?2 IS NULL OR orders.buyer_id = ?2) AND (?3 OR orders.void = 0)
-         ORDER BY tickets.id",
-    )
+    let rows = sqlx::query_as(select_tickets!(
+        "WHERE orders.id = ?1 AND (?2 IS NULL OR orders.buyer_id = ?2) AND (?3 OR orders.void = 0)
+         ORDER BY tickets.id"
+    ))
     .bind(order.0.as_bytes().to_vec())
     .bind(buyer.map(|buyer| buyer.0.as_bytes().to_vec()))
     .bind(even_void)
@@ -58,17 +67,10 @@ pub async fn find_order(
 
 /// A buyer's orders, the newest first.
 pub async fn orders_of(readers: &SqlitePool, buyer: BuyerId) -> Result<Vec<Order>, sqlx::Error> {
-    let rows = sqlx::query_as(
-        "SELECT orders.id AS order_id, sales.slug AS sale, orders.buyer_id, orders.total, orders.currency, orders.seq,
-                orders.created_at, tickets.id AS ticket_id, tiers.slug AS tier, seats.label AS seat, tickets.code
-         FROM orders
-         JOIN sales ON sales.id = orders.sale_id
-         JOIN tickets ON tickets.order_id = orders.id
-         JOIN tiers ON tiers.id = tickets.tier_id
-         LEFT JOIN seats ON seats.sale_id = tickets.sale_id AND seats.position = tickets.seat_position
-         WHERE orders.buyer_id = ? AND orders.void = 0
-         ORDER BY orders.id DESC, tickets.id",
-    )
+    let rows = sqlx::query_as(select_tickets!(
+        "WHERE orders.buyer_id = ? AND orders.void = 0
+         ORDER BY orders.id DESC, tickets.id"
+    ))
     .bind(buyer.0.as_bytes().to_vec())
     .fetch_all(readers)
     .await?;
