@@ -6,8 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hdrhistogram::Histogram;
-use onsale::model::limits::MAX_GENERAL_ADMISSION_UNITS;
+use onsale::model::{limits::MAX_GENERAL_ADMISSION_UNITS, tally::Latencies};
 
 use super::{
     Failure, Measured, Settings,
@@ -21,31 +20,28 @@ use super::{
 
 /// Viewers of the goal; fewer where the descriptor limit is lower, which the table then says.
 pub const VIEWERS: usize = 10_000;
+/// Viewers that come and go before memory is looked at.
+const WARMING_VIEWERS: usize = 50;
 /// Changes per second while delivery is measured.
 const CHANGES_PER_SECOND: u32 = 10;
 /// Time that the last frame is given to reach everybody.
-const SETTLING: Duration = Duration::from_millis(800);
+pub const SETTLING: Duration = Duration::from_secs(2);
 
 pub fn measure(settings: &Settings) -> Measured {
-    let server = Server::start()?;
-    let sale = server.general_admission("Watched", MAX_GENERAL_ADMISSION_UNITS)?;
-    let guests = guests(&server)?;
-    // Buying alone first: it warms the server up, so that its memory afterwards grows by the viewers only.
-    let alone = run(server.address, CONNECTIONS, settings.duration, Pace::Closed, purchases(&server, &sale, &guests))?;
-    let mut won = alone.count(201);
-
     let count = Fleet::size(VIEWERS);
-    let before_kib = server.resident_kib()?;
-    let stream = wire::request("GET", &format!("/api/v1/sales/{sale}/stream"), server.address, "", b"");
-    let fleet = Fleet::open(server.address, stream, count, |bytes| last_number(bytes, b"id: "))?;
-    std::thread::sleep(SETTLING);
-    #[allow(clippy::cast_precision_loss)] // thousands
-    let per_viewer_kib = (server.resident_kib()? - before_kib) / count as f64;
     let mut samples = vec![
         #[allow(clippy::cast_precision_loss)] // thousands
         sample("viewers", count as f64, "", Goal::None),
-        sample("memory per idle viewer", per_viewer_kib, "KiB", Goal::AtMost(14.0)),
+        sample("memory per idle viewer", idle_viewer_kib(count)?, "KiB", Goal::AtMost(14.0)),
     ];
+
+    let server = Server::start()?;
+    let sale = server.general_admission("Watched", MAX_GENERAL_ADMISSION_UNITS)?;
+    let guests = guests(&server)?;
+    let alone = run(server.address, CONNECTIONS, settings.duration, Pace::Closed, purchases(&server, &sale, &guests))?;
+    let mut won = alone.count(201);
+    let fleet = watch(&server, &sale, count)?;
+    std::thread::sleep(SETTLING);
 
     fleet.take_arrivals();
     let published = publish(settings, &server, &sale, &guests[0])?;
@@ -77,6 +73,27 @@ pub fn measure(settings: &Settings) -> Measured {
     Ok(samples)
 }
 
+/// What a viewer costs a server that has done nothing else: one that worked before holds freed memory, in which viewers
+/// would hide. A few viewers come first, so that code read from disk is not counted as theirs.
+fn idle_viewer_kib(count: usize) -> Result<f64, Failure> {
+    let server = Server::start()?;
+    let sale = server.general_admission("Idle", 1)?;
+    watch(&server, &sale, WARMING_VIEWERS)?.close()?;
+    std::thread::sleep(SETTLING);
+    let before_kib = server.resident_kib()?;
+    let fleet = watch(&server, &sale, count)?;
+    std::thread::sleep(SETTLING);
+    let after_kib = server.resident_kib()?;
+    fleet.close()?;
+    #[allow(clippy::cast_precision_loss)] // thousands
+    Ok((after_kib - before_kib) / count as f64)
+}
+
+fn watch(server: &Server, sale: &str, count: usize) -> Result<Fleet, Failure> {
+    let stream = wire::request("GET", &format!("/api/v1/sales/{sale}/stream"), server.address, "", b"");
+    Fleet::open(server.address, stream, count, |bytes| last_number(bytes, b"id: "))
+}
+
 /// Buys one unit ten times a second; each purchase's seq with the moment just before it was sent.
 fn publish(settings: &Settings, server: &Server, sale: &str, guest: &str) -> Result<BTreeMap<u64, Instant>, Failure> {
     let compose = purchases(server, sale, &Rc::from([guest.to_owned()]));
@@ -105,43 +122,59 @@ fn publish(settings: &Settings, server: &Server, sale: &str, guest: &str) -> Res
 
 /// How soon after a change was sent everybody had read it, the commit and the tick included, and how many deliveries a
 /// second the burst of one frame comes to.
+///
+/// Changes of one tick travel in one frame: a viewer has read a change with the first frame that is as new as it. Every
+/// viewer must have read every change.
 pub fn delivery(
     who: &str,
     published: &BTreeMap<u64, Instant>,
     arrivals: &[Arrival],
     count: usize,
 ) -> Result<Vec<Sample>, Failure> {
-    let mut latencies: Histogram<u64> = Histogram::new(3)?;
-    let mut bursts: BTreeMap<u64, (Instant, Instant, u64)> = BTreeMap::new();
-    for (number, read) in arrivals {
-        let Some(sent) = published.get(number) else { continue };
-        latencies.saturating_record(u64::try_from(read.duration_since(*sent).as_micros())?);
-        let burst = bursts.entry(*number).or_insert((*read, *read, 0));
-        *burst = (burst.0.min(*read), burst.1.max(*read), burst.2 + 1);
+    let mut latencies = Latencies::default();
+    let mut bursts: BTreeMap<u64, Burst> = BTreeMap::new();
+    let mut newest = vec![0; count];
+    for Arrival { viewer, number, read } in arrivals {
+        let before = newest[*viewer];
+        if before >= *number {
+            continue; // a heartbeat: nothing new
+        }
+        newest[*viewer] = *number;
+        for sent in published.range(before + 1..=*number).map(|(_, sent)| sent) {
+            latencies.record(u64::try_from(read.duration_since(*sent).as_micros())?);
+        }
+        bursts.entry(*number).or_insert_with(|| Burst::at(*read)).take(*read);
     }
     let expected = (published.len() * count) as u64;
-    if latencies.len() < expected * 99 / 100 {
-        return Err(format!("{} of {expected} deliveries arrived", latencies.len()).into());
+    if latencies.count() != expected {
+        return Err(format!("{} of {expected} changes were read", latencies.count()).into());
     }
-    let (mut seconds, mut deliveries) = (0.0, 0);
-    for (first, last, read) in bursts.into_values() {
-        seconds += last.duration_since(first).as_secs_f64();
-        deliveries += read;
-    }
+    let seconds: f64 = bursts.values().map(|burst| burst.last.duration_since(burst.first).as_secs_f64()).sum();
+    let deliveries: u64 = bursts.values().map(|burst| burst.deliveries).sum();
+    let quantile = |quantile| latencies.quantile_milliseconds(quantile);
     #[allow(clippy::cast_precision_loss)] // far below 2⁵³
     Ok(vec![
-        sample(
-            format!("{who}: change sent to read, p50"),
-            latencies.value_at_quantile(0.50) as f64 / 1000.0,
-            "ms",
-            Goal::None,
-        ),
-        sample(
-            format!("{who}: change sent to read, p99"),
-            latencies.value_at_quantile(0.99) as f64 / 1000.0,
-            "ms",
-            Goal::AtMost(75.0),
-        ),
+        sample(format!("{who}: change sent to read, p50"), quantile(0.50), "ms", Goal::None),
+        sample(format!("{who}: change sent to read, p99"), quantile(0.99), "ms", Goal::AtMost(75.0)),
+        sample(format!("{who}: changes per frame"), published.len() as f64 / bursts.len() as f64, "", Goal::None),
         sample(format!("{who}: deliveries in a burst"), deliveries as f64 / seconds, "/s", Goal::AtLeast(100_000.0)),
     ])
+}
+
+/// One frame on its way to all viewers.
+struct Burst {
+    first: Instant,
+    last: Instant,
+    deliveries: u64,
+}
+
+impl Burst {
+    const fn at(read: Instant) -> Self {
+        Self { first: read, last: read, deliveries: 0 }
+    }
+
+    fn take(&mut self, read: Instant) {
+        self.last = self.last.max(read);
+        self.deliveries += 1;
+    }
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hdrhistogram::Histogram;
+use onsale::model::tally::Latencies;
 use tokio::task::LocalSet;
 
 use super::{Failure, wire::Wire};
@@ -22,11 +22,25 @@ pub type Compose = dyn Fn(usize, u64, &mut Vec<u8>) -> bool;
 pub struct Outcome {
     pub statuses: BTreeMap<u16, u64>,
     pub seconds: f64,
-    /// In microseconds.
-    latencies: Histogram<u64>,
+    latencies: Latencies,
 }
 
+/// How far the requests in flight, computed from rate and latency, may lie from those that there were.
+const IN_FLIGHT_TOLERANCE: f64 = 0.15;
+
 impl Outcome {
+    /// Little's law: in a closed loop, rate times mean latency is the number of connections. Figures that contradict each
+    /// other are wrong figures, however good they look.
+    #[allow(clippy::cast_precision_loss)] // far below 2⁵³
+    fn require_consistent(&self, connections: usize) -> Result<(), Failure> {
+        let rate = self.latencies.count() as f64 / self.seconds;
+        let in_flight = rate * self.latencies.mean_milliseconds() / 1000.0;
+        if (in_flight / connections as f64 - 1.0).abs() <= IN_FLIGHT_TOLERANCE {
+            return Ok(());
+        }
+        Err(format!("rate and latency make {in_flight:.1} requests in flight over {connections} connections").into())
+    }
+
     pub fn count(&self, status: u16) -> u64 {
         self.statuses.get(&status).copied().unwrap_or(0)
     }
@@ -41,9 +55,8 @@ impl Outcome {
         Ok(all as f64 / self.seconds)
     }
 
-    #[allow(clippy::cast_precision_loss)] // far below 2⁵³
     pub fn quantile_ms(&self, quantile: f64) -> f64 {
-        self.latencies.value_at_quantile(quantile) as f64 / 1000.0
+        self.latencies.quantile_milliseconds(quantile)
     }
 }
 
@@ -77,7 +90,7 @@ pub fn run(
             connections,
             compose,
             statuses: RefCell::default(),
-            latencies: RefCell::new(Histogram::new(3)?),
+            latencies: RefCell::default(),
         });
         let slots: Vec<_> = wires
             .into_iter()
@@ -89,7 +102,13 @@ pub fn run(
         }
         let seconds = started.elapsed().as_secs_f64();
         let shared = Rc::into_inner(shared).ok_or("a connection is still in use")?;
-        Ok(Outcome { statuses: shared.statuses.into_inner(), seconds, latencies: shared.latencies.into_inner() })
+        let outcome =
+            Outcome { statuses: shared.statuses.into_inner(), seconds, latencies: shared.latencies.into_inner() };
+        // One request alone says nothing about a loop that had nothing left to ask for.
+        if matches!(pace, Pace::Closed) && outcome.latencies.count() > connections as u64 {
+            outcome.require_consistent(connections)?;
+        }
+        Ok(outcome)
     })
 }
 
@@ -100,7 +119,7 @@ struct Shared {
     connections: usize,
     compose: Rc<Compose>,
     statuses: RefCell<BTreeMap<u16, u64>>,
-    latencies: RefCell<Histogram<u64>>,
+    latencies: RefCell<Latencies>,
 }
 
 impl Shared {
@@ -115,7 +134,7 @@ impl Shared {
             let status = wire.exchange(&request).await?.status;
             let latency = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
             *self.statuses.borrow_mut().entry(status).or_default() += 1;
-            self.latencies.borrow_mut().saturating_record(latency);
+            self.latencies.borrow_mut().record(latency);
         }
         Ok(())
     }

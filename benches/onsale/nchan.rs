@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Failure, Measured, Settings,
-    fan_out::{VIEWERS, delivery},
+    fan_out::{SETTLING, VIEWERS, delivery},
     report::Goal,
     viewers::{Fleet, last_number},
     wire::{self, Wire},
@@ -73,7 +73,7 @@ pub fn measure(settings: &Settings) -> Measured {
     let fleet = Fleet::open(address, stream, count, |bytes| last_number(bytes, b"data: "))?;
     fleet.take_arrivals();
     let published = runtime.block_on(publish(settings, address))?;
-    std::thread::sleep(Duration::from_millis(800));
+    std::thread::sleep(SETTLING);
     let arrivals = fleet.take_arrivals();
     fleet.close()?;
     let mut samples = delivery("nginx with nchan", &published, &arrivals, count)?;

@@ -28,8 +28,15 @@ const SPARE_DESCRIPTORS: u64 = 1_000;
 /// Bytes read at once.
 const READ_BYTES: usize = 16 * 1024;
 
-/// One frame that reached one viewer: its number and when it was read.
-pub type Arrival = (u64, Instant);
+/// A frame that reached a viewer.
+#[derive(Clone, Copy)]
+pub struct Arrival {
+    pub viewer: usize,
+    /// The newest frame's number in what was read.
+    pub number: u64,
+    pub read: Instant,
+}
+
 /// The number of the newest frame in what was read; `None` where there is no whole one.
 pub type NumberOf = fn(&[u8]) -> Option<u64>;
 
@@ -98,8 +105,8 @@ impl Shared {
         let shared = Arc::new(self);
         LocalSet::new().block_on(&runtime, async {
             let (mut readers, opening) = (JoinSet::new(), Arc::new(Semaphore::new(OPENING_AT_ONCE)));
-            for _ in 0..count {
-                readers.spawn_local(Arc::clone(&shared).view(Arc::clone(&opening)));
+            for viewer in 0..count {
+                readers.spawn_local(Arc::clone(&shared).view(viewer, Arc::clone(&opening)));
             }
             tokio::select! {
                 () = stop.cancelled() => Ok(()),
@@ -113,7 +120,7 @@ impl Shared {
     }
 
     /// One viewer: connects, asks, and notes each frame. Ends where the stream does.
-    async fn view(self: Arc<Self>, opening: Arc<Semaphore>) -> std::io::Result<()> {
+    async fn view(self: Arc<Self>, viewer: usize, opening: Arc<Semaphore>) -> std::io::Result<()> {
         let permit = opening.acquire_owned().await.map_err(std::io::Error::other)?;
         let mut stream = TcpStream::connect(self.address).await?;
         stream.write_all(&self.request).await?;
@@ -121,7 +128,7 @@ impl Shared {
         self.connected.fetch_add(1, Ordering::Relaxed);
         drop(permit);
         loop {
-            match self.read(&stream) {
+            match self.read(viewer, &stream) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => stream.readable().await?,
@@ -131,11 +138,12 @@ impl Shared {
     }
 
     /// Reads what is there. The bytes live on the stack of this call only: a viewer that waits holds no buffer.
-    fn read(&self, stream: &TcpStream) -> std::io::Result<usize> {
+    fn read(&self, viewer: usize, stream: &TcpStream) -> std::io::Result<usize> {
         let mut buffer = [0; READ_BYTES];
         let read = stream.try_read(&mut buffer)?;
         if let Some(number) = (self.number_of)(&buffer[..read]) {
-            self.arrivals.lock().expect("no reader panics while it notes").push((number, Instant::now()));
+            let arrival = Arrival { viewer, number, read: Instant::now() };
+            self.arrivals.lock().expect("no reader panics while it notes").push(arrival);
         }
         Ok(read)
     }

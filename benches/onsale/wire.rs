@@ -55,29 +55,68 @@ impl Wire {
         Ok(Self { stream, buffer: vec![0; BUFFER_BYTES], filled: 0 })
     }
 
-    /// Sends a request and reads its whole answer, which must say its length.
+    /// Sends a request and reads its whole answer.
     pub async fn exchange(&mut self, request: &[u8]) -> std::io::Result<Reply<'_>> {
         self.stream.write_all(request).await?;
         self.filled = 0;
         let head_end = loop {
             self.fill().await?;
-            if let Some(position) = self.buffer[..self.filled].windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            if let Some(position) = find(&self.buffer[..self.filled], b"\r\n\r\n") {
                 break position;
             }
         };
-        let length = self.content_length(head_end)?;
-        let end = head_end + 4 + length;
+        let start = head_end + 4;
+        let end = match self.content_length(head_end)? {
+            Some(length) => {
+                self.fill_to(start + length).await?;
+                start + length
+            }
+            None => self.join_chunks(start).await?,
+        };
+        let head = text(&self.buffer[..head_end])?;
+        let status = head.get(9..12).and_then(|digits| digits.parse().ok()).ok_or_else(|| broken("no status"))?;
+        Ok(Reply { status, head, body: &self.buffer[start..end] })
+    }
+
+    /// The length that the head tells; `None` for a body in chunks.
+    fn content_length(&self, head_end: usize) -> std::io::Result<Option<usize>> {
+        let head = text(&self.buffer[..head_end])?;
+        match header(head, "content-length") {
+            Some(length) => length.parse().map(Some).map_err(|_| broken("the length is no number")),
+            None if header(head, "transfer-encoding") == Some("chunked") => Ok(None),
+            None => Err(broken("the answer does not say where it ends")),
+        }
+    }
+
+    /// Reads a body in chunks, moves their contents together from `start` on, and returns where they end.
+    async fn join_chunks(&mut self, start: usize) -> std::io::Result<usize> {
+        let (mut read, mut end) = (start, start);
+        loop {
+            let line_end = loop {
+                if let Some(position) = find(&self.buffer[read..self.filled], b"\r\n") {
+                    break read + position;
+                }
+                self.fill().await?;
+            };
+            let size = usize::from_str_radix(text(&self.buffer[read..line_end])?, 16)
+                .map_err(|_| broken("the size of a chunk is no number"))?;
+            let chunk = line_end + 2;
+            // Behind each chunk, the last and empty one too, stands an end of line.
+            self.fill_to(chunk + size + 2).await?;
+            if size == 0 {
+                return Ok(end);
+            }
+            self.buffer.copy_within(chunk..chunk + size, end);
+            end += size;
+            read = chunk + size + 2;
+        }
+    }
+
+    async fn fill_to(&mut self, end: usize) -> std::io::Result<()> {
         while self.filled < end {
             self.fill().await?;
         }
-        let head = text(&self.buffer[..head_end])?;
-        let status = head.get(9..12).and_then(|digits| digits.parse().ok()).ok_or_else(|| broken("no status"))?;
-        Ok(Reply { status, head, body: &self.buffer[head_end + 4..end] })
-    }
-
-    fn content_length(&self, head_end: usize) -> std::io::Result<usize> {
-        let length = header(text(&self.buffer[..head_end])?, "content-length");
-        length.and_then(|length| length.parse().ok()).ok_or_else(|| broken("the answer does not say its length"))
+        Ok(())
     }
 
     async fn fill(&mut self) -> std::io::Result<()> {
@@ -88,6 +127,10 @@ impl Wire {
         self.filled += read;
         if read == 0 { Err(broken("the connection ended within an answer")) } else { Ok(()) }
     }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
 fn text(bytes: &[u8]) -> std::io::Result<&str> {

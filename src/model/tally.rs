@@ -98,6 +98,10 @@ impl Latencies {
         to_milliseconds(self.0.value_at_quantile(quantile))
     }
 
+    pub fn mean_milliseconds(&self) -> f64 {
+        self.0.mean() / 1000.0
+    }
+
     /// Brings the latencies of `simulation` up to date.
     pub fn write_to(&self, simulation: &mut Simulation) {
         simulation.p50_ms = self.quantile_milliseconds(0.50);
