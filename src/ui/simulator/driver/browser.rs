@@ -142,7 +142,7 @@ impl Race {
             self.for_one_seat,
         );
         let latencies = self.latencies.borrow();
-        if timings.server.count() > 0 { &timings.server } else { &*latencies }.write_to(&mut simulation);
+        if timings.server.count() > 0 { &timings.server } else { &latencies }.write_to(&mut simulation);
         simulation
     }
 
