@@ -20,6 +20,10 @@ use crate::support::{
 
 /// How long a viewer may take to learn the last change.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long viewers may take to be cut off as often as the test wants it.
+const NEMESIS: Duration = Duration::from_secs(600);
+/// Events that a viewer hears at most before it is cut off.
+const MAX_EVENTS: usize = 8;
 /// Earlier states that a viewer remembers, to come back from.
 const REMEMBERED: usize = 40;
 
@@ -37,6 +41,10 @@ impl Seen {
             "delta" => self.by_window.fetch_add(1, Ordering::Relaxed),
             _ => 0, // a stream that had nothing to tell at first
         };
+    }
+
+    fn cuts(&self) -> usize {
+        self.by_snapshot.load(Ordering::Relaxed) + self.by_window.load(Ordering::Relaxed)
     }
 }
 
@@ -62,10 +70,11 @@ fn position(known: &VecDeque<Fold>) -> (Position, Option<Fold>) {
 async fn watch(app: Arc<TestApp>, sale: String, last_seq: Arc<AtomicU64>, seen: Arc<Seen>) -> Fold {
     let mut known = VecDeque::new();
     loop {
-        let (place, resumed) = if known.is_empty() { (Position::new(), None) } else { position(&known) };
+        let is_back = !known.is_empty();
+        let (place, resumed) = if is_back { position(&known) } else { (Position::new(), None) };
         let mut viewer = Viewer::open(&app, &sale, place).await;
         let mut fold = resumed;
-        let events = rand::rng().random_range(1..=30);
+        let events = rand::rng().random_range(1..=MAX_EVENTS);
         for number in 0..events {
             let is_at_rest =
                 |fold: &Option<Fold>| fold.as_ref().is_some_and(|fold| fold.seq == last_seq.load(Ordering::SeqCst));
@@ -75,13 +84,11 @@ async fn watch(app: Arc<TestApp>, sale: String, last_seq: Arc<AtomicU64>, seen: 
             // A stream that has nothing to tell, or is about to end, is looked at again.
             let Ok(event) = timeout(Duration::from_millis(500), viewer.next()).await else { break };
             let event = event.expect("only the viewer ends a stream here");
+            if is_back && number == 0 {
+                seen.count(&event.kind);
+            }
             match &mut fold {
-                Some(fold) => {
-                    if number == 0 {
-                        seen.count(&event.kind);
-                    }
-                    fold.take(&event);
-                }
+                Some(fold) => fold.take(&event),
                 None => fold = Some(Fold::begin(&event)),
             }
             known.extend(fold.clone());
@@ -92,29 +99,39 @@ async fn watch(app: Arc<TestApp>, sale: String, last_seq: Arc<AtomicU64>, seen: 
     }
 }
 
+/// Keeps the sale moving until viewers have come back so often: purchases, now and then a reset or more seats.
+async fn keep_moving(app: &TestApp, sale: &str, seen: &Seen, cuts: usize) {
+    let path = format!("/api/v1/sales/{sale}");
+    for round in 1_u32.. {
+        storm(app, sale, wishes_for_tier("ga", 1, 10)).await;
+        storm(app, sale, wishes_for_tier("floor", 3, 3)).await;
+        storm(app, sale, wishes_for_seat("T-20", 2)).await;
+        if round % 40 == 0 {
+            Ask::post(&format!("{path}/reset")).admin().send(app).await.expect(200);
+        }
+        if round % 60 == 0 {
+            let stock = Ask::post(&format!("{path}/stock")).admin();
+            stock.json(json!({ "tier": "floor", "add": 1 })).send(app).await.expect(201);
+        }
+        if seen.cuts() >= cuts {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn at_rest_every_viewer_believes_what_the_database_says_however_often_it_was_cut_off() {
     for strategy in STRATEGIES {
         let app = Arc::new(TestApp::open_demo().await);
-        let sale = app.sale(strategy, &[seated(20, 20), general_admission(100_000)]).await;
+        let sale = app.sale(strategy, &[seated(20, 20), general_admission(1_000_000)]).await;
         let (last_seq, seen) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(Seen::default()));
         let mut viewers = JoinSet::new();
         for _ in 0..scale::rounds(60, 2_000) {
             viewers.spawn(watch(app.clone(), sale.clone(), last_seq.clone(), seen.clone()));
         }
-        for round in 0..scale::rounds(12, 2_000) {
-            storm(&app, &sale, wishes_for_tier("ga", 1, 40)).await;
-            storm(&app, &sale, wishes_for_tier("floor", 3, 10)).await;
-            storm(&app, &sale, wishes_for_seat("T-20", 3)).await;
-            let path = format!("/api/v1/sales/{sale}");
-            if round % 5 == 4 {
-                Ask::post(&format!("{path}/reset")).admin().send(&app).await.expect(200);
-            }
-            if round % 7 == 6 {
-                let stock = Ask::post(&format!("{path}/stock")).admin();
-                stock.json(json!({ "tier": "floor", "add": 1 })).send(&app).await.expect(201);
-            }
-        }
+        let moving = keep_moving(&app, &sale, &seen, scale::rounds(400, 20_000));
+        timeout(NEMESIS, moving).await.expect("viewers come back again and again");
         last_seq.store(app.read_sale(&sale).await.seq, Ordering::SeqCst);
         let views = timeout(PATIENCE, viewers.join_all()).await.expect("every viewer learns the last change");
         for view in &views {
@@ -122,8 +139,8 @@ async fn at_rest_every_viewer_believes_what_the_database_says_however_often_it_w
         }
         views[0].assert_equals_database(&app, &sale).await;
         app.clean_audit(&sale).await;
-        let (by_snapshot, by_window) =
-            (seen.by_snapshot.load(Ordering::Relaxed), seen.by_window.load(Ordering::Relaxed));
-        assert!(by_snapshot > 0 && by_window > 0, "resumed by snapshot {by_snapshot}, by window {by_window} times");
+        let (by_snapshot, by_window) = (&seen.by_snapshot, &seen.by_window);
+        let both = by_snapshot.load(Ordering::Relaxed) > 0 && by_window.load(Ordering::Relaxed) > 0;
+        assert!(both, "resumed by snapshot {by_snapshot:?}, by window {by_window:?} times");
     }
 }
