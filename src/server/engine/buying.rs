@@ -132,7 +132,7 @@ impl Engine {
         let answer = store::find_answer(self.desk.store.readers(), buyer, key.as_str()).await?;
         match answer {
             Some(answer) if answer.created_at < oldest_answer(self.clock().now()) => {
-                self.forget_old_answers().await?;
+                self.forget_answers(&[(buyer, key.as_str().to_owned())]).await?;
                 Ok(None)
             }
             answer => Ok(answer),

@@ -239,16 +239,30 @@ impl Engine {
 
     /// Forgets stored answers that are past their time. Called now and then; nothing depends on when.
     pub async fn forget_old_answers(&self) -> Result<(), EngineError> {
-        /// Rows of one transaction: few enough that no buyer waits long behind it.
-        const AT_A_TIME: u32 = 1_000;
+        /// Answers looked up at once.
+        const AT_ONCE: u32 = 50_000;
+        /// Answers of one turn: few enough that no buyer waits long behind it.
+        const IN_ONE_TURN: usize = 500;
         loop {
-            let mut writer = self.desk.writer().await?;
             let oldest = oldest_answer(self.desk.clock.now());
-            let gone = store::forget_answers_before(writer.connection(), oldest, AT_A_TIME).await?;
-            if gone < u64::from(AT_A_TIME) {
+            let old = store::answers_before(self.desk.store.readers(), oldest, AT_ONCE).await?;
+            if old.is_empty() {
                 return Ok(());
             }
+            for answers in old.chunks(IN_ONE_TURN) {
+                self.forget_answers(answers).await?;
+            }
         }
+    }
+
+    /// Forgets these answers, in one transaction.
+    async fn forget_answers(&self, answers: &[(BuyerId, String)]) -> Result<(), EngineError> {
+        let mut writer = self.desk.writer().await?;
+        let mut transaction = writer.begin().await?;
+        store::forget_answers(&mut transaction, answers).await?;
+        transaction.commit().await?;
+        writer.settle();
+        Ok(())
     }
 
     /// Takes a sale into the house.

@@ -99,8 +99,15 @@ impl Engine {
         };
         let mut transaction = writer.begin().await?;
         store::patch_sale(&mut *transaction, sale_id, &patch).await?;
+        // Whoever sets a limit for the first time has to know what everybody owns.
+        let is_newly_limited = patch.max_per_buyer.is_some() && desk.stock.read().max_per_buyer.is_none();
+        let owned = match is_newly_limited {
+            true => Some(store::units_by_buyer(&mut transaction, sale_id).await?),
+            false => None,
+        };
         transaction.commit().await?;
         let mut stock = desk.stock.write();
+        stock.owned = owned.unwrap_or_else(|| std::mem::take(&mut stock.owned));
         stock.switch = patch.switch.unwrap_or(stock.switch);
         stock.opens_at = patch.opens_at.or(stock.opens_at);
         if let Some(message) = patch.message {

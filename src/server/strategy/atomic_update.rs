@@ -108,8 +108,8 @@ impl AtomicUpdate {
             return Ok(Err(refusal()));
         }
         if let Some(limit) = limit {
-            let owned = store::units_owned(connection, sale_id, &[claim.buyer]).await?;
-            if owned.get(&claim.buyer).copied().unwrap_or_default() + quantity > u64::from(limit) {
+            let owned = store::units_owned(connection, sale_id, claim.buyer).await?;
+            if owned + quantity > u64::from(limit) {
                 return Ok(Err(limit_reached(limit)));
             }
         }

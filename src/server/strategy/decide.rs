@@ -25,7 +25,7 @@ pub struct Draft<'a> {
     at: &'a str,
     available: Vec<u64>,
     taken: HashSet<u32>,
-    /// Units that buyers own, where the sale has a limit.
+    /// Units that the buyers granted so far would own, where the sale has a limit.
     owned: HashMap<BuyerId, u64>,
     pub seq: u64,
     pub head_hash: Hash,
@@ -47,15 +47,14 @@ pub struct Grant {
 }
 
 impl<'a> Draft<'a> {
-    /// `at` is the time of all lines of this draft, as it is written; `owned` the units that the batch's buyers own
-    /// already, needed where the sale has a limit.
-    pub fn new(stock: &'a Stock, at: &'a str, owned: HashMap<BuyerId, u64>) -> Self {
+    /// `at` is the time of all lines of this draft, as it is written.
+    pub fn new(stock: &'a Stock, at: &'a str) -> Self {
         Self {
             stock,
             at,
             available: stock.tiers.iter().map(|tier| tier.counts.available).collect(),
             taken: HashSet::new(),
-            owned,
+            owned: HashMap::new(),
             seq: stock.seq,
             head_hash: stock.head_hash,
         }
@@ -120,7 +119,8 @@ impl<'a> Draft<'a> {
     /// What the buyer would own, where the sale has a limit.
     fn check_limit(&self, buyer: BuyerId, quantity: u64) -> Result<Option<u64>, Refusal> {
         let Some(limit) = self.stock.max_per_buyer else { return Ok(None) };
-        let owned = self.owned.get(&buyer).copied().unwrap_or_default() + quantity;
+        let owned =
+            self.owned.get(&buyer).or_else(|| self.stock.owned.get(&buyer)).copied().unwrap_or_default() + quantity;
         if owned > u64::from(limit) { Err(limit_reached(limit)) } else { Ok(Some(owned)) }
     }
 }

@@ -162,6 +162,11 @@ impl Desk {
             let mut stock = sale.stock.write();
             let from = stock.seq;
             stock.apply_sold(last.purchase.seq, head_hash, &seats, &units);
+            if stock.max_per_buyer.is_some() {
+                for one in sold {
+                    *stock.owned.entry(one.purchase.buyer).or_default() += one.purchase.tickets.len() as u64;
+                }
+            }
             for (tier_index, _) in &units {
                 if stock.tiers[*tier_index].seated {
                     stock.skip_unavailable(*tier_index);

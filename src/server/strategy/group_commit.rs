@@ -26,13 +26,7 @@ use super::{
     desk::Sold,
 };
 use crate::{
-    model::{
-        ids::{BuyerId, OrderId},
-        limits::MAX_BATCH,
-        outcome::Refusal,
-        strategy::StrategyKind,
-        time::Timestamp,
-    },
+    model::{ids::OrderId, limits::MAX_BATCH, outcome::Refusal, strategy::StrategyKind, time::Timestamp},
     server::{
         ledger::Hash,
         store::{self, Guard, Writer},
@@ -174,7 +168,7 @@ async fn decide_sale(
         let verdicts = claims.iter().map(|_| Err(refusal.clone())).collect();
         return Ok(Decided { verdicts, head_hash: sale.stock.read().head_hash });
     }
-    let mut decided = propose(desk, writer, sale, claims, at).await?;
+    let mut decided = propose(desk, sale, claims, at);
     let mut tries = 0;
     loop {
         let (sale_id, guard) = guard(sale, &decided);
@@ -195,39 +189,22 @@ async fn decide_sale(
             return Err(sqlx::Error::Protocol("the sale does not hold still: another process sells it too".into()));
         }
         desk.reload(writer, sale).await?;
-        decided = propose(desk, writer, sale, claims, at).await?;
+        decided = propose(desk, sale, claims, at);
     }
 }
 
 /// What the claims come to on the mirror.
-async fn propose(
-    desk: &Desk,
-    writer: &mut Writer,
-    sale: &Arc<SaleDesk>,
-    claims: &[Waiting],
-    at: Timestamp,
-) -> Result<Decided, sqlx::Error> {
-    let (sale_id, limited) = {
-        let stock = sale.stock.read();
-        (stock.sale_id, stock.max_per_buyer.is_some())
-    };
-    let owned = if limited {
-        let buyers: Vec<BuyerId> = claims.iter().map(|(claim, _)| claim.buyer).collect();
-        // Read before the transaction: the guard's `seq` says whether anybody bought in between.
-        store::units_owned(writer.connection(), sale_id, &buyers).await?
-    } else {
-        Default::default()
-    };
+fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], at: Timestamp) -> Decided {
     let written_at = at.to_string();
     let stock = sale.stock.read();
-    let mut draft = Draft::new(&stock, &written_at, owned);
+    let mut draft = Draft::new(&stock, &written_at);
     let verdicts = claims.iter().map(|(claim, _)| {
         let order = OrderId(desk.identifiers.next(at));
         let grant: Grant = draft.decide(order.0, claim.buyer, claim.wish)?;
         Ok(desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref(), at))
     });
     let verdicts = verdicts.collect();
-    Ok(Decided { verdicts, head_hash: draft.head_hash })
+    Decided { verdicts, head_hash: draft.head_hash }
 }
 
 /// What the proposal takes: the sale's row and the guarded write whose rows are the verdict.

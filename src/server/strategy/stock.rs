@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     model::{
         frame::{Snapshot, StatusChange},
-        ids::{SaleId, SeatLabel, TierId},
+        ids::{BuyerId, SaleId, SeatLabel, TierId},
         sale::{Counts, Sale, SaleStatus, SaleSwitch, Tier, TierCounts},
         seat::{Seat, SeatRow, SeatStatus},
         strategy::StrategyKind,
@@ -39,6 +39,8 @@ pub struct Stock {
     pub tiers: Vec<TierStock>,
     pub seats: Vec<SeatStatus>,
     pub map: Arc<SeatMap>,
+    /// Units that buyers own, where the sale has a limit for that.
+    pub owned: HashMap<BuyerId, u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -120,6 +122,7 @@ impl Stock {
             tiers: tiers.collect(),
             seats: record.seats.iter().map(|seat| seat.status).collect(),
             map: Arc::new(SeatMap::new(&record.seats)),
+            owned: record.owned,
         }
     }
 

@@ -4,8 +4,7 @@
 //! one round of guarded updates and recorded by one round of inserts, however many buyers it holds.
 
 use std::{
-    collections::{BTreeSet, HashMap},
-    fmt::Write,
+    collections::HashMap,
     sync::{Arc, LazyLock},
 };
 
@@ -39,16 +38,16 @@ pub struct Guard {
 const BEGIN: &str = "BEGIN IMMEDIATE;";
 
 const TAKE_SEATS: &str = "
-    UPDATE seats SET status = 'sold'
+    UPDATE OR ROLLBACK seats SET status = 'sold'
     WHERE sale_id = ? AND status = 'available' AND position IN (SELECT value FROM json_each(?))
     RETURNING position;";
 
 const TAKE_COUNTS: &str = "
-    UPDATE tiers SET available = available - taken.units, sold = sold + taken.units
+    UPDATE OR ROLLBACK tiers SET available = available - taken.units, sold = sold + taken.units
     FROM (SELECT value ->> 0 AS tier_id, value ->> 1 AS units FROM json_each(?)) AS taken
     WHERE tiers.id = taken.tier_id AND tiers.available >= taken.units
     RETURNING tiers.id;
-    UPDATE sales SET available = available - ?, sold = sold + ?, seq = seq + ?, head_hash = ?
+    UPDATE OR ROLLBACK sales SET available = available - ?, sold = sold + ?, seq = seq + ?, head_hash = ?
     WHERE id = ? AND seq = ? AND available >= ? AND switch = 'open'
     RETURNING id;";
 
@@ -144,51 +143,42 @@ async fn run_record(
     and_commit: bool,
 ) -> Result<(), sqlx::Error> {
     let tickets = purchases.iter().map(|purchase| purchase.tickets.len()).sum();
-    let keys = purchases.iter().filter(|purchase| purchase.key.is_some()).count();
-    let sizes = [padded(purchases.len()), padded(tickets), if keys == 0 { 0 } else { padded(keys) }];
+    let sizes = [padded(purchases.len()), padded(tickets)];
     let arguments = record_arguments(sale_id, at, purchases, sizes).map_err(sqlx::Error::Encode)?;
     sqlx::query_with(AssertSqlSafe(record_sql(sizes, and_commit)), arguments).execute(connection).await?;
     Ok(())
 }
 
 /// Statement texts by their sizes, and by whether they commit.
-type RecordSql = HashMap<([usize; 3], bool), Arc<str>>;
+type RecordSql = HashMap<([usize; 2], bool), Arc<str>>;
 
-/// Statements made so far, by the padded numbers of purchases, tickets and keys, and whether they commit.
+/// Statements made so far, by the padded numbers of purchases and tickets, and whether they commit.
 static RECORD_SQL: LazyLock<Mutex<RecordSql>> = LazyLock::new(Mutex::default);
 
-fn record_sql(sizes: [usize; 3], and_commit: bool) -> Arc<str> {
+fn record_sql(sizes: [usize; 2], and_commit: bool) -> Arc<str> {
     let write = || write_record_sql(sizes) + if and_commit { "COMMIT;" } else { "" };
     RECORD_SQL.lock().entry((sizes, and_commit)).or_insert_with(|| write().into()).clone()
 }
 
 /// Parameters stand in the order in which [`record_arguments`] adds them; none is numbered, because SQLite looks
-/// numbered ones up one by one.
-fn write_record_sql([purchases, tickets, keys]: [usize; 3]) -> String {
-    let mut sql = format!(
-        "INSERT INTO buyers (id, created_at)
+/// numbered ones up one by one. A violated constraint ends the whole transaction, `OR ROLLBACK`: to be able to end one
+/// statement only, SQLite would copy every page aside before it touches it.
+fn write_record_sql([purchases, tickets]: [usize; 2]) -> String {
+    format!(
+        "INSERT OR ROLLBACK INTO buyers (id, created_at)
              SELECT column1, ? FROM (VALUES {buyers}) WHERE column1 IS NOT NULL ON CONFLICT (id) DO NOTHING;
-         INSERT INTO orders (sale_id, created_at, id, seq, buyer_id, total, currency)
-             SELECT ?, ?, column1, column2, column3, column4, column5 FROM (VALUES {orders}) WHERE column1 IS NOT NULL;
-         INSERT INTO ledger (sale_id, at, kind, seq, units, reference, hash)
+         INSERT OR ROLLBACK INTO orders (sale_id, created_at, id, seq, buyer_id, total, currency, key, key_fingerprint)
+             SELECT ?, ?, column1, column2, column3, column4, column5, column6, column7
+             FROM (VALUES {orders}) WHERE column1 IS NOT NULL;
+         INSERT OR ROLLBACK INTO ledger (sale_id, at, kind, seq, units, reference, hash)
              SELECT ?, ?, 'buy', column1, column2, column3, column4 FROM (VALUES {lines}) WHERE column1 IS NOT NULL;
-         INSERT INTO tickets (sale_id, id, order_id, tier_id, seat_position, code)
+         INSERT OR ROLLBACK INTO tickets (sale_id, id, order_id, tier_id, seat_position, code)
              SELECT ?, column1, column2, column3, column4, column5 FROM (VALUES {tickets}) WHERE column1 IS NOT NULL;",
         buyers = rows(1, purchases),
-        orders = rows(5, purchases),
+        orders = rows(7, purchases),
         lines = rows(4, purchases),
         tickets = rows(5, tickets),
-    );
-    if keys > 0 {
-        write!(
-            sql,
-            "INSERT INTO idempotency_keys (created_at, status, key, buyer_id, fingerprint, order_id)
-                 SELECT ?, 201, column1, column2, column3, column4 FROM (VALUES {keys}) WHERE column1 IS NOT NULL;",
-            keys = rows(4, keys),
-        )
-        .expect("a string takes all");
-    }
-    sql
+    )
 }
 
 /// `(?,?),(?,?)` with so many columns and rows.
@@ -201,7 +191,7 @@ fn record_arguments(
     sale_id: i64,
     at: Timestamp,
     purchases: &[&Purchase],
-    [purchase_rows, ticket_rows, key_rows]: [usize; 3],
+    [purchase_rows, ticket_rows]: [usize; 2],
 ) -> Result<SqliteArguments, sqlx::error::BoxDynError> {
     let mut arguments = SqliteArguments::default();
     let empty_purchases = purchase_rows - purchases.len();
@@ -218,8 +208,12 @@ fn record_arguments(
         arguments.add(purchase.buyer.0.as_bytes().to_vec())?;
         arguments.add(integer(purchase.total))?;
         arguments.add(purchase.currency.to_string())?;
+        let (key, fingerprint) =
+            purchase.key.as_ref().map(|(key, fingerprint)| (key.clone(), fingerprint.to_vec())).unzip();
+        arguments.add(key)?;
+        arguments.add(fingerprint)?;
     }
-    pad(&mut arguments, empty_purchases * 5)?;
+    pad(&mut arguments, empty_purchases * 7)?;
     arguments.add(sale_id)?;
     arguments.add(at.milliseconds)?;
     for purchase in purchases {
@@ -242,20 +236,6 @@ fn record_arguments(
         }
     }
     pad(&mut arguments, (ticket_rows - tickets) * 5)?;
-    if key_rows > 0 {
-        arguments.add(at.milliseconds)?;
-        let mut keys = 0;
-        for purchase in purchases {
-            if let Some((key, fingerprint)) = &purchase.key {
-                arguments.add(key.as_str().to_owned())?;
-                arguments.add(purchase.buyer.0.as_bytes().to_vec())?;
-                arguments.add(fingerprint.to_vec())?;
-                arguments.add(purchase.order.0.as_bytes().to_vec())?;
-                keys += 1;
-            }
-        }
-        pad(&mut arguments, (key_rows - keys) * 4)?;
-    }
     Ok(arguments)
 }
 
@@ -348,32 +328,4 @@ pub async fn sale_head(
     .fetch_optional(connection)
     .await?;
     Ok(row.map(|(seq, hash)| (count(seq), hash.try_into().expect("the schema keeps a hash at 32 bytes"))))
-}
-
-/// How many units of the sale each of these buyers owns; buyers who own none are left out.
-pub async fn units_owned(
-    connection: &mut SqliteConnection,
-    sale_id: i64,
-    buyers: &[BuyerId],
-) -> Result<HashMap<BuyerId, u64>, sqlx::Error> {
-    // Each buyer once, however many claims of theirs are in the batch: the join would count them again.
-    let buyers: BTreeSet<String> = buyers.iter().map(|buyer| buyer.0.simple().to_string()).collect();
-    let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(
-        "SELECT orders.buyer_id, COUNT(*)
-         FROM json_each(?) AS asked
-         JOIN orders ON orders.buyer_id = unhex(asked.value) AND orders.sale_id = ? AND orders.void = 0
-         JOIN tickets ON tickets.order_id = orders.id
-         GROUP BY orders.buyer_id",
-    )
-    .bind(serde_json::to_string(&buyers).expect("text is plain data"))
-    .bind(sale_id)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(buyer, units)| {
-            let buyer = uuid::Uuid::from_slice(&buyer).expect("the schema keeps an id at 16 bytes");
-            (BuyerId(buyer), count(units))
-        })
-        .collect())
 }

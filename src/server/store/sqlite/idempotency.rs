@@ -1,7 +1,8 @@
-//! Answers kept for those who ask again with the same key.
+//! Answers kept for those who ask again with the same key. An order keeps the key that it was made with in its own row;
+//! what an organiser was answered is kept as it was sent.
 
 use sqlx::{SqliteConnection, SqliteExecutor};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::model::{
     ids::{BuyerId, OrderId},
@@ -31,7 +32,10 @@ pub async fn find_answer(
 ) -> Result<Option<StoredAnswer>, sqlx::Error> {
     type Row = (Vec<u8>, Option<Vec<u8>>, u16, Option<String>, i64);
     let row: Option<Row> = sqlx::query_as(
-        "SELECT fingerprint, order_id, status, body, created_at FROM idempotency_keys WHERE key = ? AND buyer_id = ?",
+        "SELECT key_fingerprint, id, 201, NULL, created_at FROM orders WHERE key = ?1 AND buyer_id = ?2
+         UNION ALL
+         SELECT fingerprint, NULL, status, body, created_at FROM idempotency_keys WHERE key = ?1 AND buyer_id = ?2
+         LIMIT 1",
     )
     .bind(key)
     .bind(buyer.0.as_bytes().to_vec())
@@ -71,35 +75,65 @@ pub async fn keep_body(
     Ok(())
 }
 
+/// The first id that an order made at this time can have: ids begin with their time, so that the orders since then are a
+/// range of the table.
+fn first_id_at(time: Timestamp) -> Vec<u8> {
+    let milliseconds = u64::try_from(time.milliseconds).unwrap_or_default();
+    Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid().as_bytes().to_vec()
+}
+
 /// All keys of answers made at or after `since`, for the filter that is rebuilt at start.
 pub async fn answers_since(
     executor: impl SqliteExecutor<'_>,
     since: Timestamp,
 ) -> Result<Vec<(BuyerId, String)>, sqlx::Error> {
-    let rows: Vec<(Vec<u8>, String)> =
-        sqlx::query_as("SELECT buyer_id, key FROM idempotency_keys WHERE created_at >= ?")
-            .bind(since.milliseconds)
-            .fetch_all(executor)
-            .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(buyer, key)| (BuyerId(Uuid::from_slice(&buyer).expect("the schema keeps an id at 16 bytes")), key))
-        .collect())
+    let rows: Vec<(Vec<u8>, String)> = sqlx::query_as(
+        "SELECT buyer_id, key FROM orders WHERE id >= ? AND key IS NOT NULL
+         UNION ALL SELECT buyer_id, key FROM idempotency_keys WHERE created_at >= ?",
+    )
+    .bind(first_id_at(since))
+    .bind(since.milliseconds)
+    .fetch_all(executor)
+    .await?;
+    Ok(rows.into_iter().map(|(buyer, key)| (buyer_of(&buyer), key)).collect())
 }
 
-/// Forgets answers made before `oldest`, at most `limit` of them at a time, and returns how many.
-pub async fn forget_answers_before(
+/// Forgets the answers to these keys, so that they may be used anew.
+pub async fn forget_answers(
     connection: &mut SqliteConnection,
+    answers: &[(BuyerId, String)],
+) -> Result<(), sqlx::Error> {
+    let pairs: Vec<_> = answers.iter().map(|(buyer, key)| (key, buyer.0.simple().to_string())).collect();
+    let pairs = serde_json::to_string(&pairs).expect("text is plain data");
+    for forget in [
+        "UPDATE orders SET key = NULL, key_fingerprint = NULL
+         WHERE (key, buyer_id) IN (SELECT value ->> 0, unhex(value ->> 1) FROM json_each(?))",
+        "DELETE FROM idempotency_keys
+         WHERE (key, buyer_id) IN (SELECT value ->> 0, unhex(value ->> 1) FROM json_each(?))",
+    ] {
+        sqlx::query(forget).bind(&pairs).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// At most `limit` answers made before `oldest`. Read apart from the writer: a long look back holds nobody up.
+pub async fn answers_before(
+    executor: impl SqliteExecutor<'_>,
     oldest: Timestamp,
     limit: u32,
-) -> Result<u64, sqlx::Error> {
-    let gone = sqlx::query(
-        "DELETE FROM idempotency_keys WHERE (key, buyer_id) IN
-             (SELECT key, buyer_id FROM idempotency_keys WHERE created_at < ? LIMIT ?)",
+) -> Result<Vec<(BuyerId, String)>, sqlx::Error> {
+    let rows: Vec<(Vec<u8>, String)> = sqlx::query_as(
+        "SELECT buyer_id, key FROM orders WHERE id < ? AND key IS NOT NULL
+         UNION ALL SELECT buyer_id, key FROM idempotency_keys WHERE created_at < ? LIMIT ?",
     )
+    .bind(first_id_at(oldest))
     .bind(oldest.milliseconds)
     .bind(limit)
-    .execute(connection)
+    .fetch_all(executor)
     .await?;
-    Ok(gone.rows_affected())
+    Ok(rows.into_iter().map(|(buyer, key)| (buyer_of(&buyer), key)).collect())
+}
+
+fn buyer_of(bytes: &[u8]) -> BuyerId {
+    BuyerId(Uuid::from_slice(bytes).expect("the schema keeps an id at 16 bytes"))
 }

@@ -12,12 +12,14 @@ mod settings; // what the database knows of itself
 pub use audit::{Recount, TierRecount, recount};
 pub use claims::{
     Guard, NewTicket, Purchase, Taken, begin_and_take, record, record_and_commit, sale_head, take_any_seats,
-    take_one_by_one, units_owned,
+    take_one_by_one,
 };
 pub use connection::{OpenError, Store, Writer};
-pub use idempotency::{StoredAnswer, StoredBody, answers_since, find_answer, forget_answers_before, keep_body};
+pub use idempotency::{
+    StoredAnswer, StoredBody, answers_before, answers_since, find_answer, forget_answers, keep_body,
+};
 pub use ledger::{LedgerRecord, append, lines_from};
-pub use orders::{find_order, orders_of, owned_positions};
+pub use orders::{find_order, orders_of, owned_positions, units_by_buyer, units_owned};
 pub use sales::{
     NewSaleRecord, NewSeatRecord, NewTierRecord, PatchRecord, SaleIdentity, SaleRecord, TierRecord, add_stock,
     find_sale, insert_sale, insert_seats, load_sales, patch_sale, reset_sale, sale_identity, set_head, slugs_like,

@@ -1,10 +1,13 @@
 //! Sales, tiers and seats: made, loaded, patched, added to, reset.
 
+use std::collections::HashMap;
+
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::{count, integer};
+use super::{count, integer, orders::units_by_buyer};
 use crate::{
     model::{
+        ids::BuyerId,
         sale::{Counts, SaleSwitch},
         seat::SeatStatus,
         strategy::StrategyKind,
@@ -31,6 +34,8 @@ pub struct SaleRecord {
     pub tiers: Vec<TierRecord>,
     /// In seat order.
     pub seats: Vec<NewSeatRecord>,
+    /// Units that buyers own, where the sale has a limit for that.
+    pub owned: HashMap<BuyerId, u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -203,6 +208,10 @@ async fn complete(connection: &mut SqliteConnection, row: SaleRow) -> Result<Sal
     let unreadable = |what: &str| sqlx::Error::Decode(format!("sale {} has an unknown {what}", row.slug).into());
     let tiers = load_tiers(connection, row.id).await?;
     let seats = load_seats(connection, row.id, &tiers).await?;
+    let owned = match row.max_per_buyer {
+        Some(_) => units_by_buyer(connection, row.id).await?,
+        None => HashMap::new(),
+    };
     Ok(SaleRecord {
         id: row.id,
         switch: SaleSwitch::from_name(&row.switch).ok_or_else(|| unreadable("switch"))?,
@@ -218,6 +227,7 @@ async fn complete(connection: &mut SqliteConnection, row: SaleRow) -> Result<Sal
         seq: count(row.seq),
         tiers,
         seats,
+        owned,
     })
 }
 
