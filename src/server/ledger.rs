@@ -66,18 +66,15 @@ pub fn line(
 
 /// Bytes as lower-case hexadecimal digits.
 pub fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
-        .map(char::from)
-        .collect()
+    let mut digits = vec![0; 2 * bytes.len()];
+    write_hexadecimal(bytes, &mut digits);
+    String::from_utf8(digits).expect("hexadecimal digits are ASCII")
 }
 
-/// The same, without an allocation.
-fn write_hexadecimal<'a>(hash: &Hash, out: &'a mut [u8; 64]) -> &'a str {
+/// The same, into a place of twice as many bytes.
+fn write_hexadecimal<'a>(bytes: &[u8], out: &'a mut [u8]) -> &'a str {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (pair, byte) in out.chunks_exact_mut(2).zip(hash) {
+    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
         pair[0] = DIGITS[usize::from(byte >> 4)];
         pair[1] = DIGITS[usize::from(byte & 15)];
     }

@@ -21,7 +21,6 @@ use crate::{
     server::{
         store::{self, StoredAnswer, StoredBody},
         strategy::{Claim, KeyClaim, SaleDesk, Verdict, Wish, decide::check_open, seat_taken, sold_out, stock::Stock},
-        telemetry::metrics::PURCHASES,
     },
 };
 
@@ -45,7 +44,7 @@ impl Engine {
             Ok(BuyOutcome::Refused(refusal)) => refusal.code.name(),
             Err(_) => Code::Overloaded.name(),
         };
-        metrics::counter!(PURCHASES, "outcome" => name).increment(1);
+        self.purchases.count(name);
         outcome
     }
 
@@ -63,23 +62,24 @@ impl Engine {
             Ok(wish) => wish,
             Err(refusal) => return Ok(BuyOutcome::Refused(refusal)),
         };
+        let fingerprint = || fingerprint(&format!("POST /sales/{sale}/buy"), &body);
         let key = match key {
             None => None,
-            Some(key) => {
-                let fingerprint = fingerprint(&format!("POST /sales/{sale}/buy"), &body);
-                match self.begin(buyer, &key, fingerprint).await? {
-                    Started::New(guard) => {
-                        Some(KeyClaim { key: key.as_str().to_owned(), fingerprint, guard: Box::new(guard) })
-                    }
-                    Started::Answered(StoredBody::Order(order)) => return self.replay(order).await,
-                    Started::Answered(StoredBody::Sent { .. }) => return Ok(BuyOutcome::Refused(key_reused())),
-                    Started::Refused(refusal) => return Ok(BuyOutcome::Refused(refusal)),
-                }
-            }
+            Some(key) => match self.begin(buyer, &key, fingerprint).await? {
+                Started::New(guard) => Some((key, guard)),
+                Started::Answered(StoredBody::Order(order)) => return self.replay(order).await,
+                Started::Answered(StoredBody::Sent { .. }) => return Ok(BuyOutcome::Refused(key_reused())),
+                Started::Refused(refusal) => return Ok(BuyOutcome::Refused(refusal)),
+            },
         };
         if let Err(refusal) = refuse_early(&desk.stock.read(), wish, self.clock().now()) {
             return Ok(BuyOutcome::Refused(refusal));
         }
+        let key = key.map(|(key, guard)| KeyClaim {
+            key: key.into_text(),
+            fingerprint: fingerprint(),
+            guard: Box::new(guard),
+        });
         self.claim(desk, buyer, wish, key).await
     }
 
@@ -105,12 +105,13 @@ impl Engine {
         }
     }
 
-    /// Begins a keyed request: new, answered before, or refused for its key.
+    /// Begins a keyed request: new, answered before, or refused for its key. The fingerprint is asked for only where
+    /// there is something to compare it with.
     pub(super) async fn begin(
         &self,
         buyer: BuyerId,
         key: &IdempotencyKey,
-        fingerprint: [u8; 16],
+        fingerprint: impl FnOnce() -> [u8; 16],
     ) -> Result<Started, EngineError> {
         let guard = match self.keys.begin(buyer, key) {
             Begun::Unknown(guard) => return Ok(Started::New(guard)),
@@ -122,7 +123,7 @@ impl Engine {
         };
         match self.stored_answer(buyer, key).await? {
             None => Ok(Started::New(guard)),
-            Some(answer) if answer.fingerprint == fingerprint => Ok(Started::Answered(answer.body)),
+            Some(answer) if answer.fingerprint == fingerprint() => Ok(Started::Answered(answer.body)),
             Some(_) => Ok(Started::Refused(key_reused())),
         }
     }

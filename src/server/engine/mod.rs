@@ -31,6 +31,7 @@ use crate::{
         feed::{Announcement, Change, Hub},
         store::{self, Store},
         strategy::{Desk, Identifiers, Registry, SaleDesk, Strategy, stock::Stock},
+        telemetry::metrics::PurchaseCounters,
     },
 };
 
@@ -127,6 +128,7 @@ pub struct Engine {
     /// Places in the request queue.
     places: Arc<Semaphore>,
     request_queue: usize,
+    purchases: PurchaseCounters,
     hubs: Arc<Hubs>,
     epoch: String,
     secret: [u8; 32],
@@ -193,6 +195,7 @@ impl Engine {
             keys: Arc::new(Keys::new(known)),
             places: Arc::new(Semaphore::new(options.request_queue)),
             request_queue: options.request_queue,
+            purchases: PurchaseCounters::default(),
             hubs,
             epoch,
             secret,

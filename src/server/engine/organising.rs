@@ -221,7 +221,7 @@ impl Engine {
     ) -> Decided<Proceed<T>> {
         let Some(keyed) = keyed else { return Ok(Ok(Proceed::With(None))) };
         let fingerprint = fingerprint(route, body);
-        Ok(match self.begin(keyed.buyer, &keyed.key, fingerprint).await? {
+        Ok(match self.begin(keyed.buyer, &keyed.key, || fingerprint).await? {
             Started::New(guard) => Ok(Proceed::With(Some(Begun { keyed, fingerprint, guard }))),
             Started::Answered(store::StoredBody::Sent { status, body }) => {
                 Ok(Proceed::Replay(Answer::Replayed { status, body }))

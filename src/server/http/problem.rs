@@ -116,7 +116,7 @@ pub fn finish(mut response: Response, path: &str) -> Response {
         return response;
     }
     match response.extensions_mut().remove::<Failure>().or_else(|| of_the_framework(&response)) {
-        Some(failure) => write(response, &failure, path),
+        Some(failure) => write(response, failure, path),
         None => response,
     }
 }
@@ -146,8 +146,8 @@ fn of_the_framework(response: &Response) -> Option<Failure> {
 }
 
 /// Replaces the body of `response` by the document; its other headers (`Allow`, cookies) stay.
-fn write(response: Response, failure: &Failure, path: &str) -> Response {
-    let Refusal { code, detail, opens_at } = failure.refusal.clone();
+fn write(response: Response, failure: Failure, path: &str) -> Response {
+    let Refusal { code, detail, opens_at } = failure.refusal;
     let problem = Problem {
         kind: format!("/problems/{code}"),
         title: code.title().to_owned(),

@@ -3,9 +3,10 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Counter, Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxHashMap;
 
 /// Answers to requests for stock, by `outcome`: `bought`, `replayed`, or the code of the refusal.
 pub const PURCHASES: &str = "onsale_purchases_total";
@@ -69,6 +70,22 @@ pub async fn keep_tidy() {
         if let Some(handle) = PROMETHEUS.get() {
             handle.run_upkeep();
         }
+    }
+}
+
+/// Counts requests for stock by outcome. Each counter is looked up by its labels once only.
+#[derive(Default)]
+pub struct PurchaseCounters {
+    by_outcome: RwLock<FxHashMap<&'static str, Counter>>,
+}
+
+impl PurchaseCounters {
+    pub fn count(&self, outcome: &'static str) {
+        if let Some(counter) = self.by_outcome.read().get(outcome) {
+            return counter.increment(1);
+        }
+        let mut by_outcome = self.by_outcome.write();
+        by_outcome.entry(outcome).or_insert_with(|| metrics::counter!(PURCHASES, "outcome" => outcome)).increment(1);
     }
 }
 

@@ -171,15 +171,20 @@ struct SaleRow {
     head_hash: Vec<u8>,
 }
 
+macro_rules! select_sales {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, slug, name, switch, strategy, rehearsal, opens_at, message, hold_ttl_seconds, max_per_buyer,
+                    seq, head_hash
+             FROM sales ",
+            $rest
+        )
+    };
+}
+
 /// All sales, in the order in which they were made.
 pub async fn load_sales(connection: &mut SqliteConnection) -> Result<Vec<SaleRecord>, sqlx::Error> {
-    let rows: Vec<SaleRow> = sqlx::query_as(
-        "SELECT id, slug, name, switch, strategy, rehearsal, opens_at, message, hold_ttl_seconds, max_per_buyer, seq,
-                head_hash
-         FROM sales ORDER BY id",
-    )
-    .fetch_all(&mut *connection)
-    .await?;
+    let rows: Vec<SaleRow> = sqlx::query_as(select_sales!("ORDER BY id")).fetch_all(&mut *connection).await?;
     let mut sales = Vec::with_capacity(rows.len());
     for row in rows {
         sales.push(complete(connection, row).await?);
@@ -189,14 +194,8 @@ pub async fn load_sales(connection: &mut SqliteConnection) -> Result<Vec<SaleRec
 
 /// One sale by its slug.
 pub async fn find_sale(connection: &mut SqliteConnection, slug: &str) -> Result<Option<SaleRecord>, sqlx::Error> {
-    let row: Option<SaleRow> = sqlx::query_as(
-        "SELECT id, slug, name, switch, strategy, rehearsal, opens_at, message, hold_ttl_seconds, max_per_buyer, seq,
-                head_hash
-         FROM sales WHERE slug = ?",
-    )
-    .bind(slug)
-    .fetch_optional(&mut *connection)
-    .await?;
+    let row: Option<SaleRow> =
+        sqlx::query_as(select_sales!("WHERE slug = ?")).bind(slug).fetch_optional(&mut *connection).await?;
     match row {
         Some(row) => complete(connection, row).await.map(Some),
         None => Ok(None),
