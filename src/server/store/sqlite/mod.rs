@@ -6,7 +6,8 @@ mod connection; // opens the file, with durable settings that are read back
 mod idempotency; // answers kept for those who ask again
 mod ledger; // the lines
 mod orders; // what was bought
-mod sales; // sales, tiers and seats
+mod records; // sales as they are stored, read
+mod sales; // sales, tiers and seats, changed
 mod settings; // what the database knows of itself
 
 pub use audit::{Recount, TierRecount, recount};
@@ -20,9 +21,10 @@ pub use idempotency::{
 };
 pub use ledger::{LedgerRecord, append, lines_from};
 pub use orders::{find_order, orders_of, owned_positions, units_by_buyer, units_owned};
+pub use records::{SaleRecord, TierRecord, find_sale, load_sales};
 pub use sales::{
-    NewSaleRecord, NewSeatRecord, NewTierRecord, PatchRecord, SaleIdentity, SaleRecord, TierRecord, add_stock,
-    find_sale, insert_sale, insert_seats, load_sales, patch_sale, reset_sale, sale_identity, set_head, slugs_like,
+    NewSaleRecord, NewSeatRecord, NewTierRecord, PatchRecord, SaleIdentity, add_stock, insert_sale, insert_seats,
+    patch_sale, reset_sale, sale_identity, set_head, slugs_like,
 };
 pub use settings::setting;
 

@@ -1,53 +1,12 @@
-//! Sales, tiers and seats: made, loaded, patched, added to, reset.
-
-use std::collections::HashMap;
+//! Sales, tiers and seats: made, patched, added to, reset.
 
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::{count, integer, orders::units_by_buyer};
+use super::integer;
 use crate::{
-    model::{
-        ids::BuyerId,
-        sale::{Counts, SaleSwitch},
-        seat::SeatStatus,
-        strategy::StrategyKind,
-        time::Timestamp,
-    },
+    model::{sale::SaleSwitch, seat::SeatStatus, strategy::StrategyKind, time::Timestamp},
     server::ledger::Hash,
 };
-
-/// A sale as it is stored, with its tiers and seats.
-#[derive(Debug)]
-pub struct SaleRecord {
-    pub id: i64,
-    pub slug: String,
-    pub name: String,
-    pub switch: SaleSwitch,
-    pub strategy: StrategyKind,
-    pub rehearsal: bool,
-    pub opens_at: Option<Timestamp>,
-    pub message: Option<String>,
-    pub hold_ttl_seconds: u32,
-    pub max_per_buyer: Option<u32>,
-    pub seq: u64,
-    pub head_hash: Hash,
-    pub tiers: Vec<TierRecord>,
-    /// In seat order.
-    pub seats: Vec<NewSeatRecord>,
-    /// Units that buyers own, where the sale has a limit for that.
-    pub owned: HashMap<BuyerId, u64>,
-}
-
-#[derive(Clone, Debug)]
-pub struct TierRecord {
-    pub id: i64,
-    pub slug: String,
-    pub name: String,
-    pub price: u64,
-    pub currency: String,
-    pub seated: bool,
-    pub counts: Counts,
-}
 
 /// One seat; its position in the sale follows from its place in the list.
 #[derive(Clone, Debug)]
@@ -153,132 +112,6 @@ pub async fn insert_seats(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-#[derive(sqlx::FromRow)]
-struct SaleRow {
-    id: i64,
-    slug: String,
-    name: String,
-    switch: String,
-    strategy: String,
-    rehearsal: bool,
-    opens_at: Option<i64>,
-    message: Option<String>,
-    hold_ttl_seconds: u32,
-    max_per_buyer: Option<u32>,
-    seq: i64,
-    head_hash: Vec<u8>,
-}
-
-macro_rules! select_sales {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, slug, name, switch, strategy, rehearsal, opens_at, message, hold_ttl_seconds, max_per_buyer,
-                    seq, head_hash
-             FROM sales ",
-            $rest
-        )
-    };
-}
-
-/// All sales, in the order in which they were made.
-pub async fn load_sales(connection: &mut SqliteConnection) -> Result<Vec<SaleRecord>, sqlx::Error> {
-    let rows: Vec<SaleRow> = sqlx::query_as(select_sales!("ORDER BY id")).fetch_all(&mut *connection).await?;
-    let mut sales = Vec::with_capacity(rows.len());
-    for row in rows {
-        sales.push(complete(connection, row).await?);
-    }
-    Ok(sales)
-}
-
-/// One sale by its slug.
-pub async fn find_sale(connection: &mut SqliteConnection, slug: &str) -> Result<Option<SaleRecord>, sqlx::Error> {
-    let row: Option<SaleRow> =
-        sqlx::query_as(select_sales!("WHERE slug = ?")).bind(slug).fetch_optional(&mut *connection).await?;
-    match row {
-        Some(row) => complete(connection, row).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-/// Adds a sale's tiers and seats to its row.
-async fn complete(connection: &mut SqliteConnection, row: SaleRow) -> Result<SaleRecord, sqlx::Error> {
-    let unreadable = |what: &str| sqlx::Error::Decode(format!("sale {} has an unknown {what}", row.slug).into());
-    let tiers = load_tiers(connection, row.id).await?;
-    let seats = load_seats(connection, row.id, &tiers).await?;
-    let owned = match row.max_per_buyer {
-        Some(_) => units_by_buyer(connection, row.id).await?,
-        None => HashMap::new(),
-    };
-    Ok(SaleRecord {
-        id: row.id,
-        switch: SaleSwitch::from_name(&row.switch).ok_or_else(|| unreadable("switch"))?,
-        strategy: StrategyKind::from_name(&row.strategy).ok_or_else(|| unreadable("strategy"))?,
-        head_hash: row.head_hash.clone().try_into().map_err(|_| unreadable("hash"))?,
-        slug: row.slug,
-        name: row.name,
-        rehearsal: row.rehearsal,
-        opens_at: row.opens_at.map(Timestamp::from_milliseconds),
-        message: row.message,
-        hold_ttl_seconds: row.hold_ttl_seconds,
-        max_per_buyer: row.max_per_buyer,
-        seq: count(row.seq),
-        tiers,
-        seats,
-        owned,
-    })
-}
-
-async fn load_tiers(connection: &mut SqliteConnection, sale_id: i64) -> Result<Vec<TierRecord>, sqlx::Error> {
-    type Row = (i64, String, String, i64, String, bool, i64, i64, i64);
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, slug, name, price, currency, seated, available, held, sold
-         FROM tiers WHERE sale_id = ? ORDER BY position",
-    )
-    .bind(sale_id)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, slug, name, price, currency, seated, available, held, sold)| TierRecord {
-            id,
-            slug,
-            name,
-            price: count(price),
-            currency,
-            seated,
-            counts: Counts { available: count(available), held: count(held), sold: count(sold) },
-        })
-        .collect())
-}
-
-async fn load_seats(
-    connection: &mut SqliteConnection,
-    sale_id: i64,
-    tiers: &[TierRecord],
-) -> Result<Vec<NewSeatRecord>, sqlx::Error> {
-    type Row = (i64, String, String, u32, String, String);
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT tier_id, section, row_name, number, label, status FROM seats WHERE sale_id = ? ORDER BY position",
-    )
-    .bind(sale_id)
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter()
-        .map(|(tier_id, section, row, number, label, status)| {
-            let unreadable = || sqlx::Error::Decode(format!("seat {label} cannot be read").into());
-            let tier_index = tiers.iter().position(|tier| tier.id == tier_id).ok_or_else(unreadable)?;
-            Ok(NewSeatRecord {
-                tier_index: u32::try_from(tier_index).expect("a sale has few tiers"),
-                status: SeatStatus::from_name(&status).ok_or_else(unreadable)?,
-                section,
-                row,
-                number,
-                label,
-            })
-        })
-        .collect()
 }
 
 /// What an organiser changes about a sale; what is `None` stays.
