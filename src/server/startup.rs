@@ -19,12 +19,13 @@ use super::{
 /// Descriptors that are not connections: database, log, the sockets of a simulation's buyers.
 const SPARE_DESCRIPTORS: usize = 512;
 
-/// The runtime of buyers and pages: a thread per core, or as configured.
+/// The runtime of buyers and pages: as many threads as configured, or one fewer than there are cores. Every purchase
+/// passes through the threads of sequencer and database too; where these find no core free, all buyers wait for them.
 pub fn buyers_runtime(config: &Config) -> Result<Runtime, String> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = config.buyer_threads.unwrap_or_else(|| cores.saturating_sub(1).max(1));
     let mut builder = Builder::new_multi_thread();
-    if let Some(threads) = config.buyer_threads {
-        builder.worker_threads(threads);
-    }
+    builder.worker_threads(threads);
     builder.thread_name("buyers").enable_all().build().map_err(|error| format!("cannot start threads: {error}"))
 }
 

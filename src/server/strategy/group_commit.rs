@@ -2,7 +2,7 @@
 //!
 //! **How it works.** Claims wait in a bounded queue. One task takes all that wait, decides them in order against the
 //! mirror of the sale, and writes the result in one transaction: one guarded update for all seats, one for all counters,
-//! one round of inserts. The rows that the guarded update returns are the verdict; where one is missing, the mirror was
+//! one round of inserts. The rows that the guarded updates change are the verdict; where one is missing, the mirror was
 //! wrong: everything is rolled back, the mirror is read anew, and the batch is decided once more.
 //!
 //! **What it guarantees.** No phantom and no leak, claims decided in the order of their arrival, an answer only after
@@ -171,14 +171,13 @@ async fn decide_sale(
     let mut decided = propose(desk, sale, claims, at);
     let mut tries = 0;
     loop {
-        let (sale_id, guard) = guard(sale, &decided);
+        let guard = guard(sale, &decided);
         if guard.decisions == 0 {
             return Ok(decided);
         }
         let started = Instant::now();
-        if store::begin_and_take(writer, &guard).await? {
-            let purchases: Vec<_> = decided.verdicts.iter().flatten().map(|sold| &sold.purchase).collect();
-            store::record_and_commit(writer, sale_id, at, &purchases).await?;
+        let purchases: Vec<_> = decided.verdicts.iter().flatten().map(|sold| &sold.purchase).collect();
+        if store::take_and_record(writer, &guard, at, &purchases).await? {
             metrics::histogram!(COMMIT_DURATION).record(started.elapsed().as_secs_f64());
             return Ok(decided);
         }
@@ -208,7 +207,7 @@ fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], at: Timestamp) -> D
 }
 
 /// What the proposal takes: the sale's row and the guarded write whose rows are the verdict.
-fn guard(sale: &SaleDesk, decided: &Decided) -> (i64, Guard) {
+fn guard(sale: &SaleDesk, decided: &Decided) -> Guard {
     let stock = sale.stock.read();
     let mut units = vec![0; stock.tiers.len()];
     let (mut seats, mut decisions) = (Vec::new(), 0);
@@ -218,15 +217,14 @@ fn guard(sale: &SaleDesk, decided: &Decided) -> (i64, Guard) {
         decisions += 1;
     }
     let tiers = stock.tiers.iter().zip(units).filter(|(_, units)| *units > 0);
-    let guard = Guard {
+    Guard {
         sale_id: stock.sale_id,
         seq: stock.seq,
         decisions,
         head_hash: decided.head_hash,
         seats,
         tiers: tiers.map(|(tier, units)| (tier.tier_id, units)).collect(),
-    };
-    (stock.sale_id, guard)
+    }
 }
 
 /// After the commit: the mirror and the viewers first, then every buyer.

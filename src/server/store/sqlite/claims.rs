@@ -35,53 +35,48 @@ pub struct Guard {
     pub tiers: Vec<(i64, u64)>,
 }
 
-const BEGIN: &str = "BEGIN IMMEDIATE;";
+// The guard of a batch. Each statement says with `changes()` whether the one before it took as many rows as it was meant
+// to; where it did not, it writes a value that a CHECK forbids, and `OR ROLLBACK` takes the whole transaction back. So the
+// rows decide inside the database, and the batch needs no answer from it half-way.
 
 const TAKE_SEATS: &str = "
     UPDATE OR ROLLBACK seats SET status = 'sold'
-    WHERE sale_id = ? AND status = 'available' AND position IN (SELECT value FROM json_each(?))
-    RETURNING position;";
+    WHERE sale_id = ? AND status = 'available' AND position IN (SELECT value FROM json_each(?));";
 
 const TAKE_COUNTS: &str = "
-    UPDATE OR ROLLBACK tiers SET available = available - taken.units, sold = sold + taken.units
+    UPDATE OR ROLLBACK tiers SET available = iif(TAKEN_BEFORE, available - taken.units, -1), sold = sold + taken.units
     FROM (SELECT value ->> 0 AS tier_id, value ->> 1 AS units FROM json_each(?)) AS taken
-    WHERE tiers.id = taken.tier_id AND tiers.available >= taken.units
-    RETURNING tiers.id;
-    UPDATE OR ROLLBACK sales SET available = available - ?, sold = sold + ?, seq = seq + ?, head_hash = ?
-    WHERE id = ? AND seq = ? AND available >= ? AND switch = 'open'
-    RETURNING id;";
+    WHERE tiers.id = taken.tier_id AND tiers.available >= taken.units;
+    UPDATE OR ROLLBACK sales
+    SET available = iif(changes() = ?, available - ?, -1), sold = sold + ?, seq = seq + ?, head_hash = ?
+    WHERE id = ? AND seq = ? AND available >= ? AND switch = 'open';";
 
-static BEGIN_AND_TAKE_COUNTS: LazyLock<String> = LazyLock::new(|| [BEGIN, TAKE_COUNTS].concat());
-static BEGIN_AND_TAKE_ALL: LazyLock<String> = LazyLock::new(|| [BEGIN, TAKE_SEATS, TAKE_COUNTS].concat());
+/// The ledger's lines follow the sale's row; where that did not change, their `seq` would be 0.
+const SALE_WAS_TAKEN: &str = "changes() = 1";
 
-/// Starts a transaction and takes what `guard` names, in one hop. `true` leaves the transaction open for
-/// [`record_and_commit`]. `false` where any row was not as expected: nothing was taken, and the transaction is over.
-pub async fn begin_and_take(writer: &mut Writer, guard: &Guard) -> Result<bool, sqlx::Error> {
-    let connection = writer.in_doubt();
-    let units: u64 = guard.tiers.iter().map(|(_, units)| units).sum();
-    let tiers = serde_json::to_string(&guard.tiers).expect("numbers are plain data");
-    let query = if guard.seats.is_empty() {
-        sqlx::query(BEGIN_AND_TAKE_COUNTS.as_str())
-    } else {
-        let seats = serde_json::to_string(&guard.seats).expect("numbers are plain data");
-        sqlx::query(BEGIN_AND_TAKE_ALL.as_str()).bind(guard.sale_id).bind(seats)
-    };
-    let changed = query
-        .bind(tiers)
-        .bind(integer(units))
-        .bind(integer(units))
-        .bind(integer(guard.decisions))
-        .bind(guard.head_hash.to_vec())
-        .bind(guard.sale_id)
-        .bind(integer(guard.seq))
-        .bind(integer(units))
-        .fetch_all(&mut *connection)
-        .await?;
-    let all_as_expected = changed.len() == guard.seats.len() + guard.tiers.len() + 1;
-    if !all_as_expected {
-        sqlx::query("ROLLBACK").execute(connection).await?;
+fn take_sql(has_seats: bool) -> String {
+    match has_seats {
+        true => [TAKE_SEATS, &TAKE_COUNTS.replace("TAKEN_BEFORE", "changes() = ?")].concat(),
+        false => TAKE_COUNTS.replace("TAKEN_BEFORE", "true"),
     }
-    Ok(all_as_expected)
+}
+
+fn take_arguments(arguments: &mut SqliteArguments, guard: &Guard) -> Result<(), sqlx::error::BoxDynError> {
+    let units: u64 = guard.tiers.iter().map(|(_, units)| units).sum();
+    if !guard.seats.is_empty() {
+        arguments.add(guard.sale_id)?;
+        arguments.add(serde_json::to_string(&guard.seats)?)?;
+        arguments.add(integer(guard.seats.len() as u64))?;
+    }
+    arguments.add(serde_json::to_string(&guard.tiers)?)?;
+    arguments.add(integer(guard.tiers.len() as u64))?;
+    arguments.add(integer(units))?;
+    arguments.add(integer(units))?;
+    arguments.add(integer(guard.decisions))?;
+    arguments.add(guard.head_hash.to_vec())?;
+    arguments.add(guard.sale_id)?;
+    arguments.add(integer(guard.seq))?;
+    arguments.add(integer(units))
 }
 
 /// One purchase, as it is recorded.
@@ -114,71 +109,88 @@ fn padded(rows: usize) -> usize {
     *SIZES.iter().find(|size| **size >= rows).expect("a batch holds at most MAX_BATCH rows of each kind")
 }
 
-/// Records the purchases of one sale and one instant: buyers, orders, tickets, ledger lines and keys. At most
-/// [`MAX_BATCH`] purchases, with at most as many tickets in all, or a single purchase.
+/// Takes what `guard` names and records the purchases of it, in one transaction and one hop: at most [`MAX_BATCH`]
+/// purchases, with at most as many tickets in all. `false` where any row was not as expected: nothing has changed.
+pub async fn take_and_record(
+    writer: &mut Writer,
+    guard: &Guard,
+    at: Timestamp,
+    purchases: &[&Purchase],
+) -> Result<bool, sqlx::Error> {
+    let shape = Shape::of(purchases, Some(!guard.seats.is_empty()));
+    let mut arguments = SqliteArguments::default();
+    take_arguments(&mut arguments, guard).map_err(sqlx::Error::Encode)?;
+    record_arguments(&mut arguments, guard.sale_id, at, purchases, shape).map_err(sqlx::Error::Encode)?;
+    match sqlx::query_with(AssertSqlSafe(shape.sql()), arguments).execute(writer.in_doubt()).await {
+        Ok(_) => Ok(true),
+        Err(sqlx::Error::Database(error)) if error.is_check_violation() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Records the purchases of one sale and one instant inside a transaction: buyers, orders, tickets and ledger lines. At
+/// most [`MAX_BATCH`] purchases, with at most as many tickets in all, or a single purchase.
 pub async fn record(
     connection: &mut SqliteConnection,
     sale_id: i64,
     at: Timestamp,
     purchases: &[&Purchase],
 ) -> Result<(), sqlx::Error> {
-    run_record(connection, sale_id, at, purchases, false).await
-}
-
-/// The same as the end of the transaction that [`begin_and_take`] started, in one hop with its commit.
-pub async fn record_and_commit(
-    writer: &mut Writer,
-    sale_id: i64,
-    at: Timestamp,
-    purchases: &[&Purchase],
-) -> Result<(), sqlx::Error> {
-    run_record(writer.in_doubt(), sale_id, at, purchases, true).await
-}
-
-async fn run_record(
-    connection: &mut SqliteConnection,
-    sale_id: i64,
-    at: Timestamp,
-    purchases: &[&Purchase],
-    and_commit: bool,
-) -> Result<(), sqlx::Error> {
-    let tickets = purchases.iter().map(|purchase| purchase.tickets.len()).sum();
-    let sizes = [padded(purchases.len()), padded(tickets)];
-    let arguments = record_arguments(sale_id, at, purchases, sizes).map_err(sqlx::Error::Encode)?;
-    sqlx::query_with(AssertSqlSafe(record_sql(sizes, and_commit)), arguments).execute(connection).await?;
+    let shape = Shape::of(purchases, None);
+    let mut arguments = SqliteArguments::default();
+    record_arguments(&mut arguments, sale_id, at, purchases, shape).map_err(sqlx::Error::Encode)?;
+    sqlx::query_with(AssertSqlSafe(shape.sql()), arguments).execute(connection).await?;
     Ok(())
 }
 
-/// Statement texts by their sizes, and by whether they commit.
-type RecordSql = HashMap<([usize; 2], bool), Arc<str>>;
-
-/// Statements made so far, by the padded numbers of purchases and tickets, and whether they commit.
-static RECORD_SQL: LazyLock<Mutex<RecordSql>> = LazyLock::new(Mutex::default);
-
-fn record_sql(sizes: [usize; 2], and_commit: bool) -> Arc<str> {
-    let write = || write_record_sql(sizes) + if and_commit { "COMMIT;" } else { "" };
-    RECORD_SQL.lock().entry((sizes, and_commit)).or_insert_with(|| write().into()).clone()
+/// What the text of a batch's statements depends on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Shape {
+    /// Padded numbers of purchases and of tickets.
+    purchases: usize,
+    tickets: usize,
+    /// Whether it takes by a [`Guard`] first, and whether that names seats.
+    takes_seats: Option<bool>,
 }
 
-/// Parameters stand in the order in which [`record_arguments`] adds them; none is numbered, because SQLite looks
-/// numbered ones up one by one. A violated constraint ends the whole transaction, `OR ROLLBACK`: to be able to end one
-/// statement only, SQLite would copy every page aside before it touches it.
-fn write_record_sql([purchases, tickets]: [usize; 2]) -> String {
-    format!(
-        "INSERT OR ROLLBACK INTO buyers (id, created_at)
-             SELECT column1, ? FROM (VALUES {buyers}) WHERE column1 IS NOT NULL ON CONFLICT (id) DO NOTHING;
-         INSERT OR ROLLBACK INTO orders (sale_id, created_at, id, seq, buyer_id, total, currency, key, key_fingerprint)
-             SELECT ?, ?, column1, column2, column3, column4, column5, column6, column7
-             FROM (VALUES {orders}) WHERE column1 IS NOT NULL;
-         INSERT OR ROLLBACK INTO ledger (sale_id, at, kind, seq, units, reference, hash)
-             SELECT ?, ?, 'buy', column1, column2, column3, column4 FROM (VALUES {lines}) WHERE column1 IS NOT NULL;
-         INSERT OR ROLLBACK INTO tickets (sale_id, id, order_id, tier_id, seat_position, code)
-             SELECT ?, column1, column2, column3, column4, column5 FROM (VALUES {tickets}) WHERE column1 IS NOT NULL;",
-        buyers = rows(1, purchases),
-        orders = rows(7, purchases),
-        lines = rows(4, purchases),
-        tickets = rows(5, tickets),
-    )
+impl Shape {
+    fn of(purchases: &[&Purchase], takes_seats: Option<bool>) -> Self {
+        let tickets = purchases.iter().map(|purchase| purchase.tickets.len()).sum();
+        Self { purchases: padded(purchases.len()), tickets: padded(tickets), takes_seats }
+    }
+
+    /// The text, written once for each shape.
+    fn sql(self) -> Arc<str> {
+        static WRITTEN: LazyLock<Mutex<HashMap<Shape, Arc<str>>>> = LazyLock::new(Mutex::default);
+        let write = || match self.takes_seats {
+            Some(seats) => format!("BEGIN IMMEDIATE; {} {} COMMIT;", take_sql(seats), self.record_sql(SALE_WAS_TAKEN)),
+            None => self.record_sql("true"),
+        };
+        WRITTEN.lock().entry(self).or_insert_with(|| write().into()).clone()
+    }
+
+    /// Parameters stand in the order in which [`record_arguments`] adds them; none is numbered, because SQLite looks
+    /// numbered ones up one by one. A violated constraint ends the whole transaction, `OR ROLLBACK`: to be able to end one
+    /// statement only, SQLite would copy every page aside before it touches it.
+    fn record_sql(self, is_guarded: &str) -> String {
+        format!(
+            "INSERT OR ROLLBACK INTO ledger (sale_id, at, kind, seq, units, reference, hash)
+                 SELECT ?, ?, 'buy', iif({is_guarded}, column1, 0), column2, column3, column4
+                 FROM (VALUES {lines}) WHERE column1 IS NOT NULL;
+             INSERT OR ROLLBACK INTO buyers (id, created_at)
+                 SELECT column1, ? FROM (VALUES {buyers}) WHERE column1 IS NOT NULL ON CONFLICT (id) DO NOTHING;
+             INSERT OR ROLLBACK INTO orders (sale_id, created_at, id, seq, buyer_id, total, currency, key, key_fingerprint)
+                 SELECT ?, ?, column1, column2, column3, column4, column5, column6, column7
+                 FROM (VALUES {orders}) WHERE column1 IS NOT NULL;
+             INSERT OR ROLLBACK INTO tickets (sale_id, id, order_id, tier_id, seat_position, code)
+                 SELECT ?, column1, column2, column3, column4, column5
+                 FROM (VALUES {tickets}) WHERE column1 IS NOT NULL;",
+            buyers = rows(1, self.purchases),
+            orders = rows(7, self.purchases),
+            lines = rows(4, self.purchases),
+            tickets = rows(5, self.tickets),
+        )
+    }
 }
 
 /// `(?,?),(?,?)` with so many columns and rows.
@@ -188,32 +200,13 @@ fn rows(columns: usize, rows: usize) -> String {
 }
 
 fn record_arguments(
+    arguments: &mut SqliteArguments,
     sale_id: i64,
     at: Timestamp,
     purchases: &[&Purchase],
-    [purchase_rows, ticket_rows]: [usize; 2],
-) -> Result<SqliteArguments, sqlx::error::BoxDynError> {
-    let mut arguments = SqliteArguments::default();
-    let empty_purchases = purchase_rows - purchases.len();
-    arguments.add(at.milliseconds)?;
-    for purchase in purchases {
-        arguments.add(purchase.buyer.0.as_bytes().to_vec())?;
-    }
-    pad(&mut arguments, empty_purchases)?;
-    arguments.add(sale_id)?;
-    arguments.add(at.milliseconds)?;
-    for purchase in purchases {
-        arguments.add(purchase.order.0.as_bytes().to_vec())?;
-        arguments.add(integer(purchase.seq))?;
-        arguments.add(purchase.buyer.0.as_bytes().to_vec())?;
-        arguments.add(integer(purchase.total))?;
-        arguments.add(purchase.currency.to_string())?;
-        let (key, fingerprint) =
-            purchase.key.as_ref().map(|(key, fingerprint)| (key.clone(), fingerprint.to_vec())).unzip();
-        arguments.add(key)?;
-        arguments.add(fingerprint)?;
-    }
-    pad(&mut arguments, empty_purchases * 7)?;
+    shape: Shape,
+) -> Result<(), sqlx::error::BoxDynError> {
+    let empty_purchases = shape.purchases - purchases.len();
     arguments.add(sale_id)?;
     arguments.add(at.milliseconds)?;
     for purchase in purchases {
@@ -222,7 +215,25 @@ fn record_arguments(
         arguments.add(purchase.order.0.as_bytes().to_vec())?;
         arguments.add(purchase.hash.to_vec())?;
     }
-    pad(&mut arguments, empty_purchases * 4)?;
+    pad(arguments, empty_purchases * 4)?;
+    arguments.add(at.milliseconds)?;
+    for purchase in purchases {
+        arguments.add(purchase.buyer.0.as_bytes().to_vec())?;
+    }
+    pad(arguments, empty_purchases)?;
+    arguments.add(sale_id)?;
+    arguments.add(at.milliseconds)?;
+    for purchase in purchases {
+        let (key, fingerprint) = purchase.key.as_ref().map(|(key, print)| (key.clone(), print.to_vec())).unzip();
+        arguments.add(purchase.order.0.as_bytes().to_vec())?;
+        arguments.add(integer(purchase.seq))?;
+        arguments.add(purchase.buyer.0.as_bytes().to_vec())?;
+        arguments.add(integer(purchase.total))?;
+        arguments.add(purchase.currency.to_string())?;
+        arguments.add(key)?;
+        arguments.add(fingerprint)?;
+    }
+    pad(arguments, empty_purchases * 7)?;
     arguments.add(sale_id)?;
     let mut tickets = 0;
     for purchase in purchases {
@@ -235,8 +246,7 @@ fn record_arguments(
             tickets += 1;
         }
     }
-    pad(&mut arguments, (ticket_rows - tickets) * 5)?;
-    Ok(arguments)
+    pad(arguments, (shape.tickets - tickets) * 5)
 }
 
 fn pad(arguments: &mut SqliteArguments, nulls: usize) -> Result<(), sqlx::error::BoxDynError> {

@@ -12,8 +12,7 @@ mod settings; // what the database knows of itself
 
 pub use audit::{Recount, TierRecount, recount};
 pub use claims::{
-    Guard, NewTicket, Purchase, Taken, begin_and_take, record, record_and_commit, sale_head, take_any_seats,
-    take_one_by_one,
+    Guard, NewTicket, Purchase, Taken, record, sale_head, take_and_record, take_any_seats, take_one_by_one,
 };
 pub use connection::{OpenError, Store, Writer};
 pub use idempotency::{
