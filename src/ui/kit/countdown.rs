@@ -22,13 +22,8 @@ pub fn server_time(at_rendering: Timestamp) -> Signal<Timestamp> {
 }
 
 /// Days, hours, minutes and seconds until `opens_at`; "now" once it has come.
-#[component]
-pub fn Countdown(opens_at: Timestamp, now: Signal<Timestamp>) -> impl IntoView {
-    view! {
-        <time class="countdown figures" datetime=opens_at.to_string()>
-            {move || remaining(opens_at.since(now.get()))}
-        </time>
-    }
+pub fn countdown(opens_at: Timestamp, now: Timestamp) -> String {
+    format!(r#"<time class="countdown figures" datetime="{opens_at}">{}</time>"#, remaining(opens_at.since(now)))
 }
 
 fn remaining(milliseconds: i64) -> String {

@@ -1,0 +1,68 @@
+//! What the visitor does on the page of a sale, but for the seat map.
+
+use leptos::{
+    prelude::*,
+    wasm_bindgen::JsCast,
+    web_sys::{Event, HtmlInputElement},
+};
+
+use super::{buyers, desk::Desk, purchase::buy};
+use crate::ui::kit::{
+    listening::{element_of, listen, meaning},
+    redraw::find,
+};
+
+pub fn attend(desk: Desk) {
+    adopt(desk);
+    listen("click", move |event| {
+        let Some((wish, about)) = meaning(event) else { return };
+        match wish.as_str() {
+            "filter" => {
+                let tier = about as usize;
+                desk.filter.update(|only| *only = if *only == Some(tier) { None } else { Some(tier) });
+            }
+            "less" => desk.choose_quantity(desk.quantity.get_untracked().saturating_sub(1)),
+            "more" => desk.choose_quantity(desk.quantity.get_untracked() + 1),
+            "give-back" => desk.toggle(about),
+            "dismiss" => desk.toasts.dismiss(about),
+            "card-add" => buyers::add(desk),
+            "card-race" => buyers::race(desk),
+            "card-buy" => buyers::buy(desk, about),
+            "card-remove" => buyers::remove(desk, about),
+            _ => {}
+        }
+    });
+    listen("change", move |event| match (meaning(event), field_of(event)) {
+        (Some((wish, tier)), _) if wish == "tier" => desk.choose_tier(tier as usize),
+        (Some((wish, _)), Some(field)) if wish == "quantity" => {
+            // What is not a number leaves the quantity as it was.
+            if let Ok(typed) = field.value().parse() {
+                desk.choose_quantity(typed);
+            }
+            field.set_value(&desk.quantity.get_untracked().to_string());
+        }
+        _ => {}
+    });
+    listen("submit", move |event| {
+        if meaning(event).is_some_and(|(wish, _)| wish == "buy") {
+            event.prevent_default();
+            buy(desk);
+        }
+    });
+}
+
+/// Takes over what the visitor chose in the form before anybody listened.
+fn adopt(desk: Desk) {
+    let chosen = find("[name=tier]:checked").and_then(|field| field.get_attribute("data-of")?.parse().ok());
+    if let Some(tier) = chosen {
+        desk.choose_tier(tier);
+    }
+    let typed = find("#quantity").and_then(|field| field.dyn_into::<HtmlInputElement>().ok()?.value().parse().ok());
+    if let Some(quantity) = typed {
+        desk.choose_quantity(quantity);
+    }
+}
+
+fn field_of(event: &Event) -> Option<HtmlInputElement> {
+    element_of(event)?.dyn_into().ok()
+}
