@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use crate::{live::link::browser_now, model::time::Timestamp};
 
 /// The server's time, going on in the browser from when the page was made. On the server it stands still.
-pub fn server_time(at_rendering: Timestamp) -> Signal<Timestamp> {
+pub fn server_time(at_rendering: Timestamp) -> ReadSignal<Timestamp> {
     let now = RwSignal::new(at_rendering);
     Effect::new(move |_| {
         let started_at = browser_now();
@@ -18,7 +18,7 @@ pub fn server_time(at_rendering: Timestamp) -> Signal<Timestamp> {
             on_cleanup(move || interval.clear());
         }
     });
-    now.into()
+    now.read_only()
 }
 
 /// Days, hours, minutes and seconds until `opens_at`; "now" once it has come.

@@ -43,7 +43,7 @@ pub struct Desk {
     seating: StoredValue<Arc<Seating>>,
     pub live: LiveStore,
     /// The server's time.
-    pub now: Signal<Timestamp>,
+    pub now: ReadSignal<Timestamp>,
     pub toasts: Toasts,
     pub orders: RwSignal<Vec<Order>>,
     /// Whether a purchase is under way.

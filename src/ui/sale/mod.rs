@@ -27,8 +27,11 @@ use crate::{
     live::{link::Link, reducer::View},
 };
 
+/// Draws one part of the page. Reactive.
+type Draw = fn(Desk) -> String;
+
 /// The live parts of the page, by the names that they carry in the document.
-const PARTS: [(&str, fn(Desk) -> String); 12] = [
+const PARTS: [(&str, Draw); 12] = [
     ("head", head::draw),
     ("legend", legend::draw),
     ("counter", stock::counter),
