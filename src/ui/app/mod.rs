@@ -9,7 +9,7 @@ mod shell; // the HTML document around the application
 mod simulator; // the simulator's own page, and its panel
 mod tickets; // what the visitor owns
 
-use leptos::{prelude::*, tachys::html::InertElement};
+use leptos::{nonce::use_nonce, prelude::*, tachys::html::InertElement};
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
@@ -56,10 +56,12 @@ fn page_title(title: String) -> String {
     if title.is_empty() { "Onsale".to_owned() } else { format!("{} · Onsale", escape(&title)) }
 }
 
-/// What the browser needs to go on from the markup, beside it. Not run, and without anything that would end it.
+/// What the browser needs to go on from the markup, beside it. It is never run; it carries the nonce all the same, as every
+/// script of a page does. Nothing in it can end it.
 fn written_down(data: &impl serde::Serialize) -> InertElement {
     let json = serde_json::to_string(data).expect("our own types can be written").replace('<', "\\u003c");
-    drawn(format!(r#"<script type="application/json">{json}</script>"#))
+    let nonce = use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
+    drawn(format!(r#"<script type="application/json" nonce="{nonce}">{json}</script>"#))
 }
 
 /// One element that was drawn as markup.
