@@ -92,6 +92,13 @@ fn align_children(parent: &Node, wanted_parent: &Node) {
     let mut next = wanted_parent.first_child();
     while let Some(wanted) = next {
         next = wanted.next_sibling();
+        // What is gone goes first, so that nothing behind it is moved: a moved element loses its focus and is announced anew.
+        while let Some(gone) =
+            here.clone().filter(|here| key(here).is_some() && counterpart(Some(wanted.clone()), here).is_none())
+        {
+            here = gone.next_sibling();
+            let _ = parent.remove_child(&gone);
+        }
         let Some(same) = counterpart(here.clone(), &wanted) else {
             // Moves it here from the template.
             let _ = parent.insert_before(&wanted, here.as_ref());
