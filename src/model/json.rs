@@ -18,7 +18,8 @@ const MAX_DEPTH: u8 = 64;
 pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     let mut reader = Reader { text, position: 0, depth: 0 };
     let value = T::deserialize(&mut reader).ok()?;
-    (reader.peek() == 0).then_some(value)
+    reader.peek();
+    (reader.position == text.len()).then_some(value)
 }
 
 /// The text is not what was to be read.
@@ -120,9 +121,8 @@ impl<'text> Reader<'text> {
                     return Err(Unreadable);
                 }
                 self.position += 2;
-                let second = self.unit()?.wrapping_sub(0xdc00);
-                let whole = 0x1_0000 + ((first - 0xd800) << 10) + second;
-                return char::from_u32(whole).filter(|_| second < 0x400).ok_or(Unreadable);
+                let second = self.unit()?.checked_sub(0xdc00).filter(|second| *second < 0x400).ok_or(Unreadable)?;
+                return char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + second).ok_or(Unreadable);
             }
             _ => return Err(Unreadable),
         })
@@ -143,6 +143,9 @@ impl<'text> Reader<'text> {
         let mut exponent: i32 = exponent.parse().map_err(|_| Unreadable)?;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         let (sign, whole) = whole.strip_prefix('-').map_or((1.0, whole), |whole| (-1.0, whole));
+        if whole.is_empty() {
+            return Err(Unreadable);
+        }
         let mut digits = 0_u64;
         for (position, digit) in whole.bytes().chain(fraction.bytes()).enumerate() {
             let value = digit.wrapping_sub(b'0');
@@ -153,9 +156,9 @@ impl<'text> Reader<'text> {
             match digits.checked_mul(10).and_then(|tens| tens.checked_add(u64::from(value))) {
                 Some(more) => {
                     digits = more;
-                    exponent -= i32::from(position >= whole.len());
+                    exponent = exponent.saturating_sub(i32::from(position >= whole.len()));
                 }
-                None => exponent += i32::from(position < whole.len()),
+                None => exponent = exponent.saturating_add(i32::from(position < whole.len())),
             }
         }
         let power = (0..exponent.unsigned_abs().min(400)).fold(1.0, |power, _| power * 10.0);

@@ -115,6 +115,9 @@ fn broken_texts_are_refused() {
         "{}",
         r#"["a]"#,
         r#"["\ud800"]"#,
+        r#"["\ud800\u0000"]"#,
+        r#"["\ud800\uffff"]"#,
+        "[1]\0",
         r#"["\x"]"#,
         "[nul]",
     ];
@@ -124,4 +127,8 @@ fn broken_texts_are_refused() {
     }
     assert_eq!(read::<String>(r#""\ud83c\udfab \u00e9\n""#).as_deref(), Some("🎫 é\n"));
     assert_eq!(read::<Vec<u32>>("[ ]"), Some(vec![]));
+    for text in ["", "-", ".5", "e1", "1e", "--1", "1e99999999999"] {
+        assert_eq!(read::<f64>(text), None, "{text}");
+    }
+    assert_eq!((read("1.5e-2147483648"), read("1e2147483647")), (Some(0.0), Some(f64::INFINITY)));
 }
