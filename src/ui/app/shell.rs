@@ -22,7 +22,7 @@ client.hydrate();
 const name = (text) => text.slice(0, text.lastIndexOf('_'));
 for (const island of document.querySelectorAll('leptos-island')) {
   const known = Object.keys(client).find((known) => name(known) === name(island.dataset.component));
-  client[known](island);
+  if (known) client[known](island);
 }
 setTimeout(() => { document.documentElement.dataset.hydrated = true; });
 ";

@@ -34,13 +34,7 @@ pub fn attend(desk: Desk) {
     });
     listen("change", move |event| match (meaning(event), field_of(event)) {
         (Some((wish, tier)), _) if wish == "tier" => desk.choose_tier(tier as usize),
-        (Some((wish, _)), Some(field)) if wish == "quantity" => {
-            // What is not a number leaves the quantity as it was.
-            if let Ok(typed) = field.value().parse() {
-                desk.choose_quantity(typed);
-            }
-            field.set_value(&desk.quantity.get_untracked().to_string());
-        }
+        (Some((wish, _)), Some(field)) if wish == "quantity" => take_typed(desk, &field),
         _ => {}
     });
     listen("submit", move |event| {
@@ -57,10 +51,17 @@ fn adopt(desk: Desk) {
     if let Some(tier) = chosen {
         desk.choose_tier(tier);
     }
-    let typed = find("#quantity").and_then(|field| field.dyn_into::<HtmlInputElement>().ok()?.value().parse().ok());
-    if let Some(quantity) = typed {
-        desk.choose_quantity(quantity);
+    if let Some(field) = find("#quantity").and_then(|field| field.dyn_into().ok()) {
+        take_typed(desk, &field);
     }
+}
+
+/// Chooses the quantity that was typed, and shows what came of it. What is not a number leaves the quantity as it was.
+fn take_typed(desk: Desk, field: &HtmlInputElement) {
+    if let Ok(typed) = field.value().parse() {
+        desk.choose_quantity(typed);
+    }
+    field.set_value(&desk.quantity.get_untracked().to_string());
 }
 
 fn field_of(event: &Event) -> Option<HtmlInputElement> {
