@@ -37,6 +37,17 @@ test("each card is a buyer of its own: what one buys is not another's, nor the v
   await buyer.hasLeft(6);
 });
 
+test("a card that goes leaves the focus in the others", async ({ boxOffice, buyer }) => {
+  await buyer.open(await boxOffice.makeSale({ tiers: [admission(10)] }));
+  await add(buyer.page, 3);
+  await buyButton(buyer.page, 2).focus();
+  // A press by script does not move the focus.
+  await buyer.page.locator("#card-1-remove").evaluate((button: HTMLElement) => button.click());
+  await expect(buyer.page.locator("#card-1")).toHaveCount(0);
+  await expect(buyButton(buyer.page, 2)).toBeFocused();
+  await expect(buyer.page.locator(".buyer-card")).toHaveText([/Buyer 2/, /Buyer 3/]);
+});
+
 test("cards are added and removed, and the others keep their counts", async ({ boxOffice, buyer }) => {
   const sale = await boxOffice.makeSale({ tiers: [admission(10)] });
   await buyer.open(sale);

@@ -33,8 +33,9 @@ build_client() {
     say "Client: binding to the browser"
     wasm-bindgen --target web --no-typescript --remove-producers-section --remove-name-section \
       --out-dir "$web/bound" --out-name onsale "$compiled"
-    say "Client: making the WebAssembly small (about ten seconds)"
-    wasm-opt -Oz --enable-bulk-memory --enable-nontrapping-float-to-int --enable-reference-types \
+    # The compiler has made it small already. What the stronger levels take away besides costs more after compression.
+    say "Client: making the WebAssembly small"
+    wasm-opt -O1 --enable-bulk-memory --enable-nontrapping-float-to-int --enable-reference-types \
       --enable-multivalue --enable-mutable-globals --enable-sign-ext \
       --output "$web/onsale.wasm" "$web/bound/onsale_bg.wasm"
     esbuild "$web/bound/onsale.js" --bundle --format=esm --minify --log-level=warning --outfile="$web/onsale.js"

@@ -9,9 +9,6 @@
 //! Data runs in a circle; dependencies do not: `http -> ui -> api -> engine -> {strategy, store, feed} -> model`. Server
 //! and browser meet only in `model`.
 
-// A page is one nested type, and its layout is computed as deep as the page is.
-#![recursion_limit = "256"]
-
 pub mod api; // server functions, a few lines each, under /rpc
 pub mod live; // what the browser believes: a pure reducer, the signals over it, the only EventSource code
 pub mod model; // plain data, both sides
@@ -19,21 +16,10 @@ pub mod model; // plain data, both sides
 pub mod server; // everything that decides, stores, tells and listens
 pub mod ui; // components
 
-/// Takes over the page that the server rendered.
+/// Makes the page ready for its islands: each of them is a function of its own, called for its element by the document.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(ui::app::App);
-    // Read by tests: before this, a click would reach markup that nobody listens to. What waits for data takes over a
-    // moment later, hence the turn through the queue.
-    leptos::prelude::set_timeout(
-        || {
-            if let Some(root) = leptos::prelude::document().document_element() {
-                // Cannot fail: the name is well-formed.
-                let _ = root.set_attribute("data-hydrated", "true");
-            }
-        },
-        std::time::Duration::ZERO,
-    );
+    leptos::mount::hydrate_islands();
 }

@@ -1,11 +1,12 @@
 //! The recount of a sale.
 
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 
+use super::wire::Wire;
 use crate::model::{audit::Audit, ids::SaleId};
 
 /// What a recount of seats, tickets and ledger says; `None` for an unknown sale.
-#[server(name = AskAudit, prefix = "/rpc", endpoint = "audit", input = Json)]
+#[server(name = AskAudit, prefix = "/rpc", endpoint = "audit", input = Wire, output = Wire)]
 pub async fn audit(sale: SaleId) -> Result<Option<Audit>, ServerFnError> {
     use super::context;
     context::app()?.engine.audit(&sale).await.map_err(context::unavailable)

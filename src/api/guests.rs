@@ -3,10 +3,11 @@
 use gloo_net::http::{Request, Response};
 use leptos::{server_fn::ServerFn, web_sys::RequestCredentials};
 
-use super::orders::AskBuy;
+use super::{orders::AskBuy, wire::write};
 use crate::model::{
     body::BuyBody,
     ids::SaleId,
+    json,
     outcome::{BuyOutcome, Code, Refusal},
 };
 
@@ -37,7 +38,9 @@ pub async fn buy_as_guest(
         Some(token) => post().header("Authorization", &format!("Bearer {token}")),
         None => post().header("Idempotency-Key", &key),
     };
-    let response = request.json(&AskBuy { sale, body, key }).map_err(told)?.send().await.map_err(told)?;
+    let body = write(&AskBuy { sale, body, key }).map_err(|error| error.to_string())?;
+    let body = String::from_utf8(body).map_err(|error| error.to_string())?;
+    let response = request.body(body).map_err(told)?.send().await.map_err(told)?;
     let token = response.headers().get(SESSION_HEADER);
     Ok(GuestAnswer { outcome: read(response).await?, token })
 }
@@ -48,13 +51,17 @@ pub fn guest_purchase_path() -> &'static str {
 }
 
 fn post() -> gloo_net::http::RequestBuilder {
-    Request::post(guest_purchase_path()).credentials(RequestCredentials::Omit)
+    Request::post(guest_purchase_path())
+        .credentials(RequestCredentials::Omit)
+        .header("Content-Type", "application/json")
 }
 
 async fn read(response: Response) -> Result<BuyOutcome, String> {
     match response.status() {
         OVERLOADED => Ok(BuyOutcome::Refused(Refusal::new(Code::Overloaded, Code::Overloaded.title()))),
-        _ if response.ok() => response.json().await.map_err(told),
+        _ if response.ok() => {
+            json::read(&response.text().await.map_err(told)?).ok_or_else(|| "unreadable answer".to_owned())
+        }
         status => Err(format!("unexpected answer {status}")),
     }
 }

@@ -10,12 +10,14 @@ mod guests; // purchases by buyers other than the visitor
 mod orders; // purchases, and what the asker owns
 mod sales; // sales, their page, their state
 mod simulations; // load runs made by the server
+mod wire; // how questions and answers are written
 
 pub use audits::audit;
 pub use guests::{GuestAnswer, buy_as_guest, guest_purchase_path};
 pub use orders::{Purchases, buy, my_orders, purchases};
 pub use sales::{SalePage, reset, sale_page, sales, snapshot};
 pub use simulations::{cancel_simulation, simulate, simulated_sales, simulation_progress};
+pub use wire::write;
 
 /// The path under which every server function is mounted.
 pub const PREFIX: &str = "/rpc";

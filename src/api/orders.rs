@@ -1,8 +1,9 @@
 //! Purchases, and what the asker owns.
 
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::wire::Wire;
 use crate::model::{
     body::BuyBody,
     ids::{SaleId, SeatLabel},
@@ -19,7 +20,7 @@ pub struct Purchases {
 }
 
 /// Buys one seat or a quantity of a tier for the asker. `key` names the intent: the same key again gives the same answer.
-#[server(name = AskBuy, prefix = "/rpc", endpoint = "buy", input = Json)]
+#[server(name = AskBuy, prefix = "/rpc", endpoint = "buy", input = Wire, output = Wire)]
 pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome, ServerFnError> {
     use super::context;
     let (key, buyer) = (context::key(&key)?, context::buyer()?);
@@ -27,7 +28,7 @@ pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome,
 }
 
 /// All orders of the asker, the newest first.
-#[server(name = AskMyOrders, prefix = "/rpc", endpoint = "my_orders", input = Json)]
+#[server(name = AskMyOrders, prefix = "/rpc", endpoint = "my_orders", input = Wire, output = Wire)]
 pub async fn my_orders() -> Result<Vec<Order>, ServerFnError> {
     use super::context;
     let mut orders = context::app()?.engine.orders(context::buyer()?).await.map_err(context::unavailable)?;
@@ -36,7 +37,7 @@ pub async fn my_orders() -> Result<Vec<Order>, ServerFnError> {
 }
 
 /// What the asker owns in this sale now.
-#[server(name = AskPurchases, prefix = "/rpc", endpoint = "purchases", input = Json)]
+#[server(name = AskPurchases, prefix = "/rpc", endpoint = "purchases", input = Wire, output = Wire)]
 pub async fn purchases(sale: SaleId) -> Result<Purchases, ServerFnError> {
     use super::context;
     let seats = context::app()?.engine.owned_seats(&sale, context::buyer()?).await.map_err(context::unavailable)?;

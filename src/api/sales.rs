@@ -1,9 +1,9 @@
 //! Sales, their page, their state.
 
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::Purchases;
+use super::{Purchases, wire::Wire};
 use crate::model::{frame::Snapshot, ids::SaleId, outcome::Refusal, sale::Sale, seat::SeatRow};
 
 /// Everything the page of one sale is made from. The browser hydrates from exactly this, then replays what came after.
@@ -22,13 +22,13 @@ pub struct SalePage {
 }
 
 /// All sales.
-#[server(name = AskSales, prefix = "/rpc", endpoint = "sales", input = Json)]
+#[server(name = AskSales, prefix = "/rpc", endpoint = "sales", input = Wire, output = Wire)]
 pub async fn sales() -> Result<Vec<Sale>, ServerFnError> {
     Ok(super::context::app()?.engine.sales())
 }
 
 /// The page of one sale; `None` for an unknown one.
-#[server(name = AskSalePage, prefix = "/rpc", endpoint = "sale_page", input = Json)]
+#[server(name = AskSalePage, prefix = "/rpc", endpoint = "sale_page", input = Wire, output = Wire)]
 pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> {
     let app = super::context::app()?;
     let Some(found) = app.engine.sale(&sale).await else { return Ok(None) };
@@ -40,13 +40,13 @@ pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> 
 }
 
 /// The state of one sale as of its last commit, for viewers who cannot have the stream.
-#[server(name = AskSnapshot, prefix = "/rpc", endpoint = "snapshot", input = Json)]
+#[server(name = AskSnapshot, prefix = "/rpc", endpoint = "snapshot", input = Wire, output = Wire)]
 pub async fn snapshot(sale: SaleId) -> Result<Option<Snapshot>, ServerFnError> {
     Ok(super::context::app()?.engine.snapshot(&sale))
 }
 
 /// Puts the stock of a rehearsal (or, in a demo, of a demo sale) back as it was made.
-#[server(name = AskReset, prefix = "/rpc", endpoint = "reset", input = Json)]
+#[server(name = AskReset, prefix = "/rpc", endpoint = "reset", input = Wire, output = Wire)]
 pub async fn reset(sale: SaleId) -> Result<Result<Sale, Refusal>, ServerFnError> {
     use super::context;
     use crate::server::engine::Answer;

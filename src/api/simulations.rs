@@ -1,7 +1,8 @@
 //! Load runs made by the server.
 
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 
+use super::wire::Wire;
 use crate::model::{
     body::SimulationBody,
     ids::{SaleId, SimulationId},
@@ -11,7 +12,7 @@ use crate::model::{
 };
 
 /// The sales that the asker may attack.
-#[server(prefix = "/rpc", endpoint = "simulated_sales", input = Json)]
+#[server(prefix = "/rpc", endpoint = "simulated_sales", input = Wire, output = Wire)]
 pub async fn simulated_sales() -> Result<Vec<Sale>, ServerFnError> {
     use super::context;
     let mut sales = context::app()?.engine.sales();
@@ -20,7 +21,7 @@ pub async fn simulated_sales() -> Result<Vec<Sale>, ServerFnError> {
 }
 
 /// Starts a load run against a sale.
-#[server(prefix = "/rpc", endpoint = "simulate", input = Json)]
+#[server(prefix = "/rpc", endpoint = "simulate", input = Wire, output = Wire)]
 pub async fn simulate(sale: SaleId, body: SimulationBody) -> Result<Result<Simulation, Refusal>, ServerFnError> {
     use super::context;
     use crate::server::simulator::admission;
@@ -30,13 +31,13 @@ pub async fn simulate(sale: SaleId, body: SimulationBody) -> Result<Result<Simul
 }
 
 /// A load run as it stands now; `None` for an unknown one, or one so old that it is forgotten.
-#[server(prefix = "/rpc", endpoint = "simulation_progress", input = Json)]
+#[server(prefix = "/rpc", endpoint = "simulation_progress", input = Wire, output = Wire)]
 pub async fn simulation_progress(simulation: SimulationId) -> Result<Option<Simulation>, ServerFnError> {
     Ok(super::context::app()?.simulations.get(simulation))
 }
 
 /// Cancels a load run; what was done until then is audited.
-#[server(prefix = "/rpc", endpoint = "cancel_simulation", input = Json)]
+#[server(prefix = "/rpc", endpoint = "cancel_simulation", input = Wire, output = Wire)]
 pub async fn cancel_simulation(simulation: SimulationId) -> Result<Result<Simulation, Refusal>, ServerFnError> {
     use super::context;
     use crate::server::simulator::admission;

@@ -211,6 +211,7 @@ fn poll(state: Rc<RefCell<State>>) {
 }
 
 /// The browser's own clock: good for intervals, not for the server's time.
+#[allow(clippy::cast_possible_truncation)] // whole milliseconds of a moment are far below 2⁵³
 pub fn browser_now() -> Timestamp {
-    Timestamp::from_milliseconds(jiff::Timestamp::now().as_millisecond())
+    Timestamp::from_milliseconds(js_sys::Date::now() as i64)
 }

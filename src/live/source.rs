@@ -6,6 +6,7 @@ use leptos::{
 };
 
 use super::reducer::Frame;
+use crate::model::json;
 
 /// What the stream says.
 pub enum Heard {
@@ -62,10 +63,10 @@ fn read(name: &str, event: &Event) -> Heard {
 
 fn parse(name: &str, text: &str) -> Option<Frame> {
     match name {
-        "snapshot" => serde_json::from_str(text).ok().map(Frame::Snapshot),
-        "delta" => serde_json::from_str(text).ok().map(Frame::Delta),
-        "status" => serde_json::from_str(text).ok().map(Frame::Status),
-        "heartbeat" => serde_json::from_str(text).ok().map(Frame::Heartbeat),
+        "snapshot" => json::read(text).map(Frame::Snapshot),
+        "delta" => json::read(text).map(Frame::Delta),
+        "status" => json::read(text).map(Frame::Status),
+        "heartbeat" => json::read(text).map(Frame::Heartbeat),
         _ => None,
     }
 }

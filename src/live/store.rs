@@ -77,21 +77,21 @@ impl LiveStore {
         self.view.with_value(read)
     }
 
-    pub fn shown(self) -> Signal<Shown> {
-        self.shown.into()
+    pub fn shown(self) -> ReadSignal<Shown> {
+        self.shown.read_only()
     }
 
     /// Seats to paint again. Tells each change once.
-    pub fn repaint(self) -> Signal<Repaint> {
-        self.repaint.into()
+    pub fn repaint(self) -> ReadSignal<Repaint> {
+        self.repaint.read_only()
     }
 
-    pub fn hearing(self) -> Signal<Hearing> {
-        self.hearing.into()
+    pub fn hearing(self) -> ReadSignal<Hearing> {
+        self.hearing.read_only()
     }
 
-    pub fn replaced(self) -> Signal<u32> {
-        self.replaced.into()
+    pub fn replaced(self) -> ReadSignal<u32> {
+        self.replaced.read_only()
     }
 
     pub fn apply(self, frame: Frame) -> Verdict {

@@ -30,15 +30,13 @@ impl Timestamp {
 
     /// Reads RFC 3339; digits beyond the millisecond are cut off.
     pub fn parse(text: &str) -> Option<Self> {
-        let instant: jiff::Timestamp = text.parse().ok()?;
-        Some(Self { milliseconds: instant.as_millisecond() })
+        calendar::parse(text).map(Self::from_milliseconds)
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let instant = jiff::Timestamp::from_millisecond(self.milliseconds).unwrap_or(jiff::Timestamp::MAX);
-        write!(formatter, "{instant:.3}")
+        formatter.write_str(&calendar::format(self.milliseconds))
     }
 }
 
@@ -69,6 +67,39 @@ impl PartialSchema for Timestamp {
 }
 
 impl ToSchema for Timestamp {}
+
+/// Between RFC 3339 and milliseconds since 1970.
+#[cfg(feature = "ssr")]
+mod calendar {
+    use jiff::Timestamp;
+
+    pub fn parse(text: &str) -> Option<i64> {
+        text.parse().ok().map(Timestamp::as_millisecond)
+    }
+
+    pub fn format(milliseconds: i64) -> String {
+        format!("{:.3}", Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX))
+    }
+}
+
+/// The same by the calendar that every browser has already.
+#[cfg(not(feature = "ssr"))]
+mod calendar {
+    use js_sys::Date;
+
+    #[allow(clippy::cast_possible_truncation)] // whole milliseconds of a moment are far below 2⁵³
+    pub fn parse(text: &str) -> Option<i64> {
+        let milliseconds = Date::parse(text);
+        (!milliseconds.is_nan()).then_some(milliseconds as i64)
+    }
+
+    #[allow(clippy::cast_precision_loss)] // as above
+    pub fn format(milliseconds: i64) -> String {
+        let date = Date::new_0();
+        date.set_time(milliseconds as f64);
+        date.to_iso_string().into()
+    }
+}
 
 #[cfg(test)]
 mod tests {

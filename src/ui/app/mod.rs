@@ -1,10 +1,15 @@
-//! The document, the frame around every page, the routes.
+//! What only the server makes: the document, the frame around every page, the pages. The browser gets their markup, and code
+//! for the islands in it alone.
 
 mod frame; // header, navigation, footer
+mod home; // the page of all sales
 mod not_found; // the page for an address that leads nowhere
+mod sale; // the page of one sale
 mod shell; // the HTML document around the application
+mod simulator; // the simulator's own page, and its panel
+mod tickets; // what the visitor owns
 
-use leptos::prelude::*;
+use leptos::{nonce::use_nonce, prelude::*, tachys::html::InertElement};
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
@@ -12,15 +17,19 @@ use leptos_router::{
     path,
 };
 
-use self::frame::{Footer, Header};
-pub use self::{
+pub use self::shell::{ClientFiles, shell};
+use self::{
+    frame::{Footer, Header},
+    home::HomePage,
     not_found::NotFound,
-    shell::{ClientFiles, shell},
+    sale::SalePage,
+    simulator::SimulatorPage,
+    tickets::TicketsPage,
 };
-use super::{home::HomePage, kit::markup::escape, sale::SalePage, simulator::SimulatorPage, tickets::TicketsPage};
+use super::kit::markup::escape;
 
-/// The whole application. Every page is rendered to its end on the server: it is complete without script, and its
-/// status is known before its first byte.
+/// The whole application. Every page is rendered to its end: it is complete without script, and its status is known before
+/// its first byte.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -42,9 +51,20 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// The title of a page, from what it calls itself. The library writes it into the rendered document as it is, so there it
-/// is escaped here; the browser sets it as text.
+/// The title of a page, from what it calls itself, escaped: the library writes it into the document as it is.
 fn page_title(title: String) -> String {
-    let title = if title.is_empty() { "Onsale".to_owned() } else { format!("{title} · Onsale") };
-    if cfg!(feature = "ssr") { escape(&title) } else { title }
+    if title.is_empty() { "Onsale".to_owned() } else { format!("{} · Onsale", escape(&title)) }
+}
+
+/// What the browser needs to go on from the markup, beside it. It is never run; it carries the nonce all the same, as every
+/// script of a page does. Nothing in it can end it.
+fn written_down(data: &impl serde::Serialize) -> InertElement {
+    let json = serde_json::to_string(data).expect("our own types can be written").replace('<', "\\u003c");
+    let nonce = use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
+    drawn(format!(r#"<script type="application/json" nonce="{nonce}">{json}</script>"#))
+}
+
+/// One element that was drawn as markup.
+fn drawn(markup: String) -> InertElement {
+    InertElement::new(markup)
 }

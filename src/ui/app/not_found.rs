@@ -1,13 +1,14 @@
 //! The page for an address that leads nowhere.
 
 use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
 use leptos_meta::Title;
-
-use crate::ui::kit::http::answer_not_found;
 
 #[component]
 pub fn NotFound() -> impl IntoView {
-    answer_not_found();
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.set_status(axum::http::StatusCode::NOT_FOUND);
+    }
     view! {
         <Title text="Not found" />
         <section class="message-page">

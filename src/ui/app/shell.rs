@@ -14,18 +14,32 @@ pub struct ClientFiles {
     pub css: String,
 }
 
-/// The document. With the browser's half (`ClientFiles` in the context) it hydrates; without it, it is the same page,
-/// usable through its forms.
+/// Starts the browser's half and its islands. They are found by the name of their component: the digits behind it depend on
+/// the compiler, and the two halves may come from different ones.
+const START: &str = "\
+await start({ module_or_path: wasm });
+client.hydrate();
+const name = (text) => text.slice(0, text.lastIndexOf('_'));
+for (const island of document.querySelectorAll('leptos-island')) {
+  const known = Object.keys(client).find((known) => name(known) === name(island.dataset.component));
+  if (known) client[known](island);
+}
+setTimeout(() => { document.documentElement.dataset.hydrated = true; });
+";
+
+/// The document. With the browser's half (`ClientFiles` in the context) its islands come to life; without it, it is the
+/// same page, usable through its forms.
 pub fn shell() -> impl IntoView {
+    if let Some(context) = Owner::current_shared_context() {
+        // What stands outside of islands is final: nothing about it is written down for the browser.
+        context.set_is_hydrating(false);
+    }
     let nonce = use_nonce();
     let files = use_context::<ClientFiles>();
     let stylesheet = files.as_ref().map(|files| view! { <link rel="stylesheet" href=files.css.clone() /> });
     let client = files.map(|files| {
-        let start = format!(
-            "import start, {{ hydrate }} from {js:?};\nawait start({{ module_or_path: {wasm:?} }});\nhydrate();",
-            js = files.js,
-            wasm = files.wasm
-        );
+        let ClientFiles { js, wasm, .. } = &files;
+        let start = format!("import start, * as client from {js:?};\nconst wasm = {wasm:?};\n{START}");
         view! {
             <link rel="modulepreload" href=files.js nonce=nonce.clone() crossorigin="anonymous" />
             <link rel="preload" href=files.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />

@@ -1,59 +1,50 @@
 //! One sale on the home page.
 
-use leptos::prelude::*;
-
 use crate::{
     model::{
         sale::{Counts, Sale, SaleStatus},
         time::Timestamp,
     },
     ui::kit::{
-        availability::AvailabilityBar,
-        countdown::{Countdown, moment},
+        availability::availability_bar,
+        countdown::{countdown, moment},
+        markup::escape,
         money::{grouped, money},
-        status::StatusBadge,
+        status::badge,
     },
 };
 
-/// `sale` is `None` only for the moment between a sale's going and its card's.
-#[component]
-pub fn SaleCard(sale: Signal<Option<Sale>>, now: Signal<Timestamp>) -> impl IntoView {
-    let first = sale.get_untracked();
-    let (name, address, kind, price) = first
-        .as_ref()
-        .map(|sale| (sale.name.clone(), format!("/sales/{}", sale.id), kind(sale), price_range(sale)))
-        .unwrap_or_default();
-    let status = Memo::new(move |_| sale.with(|sale| sale.as_ref().map_or(SaleStatus::Closed, |sale| sale.status)));
-    let counts = Memo::new(move |_| sale.with(|sale| sale.as_ref().map(counts).unwrap_or_default()));
-    let opens_at = Memo::new(move |_| {
-        sale.with(|sale| sale.as_ref().filter(|sale| sale.status == SaleStatus::Soon).and_then(|sale| sale.opens_at))
-    });
-    let message = Memo::new(move |_| sale.with(|sale| sale.as_ref().and_then(|sale| sale.message.clone())));
-    view! {
-        <li class="card" data-status=move || status.get().name()>
-            <div class="card-head">
-                <StatusBadge status />
-                <span class="card-kind">{kind}</span>
-            </div>
-            <h2 class="card-name"><a href=address>{name}</a></h2>
-            <p class="card-price figures">{price}</p>
-            {move || message.get().map(|message| view! { <p class="card-message">{message}</p> })}
-            {move || opens_at.get().map(|opens_at| view! {
-                <p class="card-opening">"Opens in " <Countdown opens_at now /> <span class="quiet">{moment(opens_at)}</span></p>
-            })}
-            <div class="card-stock">
-                <AvailabilityBar counts />
-                <p class="card-left figures">
-                    <strong>{move || grouped(counts.get().available)}</strong>
-                    {move || format!(" of {} left", grouped(counts.get().capacity()))}
-                </p>
-            </div>
-        </li>
-    }
+/// The cards in the order of the list. `now` is read only where an opening is near, so that a clock's tick draws nothing
+/// anew elsewhere.
+pub fn cards(sales: &[Sale], now: impl Fn() -> Timestamp) -> String {
+    let cards: String = sales.iter().map(|sale| card(sale, &now)).collect();
+    format!(r#"<ul class="cards" role="list" data-live="cards">{cards}</ul>"#)
 }
 
-fn counts(sale: &Sale) -> Counts {
-    Counts { available: sale.available, held: sale.held, sold: sale.sold }
+fn card(sale: &Sale, now: &impl Fn() -> Timestamp) -> String {
+    let counts = Counts { available: sale.available, held: sale.held, sold: sale.sold };
+    let message = sale.message.as_deref().map(|message| format!(r#"<p class="card-message">{}</p>"#, escape(message)));
+    let opening = sale.opens_at.filter(|_| sale.status == SaleStatus::Soon).map(|opens_at| {
+        format!(
+            r#"<p class="card-opening">Opens in {} <span class="quiet">{}</span></p>"#,
+            countdown(opens_at, now()),
+            moment(opens_at)
+        )
+    });
+    format!(
+        r#"<li class="card" data-status="{status}" data-key="{id}"><div class="card-head">{badge}<span class="card-kind">{kind}</span></div><h2 class="card-name"><a href="/sales/{id}">{name}</a></h2><p class="card-price figures">{price}</p>{message}{opening}<div class="card-stock">{bar}<p class="card-left figures"><strong>{available}</strong> of {capacity} left</p></div></li>"#,
+        status = sale.status.name(),
+        id = escape(sale.id.as_str()),
+        badge = badge(sale.status),
+        kind = kind(sale),
+        name = escape(&sale.name),
+        price = escape(&price_range(sale)),
+        message = message.unwrap_or_default(),
+        opening = opening.unwrap_or_default(),
+        bar = availability_bar(counts),
+        available = grouped(counts.available),
+        capacity = grouped(counts.capacity()),
+    )
 }
 
 fn kind(sale: &Sale) -> &'static str {

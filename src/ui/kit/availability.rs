@@ -1,21 +1,14 @@
 //! How much is left, as a bar. The figures beside it say the same, so it is hidden from those who cannot see it.
 
-use leptos::prelude::*;
-
 use crate::model::sale::Counts;
 
 /// Widths in thousandths of the bar: available, then held; what is sold is the ground.
-#[component]
-pub fn AvailabilityBar(#[prop(into)] counts: Signal<Counts>) -> impl IntoView {
-    let available = move || thousandths(counts.get().available, counts.get().capacity());
-    let held = move || thousandths(counts.get().held, counts.get().capacity());
-    view! {
-        <svg class="bar" viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true">
-            <rect class="bar-ground" width="1000" height="8" />
-            <rect class="bar-held" height="8" width=move || (available() + held()).to_string() />
-            <rect class="bar-available" height="8" width=move || available().to_string() />
-        </svg>
-    }
+pub fn availability_bar(counts: Counts) -> String {
+    let available = thousandths(counts.available, counts.capacity());
+    let taken_up = available + thousandths(counts.held, counts.capacity());
+    format!(
+        r#"<svg class="bar" viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true"><rect class="bar-ground" width="1000" height="8"></rect><rect class="bar-held" height="8" width="{taken_up}"></rect><rect class="bar-available" height="8" width="{available}"></rect></svg>"#
+    )
 }
 
 /// The share in thousandths, rounded so that nothing is shown only where nothing is left.

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use crate::{live::link::browser_now, model::time::Timestamp};
 
 /// The server's time, going on in the browser from when the page was made. On the server it stands still.
-pub fn server_time(at_rendering: Timestamp) -> Signal<Timestamp> {
+pub fn server_time(at_rendering: Timestamp) -> ReadSignal<Timestamp> {
     let now = RwSignal::new(at_rendering);
     Effect::new(move |_| {
         let started_at = browser_now();
@@ -18,17 +18,12 @@ pub fn server_time(at_rendering: Timestamp) -> Signal<Timestamp> {
             on_cleanup(move || interval.clear());
         }
     });
-    now.into()
+    now.read_only()
 }
 
 /// Days, hours, minutes and seconds until `opens_at`; "now" once it has come.
-#[component]
-pub fn Countdown(opens_at: Timestamp, now: Signal<Timestamp>) -> impl IntoView {
-    view! {
-        <time class="countdown figures" datetime=opens_at.to_string()>
-            {move || remaining(opens_at.since(now.get()))}
-        </time>
-    }
+pub fn countdown(opens_at: Timestamp, now: Timestamp) -> String {
+    format!(r#"<time class="countdown figures" datetime="{opens_at}">{}</time>"#, remaining(opens_at.since(now)))
 }
 
 fn remaining(milliseconds: i64) -> String {

@@ -16,6 +16,11 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
+/// An attribute, or any other piece of markup, that stands only under a condition.
+pub const fn when(condition: bool, markup: &'static str) -> &'static str {
+    if condition { markup } else { "" }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -1,4 +1,4 @@
-//! Amounts in minor units, for people.
+//! Amounts in minor units and other numbers, for people.
 
 /// The sign in front of the currencies that have a well-known one.
 const SIGNS: [(&str, &str); 4] = [("USD", "$"), ("EUR", "€"), ("GBP", "£"), ("JPY", "¥")];
@@ -28,9 +28,28 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// A number that is not negative, to the nearest whole one. In the browser's half no number is written with its fraction by
+/// the standard library: that needs large tables.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // amounts that fit a screen
+pub const fn rounded(value: f64) -> u64 {
+    value.round_ties_even() as u64
+}
+
+/// The same with one digit of its fraction.
+pub fn tenths(value: f64) -> String {
+    let tenths = rounded(value * 10.0);
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fractions_are_rounded_to_the_nearest_even() {
+        assert_eq!([0.0, 0.25, 9.94, 9.96, 320.0].map(tenths), ["0.0", "0.2", "9.9", "10.0", "320.0"]);
+        assert_eq!([0.4, 0.5, 1.5, 99.9].map(rounded), [0, 0, 2, 100]);
+    }
 
     #[test]
     fn amounts_carry_their_sign_and_their_minor_units() {

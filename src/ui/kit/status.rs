@@ -1,7 +1,5 @@
 //! A sale's status as a badge.
 
-use leptos::prelude::*;
-
 use crate::model::sale::SaleStatus;
 
 /// The status in words for a buyer.
@@ -15,11 +13,6 @@ pub const fn status_text(status: SaleStatus) -> &'static str {
     }
 }
 
-#[component]
-pub fn StatusBadge(#[prop(into)] status: Signal<SaleStatus>) -> impl IntoView {
-    view! {
-        <span class="badge" data-status=move || status.get().name()>
-            {move || status_text(status.get())}
-        </span>
-    }
+pub fn badge(status: SaleStatus) -> String {
+    format!(r#"<span class="badge" data-status="{}">{}</span>"#, status.name(), status_text(status))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
+use super::markup::escape;
 use crate::model::outcome::Code;
 
 /// How long a message about a failure stays. A success stays until it is put away.
@@ -67,7 +68,7 @@ impl ToastKind {
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct Toast {
-    id: u64,
+    id: u32,
     kind: ToastKind,
     title: String,
     detail: String,
@@ -77,7 +78,7 @@ pub struct Toast {
 #[derive(Clone, Copy)]
 pub struct Toasts {
     list: RwSignal<Vec<Toast>>,
-    next_id: StoredValue<u64>,
+    next_id: StoredValue<u32>,
 }
 
 impl Toasts {
@@ -98,7 +99,7 @@ impl Toasts {
         }
     }
 
-    fn add(self, kind: ToastKind, title: String, detail: String) -> u64 {
+    fn add(self, kind: ToastKind, title: String, detail: String) -> u32 {
         let id = self.next_id.get_value();
         self.next_id.set_value(id + 1);
         self.list.update(|list| {
@@ -112,35 +113,25 @@ impl Toasts {
         id
     }
 
-    fn dismiss(self, id: u64) {
+    pub fn dismiss(self, id: u32) {
         let _ = self.list.try_update(|list| list.retain(|toast| toast.id != id));
     }
 }
 
-#[component]
-pub fn ToastList(toasts: Toasts) -> impl IntoView {
-    view! {
-        <div class="toasts">
-            <For each=move || toasts.list.get() key=|toast| toast.id let:toast>
-                <ToastItem toasts toast />
-            </For>
-        </div>
-    }
+/// All messages that stand now. Reactive.
+pub fn draw(toasts: Toasts) -> String {
+    let items: String = toasts.list.with(|list| list.iter().map(item).collect());
+    format!(r#"<div class="toasts" data-live="toasts">{items}</div>"#)
 }
 
-#[component]
-fn ToastItem(toasts: Toasts, toast: Toast) -> impl IntoView {
+fn item(toast: &Toast) -> String {
     let Toast { id, kind, title, detail } = toast;
-    view! {
-        <div class="toast" data-testid="toast" data-kind=kind.name() role=kind.role()>
-            <span class="toast-mark" aria-hidden="true">{kind.mark()}</span>
-            <div class="toast-text">
-                <p class="toast-title">{title}</p>
-                <p class="toast-detail">{detail}</p>
-            </div>
-            <button type="button" class="toast-close" aria-label="Put this message away" on:click=move |_| toasts.dismiss(id)>
-                "×"
-            </button>
-        </div>
-    }
+    format!(
+        r#"<div class="toast" data-testid="toast" data-kind="{}" role="{}" data-key="{id}"><span class="toast-mark" aria-hidden="true">{}</span><div class="toast-text"><p class="toast-title">{}</p><p class="toast-detail">{}</p></div><button type="button" class="toast-close" aria-label="Put this message away" data-do="dismiss" data-of="{id}">×</button></div>"#,
+        kind.name(),
+        kind.role(),
+        kind.mark(),
+        escape(title),
+        escape(detail),
+    )
 }

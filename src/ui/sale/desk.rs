@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use leptos::prelude::*;
 
-use super::seating::Seating;
+use super::{buyers::Buyer, outcome::outcome_message, seating::Seating};
 use crate::{
+    api::SalePage,
     live::{
         reducer::{SeatFace, View},
         store::{LiveStore, Shown},
@@ -18,7 +19,10 @@ use crate::{
         sale::{Sale, SaleStatus, Tier},
         time::Timestamp,
     },
-    ui::kit::toast::{ToastKind, Toasts},
+    ui::kit::{
+        countdown::server_time,
+        toast::{ToastKind, Toasts},
+    },
 };
 
 /// What the buyer is about to buy.
@@ -39,44 +43,50 @@ pub struct Desk {
     seating: StoredValue<Arc<Seating>>,
     pub live: LiveStore,
     /// The server's time.
-    pub now: Signal<Timestamp>,
+    pub now: ReadSignal<Timestamp>,
     pub toasts: Toasts,
     pub orders: RwSignal<Vec<Order>>,
     /// Whether a purchase is under way.
     pub is_buying: RwSignal<bool>,
     /// Position of the only tier that the map shows in full strength.
     pub filter: RwSignal<Option<usize>>,
-    picked: RwSignal<BTreeSet<u32>>,
+    /// The seats picked on the map.
+    pub picked: RwSignal<BTreeSet<u32>>,
     lost: RwSignal<Option<SeatLabel>>,
-    tier: RwSignal<usize>,
-    quantity: RwSignal<u32>,
+    /// Position of the tier whose units are chosen.
+    pub tier: RwSignal<usize>,
+    pub quantity: RwSignal<u32>,
+    /// Buyers beside the visitor, each with a session of its own.
+    pub buyers: RwSignal<Vec<Buyer>>,
+    /// The number of the next of them.
+    pub next_buyer: StoredValue<u32>,
     /// Purchases whose answer never came, with their keys: the same wish again must not buy twice.
     unanswered: StoredValue<Vec<(BuyBody, String)>>,
 }
 
 impl Desk {
-    pub fn new(
-        sale: Sale,
-        seating: Seating,
-        view: View,
-        now: Signal<Timestamp>,
-        toasts: Toasts,
-        orders: Vec<Order>,
-    ) -> Self {
+    /// A desk over what the page was made from. `outcome` is what the form without script came to.
+    pub fn new(page: SalePage, outcome: Option<String>) -> Self {
+        let SalePage { sale, snapshot, rows, purchases, .. } = page;
+        let seating = Seating::new(rows);
+        let owned = seating.indices_of(&purchases.seats);
+        let view = View::new(snapshot, sale.opens_at, sale.message.clone(), &owned);
         let first_tier = view.shown_tiers().iter().position(|tier| tier.counts.available > 0).unwrap_or(0);
         Self {
+            now: server_time(sale.server_now),
             sale: StoredValue::new(Arc::new(sale)),
             seating: StoredValue::new(Arc::new(seating)),
             live: LiveStore::new(view),
-            now,
-            toasts,
-            orders: RwSignal::new(orders),
+            toasts: Toasts::new(outcome.as_deref().and_then(outcome_message)),
+            orders: RwSignal::new(purchases.orders),
             is_buying: RwSignal::new(false),
             filter: RwSignal::new(None),
             picked: RwSignal::new(BTreeSet::new()),
             lost: RwSignal::new(None),
             tier: RwSignal::new(first_tier),
             quantity: RwSignal::new(1),
+            buyers: RwSignal::new(Vec::new()),
+            next_buyer: StoredValue::new(1),
             unanswered: StoredValue::new(Vec::new()),
         }
     }
@@ -94,6 +104,15 @@ impl Desk {
         self.sale.with_value(|sale| sale.tiers.get(index).cloned())
     }
 
+    pub fn is_seated(self, tier: usize) -> bool {
+        self.sale.with_value(|sale| sale.tiers.get(tier).is_some_and(|tier| tier.seated))
+    }
+
+    /// Units of a tier that can be had now. Reactive.
+    pub fn left(self, tier: usize) -> u64 {
+        self.live.shown().with(|shown| shown.tiers.get(tier).map_or(0, |tier| tier.counts.available))
+    }
+
     pub fn seating(self) -> Arc<Seating> {
         self.seating.get_value()
     }
@@ -108,11 +127,6 @@ impl Desk {
             Some(seat) => Choice::Lost(seat),
             None => Choice::Units { tier: self.tier.get(), quantity: self.quantity.get() },
         }
-    }
-
-    /// The seats picked on the map. Reactive.
-    pub fn picked(self) -> Signal<BTreeSet<u32>> {
-        self.picked.into()
     }
 
     /// Price of the choice in minor units, with its currency. Reactive.
@@ -132,9 +146,8 @@ impl Desk {
 
     /// The most units of a tier that one wish may name now, at least 1. Reactive.
     pub fn most(self, tier: usize) -> u32 {
-        let available = self.live.shown().with(|shown| shown.tiers.get(tier).map_or(0, |tier| tier.counts.available));
         let allowed = self.sale().max_per_buyer.unwrap_or(MAX_UNITS_PER_REQUEST).min(MAX_UNITS_PER_REQUEST);
-        u32::try_from(available).unwrap_or(u32::MAX).clamp(1, allowed.max(1))
+        u32::try_from(self.left(tier)).unwrap_or(u32::MAX).clamp(1, allowed.max(1))
     }
 
     pub fn choose_tier(self, tier: usize) {
@@ -146,14 +159,6 @@ impl Desk {
     pub fn choose_quantity(self, quantity: u32) {
         self.unpick_all();
         self.quantity.set(quantity.clamp(1, untrack(|| self.most(self.tier.get()))));
-    }
-
-    pub fn quantity(self) -> u32 {
-        self.quantity.get()
-    }
-
-    pub fn chosen_tier(self) -> usize {
-        self.tier.get()
     }
 
     /// Picks an available seat, or gives a picked one back.

@@ -3,39 +3,34 @@
 use leptos::prelude::*;
 
 use super::desk::Desk;
-use crate::ui::kit::money::{grouped, money};
+use crate::ui::kit::{
+    markup::{escape, when},
+    money::{grouped, money},
+};
 
-#[component]
-pub fn Legend(desk: Desk) -> impl IntoView {
-    let shown = desk.live.shown();
-    let sale = desk.sale();
-    let entries = sale.tiers.iter().enumerate().filter(|(_, tier)| tier.seated).map(|(index, tier)| {
-        let left = move || shown.with(|shown| shown.tiers.get(index).map_or(0, |tier| tier.counts.available));
-        let is_only = move || desk.filter.get() == Some(index);
-        let toggle = move |_| desk.filter.update(|only| *only = if *only == Some(index) { None } else { Some(index) });
-        view! {
-            <li>
-                <button
-                    type="button"
-                    class=format!("legend-entry hue-{}", index % 4)
-                    aria-pressed=move || is_only().to_string()
-                    data-empty=move || (left() == 0).then_some("true")
-                    on:click=toggle
-                >
-                    <span class="legend-swatch" aria-hidden="true"></span>
-                    <span class="legend-name">{tier.name.clone()}</span>
-                    <span class="legend-price figures">{money(tier.price, &tier.currency)}</span>
-                    <span class="legend-left figures">{move || left_text(left())}</span>
-                </button>
-            </li>
-        }
-    });
-    view! {
-        <ul class="legend" role="list" aria-label="Prices; a press shows only that price on the map">
-            {entries.collect_view()}
-        </ul>
-    }
-    .into_any()
+pub fn draw(desk: Desk) -> String {
+    let (sale, only) = (desk.sale(), desk.filter.get());
+    let entries: String = sale
+        .tiers
+        .iter()
+        .enumerate()
+        .filter(|(_, tier)| tier.seated)
+        .map(|(index, tier)| {
+            let left = desk.left(index);
+            format!(
+                r#"<li><button type="button" class="legend-entry hue-{}" aria-pressed="{}"{} data-do="filter" data-of="{index}"><span class="legend-swatch" aria-hidden="true"></span><span class="legend-name">{}</span><span class="legend-price figures">{}</span><span class="legend-left figures">{}</span></button></li>"#,
+                index % 4,
+                only == Some(index),
+                when(left == 0, r#" data-empty="true""#),
+                escape(&tier.name),
+                escape(&money(tier.price, &tier.currency)),
+                left_text(left),
+            )
+        })
+        .collect();
+    format!(
+        r#"<ul class="legend" role="list" aria-label="Prices; a press shows only that price on the map" data-live="legend">{entries}</ul>"#
+    )
 }
 
 /// What is left of a tier, in words.

@@ -61,7 +61,7 @@ pub fn map_markup(seating: &Seating, tiers: &[Tier], view: &View) -> String {
         else {
             continue;
         };
-        let (name, price) = (escape(&tier.name), money(tier.price, &tier.currency));
+        let (name, price) = (escape(&tier.name), escape(&money(tier.price, &tier.currency)));
         let hue = tier_index % TIER_HUES;
         write!(
             markup,

@@ -1,5 +1,10 @@
 //! What the form that works without script came to, told by the address of the page that comes back.
 
+use serde::{
+    Deserialize,
+    de::value::{Error, StrDeserializer},
+};
+
 use crate::{model::outcome::Code, ui::kit::toast::ToastKind};
 
 /// The message for `?outcome=`: `won`, or the code of a refusal. `None` for anything else.
@@ -7,7 +12,7 @@ pub fn outcome_message(outcome: &str) -> Option<(ToastKind, String, String)> {
     if outcome == "won" {
         return Some((ToastKind::Success, "You have it".to_owned(), "Your tickets are below.".to_owned()));
     }
-    let code: Code = serde_json::from_value(outcome.into()).ok()?;
+    let code = Code::deserialize(StrDeserializer::<Error>::new(outcome)).ok()?;
     let detail = match code {
         Code::SoldOut => "Nothing is left of it.",
         Code::SeatTaken => "Somebody was faster. Pick another seat.",

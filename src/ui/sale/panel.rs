@@ -1,160 +1,114 @@
-//! The panel beside the map: what is left, what to buy, what came of it. Its form works without script.
+//! The panel beside the map: how fresh the page is, what to buy, what came of it. Its form works without script.
 
-use leptos::{ev::SubmitEvent, prelude::*};
+use leptos::prelude::*;
 
 use super::{
     desk::{Choice, Desk},
-    hearing::ConnectionState,
     legend::left_text,
-    purchase::buy,
-    quantity::Quantity,
-    stock::Counter,
 };
 use crate::{
-    model::{
-        order::Order,
-        sale::{SaleStatus, Tier},
+    live::connection::Connection,
+    model::sale::SaleStatus,
+    ui::kit::{
+        markup::{escape, when},
+        money::money,
+        ticket::order_tickets,
     },
-    ui::kit::{money::money, ticket::OrderTickets, toast::ToastList},
 };
 
 /// Orders shown on the sale's page; all of them are on the page of tickets.
 const MAX_ORDERS: usize = 5;
 
-#[component]
-pub fn Panel(desk: Desk, form_key: String) -> impl IntoView {
-    view! {
-        <section class="panel" aria-label="Buy">
-            <div class="panel-head">
-                <Counter desk />
-                <ConnectionState desk />
-            </div>
-            <BuyForm desk form_key />
-            <ToastList toasts=desk.toasts />
-            <OwnTickets desk />
-        </section>
-    }
-    .into_any()
-}
-
-#[component]
-fn BuyForm(desk: Desk, form_key: String) -> impl IntoView {
-    let sale = desk.sale();
-    let has_seats = sale.tiers.iter().any(|tier| tier.seated);
-    let on_submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        buy(desk);
+/// How fresh the page is.
+pub fn connection(desk: Desk) -> String {
+    let hearing = desk.live.hearing().get();
+    let text = match hearing.connection {
+        Connection::Live => "Live".to_owned(),
+        Connection::Reconnecting => "Connecting…".to_owned(),
+        Connection::Polling => "Asking every moment".to_owned(),
+        Connection::Stale => format!("Last heard {} s ago", hearing.silence_seconds),
     };
-    let tiers = sale.tiers.iter().cloned().enumerate().map(|(index, tier)| view! { <TierOption desk index tier /> });
-    let seat_field = r#"<label class="field"><span>Seat, or leave it empty for the best one</span><input name="seat" placeholder="A-12" autocomplete="off"></label>"#;
-    view! {
-        <form class="buy-form" method="post" action=format!("/sales/{}/buy", sale.id) on:submit=on_submit>
-            <input type="hidden" name="idempotency_key" value=form_key />
-            <fieldset class="tier-options">
-                <legend>{if has_seats { "Pick seats on the map, or take the best of" } else { "Tickets" }}</legend>
-                {tiers.collect_view()}
-            </fieldset>
-            {has_seats.then(|| view! { <noscript inner_html=seat_field></noscript> })}
-            <Quantity desk />
-            <Picked desk />
-            <p class="total">
-                <span>"Total"</span>
-                <strong class="figures">{move || { let (total, currency) = desk.total(); money(total, &currency) }}</strong>
-            </p>
-            <BuyButton desk />
-        </form>
-    }
-    .into_any()
+    format!(
+        r#"<p class="connection" data-testid="connection" data-state="{}" data-live="connection"><span class="connection-mark" aria-hidden="true"></span><span class="figures">{text}</span></p>"#,
+        hearing.connection.name(),
+    )
 }
 
-#[component]
-fn TierOption(desk: Desk, index: usize, tier: Tier) -> impl IntoView {
-    let shown = desk.live.shown();
-    let left = Memo::new(move |_| shown.with(|shown| shown.tiers.get(index).map_or(0, |tier| tier.counts.available)));
-    let is_chosen = move || matches!(desk.choice(), Choice::Units { tier, .. } if tier == index);
-    let is_first_choice = untrack(is_chosen);
-    view! {
-        <label class=format!("tier-option hue-{}", index % 4) data-empty=move || (left.get() == 0).then_some("true")>
-            <input
-                type="radio"
-                name="tier"
-                value=tier.id.to_string()
-                checked=is_first_choice
-                prop:checked=is_chosen
-                on:change=move |_| desk.choose_tier(index)
-            />
-            <span class="tier-name">{tier.name.clone()}</span>
-            <span class="tier-left figures" data-low=move || matches!(left.get(), 1 | 2).then_some("true")>
-                {move || left_text(left.get())}
-            </span>
-            <span class="tier-price figures">{money(tier.price, &tier.currency)}</span>
-        </label>
+/// The choice of a tier, for units that are not picked on the map.
+pub fn tiers(desk: Desk) -> String {
+    let (sale, choice) = (desk.sale(), desk.choice());
+    let mut options = String::new();
+    for (index, tier) in sale.tiers.iter().enumerate() {
+        let left = desk.left(index);
+        let is_chosen = matches!(choice, Choice::Units { tier, .. } if tier == index);
+        options += &format!(
+            r#"<label class="tier-option hue-{}"{}><input type="radio" name="tier" value="{}"{} data-do="tier" data-of="{index}"><span class="tier-name">{}</span><span class="tier-left figures"{}>{}</span><span class="tier-price figures">{}</span></label>"#,
+            index % 4,
+            when(left == 0, r#" data-empty="true""#),
+            escape(tier.id.as_str()),
+            when(is_chosen, " checked"),
+            escape(&tier.name),
+            when(matches!(left, 1 | 2), r#" data-low="true""#),
+            left_text(left),
+            escape(&money(tier.price, &tier.currency)),
+        );
     }
-    .into_any()
+    let has_seats = sale.tiers.iter().any(|tier| tier.seated);
+    let legend = if has_seats { "Pick seats on the map, or take the best of" } else { "Tickets" };
+    format!(r#"<fieldset class="tier-options" data-live="tiers"><legend>{legend}</legend>{options}</fieldset>"#)
 }
 
 /// The seats picked on the map, each with the way to give it back.
-#[component]
-fn Picked(desk: Desk) -> impl IntoView {
-    let seats = move || {
-        let seating = desk.seating();
-        let entries = desk.picked().get().into_iter().filter_map(|seat| {
-            let tier = desk.tier(seating.tier_index(seat)?)?;
-            Some((seat, seating.label(seat)?.to_string(), tier.name, money(tier.price, &tier.currency)))
-        });
-        entries.collect::<Vec<_>>()
+pub fn picked(desk: Desk) -> String {
+    let (sale, seating) = (desk.sale(), desk.seating());
+    let entry = |seat: u32| {
+        let tier = sale.tiers.get(seating.tier_index(seat)?)?;
+        let label = escape(seating.label(seat)?.as_str());
+        Some(format!(
+            r#"<li class="picked-seat" data-key="{seat}"><span class="picked-label">{label}</span><span class="quiet">{}</span><span class="figures">{}</span><button type="button" class="icon-button" aria-label="Give {label} back" data-do="give-back" data-of="{seat}">×</button></li>"#,
+            escape(&tier.name),
+            escape(&money(tier.price, &tier.currency)),
+        ))
     };
-    view! {
-        <ul class="picked" role="list" aria-label="Picked seats">
-            <For each=seats key=|(seat, ..)| *seat let((seat, label, tier, price))>
-                <li class="picked-seat">
-                    <span class="picked-label">{label.clone()}</span>
-                    <span class="quiet">{tier}</span>
-                    <span class="figures">{price}</span>
-                    <button type="button" class="icon-button" aria-label=format!("Give {label} back") on:click=move |_| desk.toggle(seat)>
-                        "×"
-                    </button>
-                </li>
-            </For>
-        </ul>
-    }
-    .into_any()
+    let entries: String = desk.picked.with(|picked| picked.iter().filter_map(|seat| entry(*seat)).collect());
+    format!(r#"<ul class="picked" role="list" aria-label="Picked seats" data-live="picked">{entries}</ul>"#)
 }
 
-#[component]
-fn BuyButton(desk: Desk) -> impl IntoView {
-    let label = Memo::new(move |_| button(desk));
-    view! {
-        <button
-            type="submit"
-            class="button buy"
-            data-testid="buy"
-            disabled=move || !label.get().1
-            aria-busy=move || desk.is_buying.get().then_some("true")
-        >
-            {move || label.get().0}
-        </button>
-    }
-    .into_any()
+/// What the choice costs.
+pub fn total(desk: Desk) -> String {
+    let (total, currency) = desk.total();
+    let total = escape(&money(total, &currency));
+    format!(r#"<p class="total" data-live="total"><span>Total</span><strong class="figures">{total}</strong></p>"#)
+}
+
+/// The button that buys.
+pub fn button(desk: Desk) -> String {
+    let is_buying = desk.is_buying.get();
+    let (text, can_buy) = if is_buying { ("Buying…".to_owned(), false) } else { offer(desk) };
+    format!(
+        r#"<button type="submit" class="button buy" data-testid="buy"{}{} data-live="button">{text}</button>"#,
+        when(!can_buy, " disabled"),
+        when(is_buying, r#" aria-busy="true""#),
+    )
 }
 
 /// What the button says, and whether it can be pressed.
-fn button(desk: Desk) -> (String, bool) {
-    if desk.is_buying.get() {
-        return ("Buying…".to_owned(), false);
-    }
-    match desk.status() {
-        SaleStatus::Soon => return ("Not open yet".to_owned(), false),
-        SaleStatus::Paused => return ("Sale paused".to_owned(), false),
-        SaleStatus::SoldOut => return ("Sold out".to_owned(), false),
-        SaleStatus::Closed => return ("Sale closed".to_owned(), false),
-        SaleStatus::Open => {}
+fn offer(desk: Desk) -> (String, bool) {
+    let closed = match desk.status() {
+        SaleStatus::Soon => "Not open yet",
+        SaleStatus::Paused => "Sale paused",
+        SaleStatus::SoldOut => "Sold out",
+        SaleStatus::Closed => "Sale closed",
+        SaleStatus::Open => "",
+    };
+    if !closed.is_empty() {
+        return (closed.to_owned(), false);
     }
     let text = match desk.choice() {
         Choice::Lost(_) => "Pick another seat".to_owned(),
         Choice::Seats(seats) if seats.len() == 1 => "Buy this seat".to_owned(),
         Choice::Seats(seats) => format!("Buy these {} seats", seats.len()),
-        Choice::Units { tier, quantity } => match (desk.tier(tier).is_some_and(|tier| tier.seated), quantity) {
+        Choice::Units { tier, quantity } => match (desk.is_seated(tier), quantity) {
             (true, 1) => "Buy the best seat".to_owned(),
             (true, quantity) => format!("Buy the best {quantity}, together"),
             (false, 1) => "Buy 1 ticket".to_owned(),
@@ -164,20 +118,15 @@ fn button(desk: Desk) -> (String, bool) {
     (text, true)
 }
 
-/// The buyer's own tickets in this sale.
-#[component]
-fn OwnTickets(desk: Desk) -> impl IntoView {
-    let tiers = desk.sale().tiers.clone();
-    let newest = move || desk.orders.get().into_iter().take(MAX_ORDERS).collect::<Vec<Order>>();
-    let has_any = Memo::new(move |_| !desk.orders.with(Vec::is_empty));
-    view! {
-        <section class="own-tickets" aria-label="Your tickets" hidden=move || !has_any.get()>
-            <h2>"Your tickets"</h2>
-            <For each=newest key=|order| order.id let:order>
-                <OrderTickets order tiers=tiers.clone() sale_name=None />
-            </For>
-            <p><a href="/tickets">"All my tickets"</a></p>
-        </section>
-    }
-    .into_any()
+/// The buyer's own tickets in this sale, the newest first.
+pub fn own_tickets(desk: Desk) -> String {
+    let sale = desk.sale();
+    let orders: Vec<String> = desk
+        .orders
+        .with(|orders| orders.iter().take(MAX_ORDERS).map(|order| order_tickets(order, &sale.tiers, None)).collect());
+    format!(
+        r#"<section class="own-tickets" aria-label="Your tickets" data-live="own-tickets"{}><h2>Your tickets</h2>{}<p><a href="/tickets">All my tickets</a></p></section>"#,
+        when(orders.is_empty(), " hidden"),
+        orders.concat(),
+    )
 }

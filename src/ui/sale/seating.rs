@@ -112,6 +112,11 @@ impl Seating {
         Some(self.first_seats[row] + number - 1)
     }
 
+    /// The indices of those seats that stand here.
+    pub fn indices_of(&self, labels: &[SeatLabel]) -> Vec<u32> {
+        labels.iter().filter_map(|label| self.index_of(label)).collect()
+    }
+
     fn place(&self, seat: u32) -> Option<Place> {
         if seat >= self.seats {
             return None;

@@ -5,90 +5,65 @@ use leptos::prelude::*;
 use super::desk::Desk;
 use crate::{
     live::reducer::ShownCounts,
-    model::sale::{Counts, SaleStatus},
-    ui::kit::{availability::AvailabilityBar, money::grouped},
+    model::sale::SaleStatus,
+    ui::kit::{
+        availability::availability_bar,
+        markup::{escape, when},
+        money::grouped,
+    },
 };
 
 /// From this many left, the counter draws attention.
 const LOW_STOCK: u64 = 2;
+const TENTATIVE: &str = r#" data-tentative="true""#;
 
 /// The sale's available units, large.
-#[component]
-pub fn Counter(desk: Desk) -> impl IntoView {
-    let shown = desk.live.shown();
-    let total = Memo::new(move |_| shown.with(|shown| shown.total));
-    let counts = Signal::derive(move || total.get().counts);
-    let stock = move || match (desk.status(), counts.get().available) {
+pub fn counter(desk: Desk) -> String {
+    let ShownCounts { counts, is_tentative } = desk.live.shown().with(|shown| shown.total);
+    let stock = match (desk.status(), counts.available) {
         (SaleStatus::SoldOut, _) | (_, 0) => "none",
         (_, left) if left <= LOW_STOCK => "low",
         _ => "ample",
     };
-    let caption = move || match (stock(), counts.get().held) {
-        ("none", 0) => format!("left of {}: sold out", grouped(counts.get().capacity())),
-        ("none", held) => format!("left of {}, {held} held", grouped(counts.get().capacity())),
-        ("low", _) => format!("left of {}: the last", grouped(counts.get().capacity())),
-        _ => format!("left of {}", grouped(counts.get().capacity())),
+    let more = match (stock, counts.held) {
+        ("none", 0) => ": sold out".to_owned(),
+        ("none", held) => format!(", {held} held"),
+        ("low", _) => ": the last".to_owned(),
+        _ => String::new(),
     };
-    view! {
-        <div class="counter" data-stock=stock>
-            <p class="counter-line">
-                <span
-                    class="counter-figure figures"
-                    data-testid="available"
-                    data-tentative=move || total.get().is_tentative.then_some("true")
-                >
-                    {move || counts.get().available}
-                </span>
-                " "
-                <span class="counter-caption">{caption}</span>
-            </p>
-            <AvailabilityBar counts />
-        </div>
-    }
-    .into_any()
+    format!(
+        r#"<div class="counter" data-stock="{stock}" data-live="counter"><p class="counter-line"><span class="counter-figure figures" data-testid="available"{}>{}</span> <span class="counter-caption">left of {}{more}</span></p>{}</div>"#,
+        when(is_tentative, TENTATIVE),
+        counts.available,
+        grouped(counts.capacity()),
+        availability_bar(counts),
+    )
 }
 
 /// All counters as a table.
-#[component]
-pub fn StockTable(desk: Desk) -> impl IntoView {
-    let shown = desk.live.shown();
+pub fn table(desk: Desk) -> String {
     let sale = desk.sale();
-    let rows = sale.tiers.iter().enumerate().map(|(index, tier)| {
-        let counts = Memo::new(move |_| shown.with(|shown| shown.tiers.get(index).copied().unwrap_or_default()));
-        view! { <StockRow name=tier.name.clone() counts /> }
+    let mut rows = String::new();
+    desk.live.shown().with(|shown| {
+        for (tier, counts) in sale.tiers.iter().zip(&shown.tiers) {
+            rows += &row(&tier.name, counts);
+        }
+        if sale.tiers.len() > 1 {
+            rows += &row("All", &shown.total);
+        }
     });
-    let total = Memo::new(move |_| shown.with(|shown| shown.total));
-    let has_total = sale.tiers.len() > 1;
-    view! {
-        <table class="stock figures">
-            <caption>"Stock"</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"Tier"</th>
-                    <th scope="col">"Available"</th>
-                    <th scope="col">"Held"</th>
-                    <th scope="col">"Sold"</th>
-                </tr>
-            </thead>
-            <tbody>
-                {rows.collect_view()}
-                {has_total.then(|| view! { <StockRow name="All".to_owned() counts=total /> })}
-            </tbody>
-        </table>
-    }
-    .into_any()
+    format!(
+        r#"<table class="stock figures" data-live="stock"><caption>Stock</caption><thead><tr><th scope="col">Tier</th><th scope="col">Available</th><th scope="col">Held</th><th scope="col">Sold</th></tr></thead><tbody>{rows}</tbody></table>"#
+    )
 }
 
-#[component]
-fn StockRow(name: String, counts: Memo<ShownCounts>) -> impl IntoView {
-    let figure = move |read: fn(Counts) -> u64| move || grouped(read(counts.get().counts));
-    view! {
-        <tr data-tentative=move || counts.get().is_tentative.then_some("true")>
-            <th scope="row">{name}</th>
-            <td>{figure(|counts| counts.available)}</td>
-            <td>{figure(|counts| counts.held)}</td>
-            <td>{figure(|counts| counts.sold)}</td>
-        </tr>
-    }
-    .into_any()
+fn row(name: &str, ShownCounts { counts, is_tentative }: &ShownCounts) -> String {
+    format!(
+        r#"<tr{}><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>"#,
+        when(*is_tentative, TENTATIVE),
+        escape(name),
+        grouped(counts.available),
+        grouped(counts.held),
+        grouped(counts.sold),
+    )
 }

@@ -1,6 +1,6 @@
 //! Figures over time, as lines in a small SVG with the same figures in a table beneath.
 
-use leptos::prelude::*;
+use crate::ui::kit::money::{rounded, tenths};
 
 /// The drawing's own units; the page scales them.
 const WIDTH: f64 = 320.0;
@@ -46,7 +46,8 @@ impl Scale {
     }
 
     fn path(&self, line: &Line) -> String {
-        let points = line.points.iter().map(|(at_ms, value)| format!("{:.1},{:.1}", self.x(*at_ms), self.y(*value)));
+        let points =
+            line.points.iter().map(|(at_ms, value)| format!("{},{}", tenths(self.x(*at_ms)), tenths(self.y(*value))));
         points.collect::<Vec<_>>().join(" ")
     }
 }
@@ -61,96 +62,73 @@ fn round_up(value: f64) -> f64 {
     if value <= 1.0 {
         return 1.0;
     }
-    let power = 10_f64.powf(value.log10().floor());
+    let mut power = 1.0;
+    while value > power * 10.0 {
+        power *= 10.0;
+    }
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|bound| value <= *bound).unwrap_or(value)
 }
 
 /// A chart of lines over the same time.
-#[component]
-pub fn Chart(title: &'static str, unit: &'static str, lines: Vec<Line>) -> impl IntoView {
+pub fn chart(title: &str, unit: &str, lines: &[Line]) -> String {
     if lines.iter().all(|line| line.points.len() < FEWEST_POINTS) {
-        let told = format!("{title}: too short a time for a line so far.");
-        return view! { <p class="chart-absent">{told}</p> }.into_any();
+        return format!(r#"<p class="chart-absent">{title}: too short a time for a line so far.</p>"#);
     }
-    let scale = Scale::of(&lines);
-    let grid = [0.0, 0.5, 1.0].map(|share| {
+    let scale = Scale::of(lines);
+    let (left, right, foot) = (rounded(LEFT), rounded(WIDTH), rounded(HEIGHT));
+    let mut drawn = String::new();
+    for share in [0.0, 0.5, 1.0] {
         let (value, y) = (scale.highest * share, scale.y(scale.highest * share));
-        view! {
-            <line class="chart-grid" x1=LEFT x2=WIDTH y1=y y2=y />
-            <text class="chart-number" x=LEFT - 6.0 y=y + 3.5 text-anchor="end">{number(value)}</text>
-        }
-    });
-    let drawn = lines.iter().map(|line| {
-        view! { <polyline class=format!("chart-line {}", line.class) points=scale.path(line) /> }
-    });
-    let legend = lines.iter().map(|line| {
-        view! {
-            <li>
-                <svg class="chart-key" viewBox="0 0 24 8" aria-hidden="true">
-                    <polyline class=format!("chart-line {}", line.class) points="0,4 24,4" />
-                </svg>
-                {line.name}
-            </li>
-        }
-    });
-    let label = format!("{title} over {:.1} seconds, up to {} {unit}", scale.last_ms / 1000.0, number(scale.highest));
-    view! {
-        <figure class="chart">
-            <figcaption>{title}" ("{unit}")"</figcaption>
-            <svg viewBox=format!("0 0 {WIDTH} {HEIGHT}") role="img" aria-label=label>
-                {grid.into_iter().collect_view()}
-                {drawn.collect_view()}
-                <text class="chart-number" x=LEFT y=HEIGHT - 4.0>"0 s"</text>
-                <text class="chart-number" x=WIDTH y=HEIGHT - 4.0 text-anchor="end">
-                    {format!("{:.1} s", scale.last_ms / 1000.0)}
-                </text>
-            </svg>
-            <ul class="chart-legend">{legend.collect_view()}</ul>
-            <Table title lines=lines.clone() />
-        </figure>
+        drawn += &format!(
+            r#"<line class="chart-grid" x1="{left}" x2="{right}" y1="{0}" y2="{0}"></line><text class="chart-number" x="{1}" y="{2}" text-anchor="end">{3}</text>"#,
+            tenths(y),
+            tenths(LEFT - 6.0),
+            tenths(y + 3.5),
+            number(value),
+        );
     }
-    .into_any()
+    let mut legend = String::new();
+    for line in lines {
+        let Line { name, class, .. } = line;
+        drawn += &format!(r#"<polyline class="chart-line {class}" points="{}"></polyline>"#, scale.path(line));
+        legend += &format!(
+            r#"<li><svg class="chart-key" viewBox="0 0 24 8" aria-hidden="true"><polyline class="chart-line {class}" points="0,4 24,4"></polyline></svg>{name}</li>"#
+        );
+    }
+    format!(
+        r#"<figure class="chart"><figcaption>{title} ({unit})</figcaption><svg viewBox="0 0 {right} {foot}" role="img" aria-label="{title} over {seconds} seconds, up to {highest} {unit}">{drawn}<text class="chart-number" x="{left}" y="{baseline}">0 s</text><text class="chart-number" x="{right}" y="{baseline}" text-anchor="end">{seconds} s</text></svg><ul class="chart-legend">{legend}</ul>{table}</figure>"#,
+        baseline = rounded(HEIGHT - 4.0),
+        seconds = tenths(scale.last_ms / 1000.0),
+        highest = number(scale.highest),
+        table = table(title, lines),
+    )
 }
 
 /// The same figures to be read.
-#[component]
-fn Table(title: &'static str, lines: Vec<Line>) -> impl IntoView {
-    let names = lines.iter().map(|line| view! { <th scope="col">{line.name}</th> }).collect_view();
-    let moments = lines.first().map(|line| line.points.clone()).unwrap_or_default();
+fn table(title: &str, lines: &[Line]) -> String {
+    let names: String = lines.iter().map(|line| format!(r#"<th scope="col">{}</th>"#, line.name)).collect();
+    let moments = lines.first().map_or(&[][..], |line| &line.points);
     let every = moments.len().div_ceil(MOST_ROWS).max(1);
-    let rows = moments.iter().enumerate().step_by(every).map(|(index, (at_ms, _))| {
-        let values = lines.iter().map(|line| {
-            let value = line.points.get(index).map(|(_, value)| number(*value));
-            view! { <td>{value}</td> }
-        });
-        view! {
-            <tr>
-                <th scope="row">{*at_ms}" ms"</th>
-                {values.collect_view()}
-            </tr>
-        }
-    });
-    view! {
-        <details class="chart-table">
-            <summary>{title}" as a table"</summary>
-            <table>
-                <thead>
-                    <tr><th scope="col">"Time"</th>{names}</tr>
-                </thead>
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
-        </details>
+    let mut rows = String::new();
+    for (index, (at_ms, _)) in moments.iter().enumerate().step_by(every) {
+        let values =
+            lines.iter().map(|line| line.points.get(index).map(|(_, value)| number(*value)).unwrap_or_default());
+        let values: String = values.map(|value| format!("<td>{value}</td>")).collect();
+        rows += &format!(r#"<tr><th scope="row">{at_ms} ms</th>{values}</tr>"#);
     }
+    format!(
+        r#"<details class="chart-table"><summary>{title} as a table</summary><table><thead><tr><th scope="col">Time</th>{names}</tr></thead><tbody>{rows}</tbody></table></details>"#
+    )
 }
 
 /// Short enough to stand beside a line.
 fn number(value: f64) -> String {
     if value >= 10_000.0 {
-        format!("{:.0}k", value / 1000.0)
+        format!("{}k", rounded(value / 1000.0))
     } else if value >= 10.0 || value == 0.0 {
-        format!("{value:.0}")
+        rounded(value).to_string()
     } else {
-        format!("{value:.1}")
+        tenths(value)
     }
 }
 

@@ -50,7 +50,9 @@ pub fn reset(session: Session, sale: SaleId) {
 
 /// Hands the runs to the visitor as a file.
 pub fn save(runs: &[Run]) {
-    let text = serde_json::to_string_pretty(runs).expect("runs are plain data");
+    // A line for each run.
+    let lines = runs.iter().map(|run| api::write(run).expect("a run is plain data"));
+    let text = format!("[\n{}\n]\n", String::from_utf8_lossy(&lines.collect::<Vec<_>>().join(&b",\n"[..])));
     if let Err(error) = download(&text) {
         leptos::logging::warn!("the runs could not be saved: {error:?}");
     }

@@ -1,134 +1,104 @@
 //! What came of a run, in numbers and words.
 
-use leptos::prelude::*;
-
 use super::{
-    outcomes::Outcomes,
-    progress::Charts,
+    outcomes,
+    progress::charts,
     session::{Engine, Run},
 };
-use crate::model::{
-    audit::Audit,
-    simulation::{Simulation, SimulationStatus},
+use crate::{
+    model::{
+        audit::Audit,
+        outcome::Code,
+        simulation::{Simulation, SimulationStatus},
+    },
+    ui::kit::{markup::escape, money::rounded},
 };
 
-#[component]
-pub fn Figures(run: Run) -> impl IntoView {
-    let simulation = run.simulation.clone();
+pub fn draw(run: &Run) -> String {
+    let Run { request, simulation, browser_queue, .. } = run;
     let heading = match simulation.status {
         SimulationStatus::Cancelled => "What came of it before it was cancelled",
         _ => "What came of it",
     };
-    let winner = simulation.winner.map_or_else(|| "—".to_owned(), |winner| winner.to_string());
-    let queue = run.browser_queue.map(|queue| {
-        view! {
-            <p class="simulator-note">
-                {format!(
-                    "Latency is the server's time. Before that, requests waited in the browser itself: p50 {}, p99 {} ms.",
-                    whole(queue.p50_ms), whole(queue.p99_ms),
-                )}
-            </p>
-        }
-    });
-    let sent = match run.request.engine {
+    let sent = match request.engine {
         Engine::Browser => "from this browser",
         Engine::Server => "from the server",
     };
-    let request = &run.request;
-    let asked = format!(
-        "{} buyers {sent}, {} at once, against {} ({}), seed {}.",
-        request.buyers, request.concurrency, request.sale, request.target, simulation.seed
-    );
-    view! {
-        <div class="simulator-figures">
-            <h2>{heading}</h2>
-            <p class="simulator-note">{asked}</p>
-            <dl class="simulator-results">
-                <Figure name="Won" value=simulation.won.to_string() testid="result-won" />
-                <Figure name="Refused" value=simulation.refused_in_all().to_string() testid="result-refused" />
-                <Figure name="Errors" value=simulation.errors.to_string() testid="result-errors" />
-                <Figure name="Duration" value=simulation.duration_ms.to_string() testid="result-duration" unit="ms" />
-                <Figure name="Throughput" value=format!("{:.0}", simulation.throughput) testid="result-throughput" unit="/s" />
-                <Figure name="p50" value=whole(simulation.p50_ms) testid="result-p50" unit="ms" />
-                <Figure name="p90" value=whole(simulation.p90_ms) testid="result-p90" unit="ms" />
-                <Figure name="p95" value=whole(simulation.p95_ms) testid="result-p95" unit="ms" />
-                <Figure name="p99" value=whole(simulation.p99_ms) testid="result-p99" unit="ms" />
-                <Figure name="Slowest" value=whole(simulation.max_ms) testid="result-max" unit="ms" />
-                <Figure name="Winner of the seat" value=winner testid="result-winner" is_wide=true />
-            </dl>
-            {queue}
-            <Outcomes simulation=simulation.clone() />
-            <Reasons simulation=simulation.clone() />
-            <Charts run />
-            <Verdict simulation />
-        </div>
-    }
+    let winner = simulation.winner.map_or_else(|| "—".to_owned(), |winner| winner.to_string());
+    let queue = browser_queue.map(|queue| {
+        format!(
+            r#"<p class="simulator-note">Latency is the server's time. Before that, requests waited in the browser itself: p50 {}, p99 {} ms.</p>"#,
+            whole(queue.p50_ms),
+            whole(queue.p99_ms),
+        )
+    });
+    let figures = [
+        figure("Won", &simulation.won.to_string(), "result-won", ""),
+        figure("Refused", &simulation.refused_in_all().to_string(), "result-refused", ""),
+        figure("Errors", &simulation.errors.to_string(), "result-errors", ""),
+        figure("Duration", &simulation.duration_ms.to_string(), "result-duration", "ms"),
+        figure("Throughput", &rounded(simulation.throughput).to_string(), "result-throughput", "/s"),
+        figure("p50", &whole(simulation.p50_ms), "result-p50", "ms"),
+        figure("p90", &whole(simulation.p90_ms), "result-p90", "ms"),
+        figure("p95", &whole(simulation.p95_ms), "result-p95", "ms"),
+        figure("p99", &whole(simulation.p99_ms), "result-p99", "ms"),
+        figure("Slowest", &whole(simulation.max_ms), "result-max", "ms"),
+        figure("Winner of the seat", &winner, "result-winner", ""),
+    ];
+    format!(
+        r#"<div class="simulator-figures" data-key="figures"><h2>{heading}</h2><p class="simulator-note">{buyers} buyers {sent}, {concurrency} at once, against {sale} ({target}), seed {seed}.</p><dl class="simulator-results">{figures}</dl>{queue}{outcomes}{reasons}{charts}{verdict}</div>"#,
+        buyers = request.buyers,
+        concurrency = request.concurrency,
+        sale = escape(request.sale.as_str()),
+        target = escape(&request.target.to_string()),
+        seed = simulation.seed,
+        figures = figures.concat(),
+        queue = queue.unwrap_or_default(),
+        outcomes = outcomes::draw(simulation),
+        reasons = reasons(simulation),
+        charts = charts(run),
+        verdict = verdict(simulation),
+    )
 }
 
 /// Latencies are shown in whole milliseconds, never rounded down.
 pub fn whole(milliseconds: f64) -> String {
-    format!("{:.0}", milliseconds.ceil())
+    rounded(milliseconds.ceil()).to_string()
 }
 
 /// One figure. The element that carries it holds nothing else.
-#[component]
-fn Figure(
-    name: &'static str,
-    value: String,
-    testid: &'static str,
-    #[prop(optional)] unit: &'static str,
-    #[prop(optional)] is_wide: bool,
-) -> impl IntoView {
-    view! {
-        <div class="simulator-result" class:simulator-result-wide=is_wide>
-            <dt>{name}</dt>
-            <dd><span data-testid=testid>{value}</span>{(!unit.is_empty()).then(|| format!("\u{202f}{unit}"))}</dd>
-        </div>
-    }
+fn figure(name: &str, value: &str, testid: &str, unit: &str) -> String {
+    let width = if testid == "result-winner" { " simulator-result-wide" } else { "" };
+    let unit = if unit.is_empty() { String::new() } else { format!("\u{202f}{unit}") };
+    format!(
+        r#"<div class="simulator-result{width}"><dt>{name}</dt><dd><span data-testid="{testid}">{value}</span>{unit}</dd></div>"#
+    )
 }
 
 /// Refusals by their reason.
-#[component]
-fn Reasons(simulation: Simulation) -> impl IntoView {
-    (!simulation.refused.is_empty()).then(|| {
-        let rows = simulation.refused.iter().map(|(code, count)| {
-            view! { <li>{code.title()}" "<code>{code.name()}</code>" "<b>{*count}</b></li> }
-        });
-        view! {
-            <h3>"Refused, by reason"</h3>
-            <ul class="simulator-reasons">{rows.collect_view()}</ul>
-        }
-    })
+fn reasons(simulation: &Simulation) -> String {
+    if simulation.refused.is_empty() {
+        return String::new();
+    }
+    let reason = |(code, count): (&Code, &u64)| format!("<li>{} <code>{code}</code> <b>{count}</b></li>", code.title());
+    let rows: String = simulation.refused.iter().map(reason).collect();
+    format!(r#"<h3>Refused, by reason</h3><ul class="simulator-reasons">{rows}</ul>"#)
 }
 
 /// The audit's verdict, and where the answers contradict it.
-#[component]
-fn Verdict(simulation: Simulation) -> impl IntoView {
-    let Some(audit) = simulation.audit.clone() else {
-        return view! { <p class="simulator-verdict" data-clean="false">"The audit could not be read."</p> }.into_any();
+fn verdict(simulation: &Simulation) -> String {
+    let Some(Audit { capacity, available, held, sold, orders, phantoms, leaks, ledger, .. }) = &simulation.audit else {
+        return r#"<p class="simulator-verdict" data-clean="false">The audit could not be read.</p>"#.to_owned();
     };
     let is_clean = simulation.is_clean();
-    let Audit { capacity, available, held, sold, orders, phantoms, leaks, ledger, .. } = audit;
     let words = if is_clean { "Clean: each unit was sold once, and none was lost." } else { "Not clean." };
     let chain = if ledger.verified { "verified" } else { "not verified" };
-    let contradictions = simulation.contradictions.iter().map(|told| view! { <li>{told.clone()}</li> });
-    view! {
-        <div class="simulator-verdict" data-clean=is_clean.to_string()>
-            <h3>"The audit's verdict"</h3>
-            <p><b>{words}</b></p>
-            <p>
-                {format!(
-                    "Capacity {capacity}: {sold} sold in {orders} orders, {held} held, {available} available. \
-                     The ledger's {} entries are {chain}.",
-                    ledger.entries,
-                )}
-            </p>
-            <dl class="simulator-results">
-                <Figure name="Phantoms (sold, but not there)" value=phantoms.to_string() testid="result-phantoms" />
-                <Figure name="Leaks (there, but lost)" value=leaks.to_string() testid="result-leaks" />
-            </dl>
-            <ul>{contradictions.collect_view()}</ul>
-        </div>
-    }
-    .into_any()
+    let contradictions: String =
+        simulation.contradictions.iter().map(|told| format!("<li>{}</li>", escape(told))).collect();
+    format!(
+        r#"<div class="simulator-verdict" data-clean="{is_clean}"><h3>The audit's verdict</h3><p><b>{words}</b></p><p>Capacity {capacity}: {sold} sold in {orders} orders, {held} held, {available} available. The ledger's {entries} entries are {chain}.</p><dl class="simulator-results">{}{}</dl><ul>{contradictions}</ul></div>"#,
+        figure("Phantoms (sold, but not there)", &phantoms.to_string(), "result-phantoms", ""),
+        figure("Leaks (there, but lost)", &leaks.to_string(), "result-leaks", ""),
+        entries = ledger.entries,
+    )
 }

@@ -1,23 +1,26 @@
 //! What the visitor wishes for: the fields, and the reading of them.
 
-use leptos::{ev, html, prelude::*};
+use leptos::{
+    prelude::*,
+    wasm_bindgen::JsCast,
+    web_sys::{HtmlInputElement, HtmlSelectElement},
+};
 
 use super::{
     driver,
     session::{Engine, MAX_BROWSER_CONCURRENCY, Request, Session},
 };
 use crate::{
-    api,
     model::{
         ids::SaleId,
         limits::{MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
     },
+    ui::kit::{
+        listening::{listen, meaning},
+        markup::{escape, when},
+        redraw::{find, set},
+    },
 };
-
-/// The sale that stands in the field at first: one made to be attacked.
-const DEFAULT_SALE: &str = "rehearsal";
-const DEFAULT_BUYERS: &str = "500";
-const DEFAULT_CONCURRENCY: &str = "100";
 
 /// The fields as they were typed.
 struct Typed {
@@ -49,110 +52,63 @@ fn whole_number(field: &str, text: &str, most: u32) -> Result<u32, String> {
     number.ok_or_else(|| format!("{field}: a whole number from 1 to {most}."))
 }
 
-/// The form. `sale` fixes the sale; without it the visitor chooses.
-#[component]
-pub fn Form(session: Session, sale: Option<SaleId>) -> impl IntoView {
-    let chosen: NodeRef<html::Select> = NodeRef::new();
-    let (buyers, concurrency, target) =
-        (NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new());
-    let engine: NodeRef<html::Select> = NodeRef::new();
-    let select = |field: NodeRef<html::Select>| field.get_untracked().map(|field| field.value()).unwrap_or_default();
-    let input = |field: NodeRef<html::Input>| field.get_untracked().map(|field| field.value()).unwrap_or_default();
-    let start = move |event: ev::SubmitEvent| {
+/// Why nothing was sent. The element stays: only so is what comes announced.
+pub fn trouble(session: Session) -> String {
+    let told = session.trouble.with(|trouble| trouble.as_deref().map(escape)).unwrap_or_default();
+    format!(
+        r#"<p class="simulator-trouble" id="simulator-trouble" role="alert" data-live="simulator-trouble">{told}</p>"#
+    )
+}
+
+/// The buttons.
+pub fn actions(session: Session) -> String {
+    let is_busy = session.running.get();
+    let disabled = when(is_busy, " disabled");
+    let text = if is_busy { "Running…" } else { "Send the buyers" };
+    format!(
+        r#"<div class="simulator-actions" data-live="simulator-actions"><button class="button" type="submit" data-testid="simulate"{disabled}>{text}</button><button class="button-quiet" type="button"{disabled} data-do="reset">Reset the sale</button></div>"#
+    )
+}
+
+/// Sends the buyers that the form asks for, and ties its fields to what is wrong with them.
+pub fn attend(session: Session) {
+    listen("submit", move |event| {
+        if meaning(event).is_none_or(|(wish, _)| wish != "simulate") {
+            return;
+        }
         event.prevent_default();
         if session.running.get_untracked() {
             return;
         }
-        let typed = Typed {
-            sale: select(chosen),
-            buyers: input(buyers),
-            concurrency: input(concurrency),
-            target: input(target),
-            engine: select(engine),
-        };
-        match typed.read() {
+        let [sale, buyers, concurrency, target, engine] =
+            ["sale", "buyers", "concurrency", "target", "engine"].map(field);
+        match (Typed { sale, buyers, concurrency, target, engine }).read() {
             Ok(request) => driver::start(session, request),
             Err(told) => session.trouble.set(Some(told)),
         }
-    };
-    let reset = move |_| driver::reset(session, SaleId(select(chosen)));
-    let busy = move || session.running.get();
-    let is_in_trouble = move || session.trouble.with(|trouble| trouble.is_some().then_some("simulator-trouble"));
-    view! {
-        <form class="simulator-form" novalidate on:submit=start>
-            <div class="simulator-fields">
-                <label class="simulator-field">
-                    "Sale"
-                    <SaleField sale chosen />
-                </label>
-                <label class="simulator-field">
-                    "Target"
-                    <input name="target" node_ref=target value="any" autocomplete="off" spellcheck="false"
-                        list="simulator-targets" aria-describedby=is_in_trouble />
-                    <datalist id="simulator-targets">
-                        <option value="any"></option>
-                        <option value="seat:A-1"></option>
-                        <option value="tier:ga"></option>
-                    </datalist>
-                </label>
-                <label class="simulator-field">
-                    "Buyers"
-                    <input name="buyers" node_ref=buyers type="number" inputmode="numeric" min="1"
-                        max=MAX_SIMULATED_BUYERS value=DEFAULT_BUYERS aria-describedby=is_in_trouble />
-                </label>
-                <label class="simulator-field">
-                    "Requests at once"
-                    <input name="concurrency" node_ref=concurrency type="number" inputmode="numeric" min="1"
-                        max=MAX_SIMULATION_CONCURRENCY value=DEFAULT_CONCURRENCY aria-describedby=is_in_trouble />
-                </label>
-                <label class="simulator-field">
-                    "Sent by"
-                    <select name="engine" node_ref=engine>
-                        <option value="server">"the server"</option>
-                        <option value="browser">"this browser (64 max)"</option>
-                    </select>
-                </label>
-            </div>
-            <p class="simulator-trouble" id="simulator-trouble" role="alert">{move || session.trouble.get()}</p>
-            <div class="simulator-actions">
-                <button class="button" type="submit" data-testid="simulate" disabled=busy>
-                    {move || if busy() { "Running…" } else { "Send the buyers" }}
-                </button>
-                <button class="button-quiet" type="button" disabled=busy on:click=reset>"Reset the sale"</button>
-            </div>
-            <noscript>
-                <p>"This page needs script to send buyers. "<code>"onsale attack"</code>" does the same from a terminal."</p>
-            </noscript>
-        </form>
-    }
+    });
+    Effect::new(move |_| {
+        let described_by = session.trouble.with(|trouble| trouble.is_some().then_some("simulator-trouble"));
+        for field in ["target", "buyers", "concurrency"] {
+            if let Some(field) = find(&format!(".simulator-form [name={field}]")) {
+                set(&field, "aria-describedby", described_by);
+            }
+        }
+    });
 }
 
-/// The choice of the sale: a list of all that may be attacked, or the one that is fixed.
-#[component]
-fn SaleField(sale: Option<SaleId>, chosen: NodeRef<html::Select>) -> impl IntoView {
-    if let Some(SaleId(sale)) = sale {
-        let name = sale.clone();
-        return view! {
-            <select name="sale" node_ref=chosen>
-                <option value=sale>{name}</option>
-            </select>
-        }
-        .into_any();
+/// The sale that is to be attacked.
+pub fn chosen_sale() -> SaleId {
+    SaleId(field("sale"))
+}
+
+/// What stands in a field now.
+fn field(name: &str) -> String {
+    let Some(field) = find(&format!(".simulator-form [name={name}]")) else { return String::new() };
+    match field.dyn_into::<HtmlSelectElement>() {
+        Ok(select) => select.value(),
+        Err(field) => field.dyn_into::<HtmlInputElement>().map(|input| input.value()).unwrap_or_default(),
     }
-    let sales = Resource::new(|| (), |()| api::simulated_sales());
-    view! {
-        <Suspense>
-            {move || Suspend::new(async move {
-                let sales = sales.await.unwrap_or_default();
-                let options = sales.into_iter().map(|sale| {
-                    let is_default = sale.id.as_str() == DEFAULT_SALE;
-                    view! { <option value=sale.id.0 selected=is_default>{sale.name}</option> }
-                });
-                view! { <select name="sale" node_ref=chosen>{options.collect_view()}</select> }
-            })}
-        </Suspense>
-    }
-    .into_any()
 }
 
 #[cfg(test)]

@@ -8,61 +8,36 @@ mod driver; // makes a run: by the server, or by this browser
 #[path = "driver_absent.rs"]
 mod driver;
 mod figures; // what came of a run, in numbers and words
-mod form; // what the visitor wishes for
+pub mod form; // what the visitor wishes for
 mod outcomes; // answers stacked by their meaning
 mod progress; // how far the run is
+pub mod results; // everything below the form
 pub mod session; // the run that goes on, and those before it
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
-use self::{
-    comparison::Comparison,
-    figures::Figures,
-    form::Form,
-    progress::Progress,
-    session::{Run, Session},
+use self::session::Session;
+use super::kit::{
+    listening::{listen, meaning},
+    redraw::keep_current,
 };
-use crate::model::ids::SaleId;
 
-/// The simulator on a page of its own.
-#[component]
-pub fn SimulatorPage() -> impl IntoView {
-    view! {
-        <Title text="Simulator" />
-        <div class="simulator-page">
-            <section class="intro">
-                <p class="eyebrow">"Rehearsal"</p>
-                <h1>"Simulator"</h1>
-                <p class="lead">
-                    "Send thousands of buyers at a sale in the same moment, and see whether it stays exact: each unit sold "
-                    "once, none left behind. A refused buyer is a right answer."
-                </p>
-            </section>
-            <SimulatorPanel />
-        </div>
-    }
+/// Makes the form that it frames send its buyers, and shows what comes of it.
+#[island]
+pub fn SimulatorIsland(children: Children) -> impl IntoView {
+    Effect::new(|_| untrack(|| attend(Session::default())));
+    children()
 }
 
-/// The simulator. With `sale` it attacks that one; without, the visitor chooses.
-#[component]
-pub fn SimulatorPanel(#[prop(optional, into)] sale: Option<SaleId>) -> impl IntoView {
-    let session = Session::default();
-    on_cleanup(move || {
-        session.cancelled.try_set(true);
+fn attend(session: Session) {
+    keep_current("simulator-trouble", move || form::trouble(session));
+    keep_current("simulator-actions", move || form::actions(session));
+    keep_current("simulator-results", move || results::draw(session));
+    form::attend(session);
+    listen("click", move |event| match meaning(event) {
+        Some((wish, _)) if wish == "reset" => driver::reset(session, form::chosen_sale()),
+        Some((wish, _)) if wish == "cancel" => session.cancelled.set(true),
+        Some((wish, _)) if wish == "export" => session.ended.with_untracked(|ended| driver::save(ended)),
+        _ => {}
     });
-    let heading = sale.is_some().then(|| view! { <h2>"Simulator"</h2> });
-    let ended_run = Signal::derive(move || if session.running.get() { None } else { session.run.get() });
-    view! {
-        <section class="simulator" data-testid="simulator" aria-label="Simulator">
-            {heading}
-            <Form session sale />
-            <Show when=move || session.running.get()>
-                <Progress session />
-            </Show>
-            <p class="simulator-note" role="status">{move || session.announcement.get()}</p>
-            {move || ended_run.get().map(|run: Run| view! { <Figures run /> })}
-            <Comparison session />
-        </section>
-    }
 }

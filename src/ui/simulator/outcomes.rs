@@ -1,12 +1,13 @@
 //! Answers stacked by their meaning: won, seat taken, sold out, limited, error. Colour, texture and label tell them apart.
 
-use leptos::prelude::*;
-
-use crate::model::{outcome::Code, simulation::Simulation};
+use crate::{
+    model::{outcome::Code, simulation::Simulation},
+    ui::kit::money::tenths,
+};
 
 /// The drawing's own units; the page scales them.
-const WIDTH: f64 = 400.0;
-const HEIGHT: f64 = 24.0;
+const WIDTH: u32 = 400;
+const HEIGHT: u32 = 24;
 
 /// One part of the bar.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,65 +34,30 @@ fn parts(simulation: &Simulation) -> [Part; 5] {
     ]
 }
 
-/// The stacked bar with its legend.
-#[component]
-pub fn Outcomes(simulation: Simulation) -> impl IntoView {
-    let parts = parts(&simulation);
-    let label = parts.map(|part| format!("{} {}", part.name, part.count)).join(", ");
-    let mut left = 0.0;
-    let drawn = parts.map(|part| {
-        let width = share(part.count, simulation.buyers) * WIDTH;
-        let x = left;
-        left += width;
-        view! {
-            <rect class=part.class x=x y=0 width=width height=HEIGHT />
-            <rect fill=part.texture x=x y=0 width=width height=HEIGHT />
-        }
-    });
-    let legend = parts.map(|part| {
-        view! {
-            <li>
-                <svg class="outcome-key" viewBox="0 0 16 16" aria-hidden="true">
-                    <rect class=part.class width="16" height="16" />
-                    <rect fill=part.texture width="16" height="16" />
-                </svg>
-                {part.name}" "<b>{part.count}</b>
-            </li>
-        }
-    });
-    view! {
-        <figure class="outcomes">
-            <svg class="outcomes-bar" viewBox=format!("0 0 {WIDTH} {HEIGHT}") preserveAspectRatio="none"
-                role="img" aria-label=format!("Outcomes: {label}")>
-                <Textures />
-                {drawn.into_iter().collect_view()}
-            </svg>
-            <ul class="outcomes-legend">{legend.into_iter().collect_view()}</ul>
-        </figure>
-    }
-}
-
 /// What lies over the colours, for eyes that do not tell those apart.
-#[component]
-fn Textures() -> impl IntoView {
-    view! {
-        <defs>
-            <pattern id="simulator-stripes" width="6" height="6" patternUnits="userSpaceOnUse">
-                <path class="texture" d="M0 6 6 0" />
-            </pattern>
-            <pattern id="simulator-dots" width="6" height="6" patternUnits="userSpaceOnUse">
-                <circle class="texture-dot" cx="3" cy="3" r="1.2" />
-            </pattern>
-            <pattern id="simulator-cross" width="6" height="6" patternUnits="userSpaceOnUse">
-                <path class="texture" d="M0 6 6 0M0 0 6 6" />
-            </pattern>
-        </defs>
-    }
-}
+const TEXTURES: &str = r#"<defs><pattern id="simulator-stripes" width="6" height="6" patternUnits="userSpaceOnUse"><path class="texture" d="M0 6 6 0"></path></pattern><pattern id="simulator-dots" width="6" height="6" patternUnits="userSpaceOnUse"><circle class="texture-dot" cx="3" cy="3" r="1.2"></circle></pattern><pattern id="simulator-cross" width="6" height="6" patternUnits="userSpaceOnUse"><path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern></defs>"#;
 
-#[allow(clippy::cast_precision_loss)] // counts lie far below 2⁵³
-fn share(count: u64, of: u32) -> f64 {
-    count as f64 / f64::from(of.max(1))
+/// The stacked bar with its legend.
+pub fn draw(simulation: &Simulation) -> String {
+    let parts = parts(simulation);
+    let label = parts.map(|part| format!("{} {}", part.name, part.count)).join(", ");
+    let (mut drawn, mut legend, mut x) = (String::new(), String::new(), 0.0);
+    let buyers = f64::from(simulation.buyers.max(1));
+    for Part { name, class, texture, count } in parts {
+        #[allow(clippy::cast_precision_loss)] // counts lie far below 2⁵³
+        let share = count as f64 / buyers * f64::from(WIDTH);
+        let (left, width) = (tenths(x), tenths(share));
+        drawn += &format!(
+            r#"<rect class="{class}" x="{left}" y="0" width="{width}" height="{HEIGHT}"></rect><rect fill="{texture}" x="{left}" y="0" width="{width}" height="{HEIGHT}"></rect>"#
+        );
+        legend += &format!(
+            r#"<li><svg class="outcome-key" viewBox="0 0 16 16" aria-hidden="true"><rect class="{class}" width="16" height="16"></rect><rect fill="{texture}" width="16" height="16"></rect></svg>{name} <b>{count}</b></li>"#
+        );
+        x += share;
+    }
+    format!(
+        r#"<figure class="outcomes"><svg class="outcomes-bar" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="Outcomes: {label}">{TEXTURES}{drawn}</svg><ul class="outcomes-legend">{legend}</ul></figure>"#
+    )
 }
 
 #[cfg(test)]

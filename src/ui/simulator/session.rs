@@ -89,9 +89,6 @@ impl Run {
 }
 
 /// The state of one panel. It is a bundle of signals: copy it.
-///
-/// Engines outlive the panel when the visitor leaves the page in the middle of a run. They write with the `try_`
-/// methods, and a panel that is gone counts as a cancelled run.
 #[derive(Clone, Copy, Default)]
 pub struct Session {
     /// The run that goes on or has just ended.

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::JsCast;
 use web_sys::{Performance, PerformanceResourceTiming, RequestCredentials};
 
-use crate::model::{outcome::Problem, tally::Latencies};
+use crate::model::{json, outcome::Problem, tally::Latencies};
 
 /// Entries that the browser keeps about finished requests, until they are collected.
 const TIMING_BUFFER_ENTRIES: u32 = 20_000;
@@ -14,14 +14,12 @@ const TIMING_BUFFER_ENTRIES: u32 = 20_000;
 /// Gets `path` and parses it; a refusal is told in the server's words.
 pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, String> {
     let response = Request::get(path).credentials(RequestCredentials::Omit).send().await.map_err(told)?;
-    if response.ok() {
-        return response.json().await.map_err(told);
+    let (is_ok, status) = (response.ok(), response.status());
+    let text = response.text().await.map_err(told)?;
+    if is_ok {
+        return json::read(&text).ok_or_else(|| format!("{path} cannot be read."));
     }
-    let status = response.status();
-    Err(response
-        .json::<Problem>()
-        .await
-        .map_or_else(|_| format!("{path} answered {status}."), |problem| problem.detail))
+    Err(json::read::<Problem>(&text).map_or_else(|| format!("{path} answered {status}."), |problem| problem.detail))
 }
 
 fn told(error: gloo_net::Error) -> String {

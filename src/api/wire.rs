@@ -1,0 +1,62 @@
+//! JSON over the wire, as the library would have it; but in the browser it is read by the small reader, and written without
+//! the tables that numbers with a fraction need.
+
+use std::io;
+
+use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType, codec::Post};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::ser::{Formatter, Serializer};
+
+use crate::model::json;
+
+/// The codec of every server function.
+pub type Wire = Post<WireEncoding>;
+
+pub struct WireEncoding;
+
+impl ContentType for WireEncoding {
+    const CONTENT_TYPE: &'static str = "application/json";
+}
+
+impl FormatType for WireEncoding {
+    const FORMAT_TYPE: Format = Format::Text;
+}
+
+impl<T: Serialize> Encodes<T> for WireEncoding {
+    type Error = serde_json::Error;
+
+    fn encode(value: &T) -> Result<Bytes, Self::Error> {
+        write(value).map(Bytes::from)
+    }
+}
+
+/// JSON in one line.
+pub fn write(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    if cfg!(feature = "ssr") {
+        return serde_json::to_vec(value);
+    }
+    let mut written = Vec::new();
+    value.serialize(&mut Serializer::with_formatter(&mut written, BrowserNumbers))?;
+    Ok(written)
+}
+
+/// Leaves numbers with a fraction to the browser.
+struct BrowserNumbers;
+
+impl Formatter for BrowserNumbers {
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        let text = js_sys::Number::from(value).to_string_with_radix(10).map(String::from).unwrap_or_default();
+        writer.write_all(text.as_bytes())
+    }
+}
+
+impl<T: DeserializeOwned> Decodes<T> for WireEncoding {
+    type Error = String;
+
+    fn decode(bytes: Bytes) -> Result<T, Self::Error> {
+        if cfg!(feature = "ssr") {
+            return serde_json::from_slice(&bytes).map_err(|error| error.to_string());
+        }
+        std::str::from_utf8(&bytes).ok().and_then(json::read).ok_or_else(|| "unreadable".to_owned())
+    }
+}

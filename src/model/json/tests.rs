@@ -1,0 +1,134 @@
+//! The small reader reads what the large one writes, and refuses what the large one refuses.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::read;
+use crate::model::{
+    frame::{Delta, Snapshot},
+    ids::{OrderId, SimulationId},
+    order::{Order, Ticket},
+    outcome::{BuyOutcome, Code, Refusal},
+    sale::{SaleStatus, TierCounts},
+    simulation::Simulation,
+    time::Timestamp,
+};
+
+#[derive(PartialEq, Debug, Serialize, Deserialize)]
+struct Everything {
+    text: String,
+    whole: u64,
+    below: i64,
+    share: f64,
+    perhaps: Option<bool>,
+    list: Vec<(u32, char)>,
+    counts: BTreeMap<String, u64>,
+    either: Result<u32, String>,
+}
+
+fn assert_read<T: Serialize + for<'de> Deserialize<'de> + PartialEq + std::fmt::Debug>(value: &T) {
+    for text in [serde_json::to_string(value).unwrap(), serde_json::to_string_pretty(value).unwrap()] {
+        assert_eq!(read::<T>(&text).as_ref(), Some(value), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_was_written_is_read(
+        text in ".*", whole: u64, below: i64, cents in 0_u32..1_000_000, perhaps: Option<bool>,
+        list: Vec<(u32, char)>, counts: BTreeMap<String, u64>, either: Result<u32, String>,
+    ) {
+        let share = f64::from(cents) / 100.0;
+        assert_read(&Everything { text, whole, below, share, perhaps, list, counts, either });
+    }
+
+    #[test]
+    fn no_text_is_too_strange(text in ".*") {
+        let _ = read::<Everything>(&text);
+        let _ = read::<Everything>(&format!("{{\"text\":{text}"));
+    }
+
+    #[test]
+    fn fractions_are_read_to_their_last_bit_but_one(value in -1e18_f64..1e18) {
+        let read: f64 = read(&serde_json::to_string(&value).unwrap()).unwrap();
+        prop_assert!((read - value).abs() <= value.abs() * f64::EPSILON, "{value} became {read}");
+    }
+}
+
+#[test]
+fn the_frames_and_answers_of_the_server_are_read() {
+    let at = Timestamp::parse("2026-11-20T20:00:00.123Z").unwrap();
+    let tiers = vec![TierCounts { id: "ga".into(), available: 1, held: 2, sold: 3 }];
+    let (seats, epoch) = ("AHS".to_owned(), "first".to_owned());
+    assert_read(&Snapshot { seq: 7, epoch, at, status: SaleStatus::SoldOut, seats, tiers: tiers.clone() });
+    assert_read(&Delta { from: 6, seq: 7, at, seats: vec![(3, 'S')], tiers });
+    let ticket = |seat: Option<&str>| Ticket {
+        id: crate::model::ids::TicketId(Uuid::nil()),
+        tier: "ga".into(),
+        seat: seat.map(Into::into),
+        code: "00ff".to_owned(),
+    };
+    let order = Order {
+        id: OrderId(Uuid::nil()),
+        sale: "club-night".into(),
+        buyer: crate::model::ids::BuyerId(Uuid::nil()),
+        total: 3_500,
+        currency: "USD".to_owned(),
+        seq: 7,
+        created_at: at,
+        tickets: vec![ticket(None), ticket(Some("A-1"))],
+    };
+    assert_read(&BuyOutcome::Bought { order, replayed: false });
+    assert_read(&BuyOutcome::Refused(Refusal { opens_at: Some(at), ..Refusal::new(Code::SaleNotOpen, "Später.") }));
+    let mut simulation = Simulation::begun(SimulationId(Uuid::nil()), "rehearsal".into(), 10, 2, u64::MAX);
+    simulation.refused = [(Code::SeatTaken, 3), (Code::SoldOut, 1)].into();
+    simulation.throughput = 1234.5;
+    assert_read(&simulation);
+    assert_read(&Ok::<_, Refusal>(Some(simulation)));
+}
+
+#[test]
+fn what_is_not_known_is_stepped_over() {
+    #[derive(PartialEq, Debug, Deserialize)]
+    struct One {
+        one: u8,
+    }
+    let text = r#"{"zero":{"a":[1,"]",{}],"b":null},"one":1,"two":[[],-1.5e3,true]}"#;
+    assert_eq!(read(text), Some(One { one: 1 }));
+}
+
+#[test]
+fn broken_texts_are_refused() {
+    let broken = [
+        "",
+        "[",
+        "[1",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "[1]]",
+        "[1],",
+        "1",
+        "{}",
+        r#"["a]"#,
+        r#"["\ud800"]"#,
+        r#"["\ud800\u0000"]"#,
+        r#"["\ud800\uffff"]"#,
+        "[1]\0",
+        r#"["\x"]"#,
+        "[nul]",
+    ];
+    for text in broken {
+        assert_eq!(read::<Vec<u32>>(text), None, "{text}");
+        assert_eq!(read::<Vec<String>>(text), None, "{text}");
+    }
+    assert_eq!(read::<String>(r#""\ud83c\udfab \u00e9\n""#).as_deref(), Some("🎫 é\n"));
+    assert_eq!(read::<Vec<u32>>("[ ]"), Some(vec![]));
+    for text in ["", "-", ".5", "e1", "1e", "--1", "1e99999999999"] {
+        assert_eq!(read::<f64>(text), None, "{text}");
+    }
+    assert_eq!((read("1.5e-2147483648"), read("1e2147483647")), (Some(0.0), Some(f64::INFINITY)));
+}
