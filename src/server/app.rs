@@ -12,8 +12,12 @@ use super::{
 };
 use crate::model::sale::Sale;
 
+/// Handed from layer to layer for each request, so one pointer stands for all of it.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// What an application consists of.
+pub struct Parts {
     pub engine: Arc<Engine>,
     pub sessions: Arc<Sessions>,
     pub simulations: Arc<Simulations>,
@@ -24,6 +28,20 @@ pub struct App {
     pub streams: Arc<StreamCaps>,
     /// The built client and the public files.
     pub site: Arc<Site>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
 }
 
 impl App {

@@ -38,7 +38,7 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// Hosts that are answered; empty: all.
     pub allowed_hosts: Vec<String>,
-    /// Threads for buyers and pages; `None`: one fewer than there are cores.
+    /// Threads for buyers and pages; `None`: as many as there are cores. Viewers have one of their own.
     pub buyer_threads: Option<usize>,
     /// Open connections; one more is refused.
     pub max_connections: usize,

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc, thread::JoinHandle};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::{
-    app::App,
+    app::{App, Parts},
     auth::Sessions,
     config::{Config, Secret},
     engine::{Engine, EngineOptions},
@@ -19,13 +19,13 @@ use super::{
 /// Descriptors that are not connections: database, log, the sockets of a simulation's buyers.
 const SPARE_DESCRIPTORS: usize = 512;
 
-/// The runtime of buyers and pages: as many threads as configured, or one fewer than there are cores. Every purchase
-/// passes through the threads of sequencer and database too; where these find no core free, all buyers wait for them.
+/// The runtime of buyers and pages: a thread per core, or as configured. One fewer would leave a core to sequencer and
+/// database, and half of a small machine idle while it refuses and renders.
 pub fn buyers_runtime(config: &Config) -> Result<Runtime, String> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = config.buyer_threads.unwrap_or_else(|| cores.saturating_sub(1).max(1));
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(threads);
+    if let Some(threads) = config.buyer_threads {
+        builder.worker_threads(threads);
+    }
     builder.thread_name("buyers").enable_all().build().map_err(|error| format!("cannot start threads: {error}"))
 }
 
@@ -92,7 +92,7 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
         tracing::warn!("{} has no client: pages work as forms only; `make build` makes it", site_root.display());
     }
     let admin_token = config.admin_token.as_ref().map(|token| token.expose().to_owned());
-    Ok(App {
+    Ok(App::from(Parts {
         sessions: Arc::new(Sessions::new(&signing_secret(config.secret.as_ref(), &engine), admin_token)),
         engine,
         simulations: Arc::new(Simulations::new()),
@@ -100,7 +100,7 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
         streams: StreamCaps::new(&config),
         site: Arc::new(site),
         config: Arc::new(config),
-    })
+    }))
 }
 
 fn signing_secret(configured: Option<&Secret>, engine: &Engine) -> Vec<u8> {

@@ -20,6 +20,9 @@ use crate::server::{
 
 /// Time between two tidyings of stored answers that are past their time.
 const TIDY_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// Time between two foldings of the store's log, while it changes and while it does not.
+const FOLD_INTERVAL: Duration = Duration::from_millis(50);
+const QUIET_FOLD_INTERVAL: Duration = Duration::from_millis(500);
 /// How long tasks that are still running at the very end are waited for.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
@@ -66,7 +69,8 @@ async fn open_and_serve(config: Config, viewers: Handle) -> Result<(), String> {
     app.simulations.listening_at(address);
     let engine = app.engine.clone();
     welcome(&app, address);
-    let background = [tokio::spawn(metrics::keep_tidy()), tokio::spawn(tidy(app.clone()))];
+    let background =
+        [tokio::spawn(metrics::keep_tidy()), tokio::spawn(tidy(app.clone())), tokio::spawn(fold_log(app.clone()))];
     let closing = tokio::spawn(end_streams(app.clone()));
     let options = ListenerOptions { max_connections, viewers, shutdown };
     // On a worker, not on this thread: a wake from there to here would be paid for every connection.
@@ -100,6 +104,17 @@ async fn end_streams(app: App) {
         if let Some(hub) = app.engine.hub(&sale.id) {
             hub.close();
         }
+    }
+}
+
+/// Keeps the store's log short, beside those who write it.
+async fn fold_log(app: App) {
+    let mut last_length = None;
+    loop {
+        let length = app.engine.fold_log().await.inspect_err(|error| tracing::debug!(%error, "the log was not folded"));
+        let interval = if length.as_ref().ok() == last_length.as_ref() { QUIET_FOLD_INTERVAL } else { FOLD_INTERVAL };
+        last_length = length.ok();
+        tokio::time::sleep(interval).await;
     }
 }
 

@@ -13,7 +13,7 @@ use tower::ServiceExt;
 
 use super::{Site, router, sse::StreamCaps};
 use crate::server::{
-    app::App,
+    app::{App, Parts},
     auth::Sessions,
     config::{Config, Flags},
     engine::{Engine, EngineOptions},
@@ -67,7 +67,7 @@ impl Surface {
         let engine = Engine::open(store, EngineOptions::new(tokio::runtime::Handle::current())).await.unwrap();
         engine.seed_demo().await.unwrap();
         let config = Config::from_sources(Flags::default(), |_| None, "").unwrap();
-        let app = App {
+        let app = App::from(Parts {
             sessions: Arc::new(Sessions::new(&engine.stored_secret(), Some("organiser".to_owned()))),
             engine,
             simulations: Arc::new(Simulations::new()),
@@ -75,7 +75,7 @@ impl Surface {
             streams: StreamCaps::new(&config),
             site: Arc::new(Site::default()),
             config: Arc::new(config),
-        };
+        });
         Self { router: router(app), _folder: folder }
     }
 

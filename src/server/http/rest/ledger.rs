@@ -45,7 +45,7 @@ pub async fn export(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) 
     let after = after.map_or(Ok(0), |text| text.parse().map_err(|_| Failure::invalid("after must be a seq.")))?;
     // The first page decides the status; after that only the connection can tell that something failed.
     let first = app.engine.ledger(&sale, after, LEDGER_PAGE_LINES).await?.ok_or_else(unknown_sale)?;
-    let mut response = Response::new(Body::from_stream(pages(app.engine, sale, first)));
+    let mut response = Response::new(Body::from_stream(pages(app.engine.clone(), sale, first)));
     response.headers_mut().insert(header::CONTENT_TYPE, NEWLINE_DELIMITED_JSON);
     Ok(response)
 }

@@ -114,7 +114,7 @@ async fn cancel(State(app): State<App>, Path(simulation): Path<String>, request:
 )]
 async fn stream(State(app): State<App>, Path(simulation): Path<String>) -> Result<Response, Failure> {
     let progress = app.simulations.subscribe(id(&simulation)?).ok_or_else(unknown)?;
-    let events = events(progress, app.shutdown);
+    let events = events(progress, app.shutdown.clone());
     Ok(([(header::CACHE_CONTROL, NO_STORE), UNBUFFERED], Sse::new(events)).into_response())
 }
 

@@ -102,8 +102,9 @@ pub struct NewTicket {
     pub code: [u8; 16],
 }
 
-/// Row counts for which statements are kept prepared. A batch is padded with empty rows to the next of these.
-const SIZES: [usize; 5] = [1, 8, 64, 256, MAX_BATCH];
+/// Row counts for which statements are kept prepared. A batch is padded with empty rows to the next of these, which are not
+/// free either: hence the small steps where batches usually are.
+const SIZES: [usize; 17] = [1, 2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 224, 256, 384, 512, 768, MAX_BATCH];
 
 fn padded(rows: usize) -> usize {
     *SIZES.iter().find(|size| **size >= rows).expect("a batch holds at most MAX_BATCH rows of each kind")
