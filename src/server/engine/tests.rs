@@ -188,7 +188,7 @@ async fn a_refusal_is_not_stored_and_hides_no_stored_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_limit_counts_what_a_buyer_owns_and_what_is_in_the_same_batch() {
-    let house = House::open().await;
+    let mut house = House::open().await;
     for strategy in BOTH {
         let sale = house.sale(strategy, vec![general_admission(100)]).await;
         let patch = SalePatch { max_per_buyer: Some(3), ..SalePatch::default() };
@@ -210,6 +210,8 @@ async fn the_limit_counts_what_a_buyer_owns_and_what_is_in_the_same_batch() {
             }
         }
         assert_eq!(won, 3);
+        house = house.reopen().await;
+        assert_eq!(code(&house.buy(&sale, 5, BuyBody::tier("ga".into(), 1)).await), Some(Code::LimitReached));
     }
 }
 
@@ -282,21 +284,45 @@ async fn an_organisers_key_is_answered_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stale_mirror_never_decides() {
-    let house = House::open().await;
-    let sale = house.sale(StrategyKind::GroupCommit, vec![seated(1, 4)]).await;
-    // Another process sells A-1 behind the engine's back.
-    let other = Store::open(&url(&house.folder)).await.unwrap();
-    let mut writer = other.writer().await.unwrap();
-    for sql in [
-        "UPDATE seats SET status = 'sold' WHERE label = 'A-1'",
-        "UPDATE tiers SET available = available - 1, sold = sold + 1",
-        "UPDATE sales SET available = available - 1, sold = sold + 1, seq = seq + 1",
+async fn a_stale_mirror_never_decides_whichever_row_is_not_as_it_expects() {
+    let unit = || BuyBody::tier("ga".into(), 1);
+    for (behind_its_back, wish, expected) in [
+        // Another process sells the seat behind the engine's back, whole or with a row left out.
+        (
+            "UPDATE seats SET status = 'sold' WHERE label = 'A-1';
+             UPDATE tiers SET available = available - 1, sold = sold + 1 WHERE seated = 1;
+             UPDATE sales SET available = available - 1, sold = sold + 1, seq = seq + 1",
+            BuyBody::seat("A-1".into()),
+            Some(Code::SeatTaken),
+        ),
+        ("UPDATE seats SET status = 'sold' WHERE label = 'A-1'", BuyBody::seat("A-1".into()), Some(Code::SeatTaken)),
+        ("UPDATE tiers SET available = 0, sold = capacity WHERE seated = 0", unit(), Some(Code::SoldOut)),
+        ("UPDATE sales SET seq = seq + 1", unit(), None),
     ] {
-        sqlx::query(sql).execute(writer.connection()).await.unwrap();
+        let house = House::open().await;
+        let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(5), seated(1, 4)]).await;
+        let other = Store::open(&url(&house.folder)).await.unwrap();
+        sqlx::query(behind_its_back).execute(other.writer().await.unwrap().connection()).await.unwrap();
+        let outcome = house.buy(&sale, 1, wish).await;
+        assert_eq!(code(&outcome), expected, "{behind_its_back}");
+        assert_eq!(house.audit(&sale).await.orders, u64::from(expected.is_none()), "{behind_its_back}");
+        if let BuyOutcome::Bought { order, .. } = outcome {
+            assert_eq!(order.seq, 3, "behind the stock and what happened behind the engine's back");
+        }
     }
-    assert_eq!(code(&house.buy(&sale, 1, BuyBody::seat("A-1".into())).await), Some(Code::SeatTaken));
-    assert_eq!(code(&house.buy(&sale, 1, BuyBody::seat("A-2".into())).await), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buyer_finds_all_orders_however_many_changes_lie_between() {
+    let house = House::open().await;
+    let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(3_000)]).await;
+    let unit = || BuyBody::tier("ga".into(), 1);
+    house.buy(&sale, 1, unit()).await;
+    assert_eq!(house.storm(&sale, 2_500, &unit()).await.0, 2_500);
+    house.buy(&sale, 1, unit()).await;
+    let orders = house.engine.orders(BuyerId(uuid::Uuid::from_u128(1))).await.unwrap();
+    assert!(orders.is_sorted_by(|newer, older| newer.seq > older.seq), "{orders:?}");
+    assert_eq!(orders.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
