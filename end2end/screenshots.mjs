@@ -37,7 +37,10 @@ try {
         reducedMotion: "reduce",
       });
       context.setDefaultTimeout(90_000);
-      const save = (page, name) => page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
+      const save = async (page, name) => {
+        await page.evaluate(paintedOnce);
+        await page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
+      };
       await home(context, save);
       await sale(context, save);
       await rehearsal(context, save);
@@ -48,6 +51,11 @@ try {
 } finally {
   await browser.close();
   await server.remove();
+}
+
+/** What comes into view by scrolling, such as the parts of the map, is painted a frame later. */
+function paintedOnce() {
+  return new Promise((painted) => requestAnimationFrame(() => setTimeout(painted, 100)));
 }
 
 async function ask(method, path, body) {
