@@ -88,7 +88,7 @@ CREATE TABLE orders (
 
 -- A buyer's orders, in blocks of 1,024 changes of a sale. In one index over all buyers each purchase would change a page
 -- somewhere else, and such a page costs as much as all other rows of the purchase. This one grows at its end like the
--- tables do, and whoever looks a buyer up asks block after block, a microsecond each.
+-- tables do, and whoever looks a buyer up asks block after block.
 CREATE INDEX orders_by_buyer ON orders (sale_id, (seq >> 10), buyer_id);
 
 -- The key stands first: keys made in the order of time then land beside each other.

@@ -19,8 +19,7 @@ use super::{
 /// Descriptors that are not connections: database, log, the sockets of a simulation's buyers.
 const SPARE_DESCRIPTORS: usize = 512;
 
-/// The runtime of buyers and pages: a thread per core, or as configured. One fewer would leave a core to sequencer and
-/// database, and half of a small machine idle while it refuses and renders.
+/// The runtime of buyers and pages: a thread per core, or as configured.
 pub fn buyers_runtime(config: &Config) -> Result<Runtime, String> {
     let mut builder = Builder::new_multi_thread();
     if let Some(threads) = config.buyer_threads {

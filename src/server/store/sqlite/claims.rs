@@ -171,8 +171,7 @@ impl Shape {
     }
 
     /// Parameters stand in the order in which [`record_arguments`] adds them; none is numbered, because SQLite looks
-    /// numbered ones up one by one. A violated constraint ends the whole transaction, `OR ROLLBACK`: to be able to end one
-    /// statement only, SQLite would copy every page aside before it touches it.
+    /// numbered ones up one by one. A violated constraint ends the whole transaction, as the guard relies on.
     fn record_sql(self, is_guarded: &str) -> String {
         format!(
             "INSERT OR ROLLBACK INTO ledger (sale_id, at, kind, seq, units, reference, hash)
