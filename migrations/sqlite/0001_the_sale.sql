@@ -20,6 +20,8 @@ CREATE TABLE sales (
     hold_ttl_seconds INTEGER NOT NULL CHECK (hold_ttl_seconds BETWEEN 1 AND 86400),
     max_per_buyer    INTEGER CHECK (max_per_buyer > 0),
     created_at       INTEGER NOT NULL,
+    -- Moves on whenever an organiser changes the sale, so that other processes see it.
+    revision         INTEGER NOT NULL DEFAULT 0,
     -- The number of changes so far, and the hash of the ledger's last line. This row hands out `seq`.
     seq              INTEGER NOT NULL CHECK (seq >= 0),
     head_hash        BLOB    NOT NULL CHECK (length(head_hash) = 32),
@@ -43,6 +45,8 @@ CREATE TABLE tiers (
     available INTEGER NOT NULL,
     held      INTEGER NOT NULL,
     sold      INTEGER NOT NULL,
+    -- Moves on with every write of the row.
+    version   INTEGER NOT NULL DEFAULT 0,
     UNIQUE (sale_id, position),
     UNIQUE (sale_id, slug),
     CHECK (available >= 0 AND held >= 0 AND sold >= 0 AND available + held + sold = capacity)
@@ -58,6 +62,7 @@ CREATE TABLE seats (
     number   INTEGER NOT NULL,
     label    TEXT    NOT NULL,
     status   TEXT    NOT NULL CHECK (status IN ('available', 'held', 'sold')),
+    version  INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (sale_id, position)
 ) STRICT, WITHOUT ROWID;
 
@@ -71,9 +76,9 @@ CREATE TABLE buyers (
 
 CREATE TABLE orders (
     id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
-    sale_id    INTEGER NOT NULL REFERENCES sales (id) DEFERRABLE INITIALLY DEFERRED,
+    sale_id    INTEGER NOT NULL REFERENCES sales (id),
     seq        INTEGER NOT NULL,
-    buyer_id   BLOB    NOT NULL REFERENCES buyers (id) DEFERRABLE INITIALLY DEFERRED,
+    buyer_id   BLOB    NOT NULL REFERENCES buyers (id),
     total      INTEGER NOT NULL CHECK (total >= 0),
     currency   TEXT    NOT NULL,
     created_at INTEGER NOT NULL,
@@ -97,25 +102,27 @@ CREATE UNIQUE INDEX one_order_per_key ON orders (key, buyer_id) WHERE key IS NOT
 -- Clustered by order: the tickets of one purchase stand beside each other, and need no second index to be found.
 CREATE TABLE tickets (
     id            BLOB    NOT NULL CHECK (length(id) = 16),
-    order_id      BLOB    NOT NULL REFERENCES orders (id) DEFERRABLE INITIALLY DEFERRED,
+    order_id      BLOB    NOT NULL REFERENCES orders (id),
     sale_id       INTEGER NOT NULL,
-    tier_id       INTEGER NOT NULL REFERENCES tiers (id) DEFERRABLE INITIALLY DEFERRED,
+    tier_id       INTEGER NOT NULL REFERENCES tiers (id),
     -- The seat's position; null for general admission.
     seat_position INTEGER,
     -- 128 random bits.
     code          BLOB    NOT NULL CHECK (length(code) = 16),
     void          INTEGER NOT NULL DEFAULT 0 CHECK (void IN (0, 1)),
+    -- 0 for the tickets of a strategy that is meant to show how a unit is sold twice.
+    guarded       INTEGER NOT NULL DEFAULT 1 CHECK (guarded IN (0, 1)),
     PRIMARY KEY (order_id, id),
-    FOREIGN KEY (sale_id, seat_position) REFERENCES seats (sale_id, position) DEFERRABLE INITIALLY DEFERRED
+    FOREIGN KEY (sale_id, seat_position) REFERENCES seats (sale_id, position)
 ) STRICT, WITHOUT ROWID;
 
 -- The second net under the guarded update of a seat's status.
 CREATE UNIQUE INDEX one_owner_per_seat ON tickets (sale_id, seat_position)
-    WHERE seat_position IS NOT NULL AND void = 0;
+    WHERE seat_position IS NOT NULL AND void = 0 AND guarded = 1;
 
 -- One line per decision, chained by hash.
 CREATE TABLE ledger (
-    sale_id   INTEGER NOT NULL REFERENCES sales (id) DEFERRABLE INITIALLY DEFERRED,
+    sale_id   INTEGER NOT NULL REFERENCES sales (id),
     seq       INTEGER NOT NULL CHECK (seq > 0),
     at        INTEGER NOT NULL,
     kind      TEXT    NOT NULL CHECK (kind IN ('stock', 'buy', 'hold', 'release', 'expire', 'confirm', 'refund', 'reset')),

@@ -124,7 +124,7 @@ async fn the_audit_says_clean_not_clean_or_could_not_look_by_its_exit_code() {
 /// Changes the database behind the server's back.
 async fn tamper(app: &TestApp, sql: &'static str) {
     let store = onsale::server::store::Store::open(&app.database()).await.expect("the database");
-    sqlx::raw_sql(sql).execute(store.writer().await.expect("the writer").connection()).await.expect("a change");
+    store.run(sql).await.expect("a change");
     store.close().await;
 }
 

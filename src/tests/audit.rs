@@ -3,7 +3,7 @@
 //! Two strategies with one fault each are put in the place of a right one. The same storm that the right ones survive must
 //! end in a verdict that names the damage.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use onsale::{
     model::{
@@ -18,8 +18,8 @@ use onsale::{
         clock::Clock,
         engine::{Engine, EngineOptions},
         ledger,
-        store::{self, NewTicket, Purchase, Store},
-        strategy::{Claim, Deciding, Desk, Identifiers, Strategy, Verdict, Wish, decide::Grant, sold_out},
+        store::{self, Connection, NewTicket, Purchase, Store, Transaction},
+        strategy::{Claim, Deciding, Desk, Listeners, Strategy, Verdict, Wish, decide::Grant, sold_out},
     },
 };
 use tokio::{
@@ -48,14 +48,8 @@ struct Planted {
 
 impl Planted {
     async fn start(fault: Fault, url: &str, buyers: usize) -> Arc<Self> {
-        let desk = Desk {
-            store: Store::open(url).await.expect("the database"),
-            clock: Clock::System,
-            identifiers: Identifiers::default(),
-            on_commit: Box::new(|_, _| {}),
-            on_reload: Box::new(|_| {}),
-            sales: parking_lot::RwLock::new(HashMap::new()),
-        };
+        let store = Store::open(url).await.expect("the database");
+        let desk = Desk::new(store, Clock::System, Listeners::default());
         Arc::new(Self { fault, desk, readers: Barrier::new(buyers), writing: Mutex::new(()) })
     }
 
@@ -63,10 +57,8 @@ impl Planted {
         let stock = claim.sale.stock.read().clone();
         let Wish::Units { tier_index, quantity: 1 } = claim.wish else { panic!("the storm asks for one unit each") };
         let tier_id = stock.tiers[tier_index].tier_id;
-        let left: i64 = sqlx::query_scalar("SELECT available FROM tiers WHERE id = ?")
-            .bind(tier_id)
-            .fetch_one(self.desk.store.readers())
-            .await?;
+        let (_, left) = store::read_tier(self.desk.store.reader().await?.connection(), tier_id).await?;
+        let left = i64::try_from(left).expect("few");
         self.readers.wait().await;
         if left < 1 {
             return Ok(Verdict::Refused(sold_out(&stock.id)));
@@ -82,19 +74,19 @@ impl Planted {
                 "UPDATE tiers SET available = available - 1, sold = sold + 1 WHERE ?1 > 0 AND id = ?2 AND available > 0"
             }
         };
-        sqlx::query(counters).bind(left).bind(tier_id).execute(&mut *transaction).await?;
+        let Connection::Sqlite(connection) = transaction.connection() else { panic!("an embedded database") };
+        sqlx::query(counters).bind(left).bind(tier_id).execute(connection).await?;
         let order = OrderId(self.desk.identifiers.next(self.desk.clock.now()));
         let grant = self.record(&mut transaction, claim, tier_index, order).await?;
         transaction.commit().await?;
-        let at = self.desk.clock.now();
-        let sold = self.desk.sell(&stock, claim.buyer, order, grant, None, at);
-        Ok(Verdict::Won(Box::new(sold.order)))
+        let sold = self.desk.sell(&stock, claim.buyer, order, grant, None);
+        Ok(Verdict::Won(Box::new(sold.order(&stock))))
     }
 
     /// The line, and, but for the leaking fault, the order and its ticket.
     async fn record(
         &self,
-        connection: &mut sqlx::SqliteConnection,
+        transaction: &mut Transaction<'_>,
         claim: &Claim,
         tier_index: usize,
         order: OrderId,
@@ -108,12 +100,14 @@ impl Planted {
             Fault::LosesUpdates => "UPDATE sales SET seq = seq + 1 WHERE id = ? RETURNING seq, head_hash",
             Fault::Leaks => "SELECT seq + 1, head_hash FROM sales WHERE id = ?",
         };
-        let (seq, head): (i64, Vec<u8>) = sqlx::query_as(next_seq).bind(sale_id).fetch_one(&mut *connection).await?;
+        let Connection::Sqlite(connection) = transaction.connection() else { panic!("an embedded database") };
+        let (seq, head): (i64, Vec<u8>) = sqlx::query_as(next_seq).bind(sale_id).fetch_one(connection).await?;
         let seq = u64::try_from(seq).expect("a seq is positive");
         let units = vec![Units { tier: tier.id.clone(), seat: None, quantity: 1 }];
         let previous = head.try_into().expect("32 bytes");
         let hash = ledger::hash(seq, &at.to_string(), ChangeKind::Buy, &units, Some(order.0), &previous);
         let grant = Grant {
+            at,
             seq,
             hash,
             tier_index,
@@ -126,7 +120,7 @@ impl Planted {
         if self.fault == Fault::Leaks {
             return Ok(grant);
         }
-        store::set_head(connection, sale_id, seq, &hash).await?;
+        store::set_head(transaction.connection(), sale_id, seq, &hash).await?;
         let purchase = Purchase {
             order,
             buyer: claim.buyer,
@@ -143,7 +137,7 @@ impl Planted {
             }],
             key: None,
         };
-        store::record(connection, sale_id, at, &[&purchase]).await?;
+        store::record(transaction.connection(), sale_id, at, &[&purchase]).await?;
         Ok(grant)
     }
 }

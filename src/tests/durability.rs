@@ -106,11 +106,11 @@ async fn settle(app: &TestApp, sale: &str, memories: Vec<Memory>) -> usize {
 }
 
 async fn assert_database_is_whole(app: &TestApp) {
-    let store = app.store().await;
+    let database = app.database_file().await;
     let integrity: Vec<String> =
-        sqlx::query_scalar("PRAGMA integrity_check").fetch_all(store.readers()).await.expect("a check");
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&database).await.expect("a check");
     assert_eq!(integrity, ["ok"]);
-    let dangling = sqlx::query("PRAGMA foreign_key_check").fetch_all(store.readers()).await.expect("a check");
+    let dangling = sqlx::query("PRAGMA foreign_key_check").fetch_all(&database).await.expect("a check");
     assert!(dangling.is_empty(), "{} rows refer to nothing", dangling.len());
 }
 

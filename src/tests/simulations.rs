@@ -56,14 +56,14 @@ async fn the_winner_of_a_race_for_one_seat_owns_it() {
     let run = finished(&app, &begun).await;
     assert_eq!((run.won, run.refused_in_all(), run.errors), (1, 199, 0), "{run:?}");
     let winner = run.winner.expect("a race for one seat names its winner").to_string();
-    let store = app.store().await;
+    let database = app.database_file().await;
     let owner: Vec<u8> = sqlx::query_scalar(
         "SELECT orders.buyer_id FROM tickets
          JOIN orders ON orders.id = tickets.order_id
          JOIN seats ON seats.sale_id = tickets.sale_id AND seats.position = tickets.seat_position
          WHERE seats.label = 'D-4' AND tickets.void = 0 AND seats.sale_id = (SELECT id FROM sales WHERE slug = 'rehearsal')",
     )
-    .fetch_one(store.readers())
+    .fetch_one(&database)
     .await
     .expect("one owner");
     assert_eq!(uuid::Uuid::from_slice(&owner).expect("an id").to_string(), winner);
@@ -75,11 +75,9 @@ async fn virtual_buyers_are_distinct_sessions() {
     let begun = start(&app, "rehearsal", json!({ "buyers": 100, "concurrency": 20, "target": "tier:ga" })).await;
     let run = finished(&app, &begun).await;
     assert_eq!(run.won, 100, "{run:?}");
-    let store = app.store().await;
-    let buyers: i64 = sqlx::query_scalar("SELECT COUNT(DISTINCT buyer_id) FROM orders")
-        .fetch_one(store.readers())
-        .await
-        .expect("a count");
+    let database = app.database_file().await;
+    let buyers: i64 =
+        sqlx::query_scalar("SELECT COUNT(DISTINCT buyer_id) FROM orders").fetch_one(&database).await.expect("a count");
     assert_eq!(buyers, 100);
 }
 

@@ -120,6 +120,6 @@ async fn recount(database: Option<String>, sale: Option<&SaleId>) -> Result<Vec<
 }
 
 async fn all_sales(store: &Store) -> Result<Vec<SaleId>, sqlx::Error> {
-    let mut connection = store.readers().acquire().await?;
-    Ok(store::load_sales(&mut connection).await?.into_iter().map(|sale| SaleId(sale.slug)).collect())
+    let mut reader = store.reader().await?;
+    Ok(store::heads(reader.connection()).await?.into_iter().map(|sale| SaleId(sale.slug)).collect())
 }

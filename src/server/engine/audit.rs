@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::Connection;
-
 use crate::{
     model::{
         audit::{Audit, LedgerAudit},
@@ -23,14 +21,14 @@ const LINES_AT_A_TIME: u32 = 4_096;
 
 /// Recounts one sale at one moment of the store. `None` for an unknown sale.
 pub async fn audit(store: &Store, sale: &SaleId, now: Timestamp) -> Result<Option<Audit>, sqlx::Error> {
-    let mut connection = store.readers().acquire().await?;
+    let mut reader = store.reader().await?;
     // One transaction: everything below is read as of one commit.
-    let mut transaction = connection.begin().await?;
-    let Some(head) = store::sale_identity(&mut transaction, sale.as_str()).await? else { return Ok(None) };
-    let recount = store::recount(&mut transaction, head.sale_id).await?;
+    let mut transaction = reader.begin().await?;
+    let Some(head) = store::sale_identity(transaction.connection(), sale.as_str()).await? else { return Ok(None) };
+    let recount = store::recount(transaction.connection(), head.sale_id).await?;
     let mut replay = Replay::default();
     loop {
-        let lines = store::lines_from(&mut *transaction, head.sale_id, replay.seq + 1, LINES_AT_A_TIME).await;
+        let lines = store::lines_from(transaction.connection(), head.sale_id, replay.seq + 1, LINES_AT_A_TIME).await;
         let lines = match lines {
             Ok(lines) => lines,
             Err(sqlx::Error::Decode(_)) => {

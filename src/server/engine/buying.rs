@@ -72,37 +72,62 @@ impl Engine {
                 Started::Refused(refusal) => return Ok(BuyOutcome::Refused(refusal)),
             },
         };
-        if let Err(refusal) = refuse_early(&desk.stock.read(), wish, self.clock().now()) {
-            return Ok(BuyOutcome::Refused(refusal));
+        let again = key.as_ref().map(|(key, _)| key.clone());
+        let early = refuse_early(&desk.stock.read(), wish, self.clock().now()).err();
+        let verdict = match early {
+            Some(refusal) => Verdict::Refused(refusal),
+            None => {
+                let key = key.map(|(key, guard)| KeyClaim {
+                    key: key.into_text(),
+                    fingerprint: fingerprint(),
+                    guard: Box::new(guard),
+                });
+                self.claim(desk, buyer, wish, key).await
+            }
+        };
+        match (verdict, again) {
+            (Verdict::Won(order), _) => Ok(BuyOutcome::Bought { order: *order, replayed: false }),
+            // What this process knows of keys is not all where others sell too: they may have answered this one.
+            (Verdict::Refused(refusal), Some(key)) if self.desk.store.is_shared() => {
+                self.replay_or(buyer, &key, fingerprint(), refusal).await
+            }
+            (Verdict::Refused(refusal), _) => Ok(BuyOutcome::Refused(refusal)),
+            (Verdict::Repeated, Some(key)) => {
+                let refusal = Refusal::new(Code::Contended, "The key was used and forgotten meanwhile. Try again.");
+                self.replay_or(buyer, &key, fingerprint(), refusal).await
+            }
+            (Verdict::Repeated, None) => unreachable!("only a key can be repeated"),
+            (Verdict::Unknown(error), _) => Err(EngineError::Store(error)),
+            (Verdict::Overloaded, _) => Err(EngineError::Overloaded),
         }
-        let key = key.map(|(key, guard)| KeyClaim {
-            key: key.into_text(),
-            fingerprint: fingerprint(),
-            guard: Box::new(guard),
-        });
-        self.claim(desk, buyer, wish, key).await
+    }
+
+    /// The answer that is kept for a key, or this refusal where there is none.
+    async fn replay_or(
+        &self,
+        buyer: BuyerId,
+        key: &IdempotencyKey,
+        fingerprint: [u8; 16],
+        refusal: Refusal,
+    ) -> Result<BuyOutcome, EngineError> {
+        match self.stored_answer(buyer, key).await? {
+            Some(StoredAnswer { fingerprint: stored, body: StoredBody::Order(order), .. }) if stored == fingerprint => {
+                self.replay(order).await
+            }
+            Some(_) => Ok(BuyOutcome::Refused(key_reused())),
+            None => Ok(BuyOutcome::Refused(refusal)),
+        }
     }
 
     /// Hands a claim to the sale's strategy, if there is a place in the queue.
-    async fn claim(
-        &self,
-        sale: Arc<SaleDesk>,
-        buyer: BuyerId,
-        wish: Wish,
-        key: Option<KeyClaim>,
-    ) -> Result<BuyOutcome, EngineError> {
-        let Ok(place) = self.places.clone().try_acquire_owned() else { return Err(EngineError::Overloaded) };
+    async fn claim(&self, sale: Arc<SaleDesk>, buyer: BuyerId, wish: Wish, key: Option<KeyClaim>) -> Verdict {
+        let Ok(place) = self.places.clone().try_acquire_owned() else { return Verdict::Overloaded };
         let kind = sale.stock.read().strategy;
         let Some(strategy) = self.strategies.get(kind) else {
             let detail = format!("This server cannot run {}.", kind.name());
-            return Ok(BuyOutcome::Refused(Refusal::new(Code::StrategyUnsupported, detail)));
+            return Verdict::Refused(Refusal::new(Code::StrategyUnsupported, detail));
         };
-        match strategy.claim(Claim { sale, buyer, wish, key, place: Some(place) }).await {
-            Verdict::Won(order) => Ok(BuyOutcome::Bought { order: *order, replayed: false }),
-            Verdict::Refused(refusal) => Ok(BuyOutcome::Refused(refusal)),
-            Verdict::Unknown(error) => Err(EngineError::Store(error)),
-            Verdict::Overloaded => Err(EngineError::Overloaded),
-        }
+        strategy.claim(Claim { sale, buyer, wish, key, place: Some(place) }).await
     }
 
     /// Begins a keyed request: new, answered before, or refused for its key. The fingerprint is asked for only where
@@ -121,6 +146,17 @@ impl Engine {
                 return Ok(Started::Refused(Refusal::new(Code::IdempotencyInFlight, detail)));
             }
         };
+        self.look_up(buyer, key, fingerprint, guard).await
+    }
+
+    /// Begins a keyed request whose key may have been answered.
+    pub(super) async fn look_up(
+        &self,
+        buyer: BuyerId,
+        key: &IdempotencyKey,
+        fingerprint: impl FnOnce() -> [u8; 16],
+        guard: InFlight,
+    ) -> Result<Started, EngineError> {
         match self.stored_answer(buyer, key).await? {
             None => Ok(Started::New(guard)),
             Some(answer) if answer.fingerprint == fingerprint() => Ok(Started::Answered(answer.body)),
@@ -130,7 +166,9 @@ impl Engine {
 
     /// The answer kept for a key, where it is not past its time; one that is makes room.
     async fn stored_answer(&self, buyer: BuyerId, key: &IdempotencyKey) -> Result<Option<StoredAnswer>, EngineError> {
-        let answer = store::find_answer(self.desk.store.readers(), buyer, key.as_str()).await?;
+        let mut reader = self.desk.store.reader().await?;
+        let answer = store::find_answer(reader.connection(), buyer, key.as_str()).await?;
+        drop(reader);
         match answer {
             Some(answer) if answer.created_at < oldest_answer(self.clock().now()) => {
                 self.forget_answers(&[(buyer, key.as_str().to_owned())]).await?;
@@ -141,7 +179,8 @@ impl Engine {
     }
 
     async fn replay(&self, order: crate::model::ids::OrderId) -> Result<BuyOutcome, EngineError> {
-        let order = store::find_order(self.desk.store.readers(), order, None, true).await?;
+        let mut reader = self.desk.store.reader().await?;
+        let order = store::find_order(reader.connection(), order, None, true).await?;
         let order = order.ok_or(EngineError::Store(sqlx::Error::RowNotFound))?;
         Ok(BuyOutcome::Bought { order, replayed: true })
     }

@@ -6,6 +6,7 @@ mod audit; // the independent recount
 mod buying; // a claim's way from the edge to its strategy
 mod checking; // whether what an organiser asks for can be
 mod demo; // the demo sales
+mod following; // what other processes do to a shared store
 mod keys; // which idempotency keys are known, and which are in flight
 mod organising; // making, changing, adding, resetting
 mod reading; // what everybody may see
@@ -14,8 +15,8 @@ mod tests; // the rules, kept under load on a real store
 
 use std::{collections::HashMap, sync::Arc};
 
-use parking_lot::RwLock;
-use tokio::sync::Semaphore;
+use parking_lot::{Mutex, RwLock};
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use self::keys::Keys;
 pub use self::{audit::audit, keys::IdempotencyKey};
@@ -30,7 +31,7 @@ use crate::{
         clock::Clock,
         feed::{Announcement, Change, Hub},
         store::{self, Store},
-        strategy::{Desk, Identifiers, Registry, SaleDesk, Strategy, stock::Stock},
+        strategy::{Desk, Listeners, Registry, SaleDesk, Strategy, stock::Stock},
         telemetry::metrics::PurchaseCounters,
     },
 };
@@ -132,6 +133,10 @@ pub struct Engine {
     hubs: Arc<Hubs>,
     epoch: String,
     secret: [u8; 32],
+    /// Names this process among those that share a store.
+    node: String,
+    /// What follows a shared store.
+    followers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
@@ -175,10 +180,12 @@ impl Engine {
     pub async fn open(store: Store, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
         let now = options.clock.now();
         let (epoch, secret) = settings(&store).await?;
-        let known = store::answers_since(store.readers(), oldest_answer(now)).await?;
-        let mut writer = store.writer().await?;
-        let records = store::load_sales(writer.connection()).await?;
-        drop(writer);
+        let (known, records) = {
+            let mut reader = store.reader().await?;
+            let mut transaction = reader.begin().await?;
+            let known = store::answers_since(transaction.connection(), oldest_answer(now)).await?;
+            (known, store::load_sales(transaction.connection()).await?)
+        };
         let hubs = Arc::new(Hubs {
             by_sale: RwLock::default(),
             clock: options.clock.clone(),
@@ -199,10 +206,13 @@ impl Engine {
             hubs,
             epoch,
             secret,
+            node: crate::server::ledger::hexadecimal(&rand::random::<[u8; 8]>()),
+            followers: Mutex::default(),
         });
         for record in records {
             engine.adopt(Stock::new(record));
         }
+        *engine.followers.lock() = following::follow(&engine);
         Ok(engine)
     }
 
@@ -236,6 +246,7 @@ impl Engine {
         let drained = self.places.acquire_many(all).await;
         self.places.close();
         drop(drained);
+        self.followers.lock().drain(..).for_each(|follower| follower.abort());
         self.hubs.by_sale.read().values().for_each(|hub| hub.close());
         self.desk.store.close().await;
     }
@@ -248,7 +259,10 @@ impl Engine {
         const IN_ONE_TURN: usize = 500;
         loop {
             let oldest = oldest_answer(self.desk.clock.now());
-            let old = store::answers_before(self.desk.store.readers(), oldest, AT_ONCE).await?;
+            let old = {
+                let mut reader = self.desk.store.reader().await?;
+                store::answers_before(reader.connection(), oldest, AT_ONCE).await?
+            };
             if old.is_empty() {
                 return Ok(());
             }
@@ -268,7 +282,7 @@ impl Engine {
     async fn forget_answers(&self, answers: &[(BuyerId, String)]) -> Result<(), EngineError> {
         let mut writer = self.desk.writer().await?;
         let mut transaction = writer.begin().await?;
-        store::forget_answers(&mut transaction, answers).await?;
+        store::forget_answers(transaction.connection(), answers).await?;
         transaction.commit().await?;
         writer.settle();
         Ok(())
@@ -282,7 +296,7 @@ impl Engine {
         }
         self.hubs.show(&stock);
         let (sale_id, id) = (stock.sale_id, stock.id.clone());
-        let sale = Arc::new(SaleDesk { stock: RwLock::new(stock) });
+        let sale = SaleDesk::new(stock);
         self.desk.sales.write().insert(sale_id, sale.clone());
         sales.by_slug.insert(id, sale.clone());
         sales.in_order.push(sale.clone());
@@ -298,8 +312,9 @@ impl Engine {
         if let Some(known) = self.known(sale) {
             return Ok(Some(known));
         }
-        let mut reader = self.desk.store.readers().acquire().await?;
-        let record = store::find_sale(&mut reader, sale.as_str()).await?;
+        let mut reader = self.desk.store.reader().await?;
+        let mut transaction = reader.begin().await?;
+        let record = store::find_sale(transaction.connection(), sale.as_str()).await?;
         Ok(record.map(|record| self.adopt(Stock::new(record))))
     }
 }
@@ -310,28 +325,30 @@ fn oldest_answer(now: Timestamp) -> Timestamp {
 
 /// What the strategies share. After each commit the viewers of its sale are told.
 fn desk(store: Store, clock: Clock, hubs: &Arc<Hubs>) -> Desk {
-    let (told, shown) = (hubs.clone(), hubs.clone());
-    Desk {
-        store,
-        clock,
-        identifiers: Identifiers::default(),
+    let (told, shown, patched) = (hubs.clone(), hubs.clone(), hubs.clone());
+    let listeners = Listeners {
         on_commit: Box::new(move |sale, commit| {
-            let sale_id = sale.stock.read().sale_id;
-            if let Some(hub) = told.get(sale_id) {
+            if let Some(hub) = told.get(sale.sale_id) {
                 let crate::server::strategy::Commit { from, seq, at, seats, tiers } = commit;
                 hub.publish(Change { from, seq, at, seats, tiers });
             }
         }),
         on_reload: Box::new(move |sale| shown.show(&sale.stock.read())),
-        sales: RwLock::default(),
-    }
+        on_patch: Box::new(move |sale| {
+            if let Some(hub) = patched.get(sale.sale_id) {
+                hub.announce(announcement(&sale.stock.read()));
+            }
+        }),
+    };
+    Desk::new(store, clock, listeners)
 }
 
 /// The database's epoch and secret, made with its first start.
 async fn settings(store: &Store) -> Result<(String, [u8; 32]), EngineError> {
     let fresh_epoch: [u8; 8] = rand::random();
-    let epoch = store::setting(store, "epoch", &fresh_epoch).await?;
-    let secret = store::setting(store, "secret", &rand::random::<[u8; 32]>()).await?;
+    let mut writer = store.writer().await?;
+    let epoch = store::setting(writer.connection(), "epoch", &fresh_epoch).await?;
+    let secret = store::setting(writer.connection(), "secret", &rand::random::<[u8; 32]>()).await?;
     let secret = secret.try_into().map_err(|_| sqlx::Error::Decode("the stored secret is damaged".into()))?;
     Ok((crate::server::ledger::hexadecimal(&epoch), secret))
 }

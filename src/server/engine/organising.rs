@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Decided, Engine, EngineError, Keyed, announcement,
+    Answer, Decided, Engine, EngineError, Keyed,
     buying::{Started, fingerprint, unknown_sale},
     checking::{check_new_sale, check_patch, check_stock, currency},
 };
@@ -20,7 +20,7 @@ use crate::{
     },
     server::{
         ledger::{self, FIRST_PREVIOUS, Hash},
-        store::{self, LedgerRecord, NewSaleRecord, NewSeatRecord, NewTierRecord, PatchRecord},
+        store::{self, LedgerRecord, NewSaleRecord, NewSeatRecord, NewTierRecord, PatchRecord, Transaction},
         strategy::{KeyGuard, SaleDesk, stock::Stock},
     },
 };
@@ -39,6 +39,11 @@ struct Begun {
 impl Engine {
     /// Makes a sale; it is open at once unless it has an opening time.
     pub async fn create_sale(&self, body: NewSale, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
+        self.make_sale(body, keyed, false).await
+    }
+
+    /// The same; with `once`, only where no sale has the name's slug.
+    pub(super) async fn make_sale(&self, body: NewSale, keyed: Option<Keyed>, once: bool) -> Decided<Answer<Sale>> {
         if let Err(refusal) = check_new_sale(&body, |strategy| self.strategies.get(strategy).is_some()) {
             return Ok(Err(refusal));
         }
@@ -51,21 +56,29 @@ impl Engine {
         let mut writer = self.desk.writer().await?;
         let now = self.clock().now();
         let mut transaction = writer.begin().await?;
-        let id = self.free_sale_slug(&mut transaction, &name_slug).await?;
+        store::lock_catalogue(transaction.connection()).await?;
+        let taken = store::slugs_like(transaction.connection(), &name_slug).await?;
+        if once && taken.contains(&name_slug) {
+            let stock = stored(&mut transaction, &name_slug).await?;
+            transaction.rollback().await?;
+            writer.settle();
+            return Ok(Ok(Answer::Fresh(self.adopt(stock).stock.read().sale(now))));
+        }
+        let id = free_slug(&name_slug, |candidate| taken.iter().any(|slug| slug == candidate));
         let layouts: Vec<Option<SeatLayout>> = body.tiers.iter().map(|tier| tier.seats).collect();
         let record = new_sale_record(&body, &id, now);
-        let (sale_id, tier_ids) = store::insert_sale(&mut transaction, &record).await?;
-        store::insert_seats(&mut transaction, sale_id, 0, &tier_ids, &new_seats(&seat_rows(&layouts))).await?;
+        let (sale_id, tier_ids) = store::insert_sale(transaction.connection(), &record).await?;
+        store::insert_seats(transaction.connection(), sale_id, 0, &tier_ids, &new_seats(&seat_rows(&layouts))).await?;
         let units = record.tiers.iter().map(|tier| units(&tier.slug, tier.capacity)).collect();
         let line = first_line(now, units);
-        store::append(&mut transaction, sale_id, &line).await?;
-        store::set_head(&mut transaction, sale_id, line.seq, &line.hash).await?;
-        let stored = store::find_sale(&mut transaction, &id).await?.ok_or(sqlx::Error::RowNotFound)?;
-        let stock = Stock::new(stored);
+        store::append(transaction.connection(), sale_id, &line).await?;
+        store::set_head(transaction.connection(), sale_id, line.seq, &line.hash).await?;
+        let stock = stored(&mut transaction, &id).await?;
         let sale = stock.sale(now);
         keep(&mut transaction, begun.as_ref(), CREATED, &sale, now).await?;
         transaction.commit().await?;
         self.adopt(stock);
+        self.desk.changed.notify_one();
         writer.settle();
         remember(begun);
         Ok(Ok(Answer::Fresh(sale)))
@@ -79,47 +92,32 @@ impl Engine {
         }
         let mut writer = self.desk.writer().await?;
         let now = self.clock().now();
-        let (sale_id, switch, opens_at) = {
-            let stock = desk.stock.read();
-            (stock.sale_id, stock.switch, stock.opens_at)
-        };
-        if switch == SaleSwitch::Closed && body.status.is_some() {
+        let mut transaction = writer.begin().await?;
+        store::lock_sale(transaction.connection(), desk.sale_id).await?;
+        let before = stored(&mut transaction, sale.as_str()).await?;
+        if before.switch == SaleSwitch::Closed && body.status.is_some() {
+            transaction.rollback().await?;
+            writer.settle();
             return Ok(Err(Refusal::new(Code::StepNotAllowed, "A closed sale stays closed.")));
         }
         // Whoever opens a sale by hand means now, unless a time comes with it.
-        let opens_now = body.status == Some(SaleSwitch::Open) && opens_at.is_some_and(|opening| now < opening);
-        let opens_at = body.opens_at.or(opens_now.then_some(now));
+        let opens_now = body.status == Some(SaleSwitch::Open) && before.opens_at.is_some_and(|opening| now < opening);
         let message = body.message.as_deref().map(str::trim).map(|message| (!message.is_empty()).then_some(message));
         let patch = PatchRecord {
             switch: body.status,
-            opens_at,
+            opens_at: body.opens_at.or(opens_now.then_some(now)),
             message,
             max_per_buyer: body.max_per_buyer,
             hold_ttl_seconds: body.hold_ttl_seconds,
         };
-        let mut transaction = writer.begin().await?;
-        store::patch_sale(&mut *transaction, sale_id, &patch).await?;
-        // Whoever sets a limit for the first time has to know what everybody owns.
-        let is_newly_limited = patch.max_per_buyer.is_some() && desk.stock.read().max_per_buyer.is_none();
-        let owned = match is_newly_limited {
-            true => Some(store::units_by_buyer(&mut transaction, sale_id).await?),
-            false => None,
-        };
+        store::patch_sale(transaction.connection(), desk.sale_id, &patch).await?;
+        let after = stored(&mut transaction, sale.as_str()).await?;
         transaction.commit().await?;
-        let mut stock = desk.stock.write();
-        stock.owned = owned.unwrap_or_else(|| std::mem::take(&mut stock.owned));
-        stock.switch = patch.switch.unwrap_or(stock.switch);
-        stock.opens_at = patch.opens_at.or(stock.opens_at);
-        if let Some(message) = patch.message {
-            stock.message = message.map(str::to_owned);
-        }
-        stock.max_per_buyer = patch.max_per_buyer.or(stock.max_per_buyer);
-        stock.hold_ttl_seconds = patch.hold_ttl_seconds.unwrap_or(stock.hold_ttl_seconds);
-        if let Some(hub) = self.hubs.get(sale_id) {
-            hub.announce(announcement(&stock));
-        }
+        let patched = after.sale(now);
+        self.desk.patch(&desk, after);
+        self.desk.changed.notify_one();
         writer.settle();
-        Ok(Ok(stock.sale(now)))
+        Ok(Ok(patched))
     }
 
     /// Puts all stock back as made; orders are void, the ledger goes on.
@@ -132,14 +130,13 @@ impl Engine {
         };
         let mut writer = self.desk.writer().await?;
         let now = self.clock().now();
-        let (sale_id, line) = {
-            let stock = desk.stock.read();
-            let units = stock.tiers.iter().map(|tier| units(tier.id.as_str(), tier.counts.capacity()));
-            (stock.sale_id, next_line(&stock, now, ChangeKind::Reset, units.collect()))
-        };
         let mut transaction = writer.begin().await?;
-        store::append(&mut transaction, sale_id, &line).await?;
-        store::reset_sale(&mut transaction, sale_id, &line.hash).await?;
+        store::lock_sale(transaction.connection(), desk.sale_id).await?;
+        let stock = stored(&mut transaction, sale.as_str()).await?;
+        let all = stock.tiers.iter().map(|tier| units(tier.id.as_str(), tier.counts.capacity()));
+        let (sale_id, line) = (desk.sale_id, next_line(&stock, now, ChangeKind::Reset, all.collect()));
+        store::append(transaction.connection(), sale_id, &line).await?;
+        store::reset_sale(transaction.connection(), sale_id, &line.hash).await?;
         let sale = self.commit_anew(transaction, &desk, begun.as_ref(), OK, now, Stock::sale).await?;
         writer.settle();
         remember(begun);
@@ -165,21 +162,23 @@ impl Engine {
         };
         let mut writer = self.desk.writer().await?;
         let now = self.clock().now();
+        let mut transaction = writer.begin().await?;
+        store::lock_sale(transaction.connection(), desk.sale_id).await?;
+        let stock = stored(&mut transaction, sale.as_str()).await?;
         // Checked again in turn: others may have added in the meantime.
-        if let Err(refusal) = check_stock(&desk.stock.read(), &body) {
+        if let Err(refusal) = check_stock(&stock, &body) {
+            transaction.rollback().await?;
+            writer.settle();
             return Ok(Err(refusal));
         }
-        let (sale_id, tier_ids, line, first_position, seats) = {
-            let stock = desk.stock.read();
-            let tier_ids: Vec<i64> = stock.tiers.iter().map(|tier| tier.tier_id).collect();
-            let line = next_line(&stock, now, ChangeKind::Stock, vec![units(body.tier.as_str(), add)]);
-            let first_position = u32::try_from(stock.seats.len()).expect("seats are few");
-            (stock.sale_id, tier_ids, line, first_position, added_seats(&stock, tier_index, add))
-        };
-        let mut transaction = writer.begin().await?;
-        store::append(&mut transaction, sale_id, &line).await?;
-        store::insert_seats(&mut transaction, sale_id, first_position, &tier_ids, &seats).await?;
-        store::add_stock(&mut transaction, sale_id, tier_ids[tier_index], add, &line.hash).await?;
+        let sale_id = desk.sale_id;
+        let tier_ids: Vec<i64> = stock.tiers.iter().map(|tier| tier.tier_id).collect();
+        let line = next_line(&stock, now, ChangeKind::Stock, vec![units(body.tier.as_str(), add)]);
+        let first_position = u32::try_from(stock.seats.len()).expect("seats are few");
+        let seats = added_seats(&stock, tier_index, add);
+        store::append(transaction.connection(), sale_id, &line).await?;
+        store::insert_seats(transaction.connection(), sale_id, first_position, &tier_ids, &seats).await?;
+        store::add_stock(transaction.connection(), sale_id, tier_ids[tier_index], add, &line.hash).await?;
         let created = |stock: &Stock, _| StockCreated {
             created: add,
             breakdown: stock.tiers.iter().map(|tier| tier.tier_counts()).collect(),
@@ -193,7 +192,7 @@ impl Engine {
     /// Ends a change of the whole stock: reads it back, keeps the answer, commits, and shows everybody the new state.
     async fn commit_anew<T: serde::Serialize>(
         &self,
-        mut transaction: sqlx::Transaction<'_, sqlx::Sqlite>,
+        mut transaction: Transaction<'_>,
         desk: &Arc<SaleDesk>,
         begun: Option<&Begun>,
         status: u16,
@@ -201,14 +200,12 @@ impl Engine {
         answer: impl FnOnce(&Stock, Timestamp) -> T,
     ) -> Result<T, EngineError> {
         let slug = desk.stock.read().id.clone();
-        let record = store::find_sale(&mut transaction, slug.as_str()).await?.ok_or(sqlx::Error::RowNotFound)?;
-        let stock = Stock::new(record);
+        let stock = stored(&mut transaction, slug.as_str()).await?;
         let answer = answer(&stock, now);
         keep(&mut transaction, begun, status, &answer, now).await?;
         transaction.commit().await?;
-        let mut mirror = desk.stock.write();
-        *mirror = stock;
-        self.hubs.show(&mirror);
+        self.desk.replace(desk, stock);
+        self.desk.changed.notify_one();
         Ok(answer)
     }
 
@@ -221,7 +218,14 @@ impl Engine {
     ) -> Decided<Proceed<T>> {
         let Some(keyed) = keyed else { return Ok(Ok(Proceed::With(None))) };
         let fingerprint = fingerprint(route, body);
-        Ok(match self.begin(keyed.buyer, &keyed.key, || fingerprint).await? {
+        let started = match self.begin(keyed.buyer, &keyed.key, || fingerprint).await? {
+            // Another process may have answered this key.
+            Started::New(guard) if self.desk.store.is_shared() => {
+                self.look_up(keyed.buyer, &keyed.key, || fingerprint, guard).await?
+            }
+            started => started,
+        };
+        Ok(match started {
             Started::New(guard) => Ok(Proceed::With(Some(Begun { keyed, fingerprint, guard }))),
             Started::Answered(store::StoredBody::Sent { status, body }) => {
                 Ok(Proceed::Replay(Answer::Replayed { status, body }))
@@ -232,15 +236,6 @@ impl Engine {
             Started::Refused(refusal) => Err(refusal),
         })
     }
-
-    async fn free_sale_slug(
-        &self,
-        connection: &mut sqlx::SqliteConnection,
-        wanted: &str,
-    ) -> Result<String, EngineError> {
-        let taken = store::slugs_like(connection, wanted).await?;
-        Ok(free_slug(wanted, |candidate| taken.iter().any(|slug| slug == candidate)))
-    }
 }
 
 /// Whether a keyed request goes on or was answered before.
@@ -249,9 +244,15 @@ enum Proceed<T> {
     Replay(Answer<T>),
 }
 
+/// The sale as it is stored, read inside a transaction.
+async fn stored(transaction: &mut Transaction<'_>, slug: &str) -> Result<Stock, sqlx::Error> {
+    let record = store::find_sale(transaction.connection(), slug).await?.ok_or(sqlx::Error::RowNotFound)?;
+    Ok(Stock::new(record))
+}
+
 /// Keeps the answer to a keyed request in the transaction that makes it true.
 async fn keep(
-    connection: &mut sqlx::SqliteConnection,
+    transaction: &mut Transaction<'_>,
     begun: Option<&Begun>,
     status: u16,
     answer: &impl serde::Serialize,
@@ -260,7 +261,7 @@ async fn keep(
     let Some(begun) = begun else { return Ok(()) };
     let body = serde_json::to_string(answer).expect("an answer is plain data");
     let key = (begun.keyed.buyer, begun.keyed.key.as_str());
-    store::keep_body(connection, key, begun.fingerprint, (status, &body), at).await
+    store::keep_body(transaction.connection(), key, begun.fingerprint, (status, &body), at).await
 }
 
 fn remember(begun: Option<Begun>) {

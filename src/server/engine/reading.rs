@@ -65,25 +65,26 @@ impl Engine {
 
     /// Where the sale's viewers listen.
     pub fn hub(&self, sale: &SaleId) -> Option<Arc<Hub>> {
-        let sale_id = self.known(sale)?.stock.read().sale_id;
-        self.hubs.get(sale_id)
+        self.hubs.get(self.known(sale)?.sale_id)
     }
 
     /// A buyer's orders, the newest first.
     pub async fn orders(&self, buyer: BuyerId) -> Result<Vec<Order>, EngineError> {
-        Ok(store::orders_of(self.desk.store.readers(), buyer).await?)
+        let mut reader = self.desk.store.reader().await?;
+        Ok(store::orders_of(reader.connection(), buyer).await?)
     }
 
     /// The order if it is `buyer`'s, or anybody's where `buyer` is `None`: an admin asks.
     pub async fn order(&self, buyer: Option<BuyerId>, order: OrderId) -> Result<Option<Order>, EngineError> {
-        Ok(store::find_order(self.desk.store.readers(), order, buyer, false).await?)
+        let mut reader = self.desk.store.reader().await?;
+        Ok(store::find_order(reader.connection(), order, buyer, false).await?)
     }
 
     /// Labels of the seats that this buyer owns in the sale, in seat order.
     pub async fn owned_seats(&self, sale: &SaleId, buyer: BuyerId) -> Result<Vec<SeatLabel>, EngineError> {
         let Some(desk) = self.known(sale) else { return Ok(Vec::new()) };
-        let sale_id = desk.stock.read().sale_id;
-        let positions = store::owned_positions(self.desk.store.readers(), sale_id, buyer).await?;
+        let mut reader = self.desk.store.reader().await?;
+        let positions = store::owned_positions(reader.connection(), desk.sale_id, buyer).await?;
         let map = desk.stock.read().map.clone();
         Ok(positions.into_iter().map(|position| map.labels[position as usize].clone()).collect())
     }
@@ -96,9 +97,9 @@ impl Engine {
     /// Up to `limit` ledger lines with a seq above `after`, in order; empty at the end. `None` for an unknown sale.
     pub async fn ledger(&self, sale: &SaleId, after: u64, limit: u32) -> Result<Option<Vec<LedgerLine>>, EngineError> {
         let Some(desk) = self.find(sale).await? else { return Ok(None) };
-        let sale_id = desk.stock.read().sale_id;
+        let mut reader = self.desk.store.reader().await?;
         // The line at `after` comes along for its hash, which the next line names.
-        let records = store::lines_from(self.desk.store.readers(), sale_id, after, limit.saturating_add(1)).await?;
+        let records = store::lines_from(reader.connection(), desk.sale_id, after, limit.saturating_add(1)).await?;
         let mut previous = ledger::FIRST_PREVIOUS;
         let mut lines = Vec::with_capacity(records.len());
         for record in records {

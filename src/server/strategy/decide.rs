@@ -22,7 +22,9 @@ use crate::{
 /// A proposal under construction: the stock as it would be after the claims granted so far.
 pub struct Draft<'a> {
     stock: &'a Stock,
-    at: &'a str,
+    at: Timestamp,
+    /// The same as it is written.
+    written_at: String,
     available: Vec<u64>,
     taken: HashSet<u32>,
     /// Units that the buyers granted so far would own, where the sale has a limit.
@@ -34,6 +36,7 @@ pub struct Draft<'a> {
 /// What one claim was granted.
 #[derive(Debug)]
 pub struct Grant {
+    pub at: Timestamp,
     pub seq: u64,
     pub hash: Hash,
     pub tier_index: usize,
@@ -47,11 +50,12 @@ pub struct Grant {
 }
 
 impl<'a> Draft<'a> {
-    /// `at` is the time of all lines of this draft, as it is written.
-    pub fn new(stock: &'a Stock, at: &'a str) -> Self {
+    /// `at` is the time of all lines of this draft.
+    pub fn new(stock: &'a Stock, at: Timestamp) -> Self {
         Self {
             stock,
             at,
+            written_at: at.to_string(),
             available: stock.tiers.iter().map(|tier| tier.counts.available).collect(),
             taken: HashSet::new(),
             owned: HashMap::new(),
@@ -77,8 +81,10 @@ impl<'a> Draft<'a> {
             seats.iter().map(|seat| Units { tier: tier.id.clone(), seat: label(seat), quantity: 1 }).collect()
         };
         self.seq += 1;
-        self.head_hash = ledger::hash(self.seq, self.at, ChangeKind::Buy, &units, Some(order), &self.head_hash);
+        self.head_hash =
+            ledger::hash(self.seq, &self.written_at, ChangeKind::Buy, &units, Some(order), &self.head_hash);
         Ok(Grant {
+            at: self.at,
             seq: self.seq,
             hash: self.head_hash,
             tier_index,

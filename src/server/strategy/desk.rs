@@ -3,72 +3,86 @@
 use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::RwLock;
+use tokio::sync::Notify;
 
 use super::{
     Claim, Identifiers, KeyClaim, Verdict,
     decide::Grant,
     identifiers::ticket_code,
+    mirror::{Change, Commit, SaleDesk},
     stock::{Stock, TierStock},
 };
 use crate::{
     model::{
         ids::{BuyerId, OrderId, TicketId},
+        ledger::ChangeKind,
         order::{Order, Ticket},
-        sale::TierCounts,
-        seat::SeatStatus,
         time::Timestamp,
     },
     server::{
         clock::Clock,
-        ledger::{Hash, hexadecimal},
-        store::{self, NewTicket, Purchase, Store, Writer},
+        ledger::hexadecimal,
+        store::{self, ChangeRecord, Connection, NewTicket, Purchase, Store, Transaction, Writer},
     },
 };
 
-/// One sale's place in memory. The lock is held for moments, never across an await.
-pub struct SaleDesk {
-    pub stock: RwLock<Stock>,
+/// Lines of the ledger that a mirror catches up on at once; one that is further behind takes more turns.
+const CHANGES_AT_A_TIME: u32 = 4_096;
+
+/// Who is told when a mirror changes.
+pub struct Listeners {
+    /// A commit was taken over; called in commit order.
+    pub on_commit: Box<dyn Fn(&Arc<SaleDesk>, Commit) + Send + Sync>,
+    /// The mirror was read anew from the store.
+    pub on_reload: Box<dyn Fn(&Arc<SaleDesk>) + Send + Sync>,
+    /// An organiser changed the sale without touching its stock.
+    pub on_patch: Box<dyn Fn(&Arc<SaleDesk>) + Send + Sync>,
 }
 
-/// What a commit sold in one sale.
-pub struct Commit {
-    /// The sale's `seq` before.
-    pub from: u64,
-    pub seq: u64,
-    pub at: Timestamp,
-    pub seats: Vec<(u32, SeatStatus)>,
-    pub tiers: Vec<TierCounts>,
+impl Default for Listeners {
+    fn default() -> Self {
+        Self { on_commit: Box::new(|_, _| {}), on_reload: Box::new(|_| {}), on_patch: Box::new(|_| {}) }
+    }
 }
-
-/// Called after each commit, in commit order, while the writer's turn is still held.
-pub type OnCommit = Box<dyn Fn(&Arc<SaleDesk>, Commit) + Send + Sync>;
-
-/// Called when a sale's mirror was read anew from the store.
-pub type OnReload = Box<dyn Fn(&Arc<SaleDesk>) + Send + Sync>;
 
 pub struct Desk {
     pub store: Store,
     pub clock: Clock,
     pub identifiers: Identifiers,
-    pub on_commit: OnCommit,
-    pub on_reload: OnReload,
+    listeners: Listeners,
     /// All sales, by row, so that their mirrors can be read anew after a fault.
     pub sales: RwLock<HashMap<i64, Arc<SaleDesk>>>,
+    /// Told when a mirror is known to be behind its database.
+    pub behind: Notify,
+    /// Told after each commit of this process, so that other processes learn of it.
+    pub changed: Notify,
 }
 
-/// A purchase on its way: what is recorded, and the order that its buyer gets when the commit holds.
+/// A purchase on its way: what is recorded, and what its order is made from when the commit holds.
 pub struct Sold {
     pub purchase: Purchase,
-    pub order: Order,
     pub seats: Vec<u32>,
     pub tier_index: usize,
+    pub at: Timestamp,
 }
 
 impl Desk {
-    /// The writing turn. After a fault every mirror is read anew first: what the last commit did is unknown.
+    pub fn new(store: Store, clock: Clock, listeners: Listeners) -> Self {
+        Self {
+            store,
+            clock,
+            identifiers: Identifiers::default(),
+            listeners,
+            sales: RwLock::default(),
+            behind: Notify::new(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// A connection to write by. After a fault every mirror is read anew first: what the last commit did is unknown.
     pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
         let mut writer = self.store.writer().await?;
-        if writer.reopened {
+        if writer.is_reopened() {
             tracing::warn!("the database was reopened after a fault; reading all sales anew");
             let sales: Vec<_> = self.sales.read().values().cloned().collect();
             for sale in sales {
@@ -77,54 +91,75 @@ impl Desk {
                     return Err(error);
                 }
             }
-            writer.reopened = false;
+            writer.trust();
         }
         Ok(writer)
     }
 
-    /// Reads a sale's mirror anew.
+    /// Reads a sale's mirror anew, with nobody else changing the sale meanwhile.
     pub async fn reload(&self, writer: &mut Writer, sale: &Arc<SaleDesk>) -> Result<(), sqlx::Error> {
-        let slug = sale.stock.read().id.clone();
-        let record = store::find_sale(writer.connection(), slug.as_str()).await?.ok_or(sqlx::Error::RowNotFound)?;
-        *sale.stock.write() = Stock::new(record);
-        (self.on_reload)(sale);
+        let mut transaction = writer.begin().await?;
+        store::lock_sale(transaction.connection(), sale.sale_id).await?;
+        self.read_anew(&mut transaction, sale).await?;
+        transaction.rollback().await?;
+        writer.settle();
         Ok(())
     }
 
-    /// Turns a grant into the rows to be recorded and the order to be answered with.
-    pub fn sell(
-        &self,
-        stock: &Stock,
-        buyer: BuyerId,
-        order: OrderId,
-        grant: Grant,
-        key: Option<&KeyClaim>,
-        at: Timestamp,
-    ) -> Sold {
+    /// Reads a sale's mirror anew inside a transaction that sees one moment of it.
+    pub async fn read_anew(&self, transaction: &mut Transaction<'_>, sale: &Arc<SaleDesk>) -> Result<(), sqlx::Error> {
+        let slug = sale.stock.read().id.clone();
+        let record =
+            store::find_sale(transaction.connection(), slug.as_str()).await?.ok_or(sqlx::Error::RowNotFound)?;
+        self.replace(sale, Stock::new(record));
+        Ok(())
+    }
+
+    /// Puts a newer state of the whole sale in the place of its mirror; an older one is dropped.
+    pub fn replace(&self, sale: &Arc<SaleDesk>, stock: Stock) {
+        if sale.replace(stock, || (self.listeners.on_reload)(sale)) {
+            self.behind.notify_one();
+        }
+    }
+
+    /// Takes over what an organiser changed about the sale without touching its stock.
+    pub fn patch(&self, sale: &Arc<SaleDesk>, stock: Stock) {
+        if sale.patch(stock, || (self.listeners.on_patch)(sale)) {
+            self.behind.notify_one();
+        }
+    }
+
+    /// Brings the mirror up to date by the ledger. `false` where something happened that only the rows can tell.
+    pub async fn catch_up(&self, mut connection: Connection<'_>, sale: &Arc<SaleDesk>) -> Result<bool, sqlx::Error> {
+        loop {
+            let seq = sale.stock.read().seq;
+            let changes = store::changes_after(connection.again(), sale.sale_id, seq, CHANGES_AT_A_TIME).await?;
+            if changes.is_empty() {
+                return Ok(true);
+            }
+            let merged = merge(&sale.stock.read(), &changes);
+            let Some(change) = merged else { return Ok(false) };
+            self.take(sale, change);
+        }
+    }
+
+    /// Takes a commit over into the mirror and tells about it, as soon as all before it are there.
+    pub fn take(&self, sale: &Arc<SaleDesk>, change: Change) {
+        if sale.take(change, |commit| (self.listeners.on_commit)(sale, commit)) {
+            self.behind.notify_one();
+        }
+    }
+
+    /// Turns a grant into the rows to be recorded.
+    pub fn sell(&self, stock: &Stock, buyer: BuyerId, order: OrderId, grant: Grant, key: Option<&KeyClaim>) -> Sold {
         let tier = &stock.tiers[grant.tier_index];
-        let seats: Vec<Option<u32>> = if grant.seats.is_empty() {
-            vec![None; usize::try_from(grant.quantity).expect("a request has few units")]
+        let at = grant.at;
+        let tickets = if grant.seats.is_empty() {
+            (0..grant.quantity).map(|_| self.new_ticket(tier, None, at)).collect()
         } else {
-            grant.seats.iter().copied().map(Some).collect()
-        };
-        let new_tickets: Vec<NewTicket> = seats.into_iter().map(|seat| self.new_ticket(tier, seat, at)).collect();
-        let ticket = |new: &NewTicket| Ticket {
-            id: new.id,
-            tier: tier.id.clone(),
-            seat: new.seat_position.map(|position| stock.map.labels[position as usize].clone()),
-            code: hexadecimal(&new.code),
+            grant.seats.iter().map(|seat| self.new_ticket(tier, Some(*seat), at)).collect()
         };
         Sold {
-            order: Order {
-                id: order,
-                sale: stock.id.clone(),
-                buyer,
-                total: grant.total,
-                currency: grant.currency.to_string(),
-                seq: grant.seq,
-                created_at: at,
-                tickets: new_tickets.iter().map(ticket).collect(),
-            },
             purchase: Purchase {
                 order,
                 buyer,
@@ -133,11 +168,12 @@ impl Desk {
                 seq: grant.seq,
                 units: serde_json::to_string(&grant.units).expect("units are plain data"),
                 hash: grant.hash,
-                tickets: new_tickets,
+                tickets,
                 key: key.map(|key| (key.key.clone(), key.fingerprint)),
             },
             seats: grant.seats,
             tier_index: grant.tier_index,
+            at,
         }
     }
 
@@ -145,50 +181,71 @@ impl Desk {
         NewTicket { id: TicketId(self.identifiers.next(at)), tier_id: tier.tier_id, seat_position, code: ticket_code() }
     }
 
-    /// Takes a commit over into the mirror and tells about it. Called with the writer's turn still held, so that
-    /// commits are told in their order.
-    pub fn committed(&self, sale: &Arc<SaleDesk>, at: Timestamp, head_hash: Hash, sold: &[&Sold]) {
-        let Some(last) = sold.last() else { return };
-        let mut units = Vec::<(usize, u64)>::new();
+    /// Takes what was sold and committed over into the mirror: purchases of one transaction, in their order.
+    pub fn committed(&self, sale: &Arc<SaleDesk>, at: Timestamp, sold: &[&Sold]) {
+        let (Some(first), Some(last)) = (sold.first(), sold.last()) else { return };
+        let mut change = Change::new(first.purchase.seq - 1, at);
         for one in sold {
             let quantity = one.purchase.tickets.len() as u64;
-            match units.iter_mut().find(|(tier_index, _)| *tier_index == one.tier_index) {
-                Some((_, sum)) => *sum += quantity,
-                None => units.push((one.tier_index, quantity)),
-            }
+            change.add(one.tier_index, quantity, &one.seats, Some(one.purchase.buyer));
         }
-        let seats: Vec<u32> = sold.iter().flat_map(|one| one.seats.iter().copied()).collect();
-        let commit = {
-            let mut stock = sale.stock.write();
-            let from = stock.seq;
-            stock.apply_sold(last.purchase.seq, head_hash, &seats, &units);
-            if stock.max_per_buyer.is_some() {
-                for one in sold {
-                    *stock.owned.entry(one.purchase.buyer).or_default() += one.purchase.tickets.len() as u64;
-                }
-            }
-            for (tier_index, _) in &units {
-                if stock.tiers[*tier_index].seated {
-                    stock.skip_unavailable(*tier_index);
-                }
-            }
-            Commit {
-                from,
-                seq: stock.seq,
-                at,
-                seats: seats.into_iter().map(|position| (position, SeatStatus::Sold)).collect(),
-                tiers: units.iter().map(|(tier_index, _)| stock.tiers[*tier_index].tier_counts()).collect(),
-            }
-        };
-        (self.on_commit)(sale, commit);
+        change.seq = last.purchase.seq;
+        change.head_hash = last.purchase.hash;
+        self.take(sale, change);
+        self.changed.notify_one();
     }
+}
+
+impl Sold {
+    /// The order that the buyer gets.
+    pub fn order(&self, stock: &Stock) -> Order {
+        let tier = &stock.tiers[self.tier_index];
+        let ticket = |new: &NewTicket| Ticket {
+            id: new.id,
+            tier: tier.id.clone(),
+            seat: new.seat_position.map(|position| stock.map.labels[position as usize].clone()),
+            code: hexadecimal(&new.code),
+        };
+        Order {
+            id: self.purchase.order,
+            sale: stock.id.clone(),
+            buyer: self.purchase.buyer,
+            total: self.purchase.total,
+            currency: self.purchase.currency.to_string(),
+            seq: self.purchase.seq,
+            created_at: self.at,
+            tickets: self.purchase.tickets.iter().map(ticket).collect(),
+        }
+    }
+}
+
+/// What these lines of the ledger did to the sale, as one change. `None` where a line is not a purchase from the stock that
+/// the mirror knows.
+fn merge(stock: &Stock, changes: &[ChangeRecord]) -> Option<Change> {
+    let mut change = Change::new(stock.seq, changes.last()?.line.at);
+    for ChangeRecord { line, buyer } in changes {
+        if line.kind != ChangeKind::Buy || line.seq != change.seq + 1 {
+            return None;
+        }
+        for units in &line.units {
+            let tier_index = stock.tier_index(&units.tier)?;
+            let seat = match &units.seat {
+                Some(label) => Some(*stock.map.positions.get(label)?),
+                None => None,
+            };
+            change.add(tier_index, units.quantity, seat.as_slice(), *buyer);
+        }
+        change.seq = line.seq;
+        change.head_hash = line.hash;
+    }
+    Some(change)
 }
 
 impl Claim {
     /// Ends the claim with a verdict. The key is known from here on where an answer is stored, or may be.
     pub fn settle(self, verdict: Verdict) -> Verdict {
         if let Some(key) = &self.key
-            && matches!(verdict, Verdict::Won(_) | Verdict::Unknown(_))
+            && matches!(verdict, Verdict::Won(_) | Verdict::Unknown(_) | Verdict::Repeated)
         {
             key.guard.remember();
         }

@@ -12,7 +12,7 @@
 //!
 //! **Where it is used.** Database logs (group commit in PostgreSQL and MySQL), LMAX, TigerBeetle.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, thread, time::Instant};
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, thread, time::Instant};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -22,14 +22,14 @@ use tokio::{
 
 use super::{
     Claim, Deciding, Desk, SaleDesk, Strategy, Verdict, Wish,
-    decide::{Draft, Grant, check_open},
+    decide::{Draft, check_open},
     desk::Sold,
 };
 use crate::{
     model::{ids::OrderId, limits::MAX_BATCH, outcome::Refusal, strategy::StrategyKind, time::Timestamp},
     server::{
         ledger::Hash,
-        store::{self, Guard, Writer},
+        store::{self, Connection, Guard, Writer},
         telemetry::metrics::{BATCH_SIZE, COMMIT_DURATION, QUEUE_LENGTH},
     },
 };
@@ -134,10 +134,9 @@ async fn decide_batch(desk: &Desk, buyers: &Handle, writer: Writer, batch: &mut 
             fail(claims, &sqlx::Error::WorkerCrashed);
             continue;
         };
-        let at = desk.clock.now();
-        match decide_sale(desk, turn, &sale, &claims, at).await {
+        match decide_sale(desk, turn, &sale, &claims).await {
             Ok(decided) => {
-                answer(desk, buyers, &sale, at, claims, decided);
+                answer(desk, buyers, &sale, claims, decided);
                 turn.settle();
             }
             Err(error) => {
@@ -149,10 +148,30 @@ async fn decide_batch(desk: &Desk, buyers: &Handle, writer: Writer, batch: &mut 
     }
 }
 
-/// What became of the claims on one sale, in their order, and the hash of the last line.
+/// What a claim comes to, if the commit holds.
+enum Decision {
+    Sold(Sold),
+    Refused(Refusal),
+    /// Another request with its key was answered meanwhile.
+    Repeated,
+}
+
+/// What became of the claims on one sale, in their order.
 struct Decided {
-    verdicts: Vec<Result<Sold, Refusal>>,
+    at: Timestamp,
+    /// The sale's `seq` that they were decided on, and the hash of the last line.
+    seq: u64,
     head_hash: Hash,
+    decisions: Vec<Decision>,
+}
+
+impl Decided {
+    fn sold(&self) -> impl Iterator<Item = &Sold> {
+        self.decisions.iter().filter_map(|decision| match decision {
+            Decision::Sold(sold) => Some(sold),
+            Decision::Refused(_) | Decision::Repeated => None,
+        })
+    }
 }
 
 /// Decides the claims on one sale and commits the result. An error leaves the outcome open.
@@ -161,49 +180,93 @@ async fn decide_sale(
     writer: &mut Writer,
     sale: &Arc<SaleDesk>,
     claims: &[Waiting],
-    at: Timestamp,
 ) -> Result<Decided, sqlx::Error> {
-    let refused = check_open(&sale.stock.read(), at).err();
-    if let Some(refusal) = refused {
-        let verdicts = claims.iter().map(|_| Err(refusal.clone())).collect();
-        return Ok(Decided { verdicts, head_hash: sale.stock.read().head_hash });
-    }
-    let mut decided = propose(desk, sale, claims, at);
-    let mut tries = 0;
-    loop {
-        let guard = guard(sale, &decided);
-        if guard.decisions == 0 {
+    let mut repeated = HashSet::new();
+    let mut decided = propose(desk, sale, claims, &repeated);
+    for tries in 0..=MAX_RETRIES {
+        if decided.sold().next().is_none() {
             return Ok(decided);
         }
         let started = Instant::now();
-        let purchases: Vec<_> = decided.verdicts.iter().flatten().map(|sold| &sold.purchase).collect();
-        if store::take_and_record(writer, &guard, at, &purchases).await? {
-            metrics::histogram!(COMMIT_DURATION).record(started.elapsed().as_secs_f64());
-            return Ok(decided);
+        // The first try costs one hop and trusts the mirror. Where others sell the sale too, the next ones hold its row.
+        let taken = match tries > 0 && desk.store.is_shared() {
+            false => write(writer.in_doubt(), sale, &decided).await?,
+            true => {
+                let mut transaction = writer.begin().await?;
+                store::lock_sale(transaction.connection(), sale.sale_id).await?;
+                // The ledger tells what was sold meanwhile; where that was not it, only the rows can.
+                if tries > 1 || !desk.catch_up(transaction.connection(), sale).await? {
+                    desk.read_anew(&mut transaction, sale).await?;
+                }
+                decided = propose(desk, sale, claims, &repeated);
+                let taken = write(transaction.connection(), sale, &decided).await?;
+                match taken {
+                    Taken::All => transaction.commit().await?,
+                    Taken::Nothing | Taken::KeyTaken => transaction.rollback().await?,
+                }
+                taken
+            }
+        };
+        match taken {
+            Taken::All => {
+                metrics::histogram!(COMMIT_DURATION).record(started.elapsed().as_secs_f64());
+                return Ok(decided);
+            }
+            Taken::KeyTaken => repeated.extend(answered(writer, claims).await?),
+            Taken::Nothing if desk.store.is_shared() => {}
+            Taken::Nothing => {
+                // The mirror was wrong, so something else writes to this database. Nobody wins by a wrong mirror.
+                tracing::warn!(sale = %sale.stock.read().id, "the mirror differs from the database; reading it anew");
+                desk.reload(writer, sale).await?;
+            }
         }
-        // The mirror was wrong, so something else writes to this database. Nobody wins by a wrong mirror.
-        tracing::warn!(sale = %sale.stock.read().id, "the mirror differs from the database; reading it anew");
-        tries += 1;
-        if tries > MAX_RETRIES {
-            return Err(sqlx::Error::Protocol("the sale does not hold still: another process sells it too".into()));
-        }
-        desk.reload(writer, sale).await?;
-        decided = propose(desk, sale, claims, at);
+        decided = propose(desk, sale, claims, &repeated);
     }
+    Err(sqlx::Error::Protocol("the sale does not hold still: another process sells it too".into()))
 }
 
-/// What the claims come to on the mirror.
-fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], at: Timestamp) -> Decided {
-    let written_at = at.to_string();
+/// What the claims come to on the mirror. Those at the places `repeated` have their answer already.
+fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], repeated: &HashSet<usize>) -> Decided {
+    let at = desk.clock.now();
     let stock = sale.stock.read();
-    let mut draft = Draft::new(&stock, &written_at);
-    let verdicts = claims.iter().map(|(claim, _)| {
+    let closed = check_open(&stock, at).err();
+    let mut draft = Draft::new(&stock, at);
+    let decisions = claims.iter().enumerate().map(|(place, (claim, _))| {
+        if repeated.contains(&place) {
+            return Decision::Repeated;
+        }
+        if let Some(refusal) = &closed {
+            return Decision::Refused(refusal.clone());
+        }
         let order = OrderId(desk.identifiers.next(at));
-        let grant: Grant = draft.decide(order.0, claim.buyer, claim.wish)?;
-        Ok(desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref(), at))
+        match draft.decide(order.0, claim.buyer, claim.wish) {
+            Ok(grant) => Decision::Sold(desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref())),
+            Err(refusal) => Decision::Refused(refusal),
+        }
     });
-    let verdicts = verdicts.collect();
-    Decided { verdicts, head_hash: draft.head_hash }
+    let decisions = decisions.collect();
+    Decided { at, seq: stock.seq, head_hash: draft.head_hash, decisions }
+}
+
+/// What a guarded write came to.
+enum Taken {
+    All,
+    /// A row was not as the mirror says.
+    Nothing,
+    /// A key was used meanwhile, by another process.
+    KeyTaken,
+}
+
+/// Writes the proposal, all of it or nothing.
+async fn write(connection: Connection<'_>, sale: &SaleDesk, decided: &Decided) -> Result<Taken, sqlx::Error> {
+    let guard = guard(sale, decided);
+    let purchases: Vec<_> = decided.sold().map(|sold| &sold.purchase).collect();
+    match store::take_and_record(connection, &guard, decided.at, &purchases).await {
+        Ok(true) => Ok(Taken::All),
+        Ok(false) => Ok(Taken::Nothing),
+        Err(error) if store::is_key_taken(&error) => Ok(Taken::KeyTaken),
+        Err(error) => Err(error),
+    }
 }
 
 /// What the proposal takes: the sale's row and the guarded write whose rows are the verdict.
@@ -211,7 +274,7 @@ fn guard(sale: &SaleDesk, decided: &Decided) -> Guard {
     let stock = sale.stock.read();
     let mut units = vec![0; stock.tiers.len()];
     let (mut seats, mut decisions) = (Vec::new(), 0);
-    for sold in decided.verdicts.iter().flatten() {
+    for sold in decided.sold() {
         units[sold.tier_index] += sold.purchase.tickets.len() as u64;
         seats.extend(&sold.seats);
         decisions += 1;
@@ -219,7 +282,7 @@ fn guard(sale: &SaleDesk, decided: &Decided) -> Guard {
     let tiers = stock.tiers.iter().zip(units).filter(|(_, units)| *units > 0);
     Guard {
         sale_id: stock.sale_id,
-        seq: stock.seq,
+        seq: decided.seq,
         decisions,
         head_hash: decided.head_hash,
         seats,
@@ -227,14 +290,32 @@ fn guard(sale: &SaleDesk, decided: &Decided) -> Guard {
     }
 }
 
+/// Places of the claims whose keys have been answered.
+async fn answered(writer: &mut Writer, claims: &[Waiting]) -> Result<Vec<usize>, sqlx::Error> {
+    let mut places = Vec::new();
+    for (place, (claim, _)) in claims.iter().enumerate() {
+        if let Some(key) = &claim.key
+            && store::find_answer(writer.connection(), claim.buyer, &key.key).await?.is_some()
+        {
+            places.push(place);
+        }
+    }
+    Ok(places)
+}
+
 /// After the commit: the mirror and the viewers first, then every buyer.
 ///
 /// The answers go out from one task on the buyers' runtime: woken from here, each buyer would cost a wake of a thread.
-fn answer(desk: &Desk, buyers: &Handle, sale: &Arc<SaleDesk>, at: Timestamp, claims: Vec<Waiting>, decided: Decided) {
-    desk.committed(sale, at, decided.head_hash, &decided.verdicts.iter().flatten().collect::<Vec<_>>());
+fn answer(desk: &Desk, buyers: &Handle, sale: &Arc<SaleDesk>, claims: Vec<Waiting>, decided: Decided) {
+    desk.committed(sale, decided.at, &decided.sold().collect::<Vec<_>>());
+    let sale = sale.clone();
     buyers.spawn(async move {
-        for ((claim, answer), verdict) in claims.into_iter().zip(decided.verdicts) {
-            let verdict = verdict.map_or_else(Verdict::Refused, |sold| Verdict::Won(Box::new(sold.order)));
+        for ((claim, answer), decision) in claims.into_iter().zip(decided.decisions) {
+            let verdict = match decision {
+                Decision::Sold(sold) => Verdict::Won(Box::new(sold.order(&sale.stock.read()))),
+                Decision::Refused(refusal) => Verdict::Refused(refusal),
+                Decision::Repeated => Verdict::Repeated,
+            };
             // A buyer who has gone away does not hear the answer; the order stands all the same.
             let _ = answer.send(claim.settle(verdict));
         }

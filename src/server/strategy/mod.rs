@@ -8,23 +8,39 @@ pub mod decide; // pure: what a batch of claims comes to on a given stock
 mod desk; // what all strategies share: store, clock, ids, and what happens after a commit
 mod group_commit; // one writer, many buyers per commit
 mod identifiers; // UUIDv7 in the order of creation, and ticket codes
+mod in_memory; // a counter in memory admits, the database confirms
+mod mirror; // a sale's place in memory, and how commits reach it in order
+mod naive; // reads, then writes what was read: oversells
+mod one_by_one; // the frame of strategies that decide each claim in a transaction of its own
+mod optimistic; // write only where the version still stands
+mod pessimistic; // locked, read again, written
+mod skip_locked; // any unit that nobody else is just looking at
 pub mod stock; // the mirror of a sale in memory
 
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::model::{
-    ids::{BuyerId, SaleId},
-    order::Order,
-    outcome::{Code, Refusal},
-    strategy::StrategyKind,
+use crate::{
+    model::{
+        ids::{BuyerId, SaleId},
+        order::Order,
+        outcome::{Code, Refusal},
+        strategy::StrategyKind,
+    },
+    server::store::StoreKind,
 };
 
-pub use atomic_update::AtomicUpdate;
-pub use desk::{Commit, Desk, SaleDesk};
-pub use group_commit::GroupCommit;
+use atomic_update::AtomicUpdate;
+pub use desk::{Desk, Listeners};
+use group_commit::GroupCommit;
 pub use identifiers::Identifiers;
+use in_memory::InMemory;
+pub use mirror::{Commit, SaleDesk};
+use naive::Naive;
+use optimistic::Optimistic;
+use pessimistic::Pessimistic;
+use skip_locked::SkipLocked;
 
 /// One buyer's request for units of one sale, checked and ready to be decided.
 pub struct Claim {
@@ -62,6 +78,8 @@ pub trait KeyGuard: Send + Sync {
 pub enum Verdict {
     Won(Box<Order>),
     Refused(Refusal),
+    /// Meanwhile another request with the same key was answered: its answer is this one's too.
+    Repeated,
     /// The store failed in a way that leaves the outcome open; asking again with the same key settles it.
     Unknown(sqlx::Error),
     /// The bounded queue is full; nothing was tried.
@@ -86,12 +104,26 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The strategies that SQLite supports.
+    /// The strategies that the desk's store can run.
     pub fn new(desk: &Arc<Desk>) -> Self {
         let mut registry = Self::default();
+        registry.add(Arc::new(Naive::new(desk.clone())));
         registry.add(Arc::new(AtomicUpdate::new(desk.clone())));
+        registry.add(Arc::new(Pessimistic::new(desk.clone())));
+        registry.add(Arc::new(Optimistic::new(desk.clone())));
         registry.add(Arc::new(GroupCommit::start(desk.clone())));
+        match desk.store.kind() {
+            // Its gate counts what this process sells, so there must be no other.
+            StoreKind::Sqlite => registry.add(Arc::new(InMemory::new(desk.clone()))),
+            // Needs locks on single rows.
+            StoreKind::Postgres => registry.add(Arc::new(SkipLocked::new(desk.clone()))),
+        }
         registry
+    }
+
+    /// The strategies that can be run here, in the order of [`StrategyKind::ALL`].
+    pub fn kinds(&self) -> Vec<StrategyKind> {
+        StrategyKind::ALL.into_iter().filter(|kind| self.strategies.contains_key(kind)).collect()
     }
 
     /// Adds a strategy, in place of another of its kind.
@@ -117,4 +149,9 @@ pub fn seat_taken(seat: &str) -> Refusal {
 /// The refusal where a buyer would own more than the sale allows.
 pub fn limit_reached(limit: u32) -> Refusal {
     Refusal::new(Code::LimitReached, format!("One buyer may have {limit} of this sale."))
+}
+
+/// The refusal where stock may remain, but this strategy gave up.
+pub fn contended() -> Refusal {
+    Refusal::new(Code::Contended, "Too many buyers at once. Units may be left: try again.")
 }

@@ -27,6 +27,8 @@ pub struct Stock {
     pub sale_id: i64,
     pub id: SaleId,
     pub name: String,
+    /// Moves on whenever an organiser changes the sale.
+    pub revision: u64,
     pub switch: SaleSwitch,
     pub strategy: StrategyKind,
     pub rehearsal: bool,
@@ -110,6 +112,7 @@ impl Stock {
             sale_id: record.id,
             id: SaleId(record.slug),
             name: record.name,
+            revision: record.revision,
             switch: record.switch,
             strategy: record.strategy,
             rehearsal: record.rehearsal,

@@ -11,10 +11,7 @@ use std::{
 
 use onsale::{
     model::{audit::Audit, sale::Sale, seat::SeatList},
-    server::{
-        simulator::client::{Connection, Server},
-        store::Store,
-    },
+    server::simulator::client::{Connection, Server},
 };
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -194,9 +191,11 @@ impl TestApp {
         self.folder.path()
     }
 
-    /// The database opened for reading, beside the server or without it.
-    pub async fn store(&self) -> Store {
-        Store::open_read_only(&self.database()).await.expect("the database opens for reading")
+    /// The embedded database opened for reading, beside the server or without it.
+    pub async fn database_file(&self) -> sqlx::SqlitePool {
+        sqlx::SqlitePool::connect(&format!("{}?mode=ro", self.database()))
+            .await
+            .expect("the database opens for reading")
     }
 
     /// Runs another command of the binary to its end.

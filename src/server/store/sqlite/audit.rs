@@ -1,37 +1,11 @@
 //! Counts rows for the audit: seats and tickets as they stand, and beside them the counters that are checked.
 
-use std::collections::BTreeSet;
-
 use sqlx::SqliteConnection;
 
-use super::count;
-use crate::model::sale::Counts;
-
-/// What the rows of one sale add up to, all read at one moment.
-pub struct Recount {
-    pub seq: u64,
-    pub head_hash: Vec<u8>,
-    /// The sale's own counters: what is checked.
-    pub counters: Counts,
-    pub orders: u64,
-    pub tiers: Vec<TierRecount>,
-    /// Seats with more than one valid ticket: every ticket beyond the first is counted.
-    pub doubly_sold: u64,
-    /// Labels of the seats with a valid ticket.
-    pub ticketed_seats: BTreeSet<String>,
-    /// Labels of the seats whose row says sold.
-    pub sold_seats: BTreeSet<String>,
-}
-
-pub struct TierRecount {
-    pub slug: String,
-    pub seated: bool,
-    /// The tier's own counters: what is checked.
-    pub counters: Counts,
-    /// Rows of seats, by status.
-    pub seats: Counts,
-    pub tickets: u64,
-}
+use crate::{
+    model::sale::Counts,
+    server::store::rows::{Recount, TierRecount, count},
+};
 
 /// Counts one sale; `connection` is inside a transaction, so that all is of one moment.
 pub async fn recount(connection: &mut SqliteConnection, sale_id: i64) -> Result<Recount, sqlx::Error> {

@@ -11,40 +11,25 @@ use std::{
 use parking_lot::Mutex;
 use sqlx::{Arguments, AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
 
-use super::{Writer, count, integer};
 use crate::{
-    model::{
-        ids::{BuyerId, OrderId, TicketId},
-        limits::MAX_BATCH,
-        time::Timestamp,
+    model::{limits::MAX_BATCH, time::Timestamp},
+    server::{
+        ledger::Hash,
+        store::rows::{Guard, Purchase, Taken, count, integer},
     },
-    server::ledger::Hash,
 };
-
-/// What a batch of purchases takes from one sale, all of it or nothing.
-pub struct Guard {
-    pub sale_id: i64,
-    /// The sale's `seq` that the batch was decided on.
-    pub seq: u64,
-    /// Decisions in the batch: `seq` moves by this.
-    pub decisions: u64,
-    pub head_hash: Hash,
-    /// Positions of the seats taken.
-    pub seats: Vec<u32>,
-    /// Rows of the tiers, with the units taken from each.
-    pub tiers: Vec<(i64, u64)>,
-}
 
 // The guard of a batch. Each statement says with `changes()` whether the one before it took as many rows as it was meant
 // to; where it did not, it writes a value that a CHECK forbids, and `OR ROLLBACK` takes the whole transaction back. So the
 // rows decide inside the database, and the batch needs no answer from it half-way.
 
 const TAKE_SEATS: &str = "
-    UPDATE OR ROLLBACK seats SET status = 'sold'
+    UPDATE OR ROLLBACK seats SET status = 'sold', version = version + 1
     WHERE sale_id = ? AND status = 'available' AND position IN (SELECT value FROM json_each(?));";
 
 const TAKE_COUNTS: &str = "
-    UPDATE OR ROLLBACK tiers SET available = iif(TAKEN_BEFORE, available - taken.units, -1), sold = sold + taken.units
+    UPDATE OR ROLLBACK tiers SET available = iif(TAKEN_BEFORE, available - taken.units, -1), sold = sold + taken.units,
+        version = version + 1
     FROM (SELECT value ->> 0 AS tier_id, value ->> 1 AS units FROM json_each(?)) AS taken
     WHERE tiers.id = taken.tier_id AND tiers.available >= taken.units;
     UPDATE OR ROLLBACK sales
@@ -79,29 +64,6 @@ fn take_arguments(arguments: &mut SqliteArguments, guard: &Guard) -> Result<(), 
     arguments.add(integer(units))
 }
 
-/// One purchase, as it is recorded.
-pub struct Purchase {
-    pub order: OrderId,
-    pub buyer: BuyerId,
-    pub total: u64,
-    pub currency: Arc<str>,
-    pub seq: u64,
-    /// The ledger line's units, as JSON.
-    pub units: String,
-    pub hash: Hash,
-    pub tickets: Vec<NewTicket>,
-    /// The key that the buyer sent, and the fingerprint of what it was sent with.
-    pub key: Option<(String, [u8; 16])>,
-}
-
-/// One unit of a purchase.
-pub struct NewTicket {
-    pub id: TicketId,
-    pub tier_id: i64,
-    pub seat_position: Option<u32>,
-    pub code: [u8; 16],
-}
-
 /// Row counts for which statements are kept prepared. A batch is padded with empty rows to the next of these, which are not
 /// free either: hence the small steps where batches usually are.
 const SIZES: [usize; 17] = [1, 2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 224, 256, 384, 512, 768, MAX_BATCH];
@@ -113,7 +75,7 @@ fn padded(rows: usize) -> usize {
 /// Takes what `guard` names and records the purchases of it, in one transaction and one hop: at most [`MAX_BATCH`]
 /// purchases, with at most as many tickets in all. `false` where any row was not as expected: nothing has changed.
 pub async fn take_and_record(
-    writer: &mut Writer,
+    connection: &mut SqliteConnection,
     guard: &Guard,
     at: Timestamp,
     purchases: &[&Purchase],
@@ -122,7 +84,7 @@ pub async fn take_and_record(
     let mut arguments = SqliteArguments::default();
     take_arguments(&mut arguments, guard).map_err(sqlx::Error::Encode)?;
     record_arguments(&mut arguments, guard.sale_id, at, purchases, shape).map_err(sqlx::Error::Encode)?;
-    match sqlx::query_with(AssertSqlSafe(shape.sql()), arguments).execute(writer.in_doubt()).await {
+    match sqlx::query_with(AssertSqlSafe(shape.sql()), arguments).execute(connection).await {
         Ok(_) => Ok(true),
         Err(sqlx::Error::Database(error)) if error.is_check_violation() => Ok(false),
         Err(error) => Err(error),
@@ -256,14 +218,6 @@ fn pad(arguments: &mut SqliteArguments, nulls: usize) -> Result<(), sqlx::error:
     Ok(())
 }
 
-/// What [`take_one_by_one`] took.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Taken {
-    All,
-    /// A counter or the named seat was not available; the transaction must be rolled back.
-    Nothing,
-}
-
 /// Takes units for one purchase by one conditional update per row: seats, then the tier, then nothing of the sale's row,
 /// which [`sale_head`] locks last.
 pub async fn take_one_by_one(
@@ -275,7 +229,7 @@ pub async fn take_one_by_one(
 ) -> Result<Taken, sqlx::Error> {
     if let Some(position) = seat {
         let taken =
-            sqlx::query("UPDATE seats SET status = 'sold' WHERE sale_id = ? AND position = ? AND status = 'available'")
+            sqlx::query("UPDATE seats SET status = 'sold', version = version + 1 WHERE sale_id = ? AND position = ? AND status = 'available'")
                 .bind(sale_id)
                 .bind(i64::from(position))
                 .execute(&mut *connection)
@@ -285,7 +239,8 @@ pub async fn take_one_by_one(
         }
     }
     let taken = sqlx::query(
-        "UPDATE tiers SET available = available - ?, sold = sold + ? WHERE id = ? AND sale_id = ? AND available >= ?",
+        "UPDATE tiers SET available = available - ?, sold = sold + ?, version = version + 1
+         WHERE id = ? AND sale_id = ? AND available >= ?",
     )
     .bind(integer(units))
     .bind(integer(units))
@@ -305,7 +260,7 @@ pub async fn take_any_seats(
     units: u64,
 ) -> Result<Vec<u32>, sqlx::Error> {
     let rows = sqlx::query(
-        "UPDATE seats SET status = 'sold'
+        "UPDATE seats SET status = 'sold', version = version + 1
          WHERE sale_id = ?1 AND position IN (
              SELECT position FROM seats
              WHERE sale_id = ?1 AND tier_id = ?2 AND status = 'available' ORDER BY position LIMIT ?3)

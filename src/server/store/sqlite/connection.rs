@@ -3,11 +3,14 @@
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Connection, SqliteConnection, SqlitePool,
-    migrate::{MigrateError, Migrator},
+    ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool,
+    migrate::Migrator,
+    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::server::store::OpenError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -20,64 +23,14 @@ const STATEMENT_CACHE: usize = 256;
 /// Bytes of a page in a new database. A purchase changes a few bytes here and there, and each page they touch is written
 /// whole: at half of SQLite's usual size some 15 % more purchases of random seats were measured, at a quarter fewer others.
 const PAGE_BYTES: u32 = 2048;
-/// Pages of the write-ahead log at which the writer itself folds it into the database, 64 MiB. [`Store::fold_log`] keeps
+/// Pages of the write-ahead log at which the writer itself folds it into the database, 64 MiB. [`Database::fold_log`] keeps
 /// it far shorter; only when that is done does the log start anew from its beginning.
 const CHECKPOINT_PAGES: &str = "32768";
 /// Page cache of the writing connection, in KiB (negative by SQLite's convention). Some commits walk through all of it.
 const WRITER_CACHE_KIBIBYTES: &str = "-16384";
 
-/// Why a database cannot be used.
-#[derive(Debug)]
-pub enum OpenError {
-    /// The address names a database that this build does not speak to.
-    UnknownKind(String),
-    /// A setting that durability rests on did not take.
-    Setting {
-        name: &'static str,
-        wanted: &'static str,
-        found: String,
-    },
-    Sql(sqlx::Error),
-    Migration(MigrateError),
-}
-
-impl std::fmt::Display for OpenError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::UnknownKind(url) => {
-                write!(formatter, "{url} is not a database this build can use; try sqlite:onsale.db")
-            }
-            Self::Setting { name, wanted, found } => write!(formatter, "{name} is {found}, but must be {wanted}"),
-            Self::Sql(error) => write!(formatter, "{error}"),
-            Self::Migration(error) => write!(formatter, "{error}"),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Sql(error) => Some(error),
-            Self::Migration(error) => Some(error),
-            Self::UnknownKind(_) | Self::Setting { .. } => None,
-        }
-    }
-}
-
-impl From<sqlx::Error> for OpenError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Sql(error)
-    }
-}
-
-impl From<MigrateError> for OpenError {
-    fn from(error: MigrateError) -> Self {
-        Self::Migration(error)
-    }
-}
-
 /// The database of one file.
-pub struct Store {
+pub struct Database {
     writing: SqliteConnectOptions,
     /// The one connection that writes. SQLite has one writer at a time; waiting here is fair, waiting there is not.
     /// `None` after a fault, or where the store was opened for reading.
@@ -87,7 +40,7 @@ pub struct Store {
     readers: SqlitePool,
 }
 
-impl Store {
+impl Database {
     /// Opens `sqlite:FILE`, creates and migrates it where needed, and reads the durable settings back.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let writing = options(url)?
@@ -122,8 +75,9 @@ impl Store {
         Ok(Writer { turn, reopened, in_doubt: false })
     }
 
-    pub fn readers(&self) -> &SqlitePool {
-        &self.readers
+    /// A connection that only reads.
+    pub async fn reader(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        self.readers.acquire().await
     }
 
     /// Whether a trivial read succeeds now.
@@ -182,7 +136,7 @@ impl Writer {
     }
 
     /// The connection, for statements that start or end a transaction by themselves: the turn is in doubt from here on.
-    pub(super) fn in_doubt(&mut self) -> &mut SqliteConnection {
+    pub fn in_doubt(&mut self) -> &mut SqliteConnection {
         self.in_doubt = true;
         self.connection()
     }
@@ -261,6 +215,6 @@ mod tests {
 
     #[tokio::test]
     async fn another_kind_of_database_is_refused_by_name() {
-        assert!(matches!(Store::open("mysql://localhost").await, Err(OpenError::UnknownKind(_))));
+        assert!(matches!(Database::open("mysql://localhost").await, Err(OpenError::UnknownKind(_))));
     }
 }

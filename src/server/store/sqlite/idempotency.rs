@@ -1,32 +1,19 @@
 //! Answers kept for those who ask again with the same key. An order keeps the key that it was made with in its own row;
 //! what an organiser was answered is kept as it was sent.
 
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::SqliteConnection;
 use uuid::{Builder, Uuid};
 
-use crate::model::{
-    ids::{BuyerId, OrderId},
-    time::Timestamp,
+use crate::{
+    model::{
+        ids::{BuyerId, OrderId},
+        time::Timestamp,
+    },
+    server::store::rows::{StoredAnswer, StoredBody},
 };
 
-/// An answer that changed something.
-#[derive(Debug)]
-pub struct StoredAnswer {
-    pub fingerprint: [u8; 16],
-    pub body: StoredBody,
-    pub created_at: Timestamp,
-}
-
-#[derive(Debug)]
-pub enum StoredBody {
-    /// The order, which never changes once made.
-    Order(OrderId),
-    /// The status and body as they were sent.
-    Sent { status: u16, body: String },
-}
-
 pub async fn find_answer(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     buyer: BuyerId,
     key: &str,
 ) -> Result<Option<StoredAnswer>, sqlx::Error> {
@@ -39,7 +26,7 @@ pub async fn find_answer(
     )
     .bind(key)
     .bind(buyer.0.as_bytes().to_vec())
-    .fetch_optional(executor)
+    .fetch_optional(connection)
     .await?;
     Ok(row.map(|(fingerprint, order, status, body, created_at)| StoredAnswer {
         fingerprint: fingerprint.try_into().expect("the schema keeps a fingerprint at 16 bytes"),
@@ -84,7 +71,7 @@ fn first_id_at(time: Timestamp) -> Vec<u8> {
 
 /// All keys of answers made at or after `since`, for the filter that is rebuilt at start.
 pub async fn answers_since(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     since: Timestamp,
 ) -> Result<Vec<(BuyerId, String)>, sqlx::Error> {
     let rows: Vec<(Vec<u8>, String)> = sqlx::query_as(
@@ -93,7 +80,7 @@ pub async fn answers_since(
     )
     .bind(first_id_at(since))
     .bind(since.milliseconds)
-    .fetch_all(executor)
+    .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|(buyer, key)| (buyer_of(&buyer), key)).collect())
 }
@@ -118,7 +105,7 @@ pub async fn forget_answers(
 
 /// At most `limit` answers made before `oldest`. Read apart from the writer: a long look back holds nobody up.
 pub async fn answers_before(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     oldest: Timestamp,
     limit: u32,
 ) -> Result<Vec<(BuyerId, String)>, sqlx::Error> {
@@ -129,7 +116,7 @@ pub async fn answers_before(
     .bind(first_id_at(oldest))
     .bind(oldest.milliseconds)
     .bind(limit)
-    .fetch_all(executor)
+    .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|(buyer, key)| (buyer_of(&buyer), key)).collect())
 }

@@ -1,27 +1,12 @@
 //! The ledger's lines.
 
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::{count, integer};
 use crate::{
-    model::{
-        ledger::{ChangeKind, Units},
-        time::Timestamp,
-    },
-    server::ledger::Hash,
+    model::{ids::BuyerId, ledger::ChangeKind, time::Timestamp},
+    server::store::rows::{ChangeRecord, LedgerRecord, count, integer},
 };
-
-/// A line as it is stored: the hash of the line before stands in the line before.
-#[derive(Clone, Debug)]
-pub struct LedgerRecord {
-    pub seq: u64,
-    pub at: Timestamp,
-    pub kind: ChangeKind,
-    pub units: Vec<Units>,
-    pub reference: Option<Uuid>,
-    pub hash: Hash,
-}
 
 /// Appends one line.
 pub async fn append(connection: &mut SqliteConnection, sale_id: i64, line: &LedgerRecord) -> Result<(), sqlx::Error> {
@@ -41,31 +26,72 @@ pub async fn append(connection: &mut SqliteConnection, sale_id: i64, line: &Ledg
 /// Up to `limit` lines from `seq` on, in order. A line that cannot be read is an error of the decoder: it was tampered
 /// with.
 pub async fn lines_from(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     sale_id: i64,
     seq: u64,
     limit: u32,
 ) -> Result<Vec<LedgerRecord>, sqlx::Error> {
-    type Row = (i64, i64, String, String, Option<Vec<u8>>, Vec<u8>);
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<LineRow> = sqlx::query_as(
         "SELECT seq, at, kind, units, reference, hash FROM ledger WHERE sale_id = ? AND seq >= ? ORDER BY seq LIMIT ?",
     )
     .bind(sale_id)
     .bind(integer(seq))
     .bind(limit)
-    .fetch_all(executor)
+    .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|(seq, at, kind, units, reference, hash)| {
-            let unreadable = || sqlx::Error::Decode(format!("ledger line {seq} cannot be read").into());
-            Ok(LedgerRecord {
-                seq: count(seq),
-                at: Timestamp::from_milliseconds(at),
-                kind: ChangeKind::from_name(&kind).ok_or_else(unreadable)?,
-                units: serde_json::from_str(&units).map_err(|_| unreadable())?,
-                reference: reference.map(|bytes| Uuid::from_slice(&bytes).map_err(|_| unreadable())).transpose()?,
-                hash: hash.try_into().map_err(|_| unreadable())?,
-            })
+    rows.into_iter().map(LineRow::line).collect()
+}
+
+/// Up to `limit` lines behind `seq`, in order, each with its buyer.
+pub async fn changes_after(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    seq: u64,
+    limit: u32,
+) -> Result<Vec<ChangeRecord>, sqlx::Error> {
+    #[derive(sqlx::FromRow)]
+    struct ChangeRow {
+        #[sqlx(flatten)]
+        line: LineRow,
+        buyer_id: Option<Vec<u8>>,
+    }
+    let rows: Vec<ChangeRow> = sqlx::query_as(
+        "SELECT ledger.seq, ledger.at, ledger.kind, ledger.units, ledger.reference, ledger.hash, orders.buyer_id
+         FROM ledger LEFT JOIN orders ON orders.id = ledger.reference
+         WHERE ledger.sale_id = ? AND ledger.seq > ? ORDER BY ledger.seq LIMIT ?",
+    )
+    .bind(sale_id)
+    .bind(integer(seq))
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    let change = |row: ChangeRow| {
+        let buyer = row.buyer_id.map(|bytes| Uuid::from_slice(&bytes).expect("the schema keeps an id at 16 bytes"));
+        Ok(ChangeRecord { line: row.line.line()?, buyer: buyer.map(BuyerId) })
+    };
+    rows.into_iter().map(change).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct LineRow {
+    seq: i64,
+    at: i64,
+    kind: String,
+    units: String,
+    reference: Option<Vec<u8>>,
+    hash: Vec<u8>,
+}
+
+impl LineRow {
+    fn line(self) -> Result<LedgerRecord, sqlx::Error> {
+        let unreadable = || sqlx::Error::Decode(format!("ledger line {} cannot be read", self.seq).into());
+        Ok(LedgerRecord {
+            seq: count(self.seq),
+            at: Timestamp::from_milliseconds(self.at),
+            kind: ChangeKind::from_name(&self.kind).ok_or_else(unreadable)?,
+            units: serde_json::from_str(&self.units).map_err(|_| unreadable())?,
+            reference: self.reference.as_deref().map(Uuid::from_slice).transpose().map_err(|_| unreadable())?,
+            hash: self.hash.as_slice().try_into().map_err(|_| unreadable())?,
         })
-        .collect()
+    }
 }

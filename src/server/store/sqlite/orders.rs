@@ -2,17 +2,16 @@
 
 use std::collections::HashMap;
 
-use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::count;
 use crate::{
     model::{
         ids::{BuyerId, OrderId, SaleId, SeatLabel, TicketId, TierId},
         order::{Order, Ticket},
         time::Timestamp,
     },
-    server::ledger::hexadecimal,
+    server::{ledger::hexadecimal, store::rows::count},
 };
 
 /// One ticket with its order, as it is read.
@@ -67,7 +66,7 @@ macro_rules! select_tickets {
 /// An order by its id. With `buyer`, only if it is that buyer's. One that a reset made void is found only where
 /// `even_void`: an answer once given is given again.
 pub async fn find_order(
-    readers: &SqlitePool,
+    connection: &mut SqliteConnection,
     order: OrderId,
     buyer: Option<BuyerId>,
     even_void: bool,
@@ -80,27 +79,27 @@ pub async fn find_order(
     .bind(order.0.as_bytes().to_vec())
     .bind(buyer.map(|buyer| buyer.0.as_bytes().to_vec()))
     .bind(even_void)
-    .fetch_all(readers)
+    .fetch_all(connection)
     .await?;
     Ok(group(rows).pop())
 }
 
 /// A buyer's orders, the newest first.
-pub async fn orders_of(readers: &SqlitePool, buyer: BuyerId) -> Result<Vec<Order>, sqlx::Error> {
+pub async fn orders_of(connection: &mut SqliteConnection, buyer: BuyerId) -> Result<Vec<Order>, sqlx::Error> {
     let rows = sqlx::query_as(concat!(
         with_blocks!(),
         select_tickets!(orders_of_buyer!(), "ORDER BY orders.id DESC, tickets.id")
     ))
     .bind(buyer.0.as_bytes().to_vec())
     .bind(None::<i64>)
-    .fetch_all(readers)
+    .fetch_all(connection)
     .await?;
     Ok(group(rows))
 }
 
 /// Positions of the seats that a buyer owns in a sale, in order.
 pub async fn owned_positions(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     sale_id: i64,
     buyer: BuyerId,
 ) -> Result<Vec<u32>, sqlx::Error> {
@@ -113,7 +112,7 @@ pub async fn owned_positions(
     ))
     .bind(buyer.0.as_bytes().to_vec())
     .bind(sale_id)
-    .fetch_all(executor)
+    .fetch_all(connection)
     .await
 }
 

@@ -4,56 +4,23 @@ use std::collections::HashMap;
 
 use sqlx::SqliteConnection;
 
-use super::{count, orders::units_by_buyer, sales::NewSeatRecord};
+use super::orders::units_by_buyer;
 use crate::{
     model::{
-        ids::BuyerId,
         sale::{Counts, SaleSwitch},
         seat::SeatStatus,
         strategy::StrategyKind,
         time::Timestamp,
     },
-    server::ledger::Hash,
+    server::store::rows::{NewSeatRecord, SaleRecord, TierRecord, count},
 };
-
-/// A sale as it is stored, with its tiers and seats.
-#[derive(Debug)]
-pub struct SaleRecord {
-    pub id: i64,
-    pub slug: String,
-    pub name: String,
-    pub switch: SaleSwitch,
-    pub strategy: StrategyKind,
-    pub rehearsal: bool,
-    pub opens_at: Option<Timestamp>,
-    pub message: Option<String>,
-    pub hold_ttl_seconds: u32,
-    pub max_per_buyer: Option<u32>,
-    pub seq: u64,
-    pub head_hash: Hash,
-    pub tiers: Vec<TierRecord>,
-    /// In seat order.
-    pub seats: Vec<NewSeatRecord>,
-    /// Units that buyers own, where the sale has a limit for that.
-    pub owned: HashMap<BuyerId, u64>,
-}
-
-#[derive(Clone, Debug)]
-pub struct TierRecord {
-    pub id: i64,
-    pub slug: String,
-    pub name: String,
-    pub price: u64,
-    pub currency: String,
-    pub seated: bool,
-    pub counts: Counts,
-}
 
 #[derive(sqlx::FromRow)]
 struct SaleRow {
     id: i64,
     slug: String,
     name: String,
+    revision: i64,
     switch: String,
     strategy: String,
     rehearsal: bool,
@@ -68,7 +35,7 @@ struct SaleRow {
 macro_rules! select_sales {
     ($rest:literal) => {
         concat!(
-            "SELECT id, slug, name, switch, strategy, rehearsal, opens_at, message, hold_ttl_seconds, max_per_buyer,
+            "SELECT id, slug, name, revision, switch, strategy, rehearsal, opens_at, message, hold_ttl_seconds, max_per_buyer,
                     seq, head_hash
              FROM sales ",
             $rest
@@ -107,6 +74,7 @@ async fn complete(connection: &mut SqliteConnection, row: SaleRow) -> Result<Sal
     };
     Ok(SaleRecord {
         id: row.id,
+        revision: count(row.revision),
         switch: SaleSwitch::from_name(&row.switch).ok_or_else(|| unreadable("switch"))?,
         strategy: StrategyKind::from_name(&row.strategy).ok_or_else(|| unreadable("strategy"))?,
         head_hash: row.head_hash.clone().try_into().map_err(|_| unreadable("hash"))?,

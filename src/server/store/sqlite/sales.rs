@@ -1,45 +1,14 @@
 //! Sales, tiers and seats: made, patched, added to, reset.
 
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::SqliteConnection;
 
-use super::integer;
 use crate::{
-    model::{sale::SaleSwitch, seat::SeatStatus, strategy::StrategyKind, time::Timestamp},
-    server::ledger::Hash,
+    model::{sale::SaleSwitch, strategy::StrategyKind},
+    server::{
+        ledger::Hash,
+        store::rows::{NewSaleRecord, NewSeatRecord, PatchRecord, SaleHead, SaleIdentity, count, integer},
+    },
 };
-
-/// One seat; its position in the sale follows from its place in the list.
-#[derive(Clone, Debug)]
-pub struct NewSeatRecord {
-    pub tier_index: u32,
-    pub section: String,
-    pub row: String,
-    pub number: u32,
-    pub label: String,
-    pub status: SeatStatus,
-}
-
-/// A sale to be made: everything available, `seq` 0.
-pub struct NewSaleRecord<'a> {
-    pub slug: &'a str,
-    pub name: &'a str,
-    pub strategy: StrategyKind,
-    pub rehearsal: bool,
-    pub opens_at: Option<Timestamp>,
-    pub hold_ttl_seconds: u32,
-    pub max_per_buyer: Option<u32>,
-    pub tiers: Vec<NewTierRecord>,
-    pub created_at: Timestamp,
-}
-
-pub struct NewTierRecord {
-    pub slug: String,
-    pub name: String,
-    pub price: u64,
-    pub currency: String,
-    pub seated: bool,
-    pub capacity: u64,
-}
 
 /// Inserts a sale and its tiers, and returns their rows. Seats follow by [`insert_seats`].
 pub async fn insert_sale(
@@ -114,18 +83,8 @@ pub async fn insert_seats(
     Ok(())
 }
 
-/// What an organiser changes about a sale; what is `None` stays.
-pub struct PatchRecord<'a> {
-    pub switch: Option<SaleSwitch>,
-    pub opens_at: Option<Timestamp>,
-    /// `Some(None)` takes the message away.
-    pub message: Option<Option<&'a str>>,
-    pub max_per_buyer: Option<u32>,
-    pub hold_ttl_seconds: Option<u32>,
-}
-
 pub async fn patch_sale(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     sale_id: i64,
     patch: &PatchRecord<'_>,
 ) -> Result<(), sqlx::Error> {
@@ -133,7 +92,8 @@ pub async fn patch_sale(
         "UPDATE sales SET
              switch = COALESCE(?, switch), opens_at = COALESCE(?, opens_at),
              message = CASE WHEN ? THEN ? ELSE message END,
-             max_per_buyer = COALESCE(?, max_per_buyer), hold_ttl_seconds = COALESCE(?, hold_ttl_seconds)
+             max_per_buyer = COALESCE(?, max_per_buyer), hold_ttl_seconds = COALESCE(?, hold_ttl_seconds),
+             revision = revision + 1
          WHERE id = ?",
     )
     .bind(patch.switch.map(SaleSwitch::name))
@@ -143,7 +103,7 @@ pub async fn patch_sale(
     .bind(patch.max_per_buyer)
     .bind(patch.hold_ttl_seconds)
     .bind(sale_id)
-    .execute(executor)
+    .execute(connection)
     .await?;
     Ok(())
 }
@@ -156,14 +116,18 @@ pub async fn add_stock(
     units: u64,
     head_hash: &Hash,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE tiers SET capacity = capacity + ?, available = available + ? WHERE id = ?")
-        .bind(integer(units))
-        .bind(integer(units))
-        .bind(tier_id)
-        .execute(&mut *connection)
-        .await?;
     sqlx::query(
-        "UPDATE sales SET capacity = capacity + ?, available = available + ?, seq = seq + 1, head_hash = ? WHERE id = ?",
+        "UPDATE tiers SET capacity = capacity + ?, available = available + ?, version = version + 1 WHERE id = ?",
+    )
+    .bind(integer(units))
+    .bind(integer(units))
+    .bind(tier_id)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "UPDATE sales SET capacity = capacity + ?, available = available + ?, seq = seq + 1, revision = revision + 1,
+                          head_hash = ?
+         WHERE id = ?",
     )
     .bind(integer(units))
     .bind(integer(units))
@@ -179,24 +143,21 @@ pub async fn reset_sale(connection: &mut SqliteConnection, sale_id: i64, head_ha
     const STATEMENTS: [&str; 4] = [
         "UPDATE tickets SET void = 1 WHERE sale_id = ? AND void = 0",
         "UPDATE orders SET void = 1 WHERE sale_id = ? AND void = 0",
-        "UPDATE seats SET status = 'available' WHERE sale_id = ? AND status <> 'available'",
-        "UPDATE tiers SET available = capacity, held = 0, sold = 0 WHERE sale_id = ?",
+        "UPDATE seats SET status = 'available', version = version + 1 WHERE sale_id = ? AND status <> 'available'",
+        "UPDATE tiers SET available = capacity, held = 0, sold = 0, version = version + 1 WHERE sale_id = ?",
     ];
     for statement in STATEMENTS {
         sqlx::query(statement).bind(sale_id).execute(&mut *connection).await?;
     }
-    sqlx::query("UPDATE sales SET available = capacity, held = 0, sold = 0, seq = seq + 1, head_hash = ? WHERE id = ?")
+    sqlx::query(
+        "UPDATE sales SET available = capacity, held = 0, sold = 0, seq = seq + 1, revision = revision + 1, head_hash = ?
+         WHERE id = ?",
+    )
         .bind(head_hash.to_vec())
         .bind(sale_id)
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// A sale's row and strategy.
-pub struct SaleIdentity {
-    pub sale_id: i64,
-    pub strategy: StrategyKind,
 }
 
 pub async fn sale_identity(connection: &mut SqliteConnection, slug: &str) -> Result<Option<SaleIdentity>, sqlx::Error> {
@@ -233,4 +194,23 @@ pub async fn set_head(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Keeps everybody else from changing the sale until the transaction ends. Nothing to do here: a writing transaction holds
+/// the whole database from its first statement.
+pub async fn lock_sale(_: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
+    Ok(())
+}
+
+/// Keeps everybody else from making sales until the transaction ends; nothing to do here either.
+pub async fn lock_catalogue(_: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    Ok(())
+}
+
+/// Where all sales stand.
+pub async fn heads(connection: &mut SqliteConnection) -> Result<Vec<SaleHead>, sqlx::Error> {
+    let rows: Vec<(i64, String, i64, i64)> =
+        sqlx::query_as("SELECT id, slug, seq, revision FROM sales ORDER BY id").fetch_all(connection).await?;
+    let head = |(sale_id, slug, seq, revision)| SaleHead { sale_id, slug, seq: count(seq), revision: count(revision) };
+    Ok(rows.into_iter().map(head).collect())
 }

@@ -1,15 +1,14 @@
 //! What the database knows of itself.
 
-use super::Store;
+use sqlx::SqliteConnection;
 
 /// A setting by its name; where it is not there, `fresh` becomes it. Of two processes that start at once, one's value
 /// stands for both.
-pub async fn setting(store: &Store, name: &str, fresh: &[u8]) -> Result<Vec<u8>, sqlx::Error> {
-    let mut writer = store.writer().await?;
+pub async fn setting(connection: &mut SqliteConnection, name: &str, fresh: &[u8]) -> Result<Vec<u8>, sqlx::Error> {
     sqlx::query("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING")
         .bind(name)
         .bind(fresh)
-        .execute(writer.connection())
+        .execute(&mut *connection)
         .await?;
-    sqlx::query_scalar("SELECT value FROM settings WHERE name = ?").bind(name).fetch_one(writer.connection()).await
+    sqlx::query_scalar("SELECT value FROM settings WHERE name = ?").bind(name).fetch_one(connection).await
 }

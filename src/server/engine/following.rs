@@ -1,0 +1,126 @@
+//! Keeps this process's mirrors up to date with what others do to a shared store, and tells the others of its own commits.
+//!
+//! News say only that something changed; where each sale stands is then read from the database. News that get lost cost a
+//! moment, never an inventory: the database is asked now and then in any case.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use tokio::{task::JoinHandle, time::sleep};
+
+use super::{Engine, EngineError};
+use crate::{
+    model::ids::SaleId,
+    server::{
+        store::{self, News, SaleHead},
+        strategy::SaleDesk,
+    },
+};
+
+/// How long this process does not ask where nobody tells it anything.
+const LONGEST_SILENCE: Duration = Duration::from_millis(500);
+/// Shortest time between two comparisons: news of a storm come by the hundred.
+const COMPARE_EVERY: Duration = Duration::from_millis(20);
+/// Shortest time between two messages to the others.
+const TELL_EVERY: Duration = Duration::from_millis(20);
+/// Pause after a failure.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Starts to follow and to tell; empty where nobody else writes to the store.
+pub(super) fn follow(engine: &Arc<Engine>) -> Vec<JoinHandle<()>> {
+    if !engine.desk.store.is_shared() {
+        return Vec::new();
+    }
+    vec![tokio::spawn(keep_up(Arc::downgrade(engine))), tokio::spawn(keep_telling(Arc::downgrade(engine)))]
+}
+
+async fn keep_up(engine: Weak<Engine>) {
+    let mut news = None;
+    loop {
+        let Some(engine) = engine.upgrade() else { return };
+        if news.is_none() {
+            news = engine.desk.store.listen(&engine.node).await.ok();
+        }
+        if let Err(error) = engine.compare().await {
+            tracing::warn!(%error, "the database cannot be followed just now");
+            news = None;
+            sleep(PAUSE).await;
+        }
+        let desk = engine.desk.clone();
+        drop(engine);
+        sleep(COMPARE_EVERY).await;
+        let is_connected = tokio::select! {
+            () = sleep(LONGEST_SILENCE) => true,
+            () = desk.behind.notified() => true,
+            is_connected = next(&mut news) => is_connected,
+        };
+        if !is_connected {
+            news = None;
+        }
+    }
+}
+
+/// Waits for news; for ever where there is no connection to hear them by. `false` where it broke.
+async fn next(news: &mut Option<News>) -> bool {
+    match news {
+        Some(news) => news.next().await.is_ok(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn keep_telling(engine: Weak<Engine>) {
+    loop {
+        let Some(engine) = engine.upgrade() else { return };
+        let desk = engine.desk.clone();
+        let node = engine.node.clone();
+        drop(engine);
+        desk.changed.notified().await;
+        if let Err(error) = desk.store.tell(&node).await {
+            tracing::warn!(%error, "other nodes cannot be told just now; they look by themselves");
+            sleep(PAUSE).await;
+        }
+        sleep(TELL_EVERY).await;
+    }
+}
+
+impl Engine {
+    /// Compares all mirrors with the database and brings up to date what is behind.
+    async fn compare(&self) -> Result<(), EngineError> {
+        let heads = {
+            let mut reader = self.desk.store.reader().await?;
+            store::heads(reader.connection()).await?
+        };
+        for head in heads {
+            let known = self.desk.sales.read().get(&head.sale_id).cloned();
+            match known {
+                Some(sale) => self.bring_up(&sale, &head).await?,
+                None => {
+                    self.find(&SaleId(head.slug)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn bring_up(&self, sale: &Arc<SaleDesk>, head: &SaleHead) -> Result<(), EngineError> {
+        let (seq, revision) = {
+            let stock = sale.stock.read();
+            (stock.seq, stock.revision)
+        };
+        let mut reader = self.desk.store.reader().await?;
+        let is_up = if head.revision > revision {
+            false
+        } else if head.seq > seq {
+            self.desk.catch_up(reader.connection(), sale).await? && sale.stock.read().seq >= head.seq
+        } else {
+            true
+        };
+        if !is_up {
+            let mut transaction = reader.begin().await?;
+            self.desk.read_anew(&mut transaction, sale).await?;
+        }
+        Ok(())
+    }
+}

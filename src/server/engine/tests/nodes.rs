@@ -1,0 +1,142 @@
+//! Several engines on one shared store, as several processes would be.
+
+use std::{collections::HashSet, time::Duration};
+
+use futures_util::future::join_all;
+
+use super::*;
+
+/// How long a node may take to learn of another's commits, on a busy machine.
+const CONVERGENCE: Duration = Duration::from_secs(10);
+
+/// Waits until all nodes see the sale as the database has it.
+async fn converge(nodes: &[Arc<Engine>], sale: &SaleId) -> Audit {
+    let audit = nodes[0].audit(sale).await.unwrap().unwrap();
+    let started = std::time::Instant::now();
+    for node in nodes {
+        loop {
+            let seen = node.sale(sale).await.expect("every node knows every sale");
+            if (seen.seq, seen.sold, seen.available) == (audit.ledger.entries, audit.sold, audit.available) {
+                break;
+            }
+            assert!(started.elapsed() < CONVERGENCE, "{seen:?} is not {audit:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    audit
+}
+
+async fn three_nodes(database: &Database) -> Vec<Arc<Engine>> {
+    join_all((0..3).map(|_| House::engine(&database.url, Vec::new()))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_nodes_sell_one_stock() {
+    let database = Database::make(StoreKind::Postgres).await;
+    let nodes = three_nodes(&database).await;
+    let house = House { engine: nodes[0].clone(), database };
+    for strategy in house.engine.strategies.kinds() {
+        if strategy == StrategyKind::Naive {
+            continue;
+        }
+        let sale = house.sale(strategy, vec![general_admission(150), seated(3, 10)]).await;
+        let claims = (0..300_usize).map(|claim| {
+            let (node, sale) = (nodes[claim % 3].clone(), sale.clone());
+            let body = if claim % 4 == 0 { BuyBody::tier("floor".into(), 1) } else { BuyBody::tier("ga".into(), 1) };
+            let buyer = BuyerId(uuid::Uuid::from_u128(claim as u128 + 1));
+            tokio::spawn(async move { node.buy(&sale, buyer, body, None).await.unwrap() })
+        });
+        let outcomes = join_all(claims.collect::<Vec<_>>()).await;
+        let won: Vec<_> = outcomes
+            .into_iter()
+            .filter_map(|outcome| match outcome.unwrap() {
+                BuyOutcome::Bought { order, .. } => Some(order.seq),
+                BuyOutcome::Refused(_) => None,
+            })
+            .collect();
+        let audit = converge(&nodes, &sale).await;
+        assert!(audit.clean && audit.sold == won.len() as u64, "{strategy:?}: {} won, {audit:?}", won.len());
+        let seqs: HashSet<u64> = won.iter().copied().collect();
+        assert!(
+            (2..=audit.ledger.entries).all(|seq| seqs.contains(&seq)),
+            "{strategy:?}: seq is gapless over all nodes"
+        );
+        if strategy != StrategyKind::Optimistic {
+            assert_eq!(audit.sold, 180, "{strategy:?} left what somebody wanted");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_answered_once_over_all_nodes() {
+    let database = Database::make(StoreKind::Postgres).await;
+    let nodes = three_nodes(&database).await;
+    let house = House { engine: nodes[0].clone(), database };
+    for strategy in [StrategyKind::GroupCommit, StrategyKind::AtomicUpdate] {
+        let sale = house.sale(strategy, vec![general_admission(12)]).await;
+        let asks = (0..90_u128).map(|ask| {
+            let (node, sale) = (nodes[ask as usize % 3].clone(), sale.clone());
+            let key = IdempotencyKey::parse(&format!("{}-{}", strategy.name(), ask / 9)).unwrap();
+            let buyer = BuyerId(uuid::Uuid::from_u128(ask / 9 + 1));
+            tokio::spawn(async move {
+                loop {
+                    let body = BuyBody::tier("ga".into(), 1);
+                    match node.buy(&sale, buyer, body, Some(key.clone())).await.unwrap() {
+                        BuyOutcome::Bought { order, .. } => return order.id,
+                        BuyOutcome::Refused(refusal) if refusal.code == Code::IdempotencyInFlight => {
+                            tokio::time::sleep(Duration::from_millis(5)).await;
+                        }
+                        BuyOutcome::Refused(refusal) => panic!("{refusal:?}"),
+                    }
+                }
+            })
+        });
+        let orders: HashSet<_> = join_all(asks.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(orders.len(), 10, "{strategy:?}");
+        // Sold out, and asked at a node that never saw the key.
+        house.storm(&sale, 5, &BuyBody::tier("ga".into(), 1)).await;
+        for node in &nodes {
+            let key = IdempotencyKey::parse(&format!("{}-3", strategy.name())).unwrap();
+            let buyer = BuyerId(uuid::Uuid::from_u128(4));
+            let again = node.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), Some(key)).await.unwrap();
+            assert!(matches!(again, BuyOutcome::Bought { replayed: true, .. }), "{strategy:?}: {again:?}");
+        }
+        assert!(converge(&nodes, &sale).await.clean);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_organiser_does_at_one_node_holds_at_all() {
+    let database = Database::make(StoreKind::Postgres).await;
+    let nodes = three_nodes(&database).await;
+    let house = House { engine: nodes[0].clone(), database };
+    let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(5)]).await;
+    let unit = || BuyBody::tier("ga".into(), 1);
+    let buy =
+        async |node: &Engine| code(&node.buy(&sale, BuyerId(uuid::Uuid::from_u128(1)), unit(), None).await.unwrap());
+    assert_eq!(buy(&nodes[1]).await, None, "a sale made elsewhere is known here");
+    nodes[2]
+        .patch_sale(&sale, SalePatch { status: Some(SaleSwitch::Paused), ..SalePatch::default() })
+        .await
+        .unwrap()
+        .unwrap();
+    for node in &nodes {
+        assert_eq!(buy(node).await, Some(Code::SaleNotOpen), "paused at one node, paused at all");
+    }
+    nodes[1]
+        .patch_sale(&sale, SalePatch { status: Some(SaleSwitch::Open), ..SalePatch::default() })
+        .await
+        .unwrap()
+        .unwrap();
+    nodes[1].add_stock(&sale, StockBody { tier: "ga".into(), add: 2 }, None).await.unwrap().unwrap();
+    converge(&nodes, &sale).await;
+    let mut bought = 0;
+    while buy(&nodes[bought % 3]).await.is_none() {
+        bought += 1;
+        assert!(bought <= 6, "more than there is");
+    }
+    nodes[2].reset_sale(&sale, None).await.unwrap().unwrap();
+    let audit = converge(&nodes, &sale).await;
+    assert!(audit.clean && audit.available == 7, "{audit:?}");
+    assert_eq!(bought, 6);
+}

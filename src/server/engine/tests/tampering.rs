@@ -1,0 +1,107 @@
+//! What happens behind the engine's back: found, named, and never the reason for a sale.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_mirror_never_decides_whichever_row_is_not_as_it_expects() {
+    for kind in STORES {
+        a_stale_mirror_never_decides(kind).await;
+    }
+}
+
+async fn a_stale_mirror_never_decides(kind: StoreKind) {
+    let unit = || BuyBody::tier("ga".into(), 1);
+    for (behind_its_back, wish, expected) in [
+        // Another process sells the seat behind the engine's back, whole or with a row left out.
+        (
+            "UPDATE seats SET status = 'sold' WHERE label = 'A-1';
+             UPDATE tiers SET available = available - 1, sold = sold + 1 WHERE seated;
+             UPDATE sales SET available = available - 1, sold = sold + 1, seq = seq + 1",
+            BuyBody::seat("A-1".into()),
+            Some(Code::SeatTaken),
+        ),
+        ("UPDATE seats SET status = 'sold' WHERE label = 'A-1'", BuyBody::seat("A-1".into()), Some(Code::SeatTaken)),
+        ("UPDATE tiers SET available = 0, sold = capacity WHERE NOT seated", unit(), Some(Code::SoldOut)),
+        ("UPDATE sales SET seq = seq + 1", unit(), None),
+    ] {
+        let house = House::open(kind).await;
+        let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(5), seated(1, 4)]).await;
+        house.tamper(behind_its_back).await.unwrap();
+        let outcome = house.buy(&sale, 1, wish).await;
+        assert_eq!(code(&outcome), expected, "{behind_its_back}");
+        assert_eq!(house.audit(&sale).await.orders, u64::from(expected.is_none()), "{behind_its_back}");
+        if let BuyOutcome::Bought { order, .. } = outcome {
+            assert_eq!(order.seq, 3, "behind the stock and what happened behind the engine's back");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_names_what_is_wrong() {
+    for kind in STORES {
+        the_audit_names_it(kind).await;
+    }
+}
+
+async fn the_audit_names_it(kind: StoreKind) {
+    type IsCaught = fn(&Audit) -> bool;
+    let tampering: [(&str, IsCaught); 5] = [
+        ("UPDATE seats SET status = 'sold' WHERE label = 'A-4'", |audit| audit.leaks == 1),
+        ("UPDATE seats SET status = 'available' WHERE label = 'A-1'", |audit| audit.phantoms == 1),
+        (
+            match kind {
+                StoreKind::Sqlite => {
+                    "DROP INDEX one_owner_per_seat;
+                     INSERT INTO tickets (id, order_id, sale_id, tier_id, seat_position, code)
+                     SELECT randomblob(16), order_id, sale_id, tier_id, seat_position, code
+                     FROM tickets WHERE seat_position IS NOT NULL LIMIT 1"
+                }
+                StoreKind::Postgres => {
+                    "DROP INDEX one_owner_per_seat;
+                     INSERT INTO tickets (id, order_id, sale_id, tier_id, seat_position, code)
+                     SELECT gen_random_uuid(), order_id, sale_id, tier_id, seat_position, code
+                     FROM tickets WHERE seat_position IS NOT NULL LIMIT 1"
+                }
+            },
+            |audit| audit.phantoms >= 1,
+        ),
+        ("UPDATE tiers SET available = available - 1, sold = sold + 1 WHERE slug = 'ga'", |audit| {
+            audit.leaks == 1 && audit.phantoms == 0
+        }),
+        (
+            match kind {
+                StoreKind::Sqlite => {
+                    "DROP TRIGGER ledger_lines_never_change;
+                     UPDATE ledger SET units = replace(units, 'A-1', 'A-3') WHERE seq = 2"
+                }
+                StoreKind::Postgres => {
+                    "DROP TRIGGER ledger_lines_never_change ON ledger;
+                     UPDATE ledger SET units = replace(units, 'A-1', 'A-3') WHERE seq = 2"
+                }
+            },
+            |audit| !audit.ledger.verified,
+        ),
+    ];
+    for (sql, is_caught) in tampering {
+        let house = House::open(kind).await;
+        let sale = house.sale(StrategyKind::GroupCommit, vec![seated(1, 4), general_admission(4)]).await;
+        house.buy(&sale, 1, BuyBody::seat("A-1".into())).await;
+        house.buy(&sale, 2, BuyBody::tier("ga".into(), 1)).await;
+        assert!(house.audit(&sale).await.clean);
+        house.tamper(sql).await.unwrap();
+        let audit = house.audit(&sale).await;
+        assert!(!audit.clean && is_caught(&audit), "{sql}: {audit:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_cannot_be_rewritten() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        house.sale(StrategyKind::GroupCommit, vec![general_admission(4)]).await;
+        for sql in ["UPDATE ledger SET at = 0", "DELETE FROM ledger"] {
+            let refused = house.tamper(sql).await.unwrap_err();
+            assert!(refused.to_string().contains("append-only"), "{refused}");
+        }
+    }
+}

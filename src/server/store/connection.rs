@@ -1,0 +1,345 @@
+//! The seam between the two databases: whoever comes from above speaks to these types and never learns which it is.
+
+use sqlx::{
+    PgConnection, Postgres, Sqlite, SqliteConnection, migrate::MigrateError, pool::PoolConnection, postgres::PgListener,
+};
+
+use super::{postgres, sqlite};
+
+/// Why a database cannot be used.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The address names a database that this build does not speak to.
+    UnknownKind(String),
+    /// A setting that durability rests on did not take.
+    Setting {
+        name: &'static str,
+        wanted: &'static str,
+        found: String,
+    },
+    Sql(sqlx::Error),
+    Migration(MigrateError),
+}
+
+impl std::fmt::Display for OpenError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::UnknownKind(url) => {
+                write!(
+                    formatter,
+                    "{url} is not a database this build can use; try sqlite:onsale.db or postgres://localhost/onsale"
+                )
+            }
+            Self::Setting { name, wanted, found } => write!(formatter, "{name} is {found}, but must be {wanted}"),
+            Self::Sql(error) => write!(formatter, "{error}"),
+            Self::Migration(error) => write!(formatter, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Sql(error) => Some(error),
+            Self::Migration(error) => Some(error),
+            Self::UnknownKind(_) | Self::Setting { .. } => None,
+        }
+    }
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<MigrateError> for OpenError {
+    fn from(error: MigrateError) -> Self {
+        Self::Migration(error)
+    }
+}
+
+/// Where processes that share a store tell each other of commits.
+const CHANNEL: &str = "onsale";
+
+/// What other processes tell.
+pub struct News {
+    listener: Option<PgListener>,
+    node: String,
+}
+
+impl News {
+    /// Waits until another process has committed something, or the connection was lost for a while.
+    pub async fn next(&mut self) -> Result<(), sqlx::Error> {
+        let Some(listener) = &mut self.listener else { return std::future::pending().await };
+        loop {
+            match listener.try_recv().await? {
+                Some(told) if told.payload() == self.node => {}
+                Some(_) | None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Which database a store is kept in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum StoreKind {
+    Sqlite,
+    Postgres,
+}
+
+/// An open database.
+pub enum Store {
+    Sqlite(sqlite::Database),
+    Postgres(postgres::Database),
+}
+
+/// A connection, lent for one statement or transaction.
+pub enum Connection<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+/// A connection that only reads.
+pub enum Reader {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// A connection that writes. On SQLite it is the writer's turn: there is one at a time.
+pub enum Writer {
+    Sqlite(sqlite::Writer),
+    Postgres(postgres::Writer),
+}
+
+/// Rolled back when dropped.
+pub enum Transaction<'c> {
+    Sqlite(sqlx::Transaction<'c, Sqlite>),
+    Postgres(sqlx::Transaction<'c, Postgres>),
+}
+
+impl Store {
+    /// Opens `sqlite:FILE` or `postgres://…`, migrates it where needed, and reads the settings back that durability rests on.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        match kind_of(url)? {
+            StoreKind::Sqlite => sqlite::Database::open(url).await.map(Self::Sqlite),
+            StoreKind::Postgres => postgres::Database::open(url).await.map(Self::Postgres),
+        }
+    }
+
+    /// Opens an existing database for reading.
+    pub async fn open_read_only(url: &str) -> Result<Self, OpenError> {
+        match kind_of(url)? {
+            StoreKind::Sqlite => sqlite::Database::open_read_only(url).await.map(Self::Sqlite),
+            StoreKind::Postgres => postgres::Database::open_read_only(url).await.map(Self::Postgres),
+        }
+    }
+
+    pub const fn kind(&self) -> StoreKind {
+        match self {
+            Self::Sqlite(_) => StoreKind::Sqlite,
+            Self::Postgres(_) => StoreKind::Postgres,
+        }
+    }
+
+    /// Whether other processes are expected to write to this database too.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// A connection to write by, as soon as there is one. After a fault it says that it was opened anew.
+    pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
+        match self {
+            Self::Sqlite(database) => database.writer().await.map(Writer::Sqlite),
+            Self::Postgres(database) => database.writer().await.map(Writer::Postgres),
+        }
+    }
+
+    pub async fn reader(&self) -> Result<Reader, sqlx::Error> {
+        match self {
+            Self::Sqlite(database) => database.reader().await.map(Reader::Sqlite),
+            Self::Postgres(database) => database.reader().await.map(Reader::Postgres),
+        }
+    }
+
+    /// Whether a trivial read succeeds now.
+    pub async fn is_ready(&self) -> bool {
+        match self {
+            Self::Sqlite(database) => database.is_ready().await,
+            Self::Postgres(database) => database.is_ready().await,
+        }
+    }
+
+    /// Keeps the log of changes short where that is ours to do; returns how long it is.
+    pub async fn fold_log(&self) -> Result<i64, sqlx::Error> {
+        match self {
+            Self::Sqlite(database) => database.fold_log().await,
+            Self::Postgres(_) => Ok(0),
+        }
+    }
+
+    /// Hears what other processes tell by [`Store::tell`]; never anything where the store is not shared.
+    pub async fn listen(&self, node: &str) -> Result<News, sqlx::Error> {
+        match self {
+            Self::Sqlite(_) => Ok(News { listener: None, node: node.to_owned() }),
+            Self::Postgres(database) => {
+                Ok(News { listener: Some(database.listen(CHANNEL).await?), node: node.to_owned() })
+            }
+        }
+    }
+
+    /// Tells other processes that `node` committed something.
+    pub async fn tell(&self, node: &str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(database) => database.tell(CHANNEL, node).await,
+        }
+    }
+
+    /// Runs statements as they are, behind the engine's back: for tests.
+    pub async fn run(&self, sql: &'static str) -> Result<(), sqlx::Error> {
+        match self.writer().await?.connection() {
+            Connection::Sqlite(connection) => sqlx::raw_sql(sql).execute(connection).await.map(|_| ()),
+            Connection::Postgres(connection) => sqlx::raw_sql(sql).execute(connection).await.map(|_| ()),
+        }
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(database) => database.close().await,
+            Self::Postgres(database) => database.close().await,
+        }
+    }
+}
+
+fn kind_of(url: &str) -> Result<StoreKind, OpenError> {
+    match url.split_once(':') {
+        Some(("sqlite", _)) => Ok(StoreKind::Sqlite),
+        Some(("postgres" | "postgresql", _)) => Ok(StoreKind::Postgres),
+        _ => Err(OpenError::UnknownKind(url.to_owned())),
+    }
+}
+
+impl Reader {
+    pub fn connection(&mut self) -> Connection<'_> {
+        match self {
+            Self::Sqlite(reader) => Connection::Sqlite(reader),
+            Self::Postgres(reader) => Connection::Postgres(reader),
+        }
+    }
+
+    /// Starts a transaction in which everything is read as of one moment.
+    pub async fn begin(&mut self) -> Result<Transaction<'_>, sqlx::Error> {
+        match self {
+            Self::Sqlite(reader) => sqlx::Connection::begin(&mut **reader).await.map(Transaction::Sqlite),
+            Self::Postgres(reader) => postgres::begin_reading(reader).await.map(Transaction::Postgres),
+        }
+    }
+}
+
+impl Writer {
+    pub fn connection(&mut self) -> Connection<'_> {
+        match self {
+            Self::Sqlite(writer) => Connection::Sqlite(writer.connection()),
+            Self::Postgres(writer) => Connection::Postgres(writer.connection()),
+        }
+    }
+
+    /// The connection, for statements that start or end a transaction by themselves: from here on nobody knows the outcome
+    /// until [`Writer::settle`].
+    pub fn in_doubt(&mut self) -> Connection<'_> {
+        match self {
+            Self::Sqlite(writer) => Connection::Sqlite(writer.in_doubt()),
+            Self::Postgres(writer) => Connection::Postgres(writer.in_doubt()),
+        }
+    }
+
+    /// Starts a transaction; nobody knows its outcome until [`Writer::settle`].
+    pub async fn begin(&mut self) -> Result<Transaction<'_>, sqlx::Error> {
+        match self {
+            Self::Sqlite(writer) => writer.begin().await.map(Transaction::Sqlite),
+            Self::Postgres(writer) => writer.begin().await.map(Transaction::Postgres),
+        }
+    }
+
+    /// Whether an outcome was lost since the last turn, so that nothing remembered of the database can be trusted.
+    pub const fn is_reopened(&self) -> bool {
+        match self {
+            Self::Sqlite(writer) => writer.reopened,
+            Self::Postgres(writer) => writer.reopened,
+        }
+    }
+
+    /// Says that everything remembered was read anew.
+    pub const fn trust(&mut self) {
+        match self {
+            Self::Sqlite(writer) => writer.reopened = false,
+            Self::Postgres(writer) => writer.reopened = false,
+        }
+    }
+
+    /// Says that the outcome is known and whatever remembers the database agrees with it.
+    pub fn settle(&mut self) {
+        match self {
+            Self::Sqlite(writer) => writer.settle(),
+            Self::Postgres(writer) => writer.settle(),
+        }
+    }
+
+    /// Gives the connection up after a fault.
+    pub fn give_up(self) {
+        match self {
+            Self::Sqlite(writer) => writer.give_up(),
+            Self::Postgres(writer) => writer.give_up(),
+        }
+    }
+}
+
+impl Transaction<'_> {
+    pub fn connection(&mut self) -> Connection<'_> {
+        match self {
+            Self::Sqlite(transaction) => Connection::Sqlite(transaction),
+            Self::Postgres(transaction) => Connection::Postgres(transaction),
+        }
+    }
+
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+
+    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(transaction) => transaction.rollback().await,
+            Self::Postgres(transaction) => transaction.rollback().await,
+        }
+    }
+}
+
+impl Connection<'_> {
+    /// The same connection, lent once more.
+    pub fn again(&mut self) -> Connection<'_> {
+        match self {
+            Self::Sqlite(connection) => Connection::Sqlite(connection),
+            Self::Postgres(connection) => Connection::Postgres(connection),
+        }
+    }
+}
+
+/// Whether a write failed because another one with the same key of the same buyer stands already.
+pub fn is_key_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| {
+        error.is_unique_violation()
+            && (error.constraint() == Some("one_order_per_key") || error.message().contains("orders.key"))
+    })
+}
+
+/// Whether the database ended a transaction for another one's sake, so that the same may succeed when it is tried anew.
+pub fn is_conflict(error: &sqlx::Error) -> bool {
+    /// Serialisation failure, deadlock, lock not available, statement cancelled; SQLite's BUSY and BUSY_SNAPSHOT.
+    const CODES: [&str; 6] = ["40001", "40P01", "55P03", "57014", "5", "517"];
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| CODES.contains(&code.as_ref()))
+}

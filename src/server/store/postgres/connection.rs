@@ -1,0 +1,191 @@
+//! Opens the pools, with settings that keep a commit durable and a lost client from holding others up.
+
+use std::{
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, Connection, PgConnection, PgPool, Postgres,
+    migrate::Migrator,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+
+use crate::server::store::OpenError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Connections that write. A sale's row has one writer at a time: more of them only wait there.
+const WRITERS: u32 = 8;
+/// Connections that read beside those that write.
+const READERS: u32 = 4;
+/// How long a claim waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Limits of PostgreSQL's own on each connection: a statement, the wait for a lock, a transaction that its client forgot.
+const TIMEOUTS: [(&str, &str); 3] =
+    [("statement_timeout", "5s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "5s")];
+const STATEMENT_CACHE: usize = 256;
+
+/// A database that several processes may share.
+pub struct Database {
+    options: PgConnectOptions,
+    writers: PgPool,
+    readers: PgPool,
+    /// Whether an outcome was lost and nobody has read everything anew since.
+    doubted: Arc<AtomicBool>,
+}
+
+impl Database {
+    /// Connects to `postgres://…`, migrates the database where needed, and reads the durable settings back.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let options = options(url)?;
+        // Migrating may take longer than a statement of ours ever may, and waits for others that migrate.
+        let mut connection =
+            options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]).connect().await?;
+        check_settings(&mut connection).await?;
+        MIGRATIONS.run(&mut connection).await?;
+        connection.close().await?;
+        Ok(Self::connected(options))
+    }
+
+    /// Connects to an existing database for reading.
+    pub async fn open_read_only(url: &str) -> Result<Self, OpenError> {
+        let database = Self::connected(options(url)?);
+        drop(database.reader().await?);
+        Ok(database)
+    }
+
+    fn connected(options: PgConnectOptions) -> Self {
+        let reading = options.clone().options([("default_transaction_read_only", "on")]);
+        Self {
+            writers: pool(WRITERS).connect_lazy_with(options.clone()),
+            readers: pool(READERS).connect_lazy_with(reading),
+            options,
+            doubted: Arc::default(),
+        }
+    }
+
+    pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
+        let connection = self.writers.acquire().await?;
+        let reopened = self.doubted.swap(false, Ordering::AcqRel);
+        Ok(Writer { connection, reopened, in_doubt: false, doubted: self.doubted.clone() })
+    }
+
+    /// A connection that only reads.
+    pub async fn reader(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.readers.acquire().await
+    }
+
+    /// A connection of its own that hears what is told on `channel`.
+    pub async fn listen(&self, channel: &str) -> Result<PgListener, sqlx::Error> {
+        let pool = pool(1).connect_lazy_with(self.options.clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(channel).await?;
+        Ok(listener)
+    }
+
+    /// Tells `message` on `channel`. By itself and not in a purchase's transaction: PostgreSQL lets only one transaction that
+    /// tells something commit at a time.
+    pub async fn tell(&self, channel: &str, message: &str) -> Result<(), sqlx::Error> {
+        sqlx::query("SELECT pg_notify($1, $2)").bind(channel).bind(message).execute(&self.readers).await?;
+        Ok(())
+    }
+
+    /// Whether a trivial read succeeds now.
+    pub async fn is_ready(&self) -> bool {
+        sqlx::query("SELECT 1 FROM settings").fetch_optional(&self.readers).await.is_ok()
+    }
+
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+}
+
+/// A connection that writes.
+///
+/// From the start of a transaction until [`Writer::settle`] it is in doubt: whoever drops it there leaves an outcome that
+/// nobody knows. The connection is then closed, and whoever writes next reads everything anew.
+pub struct Writer {
+    connection: PoolConnection<Postgres>,
+    /// Whether an outcome was lost since the last turn.
+    pub reopened: bool,
+    in_doubt: bool,
+    doubted: Arc<AtomicBool>,
+}
+
+impl Writer {
+    pub fn connection(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+
+    pub async fn begin(&mut self) -> Result<sqlx::Transaction<'_, Postgres>, sqlx::Error> {
+        self.in_doubt().begin().await
+    }
+
+    /// The connection, for statements that are transactions by themselves.
+    pub fn in_doubt(&mut self) -> &mut PgConnection {
+        self.in_doubt = true;
+        self.connection()
+    }
+
+    /// Says that the outcome is known.
+    pub const fn settle(&mut self) {
+        self.in_doubt = false;
+    }
+
+    /// Gives the connection up after a fault.
+    pub fn give_up(mut self) {
+        self.in_doubt = true;
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.in_doubt || self.reopened {
+            self.doubted.store(true, Ordering::Release);
+        }
+        if self.in_doubt {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+/// Starts a transaction that reads everything as of one moment.
+pub async fn begin_reading(connection: &mut PgConnection) -> Result<sqlx::Transaction<'_, Postgres>, sqlx::Error> {
+    connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+}
+
+fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
+    Ok(PgConnectOptions::from_str(url)?
+        .application_name("onsale")
+        .options(TIMEOUTS)
+        .statement_cache_capacity(STATEMENT_CACHE)
+        .disable_statement_logging())
+}
+
+fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
+}
+
+/// The settings that durability rests on. `synchronous_commit` may ask for more than `on`, never for less.
+const DURABLE_SETTINGS: [(&str, &str, &[&str]); 3] = [
+    ("fsync", "SHOW fsync", &["on"]),
+    ("full_page_writes", "SHOW full_page_writes", &["on"]),
+    ("synchronous_commit", "SHOW synchronous_commit", &["on", "remote_write", "remote_apply"]),
+];
+
+async fn check_settings(connection: &mut PgConnection) -> Result<(), OpenError> {
+    for (name, show, wanted) in DURABLE_SETTINGS {
+        let found: String = sqlx::query_scalar(show).fetch_one(&mut *connection).await?;
+        if !wanted.contains(&found.as_str()) {
+            return Err(OpenError::Setting { name, wanted: wanted[0], found });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! What goes into a store and comes out of it, whichever database it is.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use uuid::Uuid;
+
+use crate::{
+    model::{
+        ids::{BuyerId, OrderId, TicketId},
+        ledger::{ChangeKind, Units},
+        sale::{Counts, SaleSwitch},
+        seat::SeatStatus,
+        strategy::StrategyKind,
+        time::Timestamp,
+    },
+    server::ledger::Hash,
+};
+
+/// A count as databases keep it. Every count of the product is far below 2^63.
+pub fn integer(count: u64) -> i64 {
+    i64::try_from(count).expect("counts are below 2^63")
+}
+
+/// A count as the product has it. CHECK constraints keep all counts at zero or above.
+pub fn count(integer: i64) -> u64 {
+    u64::try_from(integer).expect("the schema keeps counts at zero or above")
+}
+
+/// A sale to be made: everything available, `seq` 0.
+pub struct NewSaleRecord<'a> {
+    pub slug: &'a str,
+    pub name: &'a str,
+    pub strategy: StrategyKind,
+    pub rehearsal: bool,
+    pub opens_at: Option<Timestamp>,
+    pub hold_ttl_seconds: u32,
+    pub max_per_buyer: Option<u32>,
+    pub tiers: Vec<NewTierRecord>,
+    pub created_at: Timestamp,
+}
+
+pub struct NewTierRecord {
+    pub slug: String,
+    pub name: String,
+    pub price: u64,
+    pub currency: String,
+    pub seated: bool,
+    pub capacity: u64,
+}
+
+/// One seat; its position in the sale follows from its place in the list.
+#[derive(Clone, Debug)]
+pub struct NewSeatRecord {
+    pub tier_index: u32,
+    pub section: String,
+    pub row: String,
+    pub number: u32,
+    pub label: String,
+    pub status: SeatStatus,
+}
+
+/// What an organiser changes about a sale; what is `None` stays.
+pub struct PatchRecord<'a> {
+    pub switch: Option<SaleSwitch>,
+    pub opens_at: Option<Timestamp>,
+    /// `Some(None)` takes the message away.
+    pub message: Option<Option<&'a str>>,
+    pub max_per_buyer: Option<u32>,
+    pub hold_ttl_seconds: Option<u32>,
+}
+
+/// A sale's row and strategy.
+pub struct SaleIdentity {
+    pub sale_id: i64,
+    pub strategy: StrategyKind,
+}
+
+/// A sale as it is stored, with its tiers and seats.
+#[derive(Debug)]
+pub struct SaleRecord {
+    pub id: i64,
+    pub slug: String,
+    pub name: String,
+    /// Moves on whenever an organiser changes the sale.
+    pub revision: u64,
+    pub switch: SaleSwitch,
+    pub strategy: StrategyKind,
+    pub rehearsal: bool,
+    pub opens_at: Option<Timestamp>,
+    pub message: Option<String>,
+    pub hold_ttl_seconds: u32,
+    pub max_per_buyer: Option<u32>,
+    pub seq: u64,
+    pub head_hash: Hash,
+    pub tiers: Vec<TierRecord>,
+    /// In seat order.
+    pub seats: Vec<NewSeatRecord>,
+    /// Units that buyers own, where the sale has a limit for that.
+    pub owned: HashMap<BuyerId, u64>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TierRecord {
+    pub id: i64,
+    pub slug: String,
+    pub name: String,
+    pub price: u64,
+    pub currency: String,
+    pub seated: bool,
+    pub counts: Counts,
+}
+
+/// What a batch of purchases takes from one sale, all of it or nothing.
+pub struct Guard {
+    pub sale_id: i64,
+    /// The sale's `seq` that the batch was decided on.
+    pub seq: u64,
+    /// Decisions in the batch: `seq` moves by this.
+    pub decisions: u64,
+    pub head_hash: Hash,
+    /// Positions of the seats taken.
+    pub seats: Vec<u32>,
+    /// Rows of the tiers, with the units taken from each.
+    pub tiers: Vec<(i64, u64)>,
+}
+
+/// One purchase, as it is recorded.
+#[derive(Clone)]
+pub struct Purchase {
+    pub order: OrderId,
+    pub buyer: BuyerId,
+    pub total: u64,
+    pub currency: Arc<str>,
+    pub seq: u64,
+    /// The ledger line's units, as JSON.
+    pub units: String,
+    pub hash: Hash,
+    pub tickets: Vec<NewTicket>,
+    /// The key that the buyer sent, and the fingerprint of what it was sent with.
+    pub key: Option<(String, [u8; 16])>,
+}
+
+/// One unit of a purchase.
+#[derive(Clone)]
+pub struct NewTicket {
+    pub id: TicketId,
+    pub tier_id: i64,
+    pub seat_position: Option<u32>,
+    pub code: [u8; 16],
+}
+
+/// What [`take_one_by_one`] took.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Taken {
+    All,
+    /// A counter or the named seat was not available; the transaction must be rolled back.
+    Nothing,
+}
+
+/// A line as it is stored: the hash of the line before stands in the line before.
+#[derive(Clone, Debug)]
+pub struct LedgerRecord {
+    pub seq: u64,
+    pub at: Timestamp,
+    pub kind: ChangeKind,
+    pub units: Vec<Units>,
+    pub reference: Option<Uuid>,
+    pub hash: Hash,
+}
+
+/// An answer that changed something.
+#[derive(Debug)]
+pub struct StoredAnswer {
+    pub fingerprint: [u8; 16],
+    pub body: StoredBody,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug)]
+pub enum StoredBody {
+    /// The order, which never changes once made.
+    Order(OrderId),
+    /// The status and body as they were sent.
+    Sent { status: u16, body: String },
+}
+
+/// What the rows of one sale add up to, all read at one moment.
+pub struct Recount {
+    pub seq: u64,
+    pub head_hash: Vec<u8>,
+    /// The sale's own counters: what is checked.
+    pub counters: Counts,
+    pub orders: u64,
+    pub tiers: Vec<TierRecount>,
+    /// Seats with more than one valid ticket: every ticket beyond the first is counted.
+    pub doubly_sold: u64,
+    /// Labels of the seats with a valid ticket.
+    pub ticketed_seats: BTreeSet<String>,
+    /// Labels of the seats whose row says sold.
+    pub sold_seats: BTreeSet<String>,
+}
+
+pub struct TierRecount {
+    pub slug: String,
+    pub seated: bool,
+    /// The tier's own counters: what is checked.
+    pub counters: Counts,
+    /// Rows of seats, by status.
+    pub seats: Counts,
+    pub tickets: u64,
+}
+
+/// Where a sale stands: what tells whether a mirror of it is up to date.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SaleHead {
+    pub sale_id: i64,
+    pub slug: String,
+    pub seq: u64,
+    /// Moves on whenever an organiser changes the sale.
+    pub revision: u64,
+}
+
+/// A line of the ledger, with the buyer whose decision it was.
+#[derive(Clone, Debug)]
+pub struct ChangeRecord {
+    pub line: LedgerRecord,
+    pub buyer: Option<BuyerId>,
+}

@@ -1,0 +1,80 @@
+//! Writes without a condition: what the strategy is made of that shows why there must be one.
+
+use sqlx::SqliteConnection;
+
+use crate::server::{
+    ledger::Hash,
+    store::rows::{Purchase, count, integer},
+};
+
+/// The sale's next `seq` where it is open, with the hash of the line before; takes nothing off its counters.
+pub async fn next_seq(connection: &mut SqliteConnection, sale_id: i64) -> Result<Option<(u64, Hash)>, sqlx::Error> {
+    let row: Option<(i64, Vec<u8>)> =
+        sqlx::query_as("UPDATE sales SET seq = seq + 1 WHERE id = ? AND switch = 'open' RETURNING seq, head_hash")
+            .bind(sale_id)
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.map(|(seq, hash)| (count(seq), hash.try_into().expect("the schema keeps a hash at 32 bytes"))))
+}
+
+/// Writes how many units of a tier are left, whatever the row says, and adds the sale's counters up again.
+pub async fn write_available(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    tier_id: i64,
+    available: u64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE tiers SET available = ?1, sold = capacity - held - ?1, version = version + 1
+         WHERE id = ?2 AND ?1 <= capacity - held",
+    )
+    .bind(integer(available))
+    .bind(tier_id)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "UPDATE sales SET available = summed.available, sold = summed.sold
+         FROM (SELECT SUM(available) AS available, SUM(sold) AS sold FROM tiers WHERE sale_id = ?1) AS summed
+         WHERE id = ?1",
+    )
+    .bind(sale_id)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Marks seats sold, whatever their rows say.
+pub async fn write_sold(connection: &mut SqliteConnection, sale_id: i64, positions: &[u32]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE seats SET status = 'sold', version = version + 1
+         WHERE sale_id = ? AND position IN (SELECT value FROM json_each(?))",
+    )
+    .bind(sale_id)
+    .bind(serde_json::to_string(positions).expect("numbers are plain data"))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Records tickets that may be for seats that have an owner already.
+pub async fn record_unguarded(
+    connection: &mut SqliteConnection,
+    sale_id: i64,
+    purchase: &Purchase,
+) -> Result<(), sqlx::Error> {
+    for ticket in &purchase.tickets {
+        sqlx::query(
+            "INSERT INTO tickets (id, order_id, sale_id, tier_id, seat_position, code, guarded)
+             VALUES (?, ?, ?, ?, ?, ?, 0)",
+        )
+        .bind(ticket.id.0.as_bytes().to_vec())
+        .bind(purchase.order.0.as_bytes().to_vec())
+        .bind(sale_id)
+        .bind(ticket.tier_id)
+        .bind(ticket.seat_position)
+        .bind(ticket.code.to_vec())
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! A sale's place in memory: its mirror, and how commits reach it in their order, whoever made them and however they
+//! arrive.
+//!
+//! Where several write to a database at once, here or on other nodes, the news of commit 8 may come before that of 7. It
+//! waits until 7 is there, so that mirror and viewers see every commit once and in order.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::stock::Stock;
+use crate::{
+    model::{ids::BuyerId, sale::TierCounts, seat::SeatStatus, time::Timestamp},
+    server::ledger::Hash,
+};
+
+/// Commits that may wait for those before them; beyond that the mirror is brought up to date from the store.
+const MAX_EARLY: usize = 10_000;
+
+/// One sale's place in memory. The locks are held for moments, never across an await.
+pub struct SaleDesk {
+    /// The row of the sale.
+    pub sale_id: i64,
+    pub stock: RwLock<Stock>,
+    /// Commits whose predecessors have not arrived, by the `seq` that they follow on from. Held while the mirror changes.
+    early: Mutex<BTreeMap<u64, Change>>,
+}
+
+/// What one or more purchases did to one sale.
+pub struct Change {
+    /// The sale's `seq` before and after.
+    pub from: u64,
+    pub seq: u64,
+    pub at: Timestamp,
+    pub head_hash: Hash,
+    seats: Vec<u32>,
+    /// Units sold, by tier.
+    units: Vec<(usize, u64)>,
+    /// Units sold, by buyer.
+    owned: Vec<(BuyerId, u64)>,
+}
+
+/// What a commit sold in one sale, and what is left.
+pub struct Commit {
+    /// The sale's `seq` before.
+    pub from: u64,
+    pub seq: u64,
+    pub at: Timestamp,
+    pub seats: Vec<(u32, SeatStatus)>,
+    pub tiers: Vec<TierCounts>,
+}
+
+impl Change {
+    /// Nothing yet, from this `seq` on.
+    pub const fn new(from: u64, at: Timestamp) -> Self {
+        Self { from, seq: from, at, head_hash: [0; 32], seats: Vec::new(), units: Vec::new(), owned: Vec::new() }
+    }
+
+    /// Adds units of one tier, with their seats where it has some.
+    pub fn add(&mut self, tier_index: usize, quantity: u64, seats: &[u32], buyer: Option<BuyerId>) {
+        match self.units.iter_mut().find(|(known, _)| *known == tier_index) {
+            Some((_, sum)) => *sum += quantity,
+            None => self.units.push((tier_index, quantity)),
+        }
+        self.seats.extend(seats);
+        self.owned.extend(buyer.map(|buyer| (buyer, quantity)));
+    }
+}
+
+impl SaleDesk {
+    pub fn new(stock: Stock) -> Arc<Self> {
+        Arc::new(Self { sale_id: stock.sale_id, stock: RwLock::new(stock), early: Mutex::default() })
+    }
+
+    /// Takes a change over, and whatever waited for it, and tells of each. `true` where a change still waits for one that
+    /// is not there.
+    pub fn take(&self, change: Change, tell: impl Fn(Commit)) -> bool {
+        let mut early = self.early.lock();
+        if early.len() >= MAX_EARLY {
+            early.clear();
+            return true;
+        }
+        early.insert(change.from, change);
+        self.take_early(&mut early, tell)
+    }
+
+    /// Puts a whole state in the place of an older one, and tells of it. `true` where a change waits for one that is not
+    /// there.
+    pub fn replace(&self, stock: Stock, tell: impl FnOnce()) -> bool {
+        let mut early = self.early.lock();
+        {
+            let mut mirror = self.stock.write();
+            if (stock.seq, stock.revision) < (mirror.seq, mirror.revision) {
+                return true;
+            }
+            *mirror = stock;
+        }
+        tell();
+        self.forget_old(&mut early);
+        !early.is_empty()
+    }
+
+    /// Takes the settings of a sale over, and tells of them. `true` where its stock has gone on since: what its buyers own
+    /// must then be read anew.
+    pub fn patch(&self, stock: Stock, tell: impl FnOnce()) -> bool {
+        let early = self.early.lock();
+        let is_behind = {
+            let mut mirror = self.stock.write();
+            if stock.revision < mirror.revision {
+                return false;
+            }
+            let is_behind = stock.seq != mirror.seq;
+            if !is_behind {
+                mirror.owned = stock.owned;
+                mirror.revision = stock.revision;
+            }
+            mirror.switch = stock.switch;
+            mirror.opens_at = stock.opens_at;
+            mirror.message = stock.message;
+            mirror.max_per_buyer = stock.max_per_buyer;
+            mirror.hold_ttl_seconds = stock.hold_ttl_seconds;
+            is_behind
+        };
+        tell();
+        drop(early);
+        is_behind
+    }
+
+    fn take_early(&self, early: &mut BTreeMap<u64, Change>, tell: impl Fn(Commit)) -> bool {
+        loop {
+            let seq = self.forget_old(early);
+            let Some(change) = early.remove(&seq) else { return !early.is_empty() };
+            let commit = self.stock.write().apply(change);
+            tell(commit);
+        }
+    }
+
+    /// Drops what the mirror already has; returns where it stands.
+    fn forget_old(&self, early: &mut BTreeMap<u64, Change>) -> u64 {
+        let seq = self.stock.read().seq;
+        while early.first_key_value().is_some_and(|(from, _)| *from < seq) {
+            early.pop_first();
+        }
+        seq
+    }
+}
+
+impl Stock {
+    /// Takes over what a commit sold.
+    fn apply(&mut self, change: Change) -> Commit {
+        let Change { from, seq, at, head_hash, seats, units, owned } = change;
+        self.apply_sold(seq, head_hash, &seats, &units);
+        if self.max_per_buyer.is_some() {
+            for (buyer, quantity) in owned {
+                *self.owned.entry(buyer).or_default() += quantity;
+            }
+        }
+        for (tier_index, _) in &units {
+            if self.tiers[*tier_index].seated {
+                self.skip_unavailable(*tier_index);
+            }
+        }
+        Commit {
+            from,
+            seq,
+            at,
+            seats: seats.into_iter().map(|position| (position, SeatStatus::Sold)).collect(),
+            tiers: units.iter().map(|(tier_index, _)| self.tiers[*tier_index].tier_counts()).collect(),
+        }
+    }
+}

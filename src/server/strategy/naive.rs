@@ -1,0 +1,114 @@
+//! `naive`: reads how many are left, and later writes what it read, less one. **It oversells.** Rehearsals only.
+//!
+//! **How it works.** Each claim reads the counter or the seat without a lock. If that says "available" it takes the unit in
+//! a transaction of its own, and writes the counter as it read it, less its own units. Two buyers who read before either
+//! writes both get the same unit. Its tickets lie outside the index that keeps a seat from having two owners, so that the
+//! damage is done, and the audit finds it.
+//!
+//! **What it guarantees.** Nothing. The ledger still has one line for each purchase, because it must show what happened.
+//!
+//! **What it costs.** Your reputation, at the door.
+//!
+//! **Where it is used.** In more shops than would like to know. Here it is the control: a suite that does not catch it sees
+//! nothing.
+
+use std::sync::Arc;
+
+use super::{
+    Claim, Deciding, Desk, Strategy, Verdict,
+    one_by_one::{Wanted, grant},
+    sold_out,
+};
+use crate::{
+    model::{ids::OrderId, seat::SeatStatus, strategy::StrategyKind},
+    server::store::{self, Purchase},
+};
+
+pub struct Naive {
+    desk: Arc<Desk>,
+}
+
+/// What was read, and is believed for far too long.
+struct Read {
+    available: u64,
+    seats: Vec<u32>,
+}
+
+impl Naive {
+    pub const fn new(desk: Arc<Desk>) -> Self {
+        Self { desk }
+    }
+
+    async fn decide(&self, claim: Claim) -> Verdict {
+        let wanted = Wanted::of(&claim);
+        let verdict = match self.try_to(&claim, wanted).await {
+            Ok(Some(verdict)) => verdict,
+            Ok(None) => Verdict::Refused(wanted.refusal(&claim.sale)),
+            Err(error) if store::is_key_taken(&error) => Verdict::Repeated,
+            Err(error) => Verdict::Unknown(error),
+        };
+        claim.settle(verdict)
+    }
+
+    async fn try_to(&self, claim: &Claim, wanted: Wanted) -> Result<Option<Verdict>, sqlx::Error> {
+        let Some(read) = self.read(wanted).await? else { return Ok(None) };
+        let mut writer = self.desk.writer().await?;
+        let at = self.desk.clock.now();
+        let mut transaction = writer.begin().await?;
+        let Some((seq, previous)) = store::next_seq(transaction.connection(), wanted.sale_id).await? else {
+            return Ok(Some(Verdict::Refused(sold_out(&claim.sale.stock.read().id))));
+        };
+        let sold = {
+            let stock = claim.sale.stock.read();
+            let order = OrderId(self.desk.identifiers.next(at));
+            let grant = grant(&stock, wanted, read.seats, order, at, (seq, &previous));
+            self.desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref())
+        };
+        let left = read.available - wanted.quantity;
+        store::write_available(transaction.connection(), wanted.sale_id, wanted.tier_id, left).await?;
+        store::write_sold(transaction.connection(), wanted.sale_id, &sold.seats).await?;
+        store::set_head(transaction.connection(), wanted.sale_id, seq, &sold.purchase.hash).await?;
+        let without_tickets = Purchase { tickets: Vec::new(), ..sold.purchase.clone() };
+        store::record(transaction.connection(), wanted.sale_id, at, &[&without_tickets]).await?;
+        store::record_unguarded(transaction.connection(), wanted.sale_id, &sold.purchase).await?;
+        transaction.commit().await?;
+        writer.settle();
+        drop(writer);
+        // What is left by the counters cannot be reckoned from what was sold: it is read.
+        let mut reader = self.desk.store.reader().await?;
+        self.desk.read_anew(&mut reader.begin().await?, &claim.sale).await?;
+        self.desk.changed.notify_one();
+        Ok(Some(Verdict::Won(Box::new(sold.order(&claim.sale.stock.read())))))
+    }
+
+    /// Reads what seems to be left; `None` where that is too little.
+    async fn read(&self, wanted: Wanted) -> Result<Option<Read>, sqlx::Error> {
+        let Wanted { sale_id, tier_id, seated, seat, quantity, .. } = wanted;
+        let mut reader = self.desk.store.reader().await?;
+        let (_, available) = store::read_tier(reader.connection(), tier_id).await?;
+        let seats: Vec<u32> = match seat {
+            Some(position) => {
+                let read = store::read_seats(reader.connection(), sale_id, &[position]).await?;
+                let free = read.into_iter().filter(|(.., status)| *status == SeatStatus::Available);
+                free.map(|(position, ..)| position).collect()
+            }
+            None if seated => {
+                let free = store::free_seats(reader.connection(), sale_id, tier_id, quantity, false).await?;
+                free.into_iter().map(|(position, _)| position).collect()
+            }
+            None => Vec::new(),
+        };
+        let is_left = available >= quantity && (!seated || seats.len() as u64 == quantity);
+        Ok(is_left.then_some(Read { available, seats }))
+    }
+}
+
+impl Strategy for Naive {
+    fn kind(&self) -> StrategyKind {
+        StrategyKind::Naive
+    }
+
+    fn claim(&self, claim: Claim) -> Deciding<'_> {
+        Box::pin(self.decide(claim))
+    }
+}
