@@ -77,6 +77,14 @@ CREATE UNIQUE INDEX one_seat_per_label ON seats (sale_id, label) WITH (fillfacto
 -- The first free seats of a tier, without a walk past those that are sold.
 CREATE INDEX available_seats ON seats (sale_id, tier_id, position) WHERE status = 'available';
 
+-- The available units of general admission in a sale whose strategy is `skip_locked`: it takes units by their rows, and
+-- whoever takes one deletes its row.
+CREATE TABLE units (
+    tier_id BIGINT NOT NULL REFERENCES tiers (id),
+    number  BIGINT NOT NULL,
+    PRIMARY KEY (tier_id, number)
+);
+
 -- Made with the first purchase; a guest who never bought has no row.
 CREATE TABLE buyers (
     id         UUID   NOT NULL PRIMARY KEY,
@@ -116,20 +124,23 @@ CREATE TABLE tickets (
     -- 128 random bits.
     code          BYTEA   NOT NULL CHECK (octet_length(code) = 16),
     void          BOOLEAN NOT NULL DEFAULT false,
+    -- False for the tickets of a strategy that is meant to show how a unit is sold twice.
+    guarded       BOOLEAN NOT NULL DEFAULT true,
     PRIMARY KEY (order_id, id),
     FOREIGN KEY (sale_id, seat_position) REFERENCES seats (sale_id, position)
 );
 
 -- The second net under the guarded update of a seat's status.
 CREATE UNIQUE INDEX one_owner_per_seat ON tickets (sale_id, seat_position)
-    WHERE seat_position IS NOT NULL AND NOT void;
+    WHERE seat_position IS NOT NULL AND NOT void AND guarded;
 
 -- One line per decision, chained by hash.
 CREATE TABLE ledger (
     sale_id   BIGINT NOT NULL REFERENCES sales (id),
     seq       BIGINT NOT NULL CHECK (seq > 0),
     at        BIGINT NOT NULL,
-    kind      TEXT   NOT NULL CHECK (kind IN ('stock', 'buy', 'hold', 'release', 'expire', 'confirm', 'refund', 'reset')),
+    kind      TEXT   NOT NULL
+                     CHECK (kind IN ('stock', 'buy', 'hold', 'release', 'expire', 'confirm', 'refund', 'reset')),
     units     TEXT   NOT NULL,
     reference UUID,
     hash      BYTEA  NOT NULL CHECK (octet_length(hash) = 32),
@@ -154,7 +165,7 @@ CREATE TABLE idempotency_keys (
     buyer_id    UUID   NOT NULL,
     -- Of the route and the body.
     fingerprint BYTEA  NOT NULL CHECK (octet_length(fingerprint) = 16),
-    status      BIGINT NOT NULL,
+    status      INTEGER NOT NULL,
     body        TEXT   NOT NULL,
     created_at  BIGINT NOT NULL,
     PRIMARY KEY (key, buyer_id)

@@ -28,6 +28,8 @@ pub struct Config {
     pub addr: SocketAddr,
     /// Such as `sqlite:onsale.db`.
     pub database: String,
+    /// Such as `redis://127.0.0.1`; none: the strategies that need it cannot be run.
+    pub redis: Option<String>,
     /// Makes the demo sales, opens the simulator to everyone, lifts rate limits and stream caps.
     pub demo: bool,
     /// The Bearer that makes an admin; none: there is no admin.
@@ -59,6 +61,7 @@ pub struct Config {
 pub struct Flags {
     pub addr: Option<String>,
     pub database: Option<String>,
+    pub redis: Option<String>,
     pub demo: bool,
 }
 
@@ -123,6 +126,11 @@ impl Config {
         Ok(Self {
             addr: leptos.site_addr,
             database: flags.database.or_else(|| variable("DATABASE_URL")).unwrap_or(settings.server.database),
+            redis: flags
+                .redis
+                .or_else(|| variable("REDIS_URL"))
+                .or(Some(settings.server.redis))
+                .filter(|url| !url.is_empty()),
             demo: flags.demo || settings.server.demo,
             admin_token: variable("ONSALE_ADMIN_TOKEN").map(Secret),
             secret: variable("ONSALE_SECRET").map(Secret),
@@ -137,6 +145,19 @@ impl Config {
             log_format: settings.log.format,
             leptos,
         })
+    }
+}
+
+impl Config {
+    /// The database as it may be shown: without its password.
+    pub fn shown_database(&self) -> String {
+        match self.database.split_once("://").zip(self.database.rsplit_once('@')) {
+            Some(((scheme, rest), (_, host))) => {
+                let user = rest.split([':', '@']).next().unwrap_or_default();
+                format!("{scheme}://{user}@{host}")
+            }
+            None => self.database.clone(),
+        }
     }
 }
 
@@ -208,6 +229,18 @@ mod tests {
         assert!(Config::from_sources(flags, nothing, "").unwrap_err().0.contains("nowhere"));
         let error = Config::from_sources(Flags::default(), nothing, "[server]\ndemmo = true").unwrap_err();
         assert!(error.0.contains("demmo"), "{error}");
+    }
+
+    #[test]
+    fn a_databases_password_does_not_show() {
+        for (database, shown) in [
+            ("postgres://ann:sw@rd:fish@db:5432/sales", "postgres://ann@db:5432/sales"),
+            ("postgres://db/sales", "postgres://db/sales"),
+            ("sqlite:a@b.db", "sqlite:a@b.db"),
+        ] {
+            let flags = Flags { database: Some(database.into()), ..Flags::default() };
+            assert_eq!(Config::from_sources(flags, nothing, "").unwrap().shown_database(), shown);
+        }
     }
 
     #[test]

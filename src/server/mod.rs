@@ -9,6 +9,7 @@ pub mod engine; // the decisions; the only place that joins store, strategy and 
 pub mod feed; // what viewers hear: frames, replay window, lag policy
 pub mod http; // routes, problem documents, the listener
 pub mod ledger; // how a ledger line is hashed: one reading of the contract
+pub mod redis; // which may be lost at any moment
 pub mod shutdown; // the one signal that the server is stopping
 pub mod simulator; // virtual buyers over real sockets, and the auditor that judges them
 pub mod startup; // from a configuration to an application that can answer

@@ -78,9 +78,14 @@ pub fn max_connections(config: &Config) -> usize {
 /// Opens the store and everything on top of it; with `demo`, makes the demo sales.
 pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Result<App, String> {
     let _ = any_spawner::Executor::init_tokio(); // fails where it was done before
-    let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", config.database);
+    let unusable =
+        |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", config.shown_database());
     let store = Store::open(&config.database).await.map_err(|error| unusable(&error))?;
-    let options = EngineOptions { request_queue: config.request_queue, ..EngineOptions::new(viewers.clone()) };
+    let options = EngineOptions {
+        request_queue: config.request_queue,
+        redis_url: config.redis.clone(),
+        ..EngineOptions::new(viewers.clone())
+    };
     let engine = Engine::open(store, options).await.map_err(|error| unusable(&error))?;
     if config.demo {
         engine.seed_demo().await.map_err(|error| unusable(&error))?;

@@ -21,7 +21,7 @@ pub struct DatabaseArgs {
 pub async fn migrate(arguments: DatabaseArgs) -> ExitCode {
     match open(arguments).await {
         Ok((config, _store)) => {
-            println!("{} is up to date", config.database);
+            println!("{} is up to date", config.shown_database());
             ExitCode::SUCCESS
         }
         Err(reason) => give_up(reason),
@@ -40,14 +40,14 @@ pub async fn seed(arguments: DatabaseArgs) -> ExitCode {
 
 async fn try_seed(arguments: DatabaseArgs) -> Result<String, String> {
     let (config, store) = open(arguments).await?;
-    let unusable = |error: EngineError| format!("the database {} cannot be used: {error}", config.database);
+    let unusable = |error: EngineError| format!("the database {} cannot be used: {error}", config.shown_database());
     let options =
         EngineOptions { request_queue: config.request_queue, ..EngineOptions::new(tokio::runtime::Handle::current()) };
     let engine = Engine::open(store, options).await.map_err(unusable)?;
     let seeded = engine.seed_demo().await.map_err(unusable);
     engine.close().await;
     seeded?;
-    Ok(config.database)
+    Ok(config.shown_database())
 }
 
 /// Opening a store brings it up to date.
@@ -56,6 +56,6 @@ async fn open(arguments: DatabaseArgs) -> Result<(Config, Store), String> {
     let config = Config::load(flags).map_err(|error| error.to_string())?;
     let store = Store::open(&config.database)
         .await
-        .map_err(|error| format!("the database {} cannot be used: {error}", config.database))?;
+        .map_err(|error| format!("the database {} cannot be used: {error}", config.shown_database()))?;
     Ok((config, store))
 }

@@ -34,14 +34,17 @@ pub struct ServeArgs {
     /// Where everything is kept. [env: DATABASE_URL] [default: sqlite:onsale.db]
     #[arg(long)]
     database: Option<String>,
+    /// Redis, for the strategies that need it, such as redis://127.0.0.1. [default: server.redis of Leptos.toml]
+    #[arg(long)]
+    redis: Option<String>,
     /// Make the demo sales, open the simulator to everyone, lift rate limits and stream caps.
     #[arg(long)]
     demo: bool,
 }
 
 pub fn run(arguments: ServeArgs) -> ExitCode {
-    let ServeArgs { addr, database, demo } = arguments;
-    match serve(Flags { addr, database, demo }) {
+    let ServeArgs { addr, database, redis, demo } = arguments;
+    match serve(Flags { addr, database, redis, demo }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => give_up(reason),
     }

@@ -20,6 +20,7 @@ pub struct FileSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct ServerSection {
     pub database: String,
+    pub redis: String,
     pub demo: bool,
     pub trusted_proxies: Vec<Network>,
     pub allowed_hosts: Vec<String>,
@@ -67,6 +68,7 @@ impl Default for ServerSection {
     fn default() -> Self {
         Self {
             database: "sqlite:onsale.db".to_owned(),
+            redis: String::new(),
             demo: false,
             trusted_proxies: Vec::new(),
             allowed_hosts: Vec::new(),

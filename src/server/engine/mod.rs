@@ -30,6 +30,7 @@ use crate::{
     server::{
         clock::Clock,
         feed::{Announcement, Change, Hub},
+        redis::Redis,
         store::{self, Store},
         strategy::{Desk, Listeners, Registry, SaleDesk, Strategy, stock::Stock},
         telemetry::metrics::PurchaseCounters,
@@ -77,6 +78,8 @@ pub enum EngineError {
     Overloaded,
     /// The store cannot be used now; the outcome is unknown where a commit was under way.
     Store(sqlx::Error),
+    /// The address of Redis cannot be understood. Only at the start.
+    Redis(redis::RedisError),
 }
 
 impl std::fmt::Display for EngineError {
@@ -84,6 +87,7 @@ impl std::fmt::Display for EngineError {
         match self {
             Self::Overloaded => formatter.write_str("the request queue is full"),
             Self::Store(error) => write!(formatter, "the store cannot be used: {error}"),
+            Self::Redis(error) => write!(formatter, "Redis cannot be used: {error}"),
         }
     }
 }
@@ -93,6 +97,7 @@ impl std::error::Error for EngineError {
         match self {
             Self::Overloaded => None,
             Self::Store(error) => Some(error),
+            Self::Redis(error) => Some(error),
         }
     }
 }
@@ -110,13 +115,21 @@ pub struct EngineOptions {
     pub request_queue: usize,
     /// Where the feed ticks and the viewers are served, apart from the buyers.
     pub viewers: tokio::runtime::Handle,
+    /// Where Redis is, if there is one.
+    pub redis_url: Option<String>,
     /// Strategies beside, or in place of, those of the registry.
     pub strategies: Vec<Arc<dyn Strategy>>,
 }
 
 impl EngineOptions {
     pub fn new(viewers: tokio::runtime::Handle) -> Self {
-        Self { clock: Clock::System, request_queue: DEFAULT_REQUEST_QUEUE, viewers, strategies: Vec::new() }
+        Self {
+            clock: Clock::System,
+            request_queue: DEFAULT_REQUEST_QUEUE,
+            viewers,
+            redis_url: None,
+            strategies: Vec::new(),
+        }
     }
 }
 
@@ -133,6 +146,7 @@ pub struct Engine {
     hubs: Arc<Hubs>,
     epoch: String,
     secret: [u8; 32],
+    redis: Option<Arc<Redis>>,
     /// Names this process among those that share a store.
     node: String,
     /// What follows a shared store.
@@ -193,7 +207,11 @@ impl Engine {
             viewers: options.viewers,
         });
         let desk = Arc::new(desk(store, options.clock, &hubs));
-        let mut strategies = Registry::new(&desk);
+        let redis = match &options.redis_url {
+            Some(url) => Some(Arc::new(Redis::open(url, &epoch).map_err(EngineError::Redis)?)),
+            None => None,
+        };
+        let mut strategies = Registry::new(&desk, redis.as_ref());
         options.strategies.into_iter().for_each(|strategy| strategies.add(strategy));
         let engine = Arc::new(Self {
             desk,
@@ -206,6 +224,7 @@ impl Engine {
             hubs,
             epoch,
             secret,
+            redis,
             node: crate::server::ledger::hexadecimal(&rand::random::<[u8; 8]>()),
             followers: Mutex::default(),
         });

@@ -80,6 +80,10 @@ impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Overloaded => Self::new(Code::Overloaded, "Too many requests are waiting; nothing was tried."),
+            EngineError::Redis(error) => {
+                tracing::error!(%error, "Redis cannot be used");
+                Self::new(Code::Overloaded, "The server is not set up.")
+            }
             EngineError::Store(error) => {
                 tracing::error!(%error, "the store failed");
                 Self::new(Code::Overloaded, "The store cannot be used now; ask again with the same key.")

@@ -3,7 +3,6 @@
 //! One folder per database with the same file names and functions, so that a diff of two shows the dialect.
 
 mod connection; // the seam: a store, a connection, a transaction of either kind
-#[path = "/tmp/pgstub/mod.rs"]
 mod postgres;
 mod rows; // what goes into a store and comes out of it
 mod sqlite;

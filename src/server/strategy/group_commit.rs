@@ -53,7 +53,7 @@ impl GroupCommit {
     pub fn start(desk: Arc<Desk>) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         let buyers = Handle::current();
-        let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime without I/O needs nothing");
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a server may have descriptors");
         thread::Builder::new()
             .name("sequencer".into())
             .spawn(move || runtime.block_on(run(desk, buyers, waiting)))

@@ -14,6 +14,8 @@ mod naive; // reads, then writes what was read: oversells
 mod one_by_one; // the frame of strategies that decide each claim in a transaction of its own
 mod optimistic; // write only where the version still stands
 mod pessimistic; // locked, read again, written
+mod redis_gate; // a counter in Redis admits, the database decides
+mod redis_lock; // a lease in Redis, in front of optimistic
 mod skip_locked; // any unit that nobody else is just looking at
 pub mod stock; // the mirror of a sale in memory
 
@@ -28,7 +30,7 @@ use crate::{
         outcome::{Code, Refusal},
         strategy::StrategyKind,
     },
-    server::store::StoreKind,
+    server::{redis::Redis, store::StoreKind},
 };
 
 use atomic_update::AtomicUpdate;
@@ -40,6 +42,8 @@ pub use mirror::{Commit, SaleDesk};
 use naive::Naive;
 use optimistic::Optimistic;
 use pessimistic::Pessimistic;
+use redis_gate::RedisGate;
+use redis_lock::RedisLock;
 use skip_locked::SkipLocked;
 
 /// One buyer's request for units of one sale, checked and ready to be decided.
@@ -104,14 +108,18 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The strategies that the desk's store can run.
-    pub fn new(desk: &Arc<Desk>) -> Self {
+    /// The strategies that the desk's store can run, with Redis or without.
+    pub fn new(desk: &Arc<Desk>, redis: Option<&Arc<Redis>>) -> Self {
         let mut registry = Self::default();
         registry.add(Arc::new(Naive::new(desk.clone())));
         registry.add(Arc::new(AtomicUpdate::new(desk.clone())));
         registry.add(Arc::new(Pessimistic::new(desk.clone())));
         registry.add(Arc::new(Optimistic::new(desk.clone())));
         registry.add(Arc::new(GroupCommit::start(desk.clone())));
+        if let Some(redis) = redis {
+            registry.add(Arc::new(RedisLock::new(desk.clone(), redis.clone())));
+            registry.add(Arc::new(RedisGate::start(desk.clone(), redis.clone())));
+        }
         match desk.store.kind() {
             // Its gate counts what this process sells, so there must be no other.
             StoreKind::Sqlite => registry.add(Arc::new(InMemory::new(desk.clone()))),

@@ -20,6 +20,12 @@ pub const QUEUE_LENGTH: &str = "onsale_queue_length";
 pub const BATCH_SIZE: &str = "onsale_batch_size";
 /// Time of one transaction, from its first statement to the flushed commit.
 pub const COMMIT_DURATION: &str = "onsale_commit_duration_seconds";
+/// Questions that Redis did not answer.
+pub const REDIS_FAILURES: &str = "onsale_redis_failures_total";
+/// Claims that gave up because others held the lease; no verdict on stock.
+pub const LEASES_CONTENDED: &str = "onsale_leases_contended_total";
+/// Claims refused by a gate in front of the database.
+pub const GATE_REFUSALS: &str = "onsale_gate_refusals_total";
 /// Open connections, and those refused because there were too many.
 pub const CONNECTIONS: &str = "onsale_connections";
 pub const CONNECTIONS_REFUSED: &str = "onsale_connections_refused_total";

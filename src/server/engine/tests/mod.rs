@@ -22,7 +22,7 @@ use crate::{
     server::store::StoreKind,
 };
 
-const STORES: [StoreKind; 1] = [StoreKind::Sqlite];
+const STORES: [StoreKind; 2] = [StoreKind::Sqlite, StoreKind::Postgres];
 
 /// The PostgreSQL server of the tests, if the environment does not name another.
 const DEFAULT_POSTGRES: &str = "postgres://postgres@127.0.0.1:5432";

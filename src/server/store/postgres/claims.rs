@@ -1,0 +1,160 @@
+//! The guarded writes that decide who gets what, and the rows that record it.
+//!
+//! A round trip costs some 50 microseconds and a commit a flush: so a batch is decided and recorded by one call of a
+//! function that the migration makes, however many buyers it holds.
+
+use sqlx::{
+    PgConnection, Postgres,
+    postgres::{PgArguments, PgBindIterExt},
+    query::Query,
+};
+
+use super::all_small;
+use crate::{
+    model::time::Timestamp,
+    server::{
+        ledger::Hash,
+        store::rows::{Guard, Purchase, Taken, count, integer},
+    },
+};
+
+/// What `take_and_record` raises where a row is not as expected.
+const NOT_AS_EXPECTED: &str = "ON001";
+
+/// Takes what `guard` names and records the purchases of it, in one transaction and one round trip; `connection` is
+/// outside of any other. `false` where any row was not as expected: nothing has changed.
+pub async fn take_and_record(
+    connection: &mut PgConnection,
+    guard: &Guard,
+    at: Timestamp,
+    purchases: &[&Purchase],
+) -> Result<bool, sqlx::Error> {
+    let call = sqlx::query(
+        "SELECT take_and_record(
+             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+    )
+    .bind(guard.sale_id)
+    .bind(integer(guard.seq))
+    .bind(integer(guard.decisions))
+    .bind(guard.head_hash)
+    .bind(guard.seats.iter().map(|position| i64::from(*position)).bind_iter())
+    .bind(guard.tiers.iter().map(|(tier_id, _)| *tier_id).bind_iter())
+    .bind(guard.tiers.iter().map(|(_, units)| integer(*units)).bind_iter());
+    match bind_purchases(call, at, purchases).execute(connection).await {
+        Ok(_) => Ok(true),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NOT_AS_EXPECTED) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Records the purchases of one sale and one instant inside a transaction: buyers, orders, tickets and ledger lines.
+pub async fn record(
+    connection: &mut PgConnection,
+    sale_id: i64,
+    at: Timestamp,
+    purchases: &[&Purchase],
+) -> Result<(), sqlx::Error> {
+    let call =
+        sqlx::query("SELECT record_purchases($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)")
+            .bind(sale_id);
+    bind_purchases(call, at, purchases).execute(connection).await?;
+    Ok(())
+}
+
+type Call<'q> = Query<'q, Postgres, PgArguments>;
+
+/// Binds what both functions end with: the instant, one array for each column of the purchases, and one for each column
+/// of their tickets.
+fn bind_purchases<'q>(call: Call<'q>, at: Timestamp, purchases: &[&Purchase]) -> Call<'q> {
+    let keys = || purchases.iter().map(|purchase| purchase.key.as_ref());
+    let tickets = || purchases.iter().flat_map(|purchase| &purchase.tickets);
+    let orders_of_tickets =
+        purchases.iter().flat_map(|purchase| purchase.tickets.iter().map(move |_| purchase.order.0));
+    call.bind(at.milliseconds)
+        .bind(purchases.iter().map(|purchase| purchase.order.0).bind_iter())
+        .bind(purchases.iter().map(|purchase| purchase.buyer.0).bind_iter())
+        .bind(purchases.iter().map(|purchase| integer(purchase.total)).bind_iter())
+        .bind(purchases.iter().map(|purchase| &*purchase.currency).bind_iter())
+        .bind(purchases.iter().map(|purchase| integer(purchase.seq)).bind_iter())
+        .bind(purchases.iter().map(|purchase| purchase.units.as_str()).bind_iter())
+        .bind(purchases.iter().map(|purchase| purchase.hash.as_slice()).bind_iter())
+        .bind(keys().map(|key| key.map(|(key, _)| key.as_str())).bind_iter())
+        .bind(keys().map(|key| key.map(|(_, fingerprint)| fingerprint.as_slice())).bind_iter())
+        .bind(tickets().map(|ticket| ticket.id.0).bind_iter())
+        .bind(orders_of_tickets.bind_iter())
+        .bind(tickets().map(|ticket| ticket.tier_id).bind_iter())
+        .bind(tickets().map(|ticket| ticket.seat_position.map(i64::from)).bind_iter())
+        .bind(tickets().map(|ticket| ticket.code.as_slice()).bind_iter())
+}
+
+/// Takes units for one purchase by one conditional update per row: seats, then the tier, then nothing of the sale's
+/// row, which [`sale_head`] locks last.
+pub async fn take_one_by_one(
+    connection: &mut PgConnection,
+    sale_id: i64,
+    tier_id: i64,
+    seat: Option<u32>,
+    units: u64,
+) -> Result<Taken, sqlx::Error> {
+    if let Some(position) = seat {
+        let taken = sqlx::query(
+            "UPDATE seats SET status = 'sold', version = version + 1
+             WHERE sale_id = $1 AND position = $2 AND status = 'available'",
+        )
+        .bind(sale_id)
+        .bind(i64::from(position))
+        .execute(&mut *connection)
+        .await?;
+        if taken.rows_affected() != 1 {
+            return Ok(Taken::Nothing);
+        }
+    }
+    let taken = sqlx::query(
+        "UPDATE tiers SET available = available - $1, sold = sold + $1, version = version + 1
+         WHERE id = $2 AND sale_id = $3 AND available >= $1",
+    )
+    .bind(integer(units))
+    .bind(tier_id)
+    .bind(sale_id)
+    .execute(&mut *connection)
+    .await?;
+    Ok(if taken.rows_affected() == 1 { Taken::All } else { Taken::Nothing })
+}
+
+/// Takes so many of a tier's available seats, the first in order, and returns their positions; fewer only where the
+/// tier has fewer. Waits for seats that others have locked, whose fate it must know.
+pub async fn take_any_seats(
+    connection: &mut PgConnection,
+    sale_id: i64,
+    tier_id: i64,
+    units: u64,
+) -> Result<Vec<u32>, sqlx::Error> {
+    let positions: Vec<i64> = sqlx::query_scalar("SELECT take_any_seats($1, $2, $3)")
+        .bind(sale_id)
+        .bind(tier_id)
+        .bind(integer(units))
+        .fetch_one(connection)
+        .await?;
+    let mut positions = all_small(positions)?;
+    positions.sort_unstable();
+    Ok(positions)
+}
+
+/// Takes units from the sale's own counter and its next `seq`, and returns that with the hash of the line before.
+/// `None` where the sale has not so many left or is not open.
+pub async fn sale_head(
+    connection: &mut PgConnection,
+    sale_id: i64,
+    units: u64,
+) -> Result<Option<(u64, Hash)>, sqlx::Error> {
+    let row: Option<(i64, Vec<u8>)> = sqlx::query_as(
+        "UPDATE sales SET available = available - $1, sold = sold + $1, seq = seq + 1
+         WHERE id = $2 AND available >= $1 AND switch = 'open'
+         RETURNING seq, head_hash",
+    )
+    .bind(integer(units))
+    .bind(sale_id)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|(seq, hash)| (count(seq), hash.try_into().expect("the schema keeps a hash at 32 bytes"))))
+}
