@@ -127,7 +127,13 @@ impl Engine {
             let detail = format!("This server cannot run {}.", kind.name());
             return Verdict::Refused(Refusal::new(Code::StrategyUnsupported, detail));
         };
-        strategy.claim(Claim { sale, buyer, wish, key, place: Some(place) }).await
+        let claim = Claim { sale, buyer, wish, key, place: Some(place) };
+        if strategy.goes_on_alone() {
+            return strategy.claim(claim).await;
+        }
+        let strategy = strategy.clone();
+        let deciding = tokio::spawn(async move { strategy.claim(claim).await });
+        deciding.await.unwrap_or(Verdict::Unknown(sqlx::Error::WorkerCrashed))
     }
 
     /// Begins a keyed request: new, answered before, or refused for its key. The fingerprint is asked for only where

@@ -67,6 +67,10 @@ impl Strategy for GroupCommit {
         StrategyKind::GroupCommit
     }
 
+    fn goes_on_alone(&self) -> bool {
+        true
+    }
+
     fn claim(&self, claim: Claim) -> Deciding<'_> {
         let (answer, verdict) = oneshot::channel();
         let queued = self.queue.send((claim, answer));

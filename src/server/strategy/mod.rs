@@ -43,6 +43,8 @@ use naive::Naive;
 use optimistic::Optimistic;
 use pessimistic::Pessimistic;
 use redis_gate::RedisGate;
+#[cfg(test)]
+pub use redis_gate::compare as compare_gate;
 use redis_lock::RedisLock;
 use skip_locked::SkipLocked;
 
@@ -96,6 +98,12 @@ pub type Deciding<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 /// A way to guard stock.
 pub trait Strategy: Send + Sync {
     fn kind(&self) -> StrategyKind;
+
+    /// Whether a claim goes on by itself where nobody waits for its verdict any more. One that does not is given a task of
+    /// its own: a client that goes away in the middle must not leave a transaction half done.
+    fn goes_on_alone(&self) -> bool {
+        false
+    }
 
     /// Decides one claim. The answer comes after the commit.
     fn claim(&self, claim: Claim) -> Deciding<'_>;

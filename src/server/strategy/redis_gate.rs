@@ -32,8 +32,9 @@ use crate::{
     server::{redis::Redis, store, telemetry::metrics::GATE_REFUSALS},
 };
 
-/// How long a claim may be on its way before its note runs out: longer than any claim lives.
-const NOTE_MILLISECONDS: i64 = 30_000;
+/// How long a claim may be on its way before its note runs out and its units count as leaked. One that comes through later
+/// lets one claim too many in, which the database refuses.
+const NOTE_MILLISECONDS: i64 = 5_000;
 const RECONCILE_EVERY: Duration = Duration::from_secs(1);
 
 /// Lets a claim in. Gate: a hash of `revision` and what is left by tier. Notes: a sorted set of claims on their way, by

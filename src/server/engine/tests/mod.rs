@@ -1,6 +1,7 @@
 //! The rules, kept under load on real stores.
 
 mod conformance; // every strategy on every store that can run it
+mod lost_redis; // Redis lost, flushed and left behind
 mod nodes; // several engines on one shared store
 mod rules; // the sale's rules, on both stores
 mod tampering; // what happens behind the engine's back
@@ -26,6 +27,13 @@ const STORES: [StoreKind; 2] = [StoreKind::Sqlite, StoreKind::Postgres];
 
 /// The PostgreSQL server of the tests, if the environment does not name another.
 const DEFAULT_POSTGRES: &str = "postgres://postgres@127.0.0.1:5432";
+
+/// The Redis server of the tests, likewise.
+const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379";
+
+fn redis_url() -> String {
+    std::env::var("ONSALE_TEST_REDIS").unwrap_or_else(|_| DEFAULT_REDIS.to_owned())
+}
 
 /// A database of its own, gone when dropped.
 struct Database {
@@ -85,15 +93,15 @@ impl House {
     }
 
     async fn open_in(database: Database) -> Self {
-        let engine = Self::engine(&database.url, Vec::new()).await;
+        let engine = Self::engine(&database.url, &redis_url()).await;
         Self { engine, database }
     }
 
     /// One more engine on a database, with a clock that stands still.
-    async fn engine(url: &str, strategies: Vec<Arc<dyn Strategy>>) -> Arc<Engine> {
+    async fn engine(url: &str, redis: &str) -> Arc<Engine> {
         let options = EngineOptions {
             clock: Clock::manual(Timestamp::parse("2026-11-20T20:00:00Z").unwrap()),
-            strategies,
+            redis_url: Some(redis.to_owned()),
             ..EngineOptions::new(tokio::runtime::Handle::current())
         };
         Engine::open(Store::open(url).await.unwrap(), options).await.unwrap()

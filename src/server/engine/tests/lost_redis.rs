@@ -1,0 +1,211 @@
+//! Redis lost, flushed and left behind, in the middle of a sale.
+
+use std::{
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use redis::{AsyncCommands, aio::MultiplexedConnection};
+
+use super::*;
+use crate::server::strategy::compare_gate;
+
+const BOTH: [StrategyKind; 2] = [StrategyKind::RedisLock, StrategyKind::RedisGate];
+
+/// A Redis server of a test's own, which may be killed.
+struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut server = Self { child: Self::launch(port), port };
+        server.wait().await;
+        server
+    }
+
+    fn launch(port: u16) -> Child {
+        Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed")
+    }
+
+    async fn wait(&mut self) {
+        for _ in 0..200 {
+            if self.connect().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("redis-server does not answer");
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    async fn connect(&self) -> redis::RedisResult<MultiplexedConnection> {
+        redis::Client::open(self.url())?.get_multiplexed_async_connection().await
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    async fn restart(&mut self) {
+        self.child = Self::launch(self.port);
+        self.wait().await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn open(kind: StoreKind, server: &Server) -> House {
+    let database = Database::make(kind).await;
+    House { engine: House::engine(&database.url, &server.url()).await, database }
+}
+
+/// Buyers who ask again and again, as long as they are told that units may be left; returns how many orders they have.
+async fn persistent_storm(house: &House, sale: &SaleId, buyers: u128, disturb: impl AsyncFnOnce()) -> usize {
+    let claims = (1..=buyers).map(|buyer| {
+        let (engine, sale) = (house.engine.clone(), sale.clone());
+        tokio::spawn(async move {
+            loop {
+                let buyer = BuyerId(uuid::Uuid::from_u128(buyer));
+                match engine.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), None).await.unwrap() {
+                    BuyOutcome::Bought { .. } => return true,
+                    BuyOutcome::Refused(refusal) if refusal.code == Code::Contended => {}
+                    BuyOutcome::Refused(_) => return false,
+                }
+            }
+        })
+    });
+    let claims = claims.collect::<Vec<_>>();
+    disturb().await;
+    join_all(claims).await.into_iter().filter(|won| *won.as_ref().unwrap()).count()
+}
+
+async fn assert_exact(house: &House, sale: &SaleId, capacity: u64) {
+    // The gate may have been too high or too low for a moment; a second later it is not.
+    let started = std::time::Instant::now();
+    while house.engine.sale(sale).await.unwrap().available > 0 {
+        house.buy(sale, 999, BuyBody::tier("ga".into(), 1)).await;
+        assert!(started.elapsed() < Duration::from_secs(10), "units are stranded");
+    }
+    let audit = house.audit(sale).await;
+    assert!(audit.clean && audit.sold == capacity, "{audit:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_killed_and_started_again_in_mid_sale_costs_time_and_nothing_else() {
+    for kind in STORES {
+        let mut server = Server::start().await;
+        let house = open(kind, &server).await;
+        for strategy in BOTH {
+            let sale = house.sale(strategy, vec![general_admission(60)]).await;
+            persistent_storm(&house, &sale, 80, async || {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                server.kill();
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                server.restart().await;
+            })
+            .await;
+            assert_exact(&house, &sale, 60).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_flushed_in_mid_sale_lets_nobody_in_twice() {
+    let server = Server::start().await;
+    for kind in STORES {
+        let house = open(kind, &server).await;
+        for strategy in BOTH {
+            let sale = house.sale(strategy, vec![general_admission(60)]).await;
+            persistent_storm(&house, &sale, 80, async || {
+                let mut connection = server.connect().await.unwrap();
+                for _ in 0..10 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    let () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
+                }
+            })
+            .await;
+            assert_exact(&house, &sale, 60).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn units_that_left_the_gate_with_a_node_that_died_come_back() {
+    let server = Server::start().await;
+    let house = open(StoreKind::Sqlite, &server).await;
+    let sale = house.sale(StrategyKind::RedisGate, vec![general_admission(10)]).await;
+    house.buy(&sale, 1, BuyBody::tier("ga".into(), 1)).await;
+    let desk = house.engine.known(&sale).unwrap();
+    let redis = house.engine.redis.clone().unwrap();
+    let gate = redis.key(&format!("gate:{{{}}}", desk.sale_id));
+    let mut connection = server.connect().await.unwrap();
+    // A node lets in a claim for seven units, notes it, and dies.
+    let now = house.engine.clock().now().milliseconds;
+    let _: i64 = connection.hincr(&gate, "0", -7).await.unwrap();
+    let _: i64 = connection.zadd(format!("{gate}:notes"), "0:7:dead", now + 5_000).await.unwrap();
+    compare_gate(&house.engine.desk, &redis, &desk).await.unwrap();
+    let left: i64 = connection.hget(&gate, "0").await.unwrap();
+    assert_eq!(left, 2, "while its note stands the claim may still be alive");
+    house.engine.clock().advance(5_001);
+    compare_gate(&house.engine.desk, &redis, &desk).await.unwrap();
+    let left: i64 = connection.hget(&gate, "0").await.unwrap();
+    assert_eq!(left, 9, "the gate says what the database says");
+    // A gate that lets too many in is corrected too, once nobody is on the way.
+    let _: i64 = connection.hincr(&gate, "0", 100).await.unwrap();
+    compare_gate(&house.engine.desk, &redis, &desk).await.unwrap();
+    let left: i64 = connection.hget(&gate, "0").await.unwrap();
+    assert_eq!(left, 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_by_the_gate_asks_no_database() {
+    let server = Server::start().await;
+    let house = open(StoreKind::Postgres, &server).await;
+    let sale = house.sale(StrategyKind::RedisGate, vec![general_admission(10)]).await;
+    house.buy(&sale, 1, BuyBody::tier("ga".into(), 1)).await;
+    let desk = house.engine.known(&sale).unwrap();
+    let gate = house.engine.redis.as_ref().unwrap().key(&format!("gate:{{{}}}", desk.sale_id));
+    let mut connection = server.connect().await.unwrap();
+    let _: i64 = connection.hset(&gate, "0", 0).await.unwrap();
+    // Nobody can ask this database anything any more.
+    house.engine.desk.store.close().await;
+    assert_eq!(code(&house.buy(&sale, 2, BuyBody::tier("ga".into(), 1)).await), Some(Code::SoldOut));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_ran_out_cannot_be_given_back_by_its_old_owner() {
+    let server = Server::start().await;
+    let house = open(StoreKind::Sqlite, &server).await;
+    let sale = house.sale(StrategyKind::RedisLock, vec![seated(1, 2)]).await;
+    let desk = house.engine.known(&sale).unwrap();
+    let lease = house.engine.redis.as_ref().unwrap().key(&format!("lease:{}:seat:0", desk.sale_id));
+    let mut connection = server.connect().await.unwrap();
+    let _: () = connection.pset_ex(&lease, "somebody else", 150).await.unwrap();
+    let outcome = house.buy(&sale, 1, BuyBody::seat("A-1".into())).await;
+    assert_eq!(code(&outcome), None, "the lease of one who died runs out, and the seat is sold");
+    let _: () = connection.pset_ex(&lease, "somebody else", 60_000).await.unwrap();
+    assert_eq!(code(&house.buy(&sale, 2, BuyBody::seat("A-1".into())).await), Some(Code::SeatTaken), "refused early");
+    let second = lease.replace(":seat:0", ":seat:1");
+    let _: () = connection.pset_ex(&second, "somebody else", 60_000).await.unwrap();
+    assert_eq!(code(&house.buy(&sale, 2, BuyBody::seat("A-2".into())).await), Some(Code::Contended));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let owner: String = connection.get(&second).await.unwrap();
+    assert_eq!(owner, "somebody else", "a lease is its owner's");
+}
