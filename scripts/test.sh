@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change is merged, and a summary of it at the end. It stops at the first step
-# that fails. The client is built before the Rust tests, because they start the server that serves it.
+# that fails. PostgreSQL and Redis are real servers: those of this machine, or ones started for the tests. The client is built before the Rust tests, because they start the server that serves it.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"
+# shellcheck source=scripts/services.sh
+. scripts/services.sh
 
 # `cargo test` compiles target/release/onsale too; the browser tests run against that same program.
 rust_tests() {
@@ -23,6 +25,7 @@ step() {
 summary() {
   local status=$? i
   trap - EXIT
+  stop_services
   printf '\n'
   for i in "${!names[@]}"; do printf '  %-16s %s\n' "${names[i]}" "${results[i]}"; done
   if ((status == 0)); then
@@ -35,6 +38,7 @@ summary() {
 trap summary EXIT
 
 step "Setup" scripts/setup.sh
+step "Services" start_services
 step "Lint" scripts/lint.sh
 step "Client build" scripts/build.sh client
 step "Rust tests" rust_tests

@@ -80,7 +80,8 @@ impl Redis {
     /// Whether Redis answers now.
     pub async fn is_ready(&self) -> bool {
         let mut manager = self.manager.clone();
-        redis::cmd("PING").query_async::<String>(&mut manager).await.is_ok()
+        let asked = tokio::time::timeout(CONNECTION_TIMEOUT, redis::cmd("PING").query_async::<String>(&mut manager));
+        matches!(asked.await, Ok(Ok(_)))
     }
 
     fn elapsed(&self) -> u64 {

@@ -254,6 +254,14 @@ impl Engine {
         self.desk.store.is_ready().await
     }
 
+    /// What is lost that this server can do without; it is slower meanwhile.
+    pub async fn lost(&self) -> Vec<&'static str> {
+        match &self.redis {
+            Some(redis) if !redis.is_ready().await => vec!["redis"],
+            Some(_) | None => Vec::new(),
+        }
+    }
+
     /// Claims that wait or are being decided.
     pub fn queue_length(&self) -> usize {
         self.request_queue - self.places.available_permits().min(self.request_queue)

@@ -20,12 +20,15 @@ use crate::{
 #[derive(Serialize, ToSchema)]
 pub struct Health {
     pub status: &'static str,
+    /// What is lost that the server can do without: it is slower meanwhile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<&'static str>,
 }
 
 /// Whether the process serves.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = Health)))]
 pub async fn healthz() -> Response {
-    answer::ok(&Health { status: "ok" })
+    answer::ok(&Health { status: "ok", lost: Vec::new() })
 }
 
 /// Whether requests would be served well now.
@@ -37,7 +40,7 @@ pub async fn healthz() -> Response {
 )]
 pub async fn readyz(State(app): State<App>) -> Result<Response, Failure> {
     if app.engine.ready().await {
-        return Ok(answer::ok(&Health { status: "ready" }));
+        return Ok(answer::ok(&Health { status: "ready", lost: app.engine.lost().await }));
     }
     Err(Failure::new(Code::Overloaded, "The store does not answer."))
 }

@@ -54,8 +54,8 @@ pub async fn load_sales(connection: &mut PgConnection) -> Result<Vec<SaleRecord>
     Ok(sales)
 }
 
-/// One sale by its slug. Its rows are read one after another: `connection` is inside a transaction that reads everything
-/// as of one moment, or that has locked the sale.
+/// One sale by its slug. Its rows are read one after another: `connection` is inside a transaction that reads
+/// everything as of one moment, or that has locked the sale.
 pub async fn find_sale(connection: &mut PgConnection, slug: &str) -> Result<Option<SaleRecord>, sqlx::Error> {
     let row: Option<SaleRow> =
         sqlx::query_as(select_sales!("WHERE slug = $1")).bind(slug).fetch_optional(&mut *connection).await?;

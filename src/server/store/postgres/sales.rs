@@ -91,8 +91,8 @@ pub async fn insert_seats(
     Ok(())
 }
 
-/// Inserts a row for each of these units of a tier, where its sale's strategy takes units by their rows and the tier has
-/// no seats.
+/// Inserts a row for each of these units of a tier, where its sale's strategy takes units by their rows and the tier
+/// has no seats.
 async fn insert_units(
     connection: &mut PgConnection,
     tier_id: i64,
