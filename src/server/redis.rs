@@ -80,7 +80,8 @@ impl Redis {
     /// Whether Redis answers now.
     pub async fn is_ready(&self) -> bool {
         let mut manager = self.manager.clone();
-        let asked = tokio::time::timeout(CONNECTION_TIMEOUT, redis::cmd("PING").query_async::<String>(&mut manager));
+        let ping = redis::cmd("PING");
+        let asked = tokio::time::timeout(CONNECTION_TIMEOUT, ping.query_async::<String>(&mut manager));
         matches!(asked.await, Ok(Ok(_)))
     }
 

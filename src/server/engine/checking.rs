@@ -102,6 +102,8 @@ pub(super) fn check_patch(body: &SalePatch) -> Result<(), Refusal> {
         Some(message) if message.chars().count() > MAX_MESSAGE_CHARACTERS => {
             Err(invalid(format!("A message has at most {MAX_MESSAGE_CHARACTERS} characters.")))
         }
+        // Not every store has text with one.
+        Some(message) if message.contains('\0') => Err(invalid("A message has no NUL in it.")),
         _ => Ok(()),
     }
 }

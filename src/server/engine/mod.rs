@@ -339,6 +339,10 @@ impl Engine {
         if let Some(known) = self.known(sale) {
             return Ok(Some(known));
         }
+        // No slug has one, and PostgreSQL has no text with one.
+        if sale.as_str().contains('\0') {
+            return Ok(None);
+        }
         let mut reader = self.desk.store.reader().await?;
         let mut transaction = reader.begin().await?;
         let record = store::find_sale(transaction.connection(), sale.as_str()).await?;

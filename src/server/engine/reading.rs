@@ -91,6 +91,9 @@ impl Engine {
 
     /// The audit of a sale, recounted now. `None` for an unknown sale.
     pub async fn audit(&self, sale: &SaleId) -> Result<Option<Audit>, EngineError> {
+        if self.find(sale).await?.is_none() {
+            return Ok(None);
+        }
         Ok(super::audit(&self.desk.store, sale, self.clock().now()).await?)
     }
 

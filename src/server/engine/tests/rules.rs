@@ -3,6 +3,19 @@
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_nul_reaches_no_store() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(1)]).await;
+        let patch = SalePatch { message: Some("a\0b".into()), ..SalePatch::default() };
+        assert_eq!(house.engine.patch_sale(&sale, patch).await.unwrap().unwrap_err().code, Code::Invalid);
+        let nobody = SaleId("a\0b".to_owned());
+        assert_eq!(code(&house.buy(&nobody, 1, BuyBody::tier("ga".into(), 1)).await), Some(Code::NotFound));
+        assert!(house.engine.audit(&nobody).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_150_buyers_for_100_tickets_100_win() {
     for kind in STORES {
         let house = House::open(kind).await;
