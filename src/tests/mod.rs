@@ -12,6 +12,7 @@ mod bad_wire; // what the listener answers to what is not HTTP
 mod commit_order; // the ledger's order is the order in which things happened
 mod durability; // what was acknowledged survives being killed
 mod idempotency; // the same key never buys twice
+mod nodes; // three servers on one database
 mod openapi; // the description says what the routes do
 mod organisers; // making, changing, adding, resetting
 mod properties; // random operations against a simple model

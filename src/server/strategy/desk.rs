@@ -29,14 +29,17 @@ use crate::{
 /// Lines of the ledger that a mirror catches up on at once; one that is further behind takes more turns.
 const CHANGES_AT_A_TIME: u32 = 4_096;
 
+type OnCommit = dyn Fn(&Arc<SaleDesk>, Commit) + Send + Sync;
+type OnChange = dyn Fn(&Arc<SaleDesk>) + Send + Sync;
+
 /// Who is told when a mirror changes.
 pub struct Listeners {
     /// A commit was taken over; called in commit order.
-    pub on_commit: Box<dyn Fn(&Arc<SaleDesk>, Commit) + Send + Sync>,
+    pub on_commit: Box<OnCommit>,
     /// The mirror was read anew from the store.
-    pub on_reload: Box<dyn Fn(&Arc<SaleDesk>) + Send + Sync>,
+    pub on_reload: Box<OnChange>,
     /// An organiser changed the sale without touching its stock.
-    pub on_patch: Box<dyn Fn(&Arc<SaleDesk>) + Send + Sync>,
+    pub on_patch: Box<OnChange>,
 }
 
 impl Default for Listeners {

@@ -206,7 +206,7 @@ async fn decide_sale(
                 let taken = write(transaction.connection(), sale, &decided).await?;
                 match taken {
                     Taken::All => transaction.commit().await?,
-                    Taken::Nothing | Taken::KeyTaken => transaction.rollback().await?,
+                    Taken::Nothing | Taken::KeyInUse => transaction.rollback().await?,
                 }
                 taken
             }
@@ -216,7 +216,7 @@ async fn decide_sale(
                 metrics::histogram!(COMMIT_DURATION).record(started.elapsed().as_secs_f64());
                 return Ok(decided);
             }
-            Taken::KeyTaken => repeated.extend(answered(writer, claims).await?),
+            Taken::KeyInUse => repeated.extend(answered(writer, claims).await?),
             Taken::Nothing if desk.store.is_shared() => {}
             Taken::Nothing => {
                 // The mirror was wrong, so something else writes to this database. Nobody wins by a wrong mirror.
@@ -258,7 +258,7 @@ enum Taken {
     /// A row was not as the mirror says.
     Nothing,
     /// A key was used meanwhile, by another process.
-    KeyTaken,
+    KeyInUse,
 }
 
 /// Writes the proposal, all of it or nothing.
@@ -268,7 +268,7 @@ async fn write(connection: Connection<'_>, sale: &SaleDesk, decided: &Decided) -
     match store::take_and_record(connection, &guard, decided.at, &purchases).await {
         Ok(true) => Ok(Taken::All),
         Ok(false) => Ok(Taken::Nothing),
-        Err(error) if store::is_key_taken(&error) => Ok(Taken::KeyTaken),
+        Err(error) if store::is_key_taken(&error) => Ok(Taken::KeyInUse),
         Err(error) => Err(error),
     }
 }

@@ -82,7 +82,7 @@ impl RedisLock {
             }
             // The owner stands before the answer does: a claim that goes away in between gives back what it may have.
             let lease = Lease { redis: self.redis.clone(), key: key.clone(), owner: Uuid::new_v4().to_string() };
-            match self.redis.run::<u8>(&TAKE, &[key.clone()], &[&lease.owner, &LEASE_MILLISECONDS]).await {
+            match self.redis.run::<u8>(&TAKE, std::slice::from_ref(&key), &[&lease.owner, &LEASE_MILLISECONDS]).await {
                 None => return Ok(None),
                 Some(1) => return Ok(Some(lease)),
                 Some(_) => {}

@@ -36,9 +36,16 @@ pub struct Setup {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     configuration: Option<String>,
+    database: Option<String>,
 }
 
 impl Setup {
+    /// On this database instead of an embedded one of its own.
+    pub fn with_database(mut self, url: &str) -> Self {
+        self.database = Some(url.to_owned());
+        self
+    }
+
     /// With the demo sales and without limits per client.
     pub fn with_demo(mut self) -> Self {
         self.arguments.push("--demo".to_owned());
@@ -184,7 +191,8 @@ impl TestApp {
 
     /// The database, as the command line names it.
     pub fn database(&self) -> String {
-        format!("sqlite:{}", self.folder.path().join("onsale.db").display())
+        let embedded = || format!("sqlite:{}", self.folder.path().join("onsale.db").display());
+        self.setup.database.clone().unwrap_or_else(embedded)
     }
 
     pub fn folder(&self) -> &Path {

@@ -3,6 +3,7 @@
 mod app; // the server as a child process
 mod client; // requests and answers
 mod ledger; // an exported ledger, checked without the server's code
+mod postgres; // a shared database, and a wire to it that can be cut
 pub mod scale; // how long the loops are
 mod storm; // many buyers at once
 mod viewer; // one reader of the live stream, with a fold of its own
@@ -11,6 +12,7 @@ pub mod wire; // bytes on a socket
 pub use app::{ADMIN_TOKEN, Setup, TestApp};
 pub use client::{Ask, Reply};
 pub use ledger::ExportedLedger;
+pub use postgres::{Database, Wire};
 pub use storm::{Shot, storm, wishes_for_seat, wishes_for_tier};
 pub use viewer::{Event, Fold, Position, Viewer};
 
@@ -26,5 +28,5 @@ pub fn seated(rows: u32, per_row: u32) -> serde_json::Value {
     })
 }
 
-/// The strategies that this store runs: every rule of stock is kept by each.
+/// The default strategy and the textbook's, over real sockets. All of them are judged by the engine's conformance suite.
 pub const STRATEGIES: [&str; 2] = ["group_commit", "atomic_update"];

@@ -1,0 +1,78 @@
+//! The database lost in mid-commit: nobody knows the outcome, until the same key is asked again.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures_util::future::join_all;
+
+use super::*;
+
+/// How long a buyer asks again before something must be wrong.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ends all connections to this database but its own.
+async fn cut_connections(database: &Database) {
+    let mut connection = PgConnection::connect(&database.url).await.expect("a PostgreSQL server");
+    sqlx::query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    .execute(&mut connection)
+    .await
+    .expect("an administrator");
+}
+
+/// Asks with one key until there is an answer; the order, where there is one, and how often the outcome was unknown.
+async fn ask_until_answered(
+    engine: Arc<Engine>,
+    sale: SaleId,
+    buyer: u128,
+) -> (Option<crate::model::ids::OrderId>, usize) {
+    let key = IdempotencyKey::parse(&format!("{sale}-{buyer}")).unwrap();
+    let (started, mut unknown) = (std::time::Instant::now(), 0);
+    loop {
+        assert!(started.elapsed() < PATIENCE, "no answer for {buyer}");
+        let body = BuyBody::tier("ga".into(), 1);
+        match engine.buy(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, Some(key.clone())).await {
+            Ok(BuyOutcome::Bought { order, .. }) => return (Some(order.id), unknown),
+            Ok(BuyOutcome::Refused(refusal)) => match refusal.code {
+                Code::Contended | Code::IdempotencyInFlight => {}
+                Code::SoldOut => return (None, unknown),
+                code => panic!("{code}"),
+            },
+            Err(EngineError::Store(_)) => unknown += 1,
+            Err(error) => panic!("{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_lost_with_its_connection_is_settled_by_its_key() {
+    let house = House::open(StoreKind::Postgres).await;
+    let mut lost = 0;
+    for strategy in house.engine.strategies.kinds() {
+        if strategy == StrategyKind::Naive {
+            continue;
+        }
+        let sale = house.sale(strategy, vec![general_admission(60)]).await;
+        let asks = (1..=80).map(|buyer| tokio::spawn(ask_until_answered(house.engine.clone(), sale.clone(), buyer)));
+        let asks = asks.collect::<Vec<_>>();
+        for _ in 0..6 {
+            tokio::time::sleep(Duration::from_millis(15)).await;
+            cut_connections(&house.database).await;
+        }
+        let answers: Vec<_> = join_all(asks).await.into_iter().map(Result::unwrap).collect();
+        lost += answers.iter().map(|(_, unknown)| unknown).sum::<usize>();
+        let mut orders = HashMap::new();
+        for (buyer, (order, _)) in answers.into_iter().enumerate() {
+            if let Some(order) = order {
+                assert_eq!(orders.insert(order, buyer), None, "{strategy:?} gave one order to two buyers");
+            }
+        }
+        let audit = house.audit(&sale).await;
+        assert!(audit.clean, "{strategy:?}: {audit:?}");
+        assert_eq!(audit.sold, orders.len() as u64, "{strategy:?}: whoever was sold to was told so");
+        assert_eq!(audit.sold, 60, "{strategy:?} left what somebody wanted");
+    }
+    assert!(lost > 0, "no outcome was lost: this test saw nothing");
+}
