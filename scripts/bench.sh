@@ -3,7 +3,11 @@
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"
+# shellcheck source=scripts/services.sh
+. scripts/services.sh
 
 scripts/build.sh
+trap stop_services EXIT
+start_services
 say "Measuring"
-exec cargo bench --features ssr -- "$@"
+cargo bench --features ssr -- "$@"

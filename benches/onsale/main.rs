@@ -16,6 +16,7 @@ mod page; // what a visitor waits for and downloads
 mod parallel; // one thousand buyers in the same moment
 mod report; // medians, goals, table, JSON
 mod server; // a server process of its own, on a fresh database
+mod strategies; // every strategy on every store
 mod viewers; // ten thousand readers of a stream on one thread
 mod wire; // one connection and the bytes on it
 
@@ -33,10 +34,12 @@ const DEFAULT_SECONDS: f64 = 3.0;
 type Measure = fn(&Settings) -> Measured;
 
 /// What can be measured by itself.
-const GROUPS: [(&str, Measure); 6] = [
+const GROUPS: [(&str, Measure); 8] = [
     ("buying", buying::measure),
     ("parallel", parallel::measure),
     ("refusals", buying::measure_refusals),
+    ("sqlite", strategies::measure_sqlite),
+    ("postgres", strategies::measure_postgres),
     ("fan-out", fan_out::measure),
     ("nchan", nchan::measure),
     ("page", page::measure),

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onsale::model::{audit::Audit, order::Me, sale::Sale};
+use onsale::model::{audit::Audit, order::Me, sale::Sale, strategy::StrategyKind};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -23,23 +23,59 @@ pub struct Server {
     pub address: SocketAddr,
     process: Child,
     folder: PathBuf,
+    /// The PostgreSQL database to drop at the end.
+    database: Option<(String, String)>,
+}
+
+/// The PostgreSQL and the Redis server to measure with.
+pub fn postgres() -> String {
+    std::env::var("ONSALE_TEST_POSTGRES").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432".to_owned())
+}
+
+fn redis() -> String {
+    std::env::var("ONSALE_TEST_REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned())
+}
+
+/// One statement on a PostgreSQL server.
+pub fn administer(server: &str, database: &str, statement: String) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&format!("{server}/{database}")).await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
+        Ok(())
+    })
 }
 
 impl Server {
-    /// Starts a server and waits until it is ready.
+    /// Starts a server on an embedded database and waits until it is ready.
     pub fn start() -> Result<Self, Failure> {
+        Self::start_on(None)
+    }
+
+    /// The same on a PostgreSQL database of its own.
+    pub fn start_on_postgres() -> Result<Self, Failure> {
+        let name = format!("onsale_bench_{}", uuid::Uuid::now_v7().simple());
+        administer(&postgres(), "postgres", format!("CREATE DATABASE {name}"))?;
+        Self::start_on(Some((postgres(), name)))
+    }
+
+    fn start_on(database: Option<(String, String)>) -> Result<Self, Failure> {
         // The port is free at this moment; nobody else on the machine takes it in the next one.
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let folder = std::env::temp_dir().join(format!("onsale-bench-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir_all(&folder)?;
+        let url = match &database {
+            Some((server, name)) => format!("{server}/{name}"),
+            None => format!("sqlite:{}", folder.join("bench.db").display()),
+        };
         let process = Command::new(BINARY)
-            .args(["serve", "--demo", "--addr", &address.to_string(), "--database"])
-            .arg(format!("sqlite:{}", folder.join("bench.db").display()))
+            .args(["serve", "--demo", "--addr", &address.to_string(), "--database", &url])
+            .env("REDIS_URL", redis())
             .env("ONSALE_ADMIN_TOKEN", ADMIN_TOKEN)
             .env("ONSALE_LOG", "warn")
             .stdout(Stdio::null())
             .spawn()?;
-        let mut server = Self { address, process, folder };
+        let mut server = Self { address, process, folder, database };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -97,6 +133,14 @@ impl Server {
         self.sale(name, &json!({ "name": "GA", "price": 1000, "quantity": units }))
     }
 
+    /// Makes a rehearsal of general admission that this strategy guards.
+    pub fn guarded_by(&self, strategy: StrategyKind, units: u64) -> Result<String, Failure> {
+        let tier = json!({ "name": "GA", "price": 1000, "quantity": units });
+        let body = json!({ "name": strategy.name(), "rehearsal": true, "strategy": strategy, "tiers": [tier] });
+        let sale: Sale = self.read("POST", "/api/v1/sales", Some(&body))?;
+        Ok(sale.id.0)
+    }
+
     pub fn seats(&self, sale: &str) -> Result<Vec<String>, Failure> {
         let list: onsale::model::seat::SeatList = self.read("GET", &format!("/api/v1/sales/{sale}/seats"), None)?;
         Ok(list.seats.into_iter().map(|seat| seat.seat.0).collect())
@@ -146,5 +190,8 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
+        if let Some((server, name)) = self.database.take() {
+            let _ = administer(&server, "postgres", format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        }
     }
 }

@@ -42,7 +42,9 @@ pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> 
 /// The state of one sale as of its last commit, for viewers who cannot have the stream.
 #[server(name = AskSnapshot, prefix = "/rpc", endpoint = "snapshot", input = Wire, output = Wire)]
 pub async fn snapshot(sale: SaleId) -> Result<Option<Snapshot>, ServerFnError> {
-    Ok(super::context::app()?.engine.snapshot(&sale))
+    let app = super::context::app()?;
+    app.engine.learn_of(&sale).await;
+    Ok(app.engine.snapshot(&sale))
 }
 
 /// Puts the stock of a rehearsal (or, in a demo, of a demo sale) back as it was made.

@@ -23,6 +23,14 @@ impl Engine {
         self.sales.read().in_order.iter().map(|sale| sale.stock.read().sale(now)).collect()
     }
 
+    /// Makes sure that a sale which another process has just made is known here too; what follows may then be asked of
+    /// memory.
+    pub async fn learn_of(&self, sale: &SaleId) {
+        if let Err(error) = self.find(sale).await {
+            tracing::warn!(%error, "a sale that is not known here cannot be looked for");
+        }
+    }
+
     pub async fn sale(&self, sale: &SaleId) -> Option<Sale> {
         let desk = self.find(sale).await.ok()??;
         let now = self.clock().now();

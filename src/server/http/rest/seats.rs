@@ -48,6 +48,7 @@ pub async fn list(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) ->
             return Err(Failure::invalid("The sale has no such tier."));
         }
     }
+    app.engine.learn_of(&sale).await;
     let seats = app.engine.seats(&sale, tier.as_deref(), status).ok_or_else(unknown_sale)?;
     Ok(answer::ok(&seats))
 }

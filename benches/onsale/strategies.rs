@@ -1,0 +1,105 @@
+//! Every strategy on every store, each purchase durable, beside what the bare database can do with one hot row.
+
+use std::time::{Duration, Instant};
+
+use onsale::model::strategy::StrategyKind;
+use sqlx::{Connection, PgConnection};
+
+use super::{
+    Failure, Measured, Settings,
+    buying::{CONNECTIONS, guests, purchases},
+    load::{Pace, run},
+    report::{Goal, Sample, sample},
+    server::{Server, administer, postgres},
+};
+
+/// Units of a measured sale: more than can be sold in the time, few enough to have a row each.
+const UNITS: u64 = 1_000_000;
+const UNITS_WITH_ROWS: u64 = 100_000;
+/// Connections that update the hot row at once.
+const HOT_ROW_CONNECTIONS: usize = 4;
+/// Goal: purchases through everything, as a multiple of the bare database's hot row.
+const HOT_ROW_GOAL: f64 = 5.0;
+
+pub fn measure_sqlite(settings: &Settings) -> Measured {
+    let server = Server::start()?;
+    let kinds = [
+        StrategyKind::AtomicUpdate,
+        StrategyKind::InMemory,
+        StrategyKind::Pessimistic,
+        StrategyKind::Optimistic,
+        StrategyKind::RedisLock,
+        StrategyKind::RedisGate,
+        StrategyKind::GroupCommit,
+    ];
+    let mut samples = Vec::new();
+    for kind in kinds {
+        samples.push(measure(settings, &server, "SQLite", kind)?);
+    }
+    Ok(samples)
+}
+
+pub fn measure_postgres(settings: &Settings) -> Measured {
+    let hot_row = hot_row(settings.duration)?;
+    let server = Server::start_on_postgres()?;
+    let kinds = [
+        StrategyKind::AtomicUpdate,
+        StrategyKind::Pessimistic,
+        StrategyKind::SkipLocked,
+        StrategyKind::Optimistic,
+        StrategyKind::RedisLock,
+        StrategyKind::RedisGate,
+        StrategyKind::GroupCommit,
+    ];
+    let mut samples = vec![sample("PostgreSQL, one hot row, bare", hot_row, "/s", Goal::None)];
+    for kind in kinds {
+        samples.push(measure(settings, &server, "PostgreSQL", kind)?);
+    }
+    let best = samples.last().map_or(0.0, |sample| sample.value);
+    let goal = Goal::AtLeast(HOT_ROW_GOAL);
+    samples.push(sample("PostgreSQL, group_commit as a multiple of the hot row", best / hot_row, "", goal));
+    Ok(samples)
+}
+
+/// Purchases per second by one strategy. Refusals for contention do not count, and are part of the time.
+#[allow(clippy::cast_precision_loss)] // far below 2⁵³
+fn measure(settings: &Settings, server: &Server, store: &str, kind: StrategyKind) -> Result<Sample, Failure> {
+    let units = if kind == StrategyKind::SkipLocked { UNITS_WITH_ROWS } else { UNITS };
+    let sale = server.guarded_by(kind, units)?;
+    let guests = guests(server)?;
+    let requests = purchases(server, &sale, &guests);
+    let outcome = run(server.address, CONNECTIONS, settings.duration, Pace::Closed, requests)?;
+    let rate = outcome.count(201) as f64 / outcome.seconds;
+    server.require_clean(&sale, outcome.count(201))?;
+    Ok(sample(format!("{store}, {}", kind.name()), rate, "/s", Goal::None))
+}
+
+/// `UPDATE`s of one row per second, one transaction each, by the same driver.
+#[allow(clippy::cast_precision_loss)] // far below 2⁵³
+fn hot_row(duration: Duration) -> Result<f64, Failure> {
+    let name = format!("onsale_bench_{}", uuid::Uuid::now_v7().simple());
+    administer(&postgres(), "postgres", format!("CREATE DATABASE {name}"))?;
+    let schema = "CREATE TABLE hot (id INT PRIMARY KEY, left_over BIGINT) WITH (fillfactor = 50);
+                  INSERT INTO hot VALUES (1, 1000000000)";
+    administer(&postgres(), &name, schema.to_owned())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let updates: Result<u64, sqlx::Error> = runtime.block_on(async {
+        let url = format!("{}/{name}", postgres());
+        let mut loops = tokio::task::JoinSet::new();
+        for _ in 0..HOT_ROW_CONNECTIONS {
+            let mut connection = PgConnection::connect(&url).await?;
+            loops.spawn(async move {
+                let (began, mut updates) = (Instant::now(), 0);
+                while began.elapsed() < duration {
+                    let update = "UPDATE hot SET left_over = left_over - 1 WHERE id = 1 AND left_over > 0";
+                    sqlx::query(update).execute(&mut connection).await?;
+                    updates += 1;
+                }
+                Ok::<u64, sqlx::Error>(updates)
+            });
+        }
+        loops.join_all().await.into_iter().sum()
+    });
+    administer(&postgres(), "postgres", format!("DROP DATABASE {name} WITH (FORCE)"))?;
+    Ok(updates? as f64 / duration.as_secs_f64())
+}
