@@ -81,6 +81,8 @@ impl Replay {
             ChangeKind::Buy => line.units.iter().for_each(|units| self.sell(units)),
             ChangeKind::Reset => {
                 self.sold_seats.clear();
+                // What was sold by mistake is void like everything that was sold.
+                self.impossible = 0;
                 self.tiers.values_mut().for_each(|tier| tier.sold = 0);
                 self.broken |= line.units.iter().any(|units| self.tier(units).capacity != units.quantity);
             }
