@@ -118,7 +118,7 @@ async fn attack(url: &str, plan: Plan) -> Result<Simulation, RunError> {
     let (progress, mut told) = watch::channel(begun);
     let cancel = CancellationToken::new();
     let bar = bar(plan.buyers);
-    let mut running = std::pin::pin!(run_plan(server, plan, &progress, cancel.clone()));
+    let mut running = std::pin::pin!(run_plan(server, plan, None, &progress, cancel.clone()));
     loop {
         tokio::select! {
             result = &mut running => {

@@ -33,7 +33,7 @@ pub fn start(session: Session, request: Request) {
 pub fn reset(session: Session, sale: SaleId) {
     session.trouble.set(None);
     spawn_local(async move {
-        match api::reset(sale).await {
+        match api::reset(sale, None).await {
             Ok(Ok(sale)) => {
                 let told = format!("{} is reset: {} units are available.", sale.name, sale.available);
                 session.announcement.try_set(told);
