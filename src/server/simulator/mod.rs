@@ -146,6 +146,18 @@ fn forget_oldest(runs: &mut VecDeque<Run>) {
     }
 }
 
+/// Writes down what contradicts itself. From a strategy that does not promise to be exact nobody expects otherwise.
+fn tell_contradictions(simulation: &Simulation) {
+    let Simulation { id, strategy, contradictions, .. } = simulation;
+    if strategy.is_some_and(|strategy| !strategy.is_exact()) {
+        tracing::info!(simulation = %id, contradictions = contradictions.len(), "a simulation by an inexact strategy");
+        return;
+    }
+    for contradiction in contradictions {
+        tracing::error!(simulation = %id, contradiction, "a simulation found the sale inexact");
+    }
+}
+
 /// Makes the run on a thread of its own. However it ends, it is told as ended.
 fn spawn(
     server: Server,
@@ -175,9 +187,7 @@ fn spawn(
             }
             still_running
         });
-        for contradiction in &progress.borrow().contradictions {
-            tracing::error!(simulation = %progress.borrow().id, contradiction, "a simulation found the sale inexact");
-        }
+        tell_contradictions(&progress.borrow());
     })?;
     Ok(())
 }
