@@ -117,7 +117,7 @@ pub struct StrategySupport {
 }
 
 /// All strategies, and the store that they sell from.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct StrategyList {
     /// `SQLite` or `PostgreSQL`.
     pub store: String,
