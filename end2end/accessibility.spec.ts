@@ -38,6 +38,15 @@ for (const colorScheme of ["dark", "light"] as const) {
       expect(await seriousFindings(buyer.page)).toEqual([]);
     });
 
+    test(`axe finds nothing serious in a comparison of strategies in ${colorScheme}`, async ({ boxOffice, buyer }) => {
+      const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [admission(10)] });
+      await buyer.open(sale);
+      await buyer.page.locator('[name="buyers"]').fill("30");
+      await buyer.page.getByTestId("compare").click();
+      await expect(buyer.page.getByText("The comparison of 6 strategies has ended.")).toBeAttached();
+      expect(await seriousFindings(buyer.page)).toEqual([]);
+    });
+
     test(`axe finds nothing serious among messages, tickets, cards and results in ${colorScheme}`, async ({
       boxOffice,
       buyer,

@@ -26,6 +26,21 @@ test("a seat is picked on the map and bought", async ({ boxOffice, buyer }) => {
   await expect(buyer.toast("success")).toBeInViewport();
 });
 
+test("strategies are compared, and the table scrolls by itself", async ({ boxOffice, buyer }) => {
+  const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [admission(20)] });
+  await buyer.open(sale);
+  await buyer.page.locator('[name="buyers"]').fill("50");
+  await buyer.page.getByTestId("compare").click();
+  await expect(buyer.page.getByText("The comparison of 6 strategies has ended.")).toBeAttached();
+  const [ofPage, ofTable] = await buyer.page.evaluate(() =>
+    [document.documentElement, document.querySelector(".simulator-table")!].map(
+      ({ scrollWidth, clientWidth }) => scrollWidth - clientWidth,
+    ),
+  );
+  expect(ofPage).toBe(0);
+  expect(ofTable).toBeGreaterThan(0);
+});
+
 test("a simulation is run, and its results fit", async ({ boxOffice, buyer }) => {
   const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [admission(20)] });
   await buyer.open(sale);

@@ -93,14 +93,14 @@ test("the rehearsal is attacked from the simulator's own page, reset with its bu
   await simulator.run({ engine: "server", buyers: 150, concurrency: 50, target: "tier:ga" });
   await expect(simulator.result("won")).toHaveText("100", RUN_ENDS_WITHIN);
   await expect(simulator.result("refused")).toHaveText("50");
-  await expect(page.locator(".simulator-comparison tbody tr")).toHaveCount(2);
+  await expect(page.locator(".simulator-comparison [data-strategy]")).toHaveCount(2);
 });
 
 test("ended runs are compared side by side and exported as JSON", async ({ boxOffice, buyer }) => {
   const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [admission(30)] });
   await buyer.open(sale);
   const simulator = new SimulatorPanel(buyer.page);
-  const rows = buyer.page.locator(".simulator-comparison tbody tr");
+  const rows = buyer.page.locator(".simulator-comparison [data-strategy]");
   await simulator.run({ engine: "server", buyers: 20, concurrency: 5 });
   await expect(rows).toHaveCount(1);
   await simulator.run({ engine: "browser", buyers: 20, concurrency: 5 });
@@ -109,8 +109,8 @@ test("ended runs are compared side by side and exported as JSON", async ({ boxOf
   const downloads = buyer.page.waitForEvent("download");
   await buyer.page.getByRole("button", { name: "Export as JSON" }).click();
   const download = await downloads;
-  expect(download.suggestedFilename()).toBe("onsale-simulations.json");
-  const runs = JSON.parse(await readFile((await download.path())!, "utf8"));
+  expect(download.suggestedFilename()).toBe("onsale-comparison.json");
+  const { runs } = JSON.parse(await readFile((await download.path())!, "utf8"));
   expect(runs.map(({ request, simulation }: any) => [request.engine, simulation.won, simulation.audit.clean])).toEqual([
     ["server", 20, true],
     ["browser", 10, true],

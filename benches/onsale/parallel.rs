@@ -36,7 +36,7 @@ pub fn measure(_: &Settings) -> Measured {
     let begun = Simulation::begun(SimulationId(Uuid::now_v7()), sale, BUYERS, BUYERS, plan.seed);
     let (progress, told) = watch::channel(begun);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let run = runner::run(client::Server::at(server.address), plan, &progress, CancellationToken::new());
+    let run = runner::run(client::Server::at(server.address), plan, None, &progress, CancellationToken::new());
     runtime.block_on(run).map_err(|error| error.to_string())?;
     let simulation = told.borrow().clone();
     if !simulation.is_clean() {

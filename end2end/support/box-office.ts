@@ -55,7 +55,9 @@ export class BoxOffice {
     await this.#asOrganiser("PATCH", `/api/v1/sales/${sale}`, change);
   }
 
-  async audit(sale: string): Promise<{ sold: number; orders: number; phantoms: number; leaks: number; clean: boolean }> {
+  async audit(
+    sale: string,
+  ): Promise<{ strategy: string; sold: number; orders: number; phantoms: number; leaks: number; clean: boolean }> {
     return this.#send("GET", `/api/v1/sales/${sale}/audit`);
   }
 

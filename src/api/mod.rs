@@ -16,7 +16,7 @@ pub use audits::audit;
 pub use guests::{GuestAnswer, buy_as_guest, guest_purchase_path};
 pub use orders::{Purchases, buy, my_orders, purchases};
 pub use sales::{SalePage, reset, sale_page, sales, snapshot};
-pub use simulations::{cancel_simulation, simulate, simulated_sales, simulation_progress};
+pub use simulations::{cancel_simulation, simulate, simulated_sales, simulation_progress, strategies};
 pub use wire::write;
 
 /// The path under which every server function is mounted.

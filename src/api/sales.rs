@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Purchases, wire::Wire};
-use crate::model::{frame::Snapshot, ids::SaleId, outcome::Refusal, sale::Sale, seat::SeatRow};
+use crate::model::{frame::Snapshot, ids::SaleId, outcome::Refusal, sale::Sale, seat::SeatRow, strategy::StrategyKind};
 
 /// Everything the page of one sale is made from. The browser hydrates from exactly this, then replays what came after.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -47,14 +47,19 @@ pub async fn snapshot(sale: SaleId) -> Result<Option<Snapshot>, ServerFnError> {
     Ok(app.engine.snapshot(&sale))
 }
 
-/// Puts the stock of a rehearsal (or, in a demo, of a demo sale) back as it was made.
+/// Puts the stock of a rehearsal (or, in a demo, of a demo sale) back as it was made. With a strategy, for a rehearsal: it is
+/// sold by that from then on.
 #[server(name = AskReset, prefix = "/rpc", endpoint = "reset", input = Wire, output = Wire)]
-pub async fn reset(sale: SaleId) -> Result<Result<Sale, Refusal>, ServerFnError> {
+pub async fn reset(sale: SaleId, strategy: Option<StrategyKind>) -> Result<Result<Sale, Refusal>, ServerFnError> {
     use super::context;
-    use crate::server::engine::Answer;
+    use crate::server::{engine::Answer, simulator::admission};
     if let Err(refusal) = context::may_reset(&sale).await? {
         return Ok(Err(refusal));
     }
-    let decided = context::app()?.engine.reset_sale(&sale, None).await.map_err(context::unavailable)?;
-    Ok(decided.map(Answer::into_fresh))
+    let app = context::app()?;
+    let decided = match strategy {
+        Some(strategy) => admission::rehearse_with(&app, &sale, strategy, None).await,
+        None => app.engine.reset_sale(&sale, None).await,
+    };
+    Ok(decided.map_err(context::unavailable)?.map(Answer::into_fresh))
 }

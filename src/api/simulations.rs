@@ -9,6 +9,7 @@ use crate::model::{
     outcome::Refusal,
     sale::Sale,
     simulation::Simulation,
+    strategy::StrategyList,
 };
 
 /// The sales that the asker may attack.
@@ -20,14 +21,22 @@ pub async fn simulated_sales() -> Result<Vec<Sale>, ServerFnError> {
     Ok(sales)
 }
 
+/// All strategies, and which of them this server can run.
+#[server(prefix = "/rpc", endpoint = "strategies", input = Wire, output = Wire)]
+pub async fn strategies() -> Result<StrategyList, ServerFnError> {
+    Ok(super::context::app()?.engine.strategies())
+}
+
 /// Starts a load run against a sale.
 #[server(prefix = "/rpc", endpoint = "simulate", input = Wire, output = Wire)]
 pub async fn simulate(sale: SaleId, body: SimulationBody) -> Result<Result<Simulation, Refusal>, ServerFnError> {
     use super::context;
     use crate::server::simulator::admission;
     let app = context::app()?;
-    let permitted = admission::permit(&app, context::asker()?.is_admin, &sale).await;
-    Ok(permitted.and_then(|sale| admission::begin(&app, &sale, body)))
+    match admission::permit(&app, context::asker()?.is_admin, &sale).await {
+        Ok(sale) => admission::begin(&app, sale, body).await.map_err(context::unavailable),
+        Err(refusal) => Ok(Err(refusal)),
+    }
 }
 
 /// A load run as it stands now; `None` for an unknown one, or one so old that it is forgotten.

@@ -130,6 +130,15 @@ pub struct SalePatch {
     pub hold_ttl_seconds: Option<u32>,
 }
 
+/// How a sale is put back as it was made.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetBody {
+    /// For a rehearsal: the strategy that sells it from then on.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<StrategyKind>,
+}
+
 /// More stock for one tier: units of general admission, or seats in new rows behind all others.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -146,6 +155,7 @@ pub struct SimulationBody {
     pub concurrency: i64,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
+    /// For a rehearsal: it is put back as it was made, and sold by this strategy from then on.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub strategy: Option<StrategyKind>,
     /// Buyers per second who arrive, whether or not earlier ones have their answer. All at once where it is left out.

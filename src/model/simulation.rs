@@ -12,6 +12,7 @@ use super::{
     audit::Audit,
     ids::{BuyerId, SaleId, SeatLabel, SimulationId, TierId},
     outcome::Code,
+    strategy::StrategyKind,
 };
 
 /// What the virtual buyers go for: `any`, `seat:A-12` or `tier:ga`.
@@ -80,6 +81,9 @@ pub enum SimulationStatus {
 pub struct Simulation {
     pub id: SimulationId,
     pub sale: SaleId,
+    /// Which strategy sold, as soon as the sale has been read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<StrategyKind>,
     pub status: SimulationStatus,
     pub buyers: u32,
     pub concurrency: u32,
@@ -87,6 +91,10 @@ pub struct Simulation {
     pub won: u64,
     /// Correct refusals by their code. A refused buyer is a right answer, not a failure.
     pub refused: BTreeMap<Code, u64>,
+    /// Refusals of the sale during the run for which its database was asked at least one statement. Only where the server
+    /// that sells sends the buyers too: nobody else can know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusals_by_database: Option<u64>,
     /// Answers that should not be: transport faults and unexpected statuses.
     pub errors: u64,
     pub duration_ms: u64,
@@ -113,12 +121,14 @@ impl Simulation {
         Self {
             id,
             sale,
+            strategy: None,
             status: SimulationStatus::Running,
             buyers,
             concurrency,
             seed,
             won: 0,
             refused: BTreeMap::new(),
+            refusals_by_database: None,
             errors: 0,
             duration_ms: 0,
             throughput: 0.0,

@@ -51,7 +51,75 @@ impl StrategyKind {
         }
     }
 
+    /// How it works, in one sentence.
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::Naive => {
+                "Reads what is left and writes what it read, less one: whoever reads meanwhile gets the same unit."
+            }
+            Self::AtomicUpdate => {
+                "Takes units by one conditional update per request, which changes no row where they are gone."
+            }
+            Self::InMemory => "A counter in memory admits, and a conditional update confirms.",
+            Self::Pessimistic => {
+                "Locks the row, reads it again and writes it, so that buyers of one tier stand in line."
+            }
+            Self::SkipLocked => "Takes any units whose rows nobody else has locked.",
+            Self::Optimistic => "Reads a version, writes only where it still stands, and gives up after three tries.",
+            Self::RedisLock => {
+                "Holds a lease in Redis for each seat, and writes only where the version that it read still stands."
+            }
+            Self::RedisGate => "A counter in Redis admits, and a conditional update confirms.",
+            Self::Queued => {
+                "Answers at once with a receipt, while workers buy one after the other from a queue in Redis."
+            }
+            Self::GroupCommit => "Decides all who wait in the order of arrival, and writes them with one commit.",
+        }
+    }
+
+    /// Whether it promises that no unit is sold twice and none is lost.
+    pub const fn is_exact(self) -> bool {
+        !matches!(self, Self::Naive)
+    }
+
+    /// What a server that cannot run it lacks, in one sentence.
+    pub const fn needs(self) -> &'static str {
+        match self {
+            Self::InMemory => {
+                "Its counter must be the only way to the stock, so it runs on the embedded database alone."
+            }
+            Self::SkipLocked => "It needs locks on single rows, which PostgreSQL has.",
+            Self::RedisLock | Self::RedisGate | Self::Queued => "It needs Redis.",
+            Self::Naive | Self::AtomicUpdate | Self::Pessimistic | Self::Optimistic | Self::GroupCommit => {
+                "It was not set up."
+            }
+        }
+    }
+
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
+}
+
+/// A strategy as one server has it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StrategySupport {
+    pub kind: StrategyKind,
+    /// Whether this server can run it.
+    pub supported: bool,
+    /// Whether it promises that no unit is sold twice and none is lost. One that does not is for rehearsals only.
+    pub exact: bool,
+    /// How it works, in one sentence.
+    pub summary: String,
+    /// What this server lacks, where it cannot run it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// All strategies, and the store that they sell from.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct StrategyList {
+    /// `SQLite` or `PostgreSQL`.
+    pub store: String,
+    pub strategies: Vec<StrategySupport>,
 }

@@ -10,6 +10,7 @@ mod authorisation; // who may do what, and how a client says who it is
 mod bad_input; // what any route answers to what it should not be sent
 mod bad_wire; // what the listener answers to what is not HTTP
 mod commit_order; // the ledger's order is the order in which things happened
+mod comparison; // the same load over one strategy after the other
 mod durability; // what was acknowledged survives being killed
 mod idempotency; // the same key never buys twice
 mod nodes; // three servers on one database

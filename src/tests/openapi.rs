@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::{Ask, TestApp};
 
 /// The contract's routes.
-const CONTRACT: [(&str, &str); 25] = [
+const CONTRACT: [(&str, &str); 26] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -31,6 +31,7 @@ const CONTRACT: [(&str, &str); 25] = [
     ("GET", "/api/v1/me"),
     ("GET", "/api/v1/sales/{sale}/audit"),
     ("GET", "/api/v1/sales/{sale}/ledger"),
+    ("GET", "/api/v1/strategies"),
     ("POST", "/api/v1/sales/{sale}/simulations"),
     ("GET", "/api/v1/simulations/{simulation}"),
     ("GET", "/api/v1/simulations/{simulation}/stream"),

@@ -81,8 +81,8 @@ pub async fn run(arguments: AttackArgs) -> ExitCode {
 }
 
 fn plan(arguments: &AttackArgs) -> Result<Plan, String> {
-    let buyers = number_of_buyers(arguments.buyers.as_deref())?;
-    let concurrency = arguments.concurrency.unwrap_or(DEFAULT_CONCURRENCY).min(buyers);
+    let buyers = number_of_buyers(arguments.buyers.as_deref(), MAX_BUYERS)?;
+    let concurrency = requests_at_once(arguments.concurrency, buyers);
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).map_err(|error| error.to_string())?;
     if u64::from(concurrency) + SPARE_DESCRIPTORS > descriptors {
         return Err(format!(
@@ -99,15 +99,20 @@ fn plan(arguments: &AttackArgs) -> Result<Plan, String> {
     })
 }
 
+/// Requests in flight at once: as wished, but never more than there are buyers.
+pub fn requests_at_once(wished: Option<u32>, buyers: u32) -> u32 {
+    wished.unwrap_or(DEFAULT_CONCURRENCY).min(buyers)
+}
+
 /// Reads N: a whole number above 0 in decimal digits, 500 where it is missing or empty. Leading zeros mean nothing: 08
 /// is eight, since nobody who types it means an octal number.
-fn number_of_buyers(text: Option<&str>) -> Result<u32, String> {
+pub fn number_of_buyers(text: Option<&str>, most: u32) -> Result<u32, String> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(DEFAULT_BUYERS) };
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number: Option<u32> = if digits { text.parse().ok() } else { None };
     number
-        .filter(|number| (1..=MAX_BUYERS).contains(number))
-        .ok_or_else(|| format!("{text:?} is not a number of buyers: a whole number from 1 to {MAX_BUYERS}"))
+        .filter(|number| (1..=most).contains(number))
+        .ok_or_else(|| format!("{text:?} is not a number of buyers: a whole number from 1 to {most}"))
 }
 
 /// Makes the run while a bar shows its progress; control-C ends it early, and what was done is still judged.
@@ -118,7 +123,7 @@ async fn attack(url: &str, plan: Plan) -> Result<Simulation, RunError> {
     let (progress, mut told) = watch::channel(begun);
     let cancel = CancellationToken::new();
     let bar = bar(plan.buyers);
-    let mut running = std::pin::pin!(run_plan(server, plan, &progress, cancel.clone()));
+    let mut running = std::pin::pin!(run_plan(server, plan, None, &progress, cancel.clone()));
     loop {
         tokio::select! {
             result = &mut running => {
@@ -134,7 +139,7 @@ async fn attack(url: &str, plan: Plan) -> Result<Simulation, RunError> {
 }
 
 /// A bar on standard error; nothing at all where that is no terminal.
-fn bar(buyers: u32) -> ProgressBar {
+pub fn bar(buyers: u32) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{bar:32} {pos}/{len} answered  {msg}").expect("the template is a constant");
     let bar = ProgressBar::new(u64::from(buyers)).with_style(style);
@@ -142,7 +147,7 @@ fn bar(buyers: u32) -> ProgressBar {
     bar
 }
 
-fn show(bar: &ProgressBar, simulation: &Simulation) {
+pub fn show(bar: &ProgressBar, simulation: &Simulation) {
     bar.set_position(simulation.answered());
     let (won, refused) = (simulation.won, simulation.refused_in_all());
     bar.set_message(format!("{won} won, {refused} refused, {:.0}/s", simulation.throughput));
@@ -172,7 +177,7 @@ mod tests {
             (Some("1000001"), None),
             (Some("99999999999999999999"), None),
         ] {
-            assert_eq!(number_of_buyers(text).ok(), buyers, "{text:?}");
+            assert_eq!(number_of_buyers(text, MAX_BUYERS).ok(), buyers, "{text:?}");
         }
     }
 }

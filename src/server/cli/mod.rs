@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod attack; // virtual buyers against a running server
 mod audit; // is what was sold what there was?
+mod compare; // one strategy after another under the same load
 mod prepare; // migrate, seed
 mod serve; // the server itself
 mod verify; // an exported ledger, checked offline
@@ -26,6 +27,9 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Send many buyers at once to a running server, then audit what was sold.
     Attack(attack::AttackArgs),
+    /// Send the same buyers at one strategy after another, and show the runs side by side. Exit 0: every strategy that
+    /// promises to be exact was, 1: one was not, 2: could not look.
+    Compare(compare::CompareArgs),
     /// Recount seats, tickets and ledger. Exit 0: clean, 1: not clean, 2: could not look.
     Audit(audit::AuditArgs),
     /// Check an exported ledger offline. Exit codes as for audit.
@@ -41,6 +45,7 @@ pub fn run() -> ExitCode {
     match CommandLine::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Attack(arguments) => on_a_runtime(attack::run(arguments)),
+        Command::Compare(arguments) => on_a_runtime(compare::run(arguments)),
         Command::Audit(arguments) => on_a_runtime(audit::run(arguments)),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Migrate(arguments) => on_a_runtime(prepare::migrate(arguments)),

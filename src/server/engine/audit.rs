@@ -81,6 +81,8 @@ impl Replay {
             ChangeKind::Buy => line.units.iter().for_each(|units| self.sell(units)),
             ChangeKind::Reset => {
                 self.sold_seats.clear();
+                // What was sold by mistake is void like everything that was sold.
+                self.impossible = 0;
                 self.tiers.values_mut().for_each(|tier| tier.sold = 0);
                 self.broken |= line.units.iter().any(|units| self.tier(units).capacity != units.quantity);
             }
@@ -118,14 +120,20 @@ fn judge(
     checked_at: Timestamp,
 ) -> Audit {
     let mut sum = Counts::default();
-    let (mut phantoms, mut leaks, mut counters_hold) = (recount.doubly_sold, 0, true);
+    let (mut phantoms, mut seats_beyond, mut leaks, mut counters_hold) = (0, 0, 0, true);
     for tier in &recount.tiers {
         let judged = judge_tier(tier, replay);
         sum = sum + judged.counts;
-        phantoms += judged.phantoms;
+        // A seat sold twice is a ticket beyond capacity too, once its tier is sold out: one phantom, not two.
+        if tier.seated {
+            seats_beyond += judged.beyond_capacity;
+        } else {
+            phantoms += judged.beyond_capacity;
+        }
         leaks += judged.leaks;
         counters_hold &= judged.counts == tier.counters;
     }
+    phantoms += recount.doubly_sold.max(seats_beyond);
     // A seat that says sold and has no ticket is lost to everybody; a ticket for a seat that does not is a phantom.
     leaks += recount.sold_seats.difference(&recount.ticketed_seats).count() as u64;
     phantoms += recount.ticketed_seats.difference(&recount.sold_seats).count() as u64;
@@ -155,7 +163,7 @@ fn judge(
 
 struct TierJudgement {
     counts: Counts,
-    phantoms: u64,
+    beyond_capacity: u64,
     leaks: u64,
 }
 
@@ -163,7 +171,7 @@ struct TierJudgement {
 /// beyond that would be sold twice; what they withhold is lost.
 fn judge_tier(tier: &TierRecount, replay: &Replay) -> TierJudgement {
     let capacity = replay.tiers.get(&tier.slug).map_or(0, |tier| tier.capacity);
-    let phantoms = tier.tickets.saturating_sub(capacity);
+    let beyond_capacity = tier.tickets.saturating_sub(capacity);
     let counts = if tier.seated {
         Counts { sold: tier.tickets, ..tier.seats }
     } else {
@@ -174,5 +182,5 @@ fn judge_tier(tier: &TierRecount, replay: &Replay) -> TierJudgement {
     } else {
         counts.available.saturating_sub(tier.counters.available + tier.counters.held)
     };
-    TierJudgement { counts, phantoms, leaks }
+    TierJudgement { counts, beyond_capacity, leaks }
 }

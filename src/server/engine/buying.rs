@@ -1,6 +1,6 @@
 //! A claim's way from the edge to its strategy: checked, looked up, refused early where that is certain, queued.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use sha2::{Digest, Sha256};
 
@@ -37,7 +37,14 @@ impl Engine {
         body: BuyBody,
         key: Option<IdempotencyKey>,
     ) -> Result<BuyOutcome, EngineError> {
-        let outcome = self.try_buy(sale, buyer, body, key).await;
+        let mut asked_database = false;
+        let outcome = self.try_buy(sale, buyer, body, key, &mut asked_database).await;
+        if asked_database
+            && !matches!(outcome, Ok(BuyOutcome::Bought { .. }))
+            && let Some(desk) = self.known(sale)
+        {
+            desk.refused_by_database.fetch_add(1, Ordering::Relaxed);
+        }
         let name = match &outcome {
             Ok(BuyOutcome::Bought { replayed: false, .. }) => "bought",
             Ok(BuyOutcome::Bought { replayed: true, .. }) => "replayed",
@@ -48,12 +55,14 @@ impl Engine {
         outcome
     }
 
+    /// The same. `asked_database` says afterwards whether a claim that was not granted cost the database a statement.
     async fn try_buy(
         &self,
         sale: &SaleId,
         buyer: BuyerId,
         body: BuyBody,
         key: Option<IdempotencyKey>,
+        asked_database: &mut bool,
     ) -> Result<BuyOutcome, EngineError> {
         let Some(desk) = self.find(sale).await? else {
             return Ok(BuyOutcome::Refused(unknown_sale(sale)));
@@ -66,7 +75,10 @@ impl Engine {
         let key = match key {
             None => None,
             Some(key) => match self.begin(buyer, &key, fingerprint).await? {
-                Started::New(guard) => Some((key, guard)),
+                Started::New { guard, looked_up } => {
+                    *asked_database = looked_up;
+                    Some((key, guard))
+                }
                 Started::Answered(StoredBody::Order(order)) => return self.replay(order).await,
                 Started::Answered(StoredBody::Sent { .. }) => return Ok(BuyOutcome::Refused(key_reused())),
                 Started::Refused(refusal) => return Ok(BuyOutcome::Refused(refusal)),
@@ -85,13 +97,17 @@ impl Engine {
                 self.claim(desk, buyer, wish, key).await
             }
         };
+        *asked_database |= matches!(verdict, Verdict::RefusedByDatabase(_) | Verdict::Repeated | Verdict::Unknown(_));
         match (verdict, again) {
             (Verdict::Won(order), _) => Ok(BuyOutcome::Bought { order: *order, replayed: false }),
             // What this process knows of keys is not all where others sell too: they may have answered this one.
-            (Verdict::Refused(refusal), Some(key)) if self.desk.store.is_shared() => {
+            (Verdict::Refused(refusal) | Verdict::RefusedByDatabase(refusal), Some(key))
+                if self.desk.store.is_shared() =>
+            {
+                *asked_database = true;
                 self.replay_or(buyer, &key, fingerprint(), refusal).await
             }
-            (Verdict::Refused(refusal), _) => Ok(BuyOutcome::Refused(refusal)),
+            (Verdict::Refused(refusal) | Verdict::RefusedByDatabase(refusal), _) => Ok(BuyOutcome::Refused(refusal)),
             (Verdict::Repeated, Some(key)) => {
                 let refusal = Refusal::new(Code::Contended, "The key was used and forgotten meanwhile. Try again.");
                 self.replay_or(buyer, &key, fingerprint(), refusal).await
@@ -145,7 +161,7 @@ impl Engine {
         fingerprint: impl FnOnce() -> [u8; 16],
     ) -> Result<Started, EngineError> {
         let guard = match self.keys.begin(buyer, key) {
-            Begun::Unknown(guard) => return Ok(Started::New(guard)),
+            Begun::Unknown(guard) => return Ok(Started::New { guard, looked_up: false }),
             Begun::MaybeKnown(guard) => guard,
             Begun::InFlight => {
                 let detail = "A request with this key has not been answered yet.";
@@ -164,7 +180,7 @@ impl Engine {
         guard: InFlight,
     ) -> Result<Started, EngineError> {
         match self.stored_answer(buyer, key).await? {
-            None => Ok(Started::New(guard)),
+            None => Ok(Started::New { guard, looked_up: true }),
             Some(answer) if answer.fingerprint == fingerprint() => Ok(Started::Answered(answer.body)),
             Some(_) => Ok(Started::Refused(key_reused())),
         }
@@ -194,7 +210,11 @@ impl Engine {
 
 /// How a keyed request begins.
 pub(super) enum Started {
-    New(InFlight),
+    New {
+        guard: InFlight,
+        /// Whether the store was asked for an answer.
+        looked_up: bool,
+    },
     Answered(StoredBody),
     Refused(Refusal),
 }

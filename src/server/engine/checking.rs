@@ -18,15 +18,16 @@ use crate::{
 const DEFAULT_CURRENCY: &str = "USD";
 
 /// Whether a new sale is one that this server can sell.
-pub(super) fn check_new_sale(body: &NewSale, can_run: impl Fn(StrategyKind) -> bool) -> Result<(), Refusal> {
+pub(super) fn check_new_sale(
+    body: &NewSale,
+    support: impl Fn(StrategyKind) -> Result<(), &'static str>,
+) -> Result<(), Refusal> {
     check_name(&body.name)?;
     let strategy = body.strategy.unwrap_or_default();
     if strategy == StrategyKind::Naive && body.rehearsal != Some(true) {
         return Err(unsupported("naive oversells: only a rehearsal may use it."));
     }
-    if !can_run(strategy) {
-        return Err(unsupported(&format!("This server cannot run {}.", strategy.name())));
-    }
+    check_support(strategy, support(strategy))?;
     check_hold_ttl(body.hold_ttl_seconds)?;
     check_limit(body.max_per_buyer)?;
     if body.tiers.is_empty() || body.tiers.len() > MAX_TIERS_PER_SALE {
@@ -42,6 +43,24 @@ pub(super) fn check_new_sale(body: &NewSale, can_run: impl Fn(StrategyKind) -> b
         return Err(invalid("All tiers of a sale have one currency."));
     }
     Ok(())
+}
+
+/// Whether a sale may be put back and sold by another strategy: a rehearsal, by one that this server can run.
+pub(super) fn check_rehearsal(
+    is_rehearsal: bool,
+    strategy: StrategyKind,
+    support: Result<(), &'static str>,
+) -> Result<(), Refusal> {
+    if !is_rehearsal {
+        return Err(unsupported(
+            "Only a rehearsal changes its strategy; any other sale keeps the one it was made with.",
+        ));
+    }
+    check_support(strategy, support)
+}
+
+fn check_support(strategy: StrategyKind, support: Result<(), &'static str>) -> Result<(), Refusal> {
+    support.map_err(|reason| unsupported(&format!("This server cannot run {}. {reason}", strategy.name())))
 }
 
 fn unsupported(detail: &str) -> Refusal {

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use super::{
     Answer, Decided, Engine, EngineError, Keyed,
     buying::{Started, fingerprint, unknown_sale},
-    checking::{check_new_sale, check_patch, check_stock, currency},
+    checking::{check_new_sale, check_patch, check_rehearsal, check_stock, currency},
 };
 use crate::{
     model::{
-        body::{NewSale, SalePatch, StockBody},
+        body::{NewSale, ResetBody, SalePatch, StockBody},
         ids::{SaleId, TierId, free_slug, slug},
         ledger::{ChangeKind, Units},
         limits::DEFAULT_HOLD_TTL_SECONDS,
         outcome::{Code, Refusal},
         sale::{Sale, SaleSwitch, StockCreated},
         seat::{SeatLayout, SeatRow, SeatStatus, row_letters, seat_rows},
+        strategy::StrategyKind,
         time::Timestamp,
     },
     server::{
@@ -44,7 +45,7 @@ impl Engine {
 
     /// The same; with `once`, only where no sale has the name's slug.
     pub(super) async fn make_sale(&self, body: NewSale, keyed: Option<Keyed>, once: bool) -> Decided<Answer<Sale>> {
-        if let Err(refusal) = check_new_sale(&body, |strategy| self.strategies.get(strategy).is_some()) {
+        if let Err(refusal) = check_new_sale(&body, |strategy| self.strategies.support(strategy)) {
             return Ok(Err(refusal));
         }
         let begun = match self.begin_keyed(keyed, "POST /sales", &body).await? {
@@ -122,8 +123,27 @@ impl Engine {
 
     /// Puts all stock back as made; orders are void, the ledger goes on.
     pub async fn reset_sale(&self, sale: &SaleId, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
+        self.reset(sale, ResetBody::default(), keyed).await
+    }
+
+    /// The same for a rehearsal, which is sold by this strategy from then on.
+    pub async fn rehearse_with(
+        &self,
+        sale: &SaleId,
+        strategy: StrategyKind,
+        keyed: Option<Keyed>,
+    ) -> Decided<Answer<Sale>> {
         let Some(desk) = self.find(sale).await? else { return Ok(Err(unknown_sale(sale))) };
-        let begun = match self.begin_keyed(keyed, &format!("POST /sales/{sale}/reset"), &()).await? {
+        let is_rehearsal = desk.stock.read().rehearsal;
+        if let Err(refusal) = check_rehearsal(is_rehearsal, strategy, self.strategies.support(strategy)) {
+            return Ok(Err(refusal));
+        }
+        self.reset(sale, ResetBody { strategy: Some(strategy) }, keyed).await
+    }
+
+    async fn reset(&self, sale: &SaleId, body: ResetBody, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
+        let Some(desk) = self.find(sale).await? else { return Ok(Err(unknown_sale(sale))) };
+        let begun = match self.begin_keyed(keyed, &format!("POST /sales/{sale}/reset"), &body).await? {
             Ok(Proceed::With(begun)) => begun,
             Ok(Proceed::Replay(answer)) => return Ok(Ok(answer)),
             Err(refusal) => return Ok(Err(refusal)),
@@ -137,6 +157,9 @@ impl Engine {
         let (sale_id, line) = (desk.sale_id, next_line(&stock, now, ChangeKind::Reset, all.collect()));
         store::append(transaction.connection(), sale_id, &line).await?;
         store::reset_sale(transaction.connection(), sale_id, &line.hash).await?;
+        if let Some(strategy) = body.strategy {
+            store::set_strategy(transaction.connection(), sale_id, strategy).await?;
+        }
         let sale = self.commit_anew(transaction, &desk, begun.as_ref(), OK, now, Stock::sale).await?;
         writer.settle();
         remember(begun);
@@ -220,13 +243,13 @@ impl Engine {
         let fingerprint = fingerprint(route, body);
         let started = match self.begin(keyed.buyer, &keyed.key, || fingerprint).await? {
             // Another process may have answered this key.
-            Started::New(guard) if self.desk.store.is_shared() => {
+            Started::New { guard, .. } if self.desk.store.is_shared() => {
                 self.look_up(keyed.buyer, &keyed.key, || fingerprint, guard).await?
             }
             started => started,
         };
         Ok(match started {
-            Started::New(guard) => Ok(Proceed::With(Some(Begun { keyed, fingerprint, guard }))),
+            Started::New { guard, .. } => Ok(Proceed::With(Some(Begun { keyed, fingerprint, guard }))),
             Started::Answered(store::StoredBody::Sent { status, body }) => {
                 Ok(Proceed::Replay(Answer::Replayed { status, body }))
             }

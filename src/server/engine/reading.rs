@@ -1,6 +1,6 @@
 //! What everybody may see: sales, seats, orders of one's own, the ledger.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use super::{Engine, EngineError};
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
         order::Order,
         sale::Sale,
         seat::{Seat, SeatList, SeatRow, SeatStatus},
+        strategy::{StrategyKind, StrategyList, StrategySupport},
     },
     server::{feed::Hub, ledger, store},
 };
@@ -35,6 +36,26 @@ impl Engine {
         let desk = self.find(sale).await.ok()??;
         let now = self.clock().now();
         Some(desk.stock.read().sale(now))
+    }
+
+    /// All strategies, and which of them this server can run.
+    pub fn strategies(&self) -> StrategyList {
+        let strategies = StrategyKind::ALL.map(|kind| {
+            let lacking = self.strategies.support(kind).err();
+            StrategySupport {
+                kind,
+                supported: lacking.is_none(),
+                exact: kind.is_exact(),
+                summary: kind.summary().to_owned(),
+                reason: lacking.map(str::to_owned),
+            }
+        });
+        StrategyList { store: self.desk.store.kind().name().to_owned(), strategies: strategies.into() }
+    }
+
+    /// How many claims on a sale this process has refused so far after it had asked the database; 0 for an unknown sale.
+    pub fn refused_by_database(&self, sale: &SaleId) -> u64 {
+        self.known(sale).map_or(0, |desk| desk.refused_by_database.load(Ordering::Relaxed))
     }
 
     /// The seats of a sale in their order, those of one tier or status only where asked. `None` for an unknown sale.

@@ -11,7 +11,7 @@ use axum::{
 };
 use bytes::BytesMut;
 use http_body_util::BodyExt;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
 use super::problem::Failure;
 use crate::model::{
@@ -29,22 +29,18 @@ pub async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> 
     parse_json(&read_bytes(headers, body, JSON, MAX_BODY_BYTES).await?)
 }
 
-/// Reads a body for a route that takes none: nothing, or an object without fields.
-pub async fn read_nothing(headers: &HeaderMap, body: Body) -> Result<(), Failure> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Nothing {}
-
+/// Reads a body that may be left out: nothing, or one JSON object.
+pub async fn read_optional<T: DeserializeOwned + Default>(headers: &HeaderMap, body: Body) -> Result<T, Failure> {
     if body.is_end_stream() {
-        return Ok(());
+        return Ok(T::default());
     }
     refuse_compressed(headers)?;
     let bytes = collect(headers, body, MAX_BODY_BYTES).await?;
     if bytes.is_empty() {
-        return Ok(());
+        return Ok(T::default());
     }
     require_media_type(headers, JSON)?;
-    parse_json(&bytes).map(|Nothing {}| ())
+    parse_json(&bytes)
 }
 
 /// Reads at most `limit_bytes` of a body of this media type.
@@ -171,7 +167,10 @@ mod tests {
     use futures_util::stream;
 
     use super::*;
-    use crate::model::body::{BuyBody, NewSale, SalePatch};
+    use crate::model::{
+        body::{BuyBody, NewSale, ResetBody, SalePatch},
+        strategy::StrategyKind,
+    };
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -294,15 +293,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_route_without_a_body_takes_nothing_or_an_empty_object() {
+    async fn a_body_that_may_be_left_out_is_nothing_or_an_object() {
         let json = headers(&[("content-type", "application/json")]);
-        assert!(read_nothing(&HeaderMap::new(), Body::empty()).await.is_ok());
-        assert!(read_nothing(&json, Body::from("{}")).await.is_ok());
-        assert_eq!(read_nothing(&json, Body::from("{\"x\":1}")).await.unwrap_err().code(), Code::Invalid);
-        assert_eq!(
-            read_nothing(&HeaderMap::new(), Body::from("{}")).await.unwrap_err().code(),
-            Code::UnsupportedMediaType
-        );
+        let read = read_optional::<ResetBody>;
+        assert_eq!(read(&HeaderMap::new(), Body::empty()).await.unwrap(), ResetBody::default());
+        assert_eq!(read(&json, Body::from("{}")).await.unwrap(), ResetBody::default());
+        let strategy = Some(StrategyKind::Naive);
+        assert_eq!(read(&json, Body::from(r#"{"strategy":"naive"}"#)).await.unwrap(), ResetBody { strategy });
+        for invalid in [r#"{"x":1}"#, r#"{"strategy":null}"#, r#"{"strategy":"best"}"#, "[]"] {
+            assert_eq!(read(&json, Body::from(invalid)).await.unwrap_err().code(), Code::Invalid, "{invalid}");
+        }
+        assert_eq!(read(&HeaderMap::new(), Body::from("{}")).await.unwrap_err().code(), Code::UnsupportedMediaType);
     }
 
     #[test]

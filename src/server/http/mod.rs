@@ -30,7 +30,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{
     meters::Meters,
     middleware::{Guard, guard},
-    rest::{audit, health, index, ledger, me, orders, purchase, sales, seats, simulations},
+    rest::{audit, health, index, ledger, me, orders, purchase, sales, seats, simulations, strategies},
 };
 pub use self::{problem::Failure, site::Site};
 use super::app::App;
@@ -59,6 +59,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(me::me))
         .routes(routes!(audit::audit))
         .routes(routes!(ledger::export))
+        .routes(routes!(strategies::list))
         .merge(simulations::routes())
 }
 

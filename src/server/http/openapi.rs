@@ -185,7 +185,7 @@ mod tests {
     use crate::model::outcome::Code;
 
     /// The routes of the contract.
-    const CONTRACT: [&str; 26] = [
+    const CONTRACT: [&str; 27] = [
         "GET /healthz",
         "GET /readyz",
         "GET /metrics",
@@ -208,6 +208,7 @@ mod tests {
         "GET /api/v1/me",
         "GET /api/v1/sales/{sale}/audit",
         "GET /api/v1/sales/{sale}/ledger",
+        "GET /api/v1/strategies",
         "POST /api/v1/sales/{sale}/simulations",
         "GET /api/v1/simulations/{simulation}",
         "GET /api/v1/simulations/{simulation}/stream",

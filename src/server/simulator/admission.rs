@@ -1,6 +1,6 @@
 //! Who may start a run, and what it may ask for. Both edges, REST and server functions, pass here.
 
-use super::runner::Plan;
+use super::{Insight, runner::Plan};
 use crate::{
     model::{
         body::SimulationBody,
@@ -9,8 +9,12 @@ use crate::{
         outcome::{Code, Refusal},
         sale::Sale,
         simulation::{Simulation, Target},
+        strategy::StrategyKind,
     },
-    server::{app::App, engine::Engine},
+    server::{
+        app::App,
+        engine::{Answer, Decided, Engine, Keyed},
+    },
 };
 
 /// Buyers per second of an open-loop run, at most.
@@ -30,9 +34,47 @@ pub async fn permit(app: &App, is_admin: bool, sale: &SaleId) -> Result<Sale, Re
     Err(Refusal::new(Code::Forbidden, "Only a rehearsal may be attacked; elsewhere an admin has to ask for it."))
 }
 
-/// Starts a run against a permitted sale.
-pub fn begin(app: &App, sale: &Sale, body: SimulationBody) -> Result<Simulation, Refusal> {
-    app.simulations.start(plan(&app.engine, sale, body)?, &app.shutdown)
+/// Starts a run against a permitted sale; with a strategy, on the sale put back as it was made and sold by that.
+pub async fn begin(app: &App, sale: Sale, body: SimulationBody) -> Decided<Simulation> {
+    let wanted = body.strategy;
+    let plan = match plan(&app.engine, &sale, body) {
+        Ok(plan) => plan,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let _turn = app.simulations.turn().await;
+    let mut strategy = sale.strategy;
+    if let Some(wanted) = wanted {
+        if let Err(refusal) = app.simulations.check_room() {
+            return Ok(Err(refusal));
+        }
+        if let Err(refusal) = put_back(app, &sale.id, wanted, None).await? {
+            return Ok(Err(refusal));
+        }
+        strategy = wanted;
+    }
+    let engine = app.engine.clone();
+    let meter = Box::new(move || engine.refused_by_database(&sale.id));
+    Ok(app.simulations.start(plan, Insight { strategy, meter }, &app.shutdown))
+}
+
+/// Puts a rehearsal back as it was made, to be sold by this strategy from then on.
+pub async fn rehearse_with(
+    app: &App,
+    sale: &SaleId,
+    strategy: StrategyKind,
+    keyed: Option<Keyed>,
+) -> Decided<Answer<Sale>> {
+    let _turn = app.simulations.turn().await;
+    put_back(app, sale, strategy, keyed).await
+}
+
+/// The same, in turn.
+async fn put_back(app: &App, sale: &SaleId, strategy: StrategyKind, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
+    if app.simulations.is_attacked(sale) {
+        let detail = "A simulation of this sale is running: its strategy can be changed when that has ended.";
+        return Ok(Err(Refusal::new(Code::StepNotAllowed, detail)));
+    }
+    app.engine.rehearse_with(sale, strategy, keyed).await
 }
 
 /// Cancels a run and returns what became of it.
@@ -53,10 +95,6 @@ fn plan(engine: &Engine, sale: &Sale, body: SimulationBody) -> Result<Plan, Refu
     };
     if !is_known {
         return Err(Refusal::new(Code::NotFound, format!("The sale has no {target}.")));
-    }
-    if body.strategy.is_some_and(|strategy| strategy != sale.strategy) {
-        let detail = format!("The sale runs with {}; a simulation cannot change that.", sale.strategy.name());
-        return Err(Refusal::new(Code::StrategyUnsupported, detail));
     }
     if body.rate.is_some_and(|rate| !(rate > 0.0 && rate <= MAX_RATE_PER_SECOND)) {
         return Err(invalid(format!("rate is a number above 0, to {MAX_RATE_PER_SECOND} buyers per second.")));

@@ -121,6 +121,10 @@ impl Connection {
         self.send(Method::POST, path, key, body).await
     }
 
+    pub async fn delete(&mut self, path: &str) -> Result<Reply, Fault> {
+        self.send(Method::DELETE, path, None, Bytes::new()).await
+    }
+
     async fn send(&mut self, method: Method, path: &str, key: Option<&str>, body: Bytes) -> Result<Reply, Fault> {
         let request = self.request(method, path, key, body)?;
         let (sender, driver) = match self.open.take() {

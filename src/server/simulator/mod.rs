@@ -19,14 +19,15 @@ use uuid::Uuid;
 
 use self::{
     client::Server,
-    runner::{Plan, run},
+    runner::{Plan, RefusalMeter, run},
 };
 use super::shutdown::Shutdown;
 use crate::model::{
-    ids::SimulationId,
+    ids::{SaleId, SimulationId},
     limits::{KEPT_SIMULATIONS, MAX_RUNNING_SIMULATIONS},
     outcome::{Code, Refusal},
     simulation::{Simulation, SimulationStatus},
+    strategy::StrategyKind,
 };
 
 /// The runs of this server, oldest first.
@@ -35,6 +36,15 @@ pub struct Simulations {
     /// Where this server listens; known once it does.
     address: OnceLock<SocketAddr>,
     runs: Mutex<VecDeque<Run>>,
+    /// Held by whoever starts a run or changes a rehearsal's strategy, so that neither happens in the middle of the other.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// What a server knows of a run on a sale of its own, beyond the answers.
+pub struct Insight {
+    /// The strategy that sells.
+    pub strategy: StrategyKind,
+    pub meter: Box<RefusalMeter>,
 }
 
 struct Run {
@@ -63,19 +73,36 @@ impl Simulations {
         let _ = self.address.set(address);
     }
 
-    /// Starts a run and returns it as it begins. Refused when too many go on already, or at shutdown.
-    /// It ends with the server.
-    pub fn start(&self, plan: Plan, shutdown: &Shutdown) -> Result<Simulation, Refusal> {
-        let address = *self.address.get().ok_or_else(|| overloaded("the server does not listen yet"))?;
-        let mut runs = self.runs.lock();
-        if runs.iter().filter(|run| run.is_running()).count() >= MAX_RUNNING_SIMULATIONS {
+    /// Waits until nobody else starts a run or changes a strategy. Keep what comes back until that is done.
+    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// Whether one more run may begin. It may not when too many go on already.
+    pub fn check_room(&self) -> Result<(), Refusal> {
+        if self.runs.lock().iter().filter(|run| run.is_running()).count() >= MAX_RUNNING_SIMULATIONS {
             return Err(overloaded("too many simulations are running; try again when one has ended"));
         }
+        Ok(())
+    }
+
+    /// Whether a run against this sale goes on.
+    pub fn is_attacked(&self, sale: &SaleId) -> bool {
+        self.runs.lock().iter().any(|run| run.is_running() && run.progress.borrow().sale == *sale)
+    }
+
+    /// Starts a run and returns it as it begins. Refused when too many go on already, or at shutdown.
+    /// It ends with the server.
+    pub fn start(&self, plan: Plan, insight: Insight, shutdown: &Shutdown) -> Result<Simulation, Refusal> {
+        let address = *self.address.get().ok_or_else(|| overloaded("the server does not listen yet"))?;
+        self.check_room()?;
+        let mut runs = self.runs.lock();
         let id = SimulationId(Uuid::now_v7());
-        let simulation = Simulation::begun(id, plan.sale.clone(), plan.buyers, plan.concurrency, plan.seed);
+        let mut simulation = Simulation::begun(id, plan.sale.clone(), plan.buyers, plan.concurrency, plan.seed);
+        simulation.strategy = Some(insight.strategy);
         let (sender, progress) = watch::channel(simulation.clone());
         let cancel = CancellationToken::new();
-        spawn(Server::at(address), plan, sender, cancel.clone(), shutdown.clone())
+        spawn(Server::at(address), plan, insight.meter, sender, cancel.clone(), shutdown.clone())
             .map_err(|error| overloaded(format!("the simulation could not be started: {error}")))?;
         runs.push_back(Run { progress, cancel });
         forget_oldest(&mut runs);
@@ -119,10 +146,23 @@ fn forget_oldest(runs: &mut VecDeque<Run>) {
     }
 }
 
+/// Writes down what contradicts itself. From a strategy that does not promise to be exact nobody expects otherwise.
+fn tell_contradictions(simulation: &Simulation) {
+    let Simulation { id, strategy, contradictions, .. } = simulation;
+    if strategy.is_some_and(|strategy| !strategy.is_exact()) {
+        tracing::info!(simulation = %id, contradictions = contradictions.len(), "a simulation by an inexact strategy");
+        return;
+    }
+    for contradiction in contradictions {
+        tracing::error!(simulation = %id, contradiction, "a simulation found the sale inexact");
+    }
+}
+
 /// Makes the run on a thread of its own. However it ends, it is told as ended.
 fn spawn(
     server: Server,
     plan: Plan,
+    meter: Box<RefusalMeter>,
     progress: watch::Sender<Simulation>,
     cancel: CancellationToken,
     shutdown: Shutdown,
@@ -134,7 +174,7 @@ fn spawn(
             shutdown.started().await;
             at_shutdown.cancel();
         });
-        let result = runtime.block_on(run(server, plan, &progress, cancel));
+        let result = runtime.block_on(run(server, plan, Some(&*meter), &progress, cancel));
         progress.send_if_modified(|simulation| {
             if let Err(error) = &result {
                 tracing::warn!(simulation = %simulation.id, %error, "a simulation could not be finished");
@@ -147,9 +187,7 @@ fn spawn(
             }
             still_running
         });
-        for contradiction in &progress.borrow().contradictions {
-            tracing::error!(simulation = %progress.borrow().id, contradiction, "a simulation found the sale inexact");
-        }
+        tell_contradictions(&progress.borrow());
     })?;
     Ok(())
 }

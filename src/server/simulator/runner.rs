@@ -55,6 +55,9 @@ pub struct Plan {
     pub seed: u64,
 }
 
+/// Reads how many claims on the sale have been refused so far after the database was asked.
+pub type RefusalMeter = dyn Fn() -> u64 + Send + Sync;
+
 /// The run could not be made. Nothing of this is a finding about the sale.
 #[derive(Debug)]
 pub enum RunError {
@@ -75,10 +78,11 @@ impl fmt::Display for RunError {
 }
 
 /// Makes the run: `progress` hears of it every 100 ms and holds the verdict at the end. Cancelling lets requests in
-/// flight finish and judges what was done until then.
+/// flight finish and judges what was done until then. `meter` is there where the server is this one.
 pub async fn run(
     server: Server,
     plan: Plan,
+    meter: Option<&RefusalMeter>,
     progress: &watch::Sender<Simulation>,
     cancel: CancellationToken,
 ) -> Result<(), RunError> {
@@ -86,17 +90,19 @@ pub async fn run(
     let mut first = open(&server).await?;
     let workload = Workload::draw(&mut first, &plan.sale, &plan.target, plan.buyers, plan.seed).await?;
     let before = workload.before.clone();
+    progress.send_modify(|simulation| simulation.strategy = Some(before.strategy));
     let mut connections = vec![first];
     while connections.len() < plan.concurrency.min(plan.buyers) as usize {
         connections.push(open(&server).await?);
     }
 
+    let metered = meter.map(|meter| (meter, meter()));
     let race = Arc::new(Race::new(workload, plan.rate, cancel));
     let mut slots = JoinSet::new();
     for connection in connections {
         slots.spawn(Arc::clone(&race).serve(connection));
     }
-    let mut idle = watch_until_done(&race, &mut slots, &plan, progress).await;
+    let mut idle = watch_until_done(&race, &mut slots, &plan, metered, progress).await;
     let mut connection = match idle.pop() {
         Some(connection) => connection,
         None => open(&server).await?,
@@ -121,6 +127,7 @@ async fn watch_until_done(
     race: &Race,
     slots: &mut JoinSet<Connection>,
     plan: &Plan,
+    metered: Option<(&RefusalMeter, u64)>,
     progress: &watch::Sender<Simulation>,
 ) -> Vec<Connection> {
     let mut ticks = interval(PROGRESS_INTERVAL);
@@ -133,6 +140,7 @@ async fn watch_until_done(
             let (tally, latencies) = &*race.tally.lock();
             tally.write_to(simulation, elapsed, for_one_seat);
             latencies.write_to(simulation);
+            simulation.refusals_by_database = metered.map(|(meter, before)| meter() - before);
         });
     };
     loop {

@@ -48,7 +48,12 @@ impl Workload {
 
 /// Gets `path` and parses it; a problem document becomes the refusal that it tells of.
 pub async fn read<T: serde::de::DeserializeOwned>(connection: &mut Connection, path: &str) -> Result<T, RunError> {
-    let reply = get(connection, path).await?;
+    parse(path, &get(connection, path).await?)
+}
+
+/// Parses what came back from `path`; a problem document becomes the refusal that it tells of.
+pub fn parse<T: serde::de::DeserializeOwned>(path: &str, reply: &Reply) -> Result<T, RunError> {
+    check(path, reply)?;
     serde_json::from_slice(&reply.body).map_err(|error| RunError::Unreadable(format!("{path}: {error}")))
 }
 
@@ -64,8 +69,13 @@ pub async fn read_ledger(connection: &mut Connection, sale: &SaleId, seq: u64) -
 
 async fn get(connection: &mut Connection, path: &str) -> Result<Reply, RunError> {
     let reply = connection.get(path).await.map_err(RunError::Unreachable)?;
+    check(path, &reply)?;
+    Ok(reply)
+}
+
+fn check(path: &str, reply: &Reply) -> Result<(), RunError> {
     if reply.status.is_success() {
-        return Ok(reply);
+        return Ok(());
     }
     Err(match serde_json::from_slice::<Problem>(&reply.body) {
         Ok(problem) => RunError::Refused(problem.detail),

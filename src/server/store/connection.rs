@@ -88,6 +88,16 @@ pub enum StoreKind {
     Postgres,
 }
 
+impl StoreKind {
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
 /// An open database.
 pub enum Store {
     Sqlite(sqlite::Database),

@@ -14,6 +14,7 @@ use crate::{
         ids::{BuyerId, OrderId},
         order::Order,
         seat::SeatStatus,
+        strategy::StrategyKind,
         time::Timestamp,
     },
     server::ledger::Hash,
@@ -153,6 +154,9 @@ in_either_database! {
 
     /// Puts all stock back as made: seats and counters available, orders and tickets void, `seq` on by one.
     fn reset_sale(sale_id: i64, head_hash: &Hash) -> ();
+
+    /// Has the sale sold by this strategy from now on, and moves its `revision` on.
+    fn set_strategy(sale_id: i64, strategy: StrategyKind) -> ();
 
     /// A sale's row and strategy.
     fn sale_identity(slug: &str) -> Option<SaleIdentity>;

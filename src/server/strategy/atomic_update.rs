@@ -35,7 +35,7 @@ impl AtomicUpdate {
         let wanted = Wanted::of(&claim);
         let verdict = match attempt(&self.desk, &claim, wanted, &ByCondition).await {
             Attempt::Done(verdict) => verdict,
-            Attempt::Outrun => Verdict::Refused(wanted.refusal(&claim.sale)),
+            Attempt::Outrun => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
         };
         claim.settle(verdict)
     }

@@ -167,6 +167,8 @@ struct Decided {
     seq: u64,
     head_hash: Hash,
     decisions: Vec<Decision>,
+    /// Whether the mirror was wrong at first, so that the database had to say what is left.
+    asked_database: bool,
 }
 
 impl Decided {
@@ -203,6 +205,7 @@ async fn decide_sale(
                     desk.read_anew(&mut transaction, sale).await?;
                 }
                 decided = propose(desk, sale, claims, &repeated);
+                decided.asked_database = true;
                 let taken = write(transaction.connection(), sale, &decided).await?;
                 match taken {
                     Taken::All => transaction.commit().await?,
@@ -225,6 +228,7 @@ async fn decide_sale(
             }
         }
         decided = propose(desk, sale, claims, &repeated);
+        decided.asked_database = true;
     }
     Err(sqlx::Error::Protocol("the sale does not hold still: another process sells it too".into()))
 }
@@ -249,7 +253,7 @@ fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], repeated: &HashSet<
         }
     });
     let decisions = decisions.collect();
-    Decided { at, seq: stock.seq, head_hash: draft.head_hash, decisions }
+    Decided { at, seq: stock.seq, head_hash: draft.head_hash, decisions, asked_database: false }
 }
 
 /// What a guarded write came to.
@@ -317,6 +321,7 @@ fn answer(desk: &Desk, buyers: &Handle, sale: &Arc<SaleDesk>, claims: Vec<Waitin
         for ((claim, answer), decision) in claims.into_iter().zip(decided.decisions) {
             let verdict = match decision {
                 Decision::Sold(sold) => Verdict::Won(Box::new(sold.order(&sale.stock.read()))),
+                Decision::Refused(refusal) if decided.asked_database => Verdict::RefusedByDatabase(refusal),
                 Decision::Refused(refusal) => Verdict::Refused(refusal),
                 Decision::Repeated => Verdict::Repeated,
             };

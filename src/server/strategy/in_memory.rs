@@ -94,11 +94,13 @@ impl InMemory {
         };
         let verdict = match attempt(&self.desk, &claim, wanted, &ByCondition).await {
             Attempt::Done(verdict) => verdict,
-            Attempt::Outrun => Verdict::Refused(wanted.refusal(&claim.sale)),
+            Attempt::Outrun => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
         };
         admission.fate = match verdict {
             Verdict::Won(_) => Fate::Bought,
-            Verdict::Refused(_) | Verdict::Repeated | Verdict::Overloaded => Fate::Returned,
+            Verdict::Refused(_) | Verdict::RefusedByDatabase(_) | Verdict::Repeated | Verdict::Overloaded => {
+                Fate::Returned
+            }
             Verdict::Unknown(_) => Fate::Unknown,
         };
         drop(admission);

@@ -4,7 +4,10 @@
 //! Where several write to a database at once, here or on other nodes, the news of commit 8 may come before that of 7. It
 //! waits until 7 is there, so that mirror and viewers see every commit once and in order.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -22,6 +25,8 @@ pub struct SaleDesk {
     /// The row of the sale.
     pub sale_id: i64,
     pub stock: RwLock<Stock>,
+    /// Claims refused so far for which the database was asked at least one statement, by this process.
+    pub refused_by_database: AtomicU64,
     /// Commits whose predecessors have not arrived, by the `seq` that they follow on from. Held while the mirror changes.
     early: Mutex<BTreeMap<u64, Change>>,
 }
@@ -69,7 +74,12 @@ impl Change {
 
 impl SaleDesk {
     pub fn new(stock: Stock) -> Arc<Self> {
-        Arc::new(Self { sale_id: stock.sale_id, stock: RwLock::new(stock), early: Mutex::default() })
+        Arc::new(Self {
+            sale_id: stock.sale_id,
+            stock: RwLock::new(stock),
+            refused_by_database: AtomicU64::new(0),
+            early: Mutex::default(),
+        })
     }
 
     /// Takes a change over, and whatever waited for it, and tells of each. `true` where a change still waits for one that

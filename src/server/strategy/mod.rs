@@ -83,13 +83,27 @@ pub trait KeyGuard: Send + Sync {
 #[derive(Debug)]
 pub enum Verdict {
     Won(Box<Order>),
+    /// Refused from memory: the database was not asked.
     Refused(Refusal),
+    /// Refused after the database was asked at least one statement.
+    RefusedByDatabase(Refusal),
     /// Meanwhile another request with the same key was answered: its answer is this one's too.
     Repeated,
     /// The store failed in a way that leaves the outcome open; asking again with the same key settles it.
     Unknown(sqlx::Error),
     /// The bounded queue is full; nothing was tried.
     Overloaded,
+}
+
+impl Verdict {
+    /// The verdict of a part that did not ask the database, where the part before it did.
+    #[must_use]
+    pub fn after_asking(self) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::RefusedByDatabase(refusal),
+            verdict => verdict,
+        }
+    }
 }
 
 /// A claim's decision, once it is made.
@@ -149,6 +163,11 @@ impl Registry {
 
     pub fn get(&self, kind: StrategyKind) -> Option<&Arc<dyn Strategy>> {
         self.strategies.get(&kind)
+    }
+
+    /// Whether a strategy can be run here, or what it would need.
+    pub fn support(&self, kind: StrategyKind) -> Result<(), &'static str> {
+        if self.strategies.contains_key(&kind) { Ok(()) } else { Err(kind.needs()) }
     }
 }
 

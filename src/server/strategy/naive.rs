@@ -43,7 +43,7 @@ impl Naive {
         let wanted = Wanted::of(&claim);
         let verdict = match self.try_to(&claim, wanted).await {
             Ok(Some(verdict)) => verdict,
-            Ok(None) => Verdict::Refused(wanted.refusal(&claim.sale)),
+            Ok(None) => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
             Err(error) if store::is_key_taken(&error) => Verdict::Repeated,
             Err(error) => Verdict::Unknown(error),
         };
@@ -56,7 +56,7 @@ impl Naive {
         let at = self.desk.clock.now();
         let mut transaction = writer.begin().await?;
         let Some((seq, previous)) = store::next_seq(transaction.connection(), wanted.sale_id).await? else {
-            return Ok(Some(Verdict::Refused(sold_out(&claim.sale.stock.read().id))));
+            return Ok(Some(Verdict::RefusedByDatabase(sold_out(&claim.sale.stock.read().id))));
         };
         let sold = {
             let stock = claim.sale.stock.read();

@@ -97,6 +97,7 @@ pub async fn attempt(desk: &Desk, claim: &Claim, wanted: Wanted, take: &impl Tak
     let mut tries = 0;
     loop {
         match try_once(desk, claim, wanted, take).await {
+            Ok(Attempt::Done(verdict)) if tries > 0 => return Attempt::Done(verdict.after_asking()),
             Ok(attempt) => return attempt,
             Err(error) if store::is_key_taken(&error) => return Attempt::Done(Verdict::Repeated),
             Err(error) if store::is_conflict(&error) && tries < MAX_RETRIES => {
@@ -126,12 +127,12 @@ async fn try_once(desk: &Desk, claim: &Claim, wanted: Wanted, take: &impl Take) 
         transaction.rollback().await?;
         writer.settle();
         return Ok(match attempt {
-            Numbered::Refused(refusal) => Attempt::Done(Verdict::Refused(refusal)),
+            Numbered::Refused(refusal) => Attempt::Done(Verdict::RefusedByDatabase(refusal)),
             Numbered::Stale => {
                 // Another process has paused the sale, or there is less than its tiers say.
                 desk.reload(&mut writer, &claim.sale).await?;
                 let closed = check_open(&claim.sale.stock.read(), at).err();
-                Attempt::Done(Verdict::Refused(closed.unwrap_or_else(|| wanted.refusal(&claim.sale))))
+                Attempt::Done(Verdict::RefusedByDatabase(closed.unwrap_or_else(|| wanted.refusal(&claim.sale))))
             }
             Numbered::Sold(_) | Numbered::Outrun => Attempt::Outrun,
         });

@@ -52,14 +52,14 @@ pub async fn try_versions(desk: &Desk, claim: &Claim) -> Verdict {
         }
         let seen = match Seen::read(desk, wanted).await {
             Ok(Some(seen)) => seen,
-            Ok(None) => return Verdict::Refused(wanted.refusal(&claim.sale)),
+            Ok(None) => return Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
             Err(error) => return Verdict::Unknown(error),
         };
         if let Attempt::Done(verdict) = attempt(desk, claim, wanted, &seen).await {
-            return verdict;
+            return verdict.after_asking();
         }
     }
-    Verdict::Refused(contended())
+    Verdict::RefusedByDatabase(contended())
 }
 
 /// What was read, without a lock.

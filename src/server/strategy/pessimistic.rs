@@ -36,7 +36,7 @@ impl Pessimistic {
         let wanted = Wanted::of(&claim);
         let verdict = match attempt(&self.desk, &claim, wanted, &ByLock).await {
             Attempt::Done(verdict) => verdict,
-            Attempt::Outrun => Verdict::Refused(wanted.refusal(&claim.sale)),
+            Attempt::Outrun => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
         };
         claim.settle(verdict)
     }

@@ -38,10 +38,10 @@ impl SkipLocked {
 
     async fn decide(&self, claim: Claim) -> Verdict {
         let wanted = Wanted::of(&claim);
-        let mut verdict = Verdict::Refused(contended());
-        for _ in 0..TRIES {
+        let mut verdict = Verdict::RefusedByDatabase(contended());
+        for tries in 0..TRIES {
             if let Attempt::Done(done) = attempt(&self.desk, &claim, wanted, &Unlocked).await {
-                verdict = done;
+                verdict = if tries > 0 { done.after_asking() } else { done };
                 break;
             }
             tokio::time::sleep(PAUSE).await;

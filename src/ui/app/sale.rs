@@ -64,7 +64,7 @@ fn Parts(desk: Desk, form_key: String, simulator: bool) -> impl IntoView {
             <div class="sale-more">
                 {drawn(stock::table(desk))}
                 {drawn(buyers::draw(desk))}
-                {simulator.then(|| view! { <Simulator sale=Some(sale.id.clone()) /> })}
+                {simulator.then(|| view! { <Simulator sale=Some(sale.clone()) /> })}
             </div>
         </div>
     }

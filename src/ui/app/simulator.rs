@@ -1,4 +1,6 @@
-//! The simulator's own page, and its panel: the form. What comes of it is drawn in the browser.
+//! The simulator's own page, and its panel: the form, and the strategies to compare. What comes of it is drawn in the browser.
+
+use std::sync::Arc;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -7,10 +9,11 @@ use super::drawn;
 use crate::{
     api,
     model::{
-        ids::SaleId,
         limits::{MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
+        sale::Sale,
+        strategy::{StrategyList, StrategySupport},
     },
-    ui::simulator::{SimulatorIsland, form, results, session::Session},
+    ui::simulator::{SimulatorIsland, document, form, results, session::Session},
 };
 
 /// The sale that stands in the field at first: one made to be attacked.
@@ -39,13 +42,22 @@ pub fn SimulatorPage() -> impl IntoView {
 
 /// The simulator. With `sale` it attacks that one; without, the visitor chooses.
 #[component]
-pub fn Simulator(sale: Option<SaleId>) -> impl IntoView {
+pub fn Simulator(sale: Option<Arc<Sale>>) -> impl IntoView {
     let heading = sale.is_some().then(|| view! { <h2>"Simulator"</h2> });
+    // Only a rehearsal changes its strategy.
+    let can_change = sale.as_ref().is_none_or(|sale| sale.rehearsal);
     view! {
         <SimulatorIsland>
             <section class="simulator" data-testid="simulator" aria-label="Simulator">
                 {heading}
-                <Form sale />
+                {Suspend::new(async move {
+                    let list = api::strategies().await.unwrap_or_default();
+                    let comparison = can_change.then(|| view! { <Comparison strategies=list.strategies.clone() /> });
+                    view! {
+                        <Form sale list can_change />
+                        {comparison}
+                    }
+                })}
                 {drawn(results::draw(Session::default()))}
             </section>
         </SimulatorIsland>
@@ -54,10 +66,10 @@ pub fn Simulator(sale: Option<SaleId>) -> impl IntoView {
 
 /// The form, as it stands before anything was sent.
 #[component]
-fn Form(sale: Option<SaleId>) -> impl IntoView {
+fn Form(sale: Option<Arc<Sale>>, list: StrategyList, can_change: bool) -> impl IntoView {
     let session = Session::default();
     view! {
-        <form class="simulator-form" novalidate data-do="simulate">
+        <form class="simulator-form" novalidate data-do="simulate" data-store=list.store>
             <div class="simulator-fields">
                 <label class="simulator-field">
                     "Sale"
@@ -89,9 +101,21 @@ fn Form(sale: Option<SaleId>) -> impl IntoView {
                         <option value="browser">"this browser (64 max)"</option>
                     </select>
                 </label>
+                <label class="simulator-field">
+                    "Strategy"
+                    <select name="strategy">
+                        <option value="">"the sale's"</option>
+                        {can_change.then(|| strategy_options(list.strategies))}
+                    </select>
+                </label>
+                <label class="simulator-field">
+                    "Seed"
+                    <input name="seed" inputmode="numeric" placeholder="drawn anew" autocomplete="off" />
+                </label>
             </div>
             {drawn(form::trouble(session))}
             {drawn(form::actions(session))}
+            {drawn(format!(r#"<template id="comparison-frame">{}</template>"#, document::frame()))}
             <noscript>
                 <p>"This page needs script to send buyers. "<code>"onsale attack"</code>" does the same from a terminal."</p>
             </noscript>
@@ -100,12 +124,64 @@ fn Form(sale: Option<SaleId>) -> impl IntoView {
     .into_any()
 }
 
+/// Each strategy by its name; what cannot be run here cannot be chosen either.
+fn strategy_options(strategies: Vec<StrategySupport>) -> impl IntoView {
+    let option = |strategy: StrategySupport| {
+        let name = strategy.kind.name();
+        let text = if strategy.supported { name.to_owned() } else { format!("{name} (not on this server)") };
+        view! { <option value=name disabled=!strategy.supported>{text}</option> }
+    };
+    strategies.into_iter().map(option).collect_view()
+}
+
+/// The strategies to compare, as they stand before the first comparison.
+#[component]
+fn Comparison(strategies: Vec<StrategySupport>) -> impl IntoView {
+    let session = Session::default();
+    view! {
+        <section class="simulator-compare" aria-labelledby="simulator-compare">
+            <h2 id="simulator-compare">"Compare strategies"</h2>
+            <p class="simulator-note">
+                "The same buyers, drawn from one seed, go for the sale by one strategy after the other. It is put back as it "
+                "was made before each run and at the end."
+            </p>
+            <fieldset class="strategies">
+                <legend>"Strategies to compare"</legend>
+                {strategies.into_iter().map(choice).collect_view()}
+            </fieldset>
+            {drawn(form::comparison_trouble(session))}
+            {drawn(form::comparison_actions(session))}
+            <noscript>
+                <p>"This page needs script to compare. "<code>"onsale compare"</code>" does the same from a terminal."</p>
+            </noscript>
+        </section>
+    }
+    .into_any()
+}
+
+/// One strategy: a box to tick, how it works, and why it cannot be ticked.
+fn choice(strategy: StrategySupport) -> impl IntoView {
+    let StrategySupport { kind, supported, exact, summary, reason } = strategy;
+    let (id, about) = (format!("compared-{}", kind.name()), format!("about-{}", kind.name()));
+    view! {
+        <div class="strategy" data-supported=supported.to_string()>
+            <input type="checkbox" name="compared" value=kind.name() id=id.clone() checked=supported disabled=!supported
+                aria-describedby=about.clone() />
+            <label for=id>
+                <code>{kind.name()}</code>
+                {(!exact).then(|| view! { <span class="strategy-mark">"oversells"</span> })}
+            </label>
+            <p id=about>{summary} {reason.map(|reason| view! { <b>" Not on this server: " {reason}</b> })}</p>
+        </div>
+    }
+}
+
 /// The choice of the sale: a list of all that may be attacked, or the one that is fixed.
 #[component]
-fn SaleField(sale: Option<SaleId>) -> impl IntoView {
+fn SaleField(sale: Option<Arc<Sale>>) -> impl IntoView {
     Suspend::new(async move {
         let known = match sale {
-            Some(SaleId(sale)) => vec![(sale.clone(), sale)],
+            Some(sale) => vec![(sale.id.0.clone(), sale.id.0.clone())],
             None => {
                 let sales = api::simulated_sales().await.unwrap_or_default();
                 sales.into_iter().map(|sale| (sale.id.0, sale.name)).collect()

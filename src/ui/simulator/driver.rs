@@ -4,19 +4,28 @@
 use leptos::{prelude::*, task::spawn_local};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::session::{Engine, Request, Run, Session};
-use crate::{api, model::ids::SaleId};
+use super::{
+    comparison::Export,
+    document, form,
+    session::{Engine, Request, Run, Session},
+};
+use crate::{
+    api,
+    model::{ids::SaleId, strategy::StrategyKind},
+};
 
 mod browser; // this browser as the load generator
+mod comparing; // one strategy after another
 mod fetch; // requests to the public API, each without the visitor's identity
 mod server; // the server as the load generator
 
-/// Name of the exported file.
-const EXPORT_NAME: &str = "onsale-simulations.json";
+/// Names of the exported files.
+const JSON_NAME: &str = "onsale-comparison.json";
+const PAGE_NAME: &str = "onsale-comparison.html";
 
 /// Starts the run and returns at once; the session tells the rest.
-pub fn start(session: Session, request: Request) {
-    session.begin();
+pub fn start(session: Session, mut request: Request) {
+    request.round = session.begin();
     spawn_local(async move {
         let result = match request.engine {
             Engine::Server => server::run(session, request).await,
@@ -29,11 +38,22 @@ pub fn start(session: Session, request: Request) {
     });
 }
 
+/// Makes a run by each of the strategies in turn and returns at once; the session tells the rest.
+pub fn compare(session: Session, mut request: Request, strategies: Vec<StrategyKind>) {
+    request.round = session.begin();
+    spawn_local(async move {
+        match comparing::run(session, request, &strategies).await {
+            Ok(announcement) => session.end_comparison(announcement),
+            Err(trouble) => session.fail(trouble),
+        }
+    });
+}
+
 /// Puts the stock of the sale back as it was made.
 pub fn reset(session: Session, sale: SaleId) {
     session.trouble.set(None);
     spawn_local(async move {
-        match api::reset(sale).await {
+        match api::reset(sale, None).await {
             Ok(Ok(sale)) => {
                 let told = format!("{} is reset: {} units are available.", sale.name, sale.available);
                 session.announcement.try_set(told);
@@ -48,25 +68,32 @@ pub fn reset(session: Session, sale: SaleId) {
     });
 }
 
-/// Hands the runs to the visitor as a file.
-pub fn save(runs: &[Run]) {
-    // A line for each run.
-    let lines = runs.iter().map(|run| api::write(run).expect("a run is plain data"));
-    let text = format!("[\n{}\n]\n", String::from_utf8_lossy(&lines.collect::<Vec<_>>().join(&b",\n"[..])));
-    if let Err(error) = download(&text) {
+/// Hands the runs to the visitor as JSON.
+pub fn save_json(runs: &[Run]) {
+    let written = api::write(&Export::new(&form::store(), runs)).expect("runs are plain data");
+    save(JSON_NAME, "application/json", &String::from_utf8_lossy(&written));
+}
+
+/// Hands the runs to the visitor as a page that needs nothing beside it.
+pub fn save_page(runs: &[Run]) {
+    save(PAGE_NAME, "text/html", &document::draw(&form::document_frame(), &form::store(), runs));
+}
+
+fn save(name: &str, media_type: &str, text: &str) {
+    if let Err(error) = download(name, media_type, text) {
         leptos::logging::warn!("the runs could not be saved: {error:?}");
     }
 }
 
-fn download(text: &str) -> Result<(), JsValue> {
+fn download(name: &str, media_type: &str, text: &str) -> Result<(), JsValue> {
     let options = web_sys::BlobPropertyBag::new();
-    options.set_type("application/json");
+    options.set_type(media_type);
     let parts = js_sys::Array::of1(&JsValue::from_str(text));
     let blob = web_sys::Blob::new_with_str_sequence_and_options(&parts, &options)?;
     let address = web_sys::Url::create_object_url_with_blob(&blob)?;
     let anchor: web_sys::HtmlAnchorElement = document().create_element("a")?.unchecked_into();
     anchor.set_href(&address);
-    anchor.set_download(EXPORT_NAME);
+    anchor.set_download(name);
     anchor.click();
     web_sys::Url::revoke_object_url(&address)
 }

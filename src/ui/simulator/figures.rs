@@ -1,9 +1,10 @@
 //! What came of a run, in numbers and words.
 
 use super::{
+    comparison::{sent_by, strategy_name},
     outcomes,
     progress::charts,
-    session::{Engine, Run},
+    session::Run,
 };
 use crate::{
     model::{
@@ -14,15 +15,14 @@ use crate::{
     ui::kit::{markup::escape, money::rounded},
 };
 
+/// Contradictions that are shown; a strategy that oversells makes hundreds.
+const MOST_CONTRADICTIONS: usize = 10;
+
 pub fn draw(run: &Run) -> String {
     let Run { request, simulation, browser_queue, .. } = run;
     let heading = match simulation.status {
         SimulationStatus::Cancelled => "What came of it before it was cancelled",
         _ => "What came of it",
-    };
-    let sent = match request.engine {
-        Engine::Browser => "from this browser",
-        Engine::Server => "from the server",
     };
     let winner = simulation.winner.map_or_else(|| "—".to_owned(), |winner| winner.to_string());
     let queue = browser_queue.map(|queue| {
@@ -46,8 +46,10 @@ pub fn draw(run: &Run) -> String {
         figure("Winner of the seat", &winner, "result-winner", ""),
     ];
     format!(
-        r#"<div class="simulator-figures" data-key="figures"><h2>{heading}</h2><p class="simulator-note">{buyers} buyers {sent}, {concurrency} at once, against {sale} ({target}), seed {seed}.</p><dl class="simulator-results">{figures}</dl>{queue}{outcomes}{reasons}{charts}{verdict}</div>"#,
+        r#"<div class="simulator-figures" data-key="figures"><h2>{heading}</h2><p class="simulator-note">{buyers} buyers {sent}, {concurrency} at once, against {sale} ({target}), sold by <code>{strategy}</code>, seed {seed}.</p><dl class="simulator-results">{figures}</dl>{queue}{outcomes}{reasons}{charts}{verdict}</div>"#,
         buyers = request.buyers,
+        sent = sent_by(run),
+        strategy = strategy_name(simulation),
         concurrency = request.concurrency,
         sale = escape(request.sale.as_str()),
         target = escape(&request.target.to_string()),
@@ -63,7 +65,11 @@ pub fn draw(run: &Run) -> String {
 
 /// Latencies are shown in whole milliseconds, never rounded down.
 pub fn whole(milliseconds: f64) -> String {
-    rounded(milliseconds.ceil()).to_string()
+    whole_number(milliseconds).to_string()
+}
+
+pub fn whole_number(milliseconds: f64) -> u64 {
+    rounded(milliseconds.ceil())
 }
 
 /// One figure. The element that carries it holds nothing else.
@@ -82,7 +88,10 @@ fn reasons(simulation: &Simulation) -> String {
     }
     let reason = |(code, count): (&Code, &u64)| format!("<li>{} <code>{code}</code> <b>{count}</b></li>", code.title());
     let rows: String = simulation.refused.iter().map(reason).collect();
-    format!(r#"<h3>Refused, by reason</h3><ul class="simulator-reasons">{rows}</ul>"#)
+    let touched = simulation.refusals_by_database.map(|refusals| {
+        format!(r#"<p class="simulator-note"><b>{refusals}</b> of all refusals touched the database; the others came from memory.</p>"#)
+    });
+    format!(r#"<h3>Refused, by reason</h3><ul class="simulator-reasons">{rows}</ul>{}"#, touched.unwrap_or_default())
 }
 
 /// The audit's verdict, and where the answers contradict it.
@@ -93,8 +102,11 @@ fn verdict(simulation: &Simulation) -> String {
     let is_clean = simulation.is_clean();
     let words = if is_clean { "Clean: each unit was sold once, and none was lost." } else { "Not clean." };
     let chain = if ledger.verified { "verified" } else { "not verified" };
-    let contradictions: String =
-        simulation.contradictions.iter().map(|told| format!("<li>{}</li>", escape(told))).collect();
+    let told = simulation.contradictions.iter().take(MOST_CONTRADICTIONS);
+    let mut contradictions: String = told.map(|told| format!("<li>{}</li>", escape(told))).collect();
+    if let Some(more @ 1..) = simulation.contradictions.len().checked_sub(MOST_CONTRADICTIONS) {
+        contradictions += &format!("<li>and {more} more</li>");
+    }
     format!(
         r#"<div class="simulator-verdict" data-clean="{is_clean}"><h3>The audit's verdict</h3><p><b>{words}</b></p><p>Capacity {capacity}: {sold} sold in {orders} orders, {held} held, {available} available. The ledger's {entries} entries are {chain}.</p><dl class="simulator-results">{}{}</dl><ul>{contradictions}</ul></div>"#,
         figure("Phantoms (sold, but not there)", &phantoms.to_string(), "result-phantoms", ""),

@@ -14,6 +14,7 @@ use crate::{
     model::{
         ids::SaleId,
         limits::{MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
+        strategy::StrategyKind,
     },
     ui::kit::{
         listening::{listen, meaning},
@@ -29,6 +30,8 @@ struct Typed {
     concurrency: String,
     target: String,
     engine: String,
+    strategy: String,
+    seed: String,
 }
 
 impl Typed {
@@ -43,7 +46,20 @@ impl Typed {
             concurrency: concurrency.min(most),
             target: self.target.trim().parse().map_err(|told: &str| format!("Target: {told}."))?,
             engine,
+            strategy: StrategyKind::from_name(&self.strategy),
+            seed: self.seed()?,
+            round: 0,
+            stage: None,
         })
+    }
+
+    /// The seed, where one is typed.
+    fn seed(&self) -> Result<Option<u64>, String> {
+        let seed = self.seed.trim();
+        if seed.is_empty() {
+            return Ok(None);
+        }
+        seed.parse().map(Some).map_err(|_| format!("Seed: a whole number up to {}, or nothing.", u64::MAX))
     }
 }
 
@@ -54,19 +70,37 @@ fn whole_number(field: &str, text: &str, most: u32) -> Result<u32, String> {
 
 /// Why nothing was sent. The element stays: only so is what comes announced.
 pub fn trouble(session: Session) -> String {
-    let told = session.trouble.with(|trouble| trouble.as_deref().map(escape)).unwrap_or_default();
-    format!(
-        r#"<p class="simulator-trouble" id="simulator-trouble" role="alert" data-live="simulator-trouble">{told}</p>"#
-    )
+    told(session, "simulator-trouble", false)
+}
+
+/// The same, where it was a comparison.
+pub fn comparison_trouble(session: Session) -> String {
+    told(session, "comparison-trouble", true)
+}
+
+fn told(session: Session, name: &str, of_comparison: bool) -> String {
+    let trouble = session.trouble.get().filter(|_| session.comparing.get() == of_comparison);
+    let told = trouble.as_deref().map(escape).unwrap_or_default();
+    format!(r#"<p class="simulator-trouble" id="{name}" role="alert" data-live="{name}">{told}</p>"#)
 }
 
 /// The buttons.
 pub fn actions(session: Session) -> String {
     let is_busy = session.running.get();
     let disabled = when(is_busy, " disabled");
-    let text = if is_busy { "Running…" } else { "Send the buyers" };
+    let text = if is_busy && !session.comparing.get() { "Running…" } else { "Send the buyers" };
     format!(
         r#"<div class="simulator-actions" data-live="simulator-actions"><button class="button" type="submit" data-testid="simulate"{disabled}>{text}</button><button class="button-quiet" type="button"{disabled} data-do="reset">Reset the sale</button></div>"#
+    )
+}
+
+/// The button of the comparison.
+pub fn comparison_actions(session: Session) -> String {
+    let is_busy = session.running.get();
+    let text = if is_busy && session.comparing.get() { "Comparing…" } else { "Compare" };
+    format!(
+        r#"<div class="simulator-actions" data-live="comparison-actions"><button class="button-quiet" type="button" data-testid="compare"{} data-do="compare">{text}</button></div>"#,
+        when(is_busy, " disabled"),
     )
 }
 
@@ -80,21 +114,56 @@ pub fn attend(session: Session) {
         if session.running.get_untracked() {
             return;
         }
-        let [sale, buyers, concurrency, target, engine] =
-            ["sale", "buyers", "concurrency", "target", "engine"].map(field);
-        match (Typed { sale, buyers, concurrency, target, engine }).read() {
+        session.comparing.set(false);
+        match typed().read() {
             Ok(request) => driver::start(session, request),
             Err(told) => session.trouble.set(Some(told)),
         }
     });
     Effect::new(move |_| {
-        let described_by = session.trouble.with(|trouble| trouble.is_some().then_some("simulator-trouble"));
-        for field in ["target", "buyers", "concurrency"] {
+        let place = if session.comparing.get() { "comparison-trouble" } else { "simulator-trouble" };
+        let described_by = session.trouble.with(|trouble| trouble.is_some().then_some(place));
+        for field in ["target", "buyers", "concurrency", "seed"] {
             if let Some(field) = find(&format!(".simulator-form [name={field}]")) {
                 set(&field, "aria-describedby", described_by);
             }
         }
     });
+}
+
+/// Sends the same buyers at one chosen strategy after the other.
+pub fn compare(session: Session) {
+    session.comparing.set(true);
+    // The server sends them: a browser would compare itself.
+    let typed = Typed { engine: Engine::Server.name().to_owned(), ..typed() };
+    match typed.read().and_then(|request| Ok((request, compared()?))) {
+        Ok((request, strategies)) => driver::compare(session, request, strategies),
+        Err(told) => session.trouble.set(Some(told)),
+    }
+}
+
+/// The strategies that are ticked.
+fn compared() -> Result<Vec<StrategyKind>, String> {
+    let is_ticked = |kind: &StrategyKind| find(&format!("[name=compared][value={}]:checked", kind.name())).is_some();
+    let kinds: Vec<_> = StrategyKind::ALL.into_iter().filter(is_ticked).collect();
+    if kinds.is_empty() { Err("Choose at least one strategy.".to_owned()) } else { Ok(kinds) }
+}
+
+/// The fields as they stand.
+fn typed() -> Typed {
+    let [sale, buyers, concurrency, target, engine, strategy, seed] =
+        ["sale", "buyers", "concurrency", "target", "engine", "strategy", "seed"].map(field);
+    Typed { sale, buyers, concurrency, target, engine, strategy, seed }
+}
+
+/// The store behind the server, as the page says.
+pub fn store() -> String {
+    find(".simulator-form").and_then(|form| form.get_attribute("data-store")).unwrap_or_default()
+}
+
+/// What the page keeps for an exported file.
+pub fn document_frame() -> String {
+    find("#comparison-frame").map(|frame| frame.inner_html()).unwrap_or_default()
 }
 
 /// The sale that is to be attacked.
@@ -118,7 +187,14 @@ mod tests {
 
     fn typed(buyers: &str, concurrency: &str, target: &str, engine: &str) -> Result<Request, String> {
         let [buyers, concurrency, target, engine] = [buyers, concurrency, target, engine].map(str::to_owned);
-        Typed { sale: "rehearsal".to_owned(), buyers, concurrency, target, engine }.read()
+        let sale = "rehearsal".to_owned();
+        Typed { sale, buyers, concurrency, target, engine, strategy: String::new(), seed: String::new() }.read()
+    }
+
+    fn seeded(seed: &str) -> Result<Request, String> {
+        let [sale, buyers, concurrency, target, engine, strategy] =
+            ["rehearsal", "5", "5", "any", "server", "optimistic"].map(str::to_owned);
+        Typed { sale, buyers, concurrency, target, engine, strategy, seed: seed.to_owned() }.read()
     }
 
     #[test]
@@ -126,6 +202,17 @@ mod tests {
         let request = typed("10000", "2000", "seat:A-1", "server").unwrap();
         assert_eq!((request.buyers, request.concurrency, request.engine), (10_000, 2_000, Engine::Server));
         assert_eq!(request.target, Target::Seat("A-1".into()));
+    }
+
+    #[test]
+    fn a_strategy_and_a_seed_are_taken_where_they_stand() {
+        let request = typed("5", "5", "any", "server").unwrap();
+        assert_eq!((request.strategy, request.seed), (None, None));
+        let request = seeded(" 18446744073709551615 ").unwrap();
+        assert_eq!((request.strategy, request.seed), (Some(StrategyKind::Optimistic), Some(u64::MAX)));
+        for seed in ["-1", "1.5", "18446744073709551616", "many"] {
+            assert!(seeded(seed).unwrap_err().starts_with("Seed"), "{seed}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The simulator: many buyers at once, from the visitor's own browser or from the server, and what came of it.
 
+mod bars; // one figure of several runs, as bars
 mod chart; // figures over time, as lines
-mod comparison; // the ended runs side by side
+pub mod comparison; // the ended runs side by side
+pub mod document; // the same as a file that stands by itself
 #[cfg(feature = "hydrate")]
 mod driver; // makes a run: by the server, or by this browser
 #[cfg(not(feature = "hydrate"))]
@@ -32,12 +34,16 @@ pub fn SimulatorIsland(children: Children) -> impl IntoView {
 fn attend(session: Session) {
     keep_current("simulator-trouble", move || form::trouble(session));
     keep_current("simulator-actions", move || form::actions(session));
+    keep_current("comparison-trouble", move || form::comparison_trouble(session));
+    keep_current("comparison-actions", move || form::comparison_actions(session));
     keep_current("simulator-results", move || results::draw(session));
     form::attend(session);
     listen("click", move |event| match meaning(event) {
         Some((wish, _)) if wish == "reset" => driver::reset(session, form::chosen_sale()),
         Some((wish, _)) if wish == "cancel" => session.cancelled.set(true),
-        Some((wish, _)) if wish == "export" => session.ended.with_untracked(|ended| driver::save(ended)),
+        Some((wish, _)) if wish == "compare" && !session.running.get_untracked() => form::compare(session),
+        Some((wish, _)) if wish == "export-json" => session.ended.with_untracked(|ended| driver::save_json(ended)),
+        Some((wish, _)) if wish == "export-page" => session.ended.with_untracked(|ended| driver::save_page(ended)),
         _ => {}
     });
 }

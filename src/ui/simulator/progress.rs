@@ -2,17 +2,27 @@
 
 use super::{
     chart::{Line, chart},
+    comparison::strategy_name,
     outcomes,
-    session::{Run, Sample},
+    session::{Run, Sample, Stage},
 };
 use crate::ui::kit::markup::when;
 
 /// `None` until the first figures are there.
 pub fn draw(run: Option<&Run>, is_cancelled: bool) -> String {
-    let (answered, buyers) = run.map_or((0, 1), |run| (run.simulation.answered(), run.request.buyers));
+    let (mut answered, mut buyers) = run.map_or((0, 1), |run| (run.simulation.answered(), run.request.buyers));
+    let mut heading = String::new();
+    if let Some((Stage { place, of }, run)) = run.and_then(|run| Some((run.request.stage?, run))) {
+        heading = format!(
+            r#"<p class="simulator-stage" data-key="stage">Strategy {place} of {of}: <code>{}</code></p>"#,
+            strategy_name(&run.simulation),
+        );
+        answered += u64::from((place - 1) * buyers);
+        buyers *= of;
+    }
     let figures = run.map(|run| outcomes::draw(&run.simulation) + &charts(run)).unwrap_or_default();
     format!(
-        r#"<div class="simulator-progress" data-key="progress"><div class="simulator-progress-line"><progress aria-label="Buyers answered" max="{buyers}" value="{answered}"></progress><span class="simulator-progress-count">{answered} of {buyers} answered</span><button class="button-quiet" type="button"{} data-do="cancel">{}</button></div>{figures}</div>"#,
+        r#"<div class="simulator-progress" data-key="progress">{heading}<div class="simulator-progress-line"><progress aria-label="Buyers answered" max="{buyers}" value="{answered}"></progress><span class="simulator-progress-count">{answered} of {buyers} answered</span><button class="button-quiet" type="button"{} data-do="cancel">{}</button></div>{figures}</div>"#,
         when(is_cancelled, " disabled"),
         if is_cancelled { "Cancelling…" } else { "Cancel" },
     )

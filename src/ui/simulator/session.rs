@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     ids::SaleId,
     simulation::{Simulation, SimulationStatus, Target},
+    strategy::StrategyKind,
 };
 
 /// Requests that a browser is given at once: more are only queued inside it, and several hundred make it fail them.
@@ -28,6 +29,13 @@ impl Engine {
     }
 }
 
+/// The place of a run among those that it is compared with, from 1 on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stage {
+    pub place: u32,
+    pub of: u32,
+}
+
 /// A checked wish for a run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Request {
@@ -36,6 +44,17 @@ pub struct Request {
     pub concurrency: u32,
     pub target: Target,
     pub engine: Engine,
+    /// The strategy that is to sell; the sale's own where it is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<StrategyKind>,
+    /// Draws the same wishes again; a new one is drawn where it is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Runs that were started together, to be compared, have the same one.
+    pub round: u32,
+    /// Which of those it is.
+    #[serde(skip)]
+    pub stage: Option<Stage>,
 }
 
 /// How it went up to one moment.
@@ -96,6 +115,8 @@ pub struct Session {
     /// All ended runs, oldest first.
     pub ended: RwSignal<Vec<Run>>,
     pub running: RwSignal<bool>,
+    /// Whether what goes on, or was tried last, is a comparison.
+    pub comparing: RwSignal<bool>,
     pub cancelled: RwSignal<bool>,
     /// Why nothing, or nothing more, happens.
     pub trouble: RwSignal<Option<String>>,
@@ -104,12 +125,15 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn begin(self) {
+    /// Begins a round, which is one run or the runs of a comparison, and returns its number.
+    pub fn begin(self) -> u32 {
         self.run.set(None);
         self.trouble.set(None);
         self.cancelled.set(false);
         self.running.set(true);
-        self.announcement.set("The run has begun.".to_owned());
+        let begun = if self.comparing.get_untracked() { "The comparison has begun." } else { "The run has begun." };
+        self.announcement.set(begun.to_owned());
+        self.ended.with_untracked(|ended| ended.last().map_or(0, |run| run.request.round)) + 1
     }
 
     /// Whether the visitor has had enough.
@@ -125,17 +149,27 @@ impl Session {
     /// Shows the run as ended, and keeps it for comparison.
     pub fn end(self, run: Run) {
         self.announcement.try_set(summary(&run.simulation));
-        self.ended.try_update(|ended| ended.push(run.clone()));
+        self.keep(run.clone());
         self.run.try_set(Some(run));
         self.running.try_set(false);
     }
 
-    /// The run could not be made or finished.
-    pub fn fail(self, trouble: String) {
-        self.announcement.try_set(String::new());
-        self.trouble.try_set(Some(trouble));
+    /// Keeps an ended run beside the others.
+    pub fn keep(self, run: Run) {
+        self.ended.try_update(|ended| ended.push(run));
+    }
+
+    /// The comparison has ended: what came of it stands in its table.
+    pub fn end_comparison(self, announcement: String) {
+        self.announcement.try_set(announcement);
         self.run.try_set(None);
         self.running.try_set(false);
+    }
+
+    /// The run, or the comparison, could not be made or finished.
+    pub fn fail(self, trouble: String) {
+        self.trouble.try_set(Some(trouble));
+        self.end_comparison(String::new());
     }
 }
 
@@ -171,6 +205,10 @@ mod tests {
             concurrency: 2,
             target: Target::Any,
             engine: Engine::Server,
+            strategy: None,
+            seed: None,
+            round: 1,
+            stage: None,
         };
         let begun = Simulation::begun(SimulationId(Uuid::nil()), "rehearsal".into(), 10, 2, 1);
         let mut run = Run::new(request, begun.clone());

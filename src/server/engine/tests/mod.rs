@@ -4,6 +4,7 @@ mod conformance; // every strategy on every store that can run it
 mod lost_database; // the database lost in mid-commit
 mod lost_redis; // Redis lost, flushed and left behind
 mod nodes; // several engines on one shared store
+mod rehearsing; // rehearsals change their strategy, and what refusals cost
 mod rules; // the sale's rules, on both stores
 mod tampering; // what happens behind the engine's back
 

@@ -11,6 +11,7 @@ pub mod purchase; // buying
 pub mod sales; // sales and their stock
 pub mod seats; // named places
 pub mod simulations; // load runs
+pub mod strategies; // the ways to guard stock
 
 use super::problem::Failure;
 use crate::{model::ids::SaleId, server::engine::Engine};

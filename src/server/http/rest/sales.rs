@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{of_sale, require_sale, unknown_sale};
 use crate::{
     model::{
-        body::{NewSale, SalePatch, StockBody},
+        body::{NewSale, ResetBody, SalePatch, StockBody},
         ids::SaleId,
         sale::{Sale, SaleList, StockCreated},
     },
@@ -20,9 +20,10 @@ use crate::{
         engine::{Answer, Keyed},
         http::{
             answer, asked,
-            body::{read_json, read_nothing, read_query},
+            body::{read_json, read_optional, read_query},
             problem::Failure,
         },
+        simulator::admission,
     },
 };
 
@@ -113,7 +114,8 @@ pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
 }
 
 /// Puts the stock back as it was made and voids orders and holds; the ledger goes on. Open to everyone for rehearsals,
-/// and in a demo for the demo sales; else the organiser's.
+/// and in a demo for the demo sales; else the organiser's. With a strategy, a rehearsal is sold by that from then on; the
+/// body may be left out.
 #[utoipa::path(
     post,
     path = "/api/v1/sales/{sale}/reset",
@@ -122,11 +124,20 @@ pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
         ("sale" = SaleId, Path, description = "The sale's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters"),
     ),
+    request_body = Option<ResetBody>,
     responses(
         (status = 200, body = Sale),
+        (status = 400, description = "`malformed`"),
         (status = 401, description = "`unauthenticated`"),
         (status = 403, description = "`forbidden`"),
         (status = 404, description = "`not-found`"),
+        (status = 409, description = "`step-not-allowed`: a strategy is wanted while a simulation of the sale runs"),
+        (status = 413, description = "`too-large`"),
+        (status = 415, description = "`unsupported-media-type`"),
+        (
+            status = 422,
+            description = "`invalid`; `strategy-unsupported`: no rehearsal, or one that this server cannot run"
+        ),
         (status = 503, description = "`overloaded`"),
     )
 )]
@@ -138,10 +149,14 @@ pub async fn reset(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
     } else {
         (asked::admin(&app, &head)?, idempotency_key(&head.headers)?)
     };
-    read_nothing(&head.headers, body).await?;
+    let body: ResetBody = read_optional(&head.headers, body).await?;
     let keyed = key.map(|key| Keyed { buyer: asker.buyer, key });
     let is_keyed = keyed.is_some();
-    let answer = changed(StatusCode::OK, app.engine.reset_sale(&sale, keyed).await??);
+    let decided = match body.strategy {
+        Some(strategy) => admission::rehearse_with(&app, &sale, strategy, keyed).await,
+        None => app.engine.reset_sale(&sale, keyed).await,
+    };
+    let answer = changed(StatusCode::OK, decided??);
     // Without a key nobody in particular asked, so nobody is introduced.
     Ok(if is_keyed { asker.introduce(answer) } else { answer })
 }

@@ -41,7 +41,8 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 /// Starts a load run: virtual buyers, each a session of its own, over real sockets. Open to everyone for rehearsals and
-/// in a demo; else the organiser's.
+/// in a demo; else the organiser's. With a strategy, a rehearsal is put back as it was made first, and sold by that from
+/// then on.
 #[utoipa::path(
     post,
     path = "/api/v1/sales/{sale}/simulations",
@@ -54,9 +55,13 @@ pub fn routes() -> OpenApiRouter<App> {
         (status = 401, description = "`unauthenticated`"),
         (status = 403, description = "`forbidden`: no rehearsal, no demo, no admin"),
         (status = 404, description = "`not-found`: the sale, or the seat or tier that is the target"),
+        (status = 409, description = "`step-not-allowed`: a strategy is wanted while another simulation of the sale runs"),
         (status = 413, description = "`too-large`"),
         (status = 415, description = "`unsupported-media-type`"),
-        (status = 422, description = "`invalid`, `strategy-unsupported`"),
+        (
+            status = 422,
+            description = "`invalid`; `strategy-unsupported`: no rehearsal, or one that this server cannot run"
+        ),
         (status = 503, description = "`overloaded`: too many simulations are running"),
     )
 )]
@@ -64,7 +69,7 @@ async fn create(State(app): State<App>, Path(sale): Path<SaleId>, request: Reque
     let (head, body) = request.into_parts();
     let body = read_json::<SimulationBody>(&head.headers, body).await;
     let sale = admission::permit(&app, is_admin(&app, &head)?, &sale).await?;
-    let simulation = admission::begin(&app, &sale, body?)?;
+    let simulation = admission::begin(&app, sale, body?).await??;
     Ok(answer::created(&simulation, &format!("/api/v1/simulations/{}", simulation.id)))
 }
 

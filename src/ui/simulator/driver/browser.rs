@@ -37,17 +37,23 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 pub async fn run(session: Session, request: Request) -> Result<Run, String> {
     let address = format!("/api/v1/sales/{}", request.sale);
+    if request.strategy.is_some() {
+        let put_back = api::reset(request.sale.clone(), request.strategy).await.map_err(|error| error.to_string())?;
+        put_back.map_err(|refusal| refusal.detail)?;
+    }
     let sale: Sale = fetch::get(&address).await?;
     let seats: SeatList = fetch::get(&format!("{address}/seats")).await?;
     let stock = Stock::aimed_at(&request.target, &sale, &seats.seats)
         .map_err(|_| format!("The sale has no {}.", request.target))?;
     let id = Uuid::now_v7();
-    let (_, seed) = id.as_u64_pair();
+    let seed = request.seed.unwrap_or(id.as_u64_pair().1);
     let wishes = wishes(&stock, request.buyers, seed);
     if wishes.is_empty() {
         return Err("The sale has no stock to ask for.".to_owned());
     }
-    let begun = Simulation::begun(SimulationId(id), request.sale.clone(), request.buyers, request.concurrency, seed);
+    let mut begun =
+        Simulation::begun(SimulationId(id), request.sale.clone(), request.buyers, request.concurrency, seed);
+    begun.strategy = Some(sale.strategy);
     let mut run = Run::new(request, begun);
     let race = Race::start(session, &run.request, wishes);
     loop {

@@ -24,9 +24,9 @@ pub async fn run(session: Session, request: Request) -> Result<Run, String> {
         buyers: request.buyers.into(),
         concurrency: request.concurrency.into(),
         target: Some(request.target.clone()),
-        strategy: None,
+        strategy: request.strategy,
         rate: None,
-        seed: None,
+        seed: request.seed,
     };
     let begun = api::simulate(request.sale.clone(), body).await.map_err(|error| error.to_string())?;
     let mut run = Run::new(request, begun.map_err(|refusal| refusal.detail)?);

@@ -1,0 +1,59 @@
+//! The runs of a comparison, as a table for people.
+
+use std::fmt;
+
+use crate::{
+    model::audit::Audit,
+    ui::simulator::{
+        comparison::{strategy_name, summary, verdict},
+        session::Run,
+    },
+};
+
+pub struct Report<'a> {
+    pub store: &'a str,
+    pub runs: &'a [Run],
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Run { request, simulation, .. }) = self.runs.first() else { return Ok(()) };
+        writeln!(
+            formatter,
+            "{} buyers against {} ({}) on {}, {} at once, seed {}\n",
+            request.buyers, request.sale, request.target, self.store, request.concurrency, simulation.seed
+        )?;
+        writeln!(
+            formatter,
+            "  strategy         sold  phantoms  leaks  requests/s  p50 ms  p99 ms  by database  verdict"
+        )?;
+        for Run { simulation: run, .. } in self.runs {
+            let of_audit = |figure: fn(&Audit) -> u64| known(run.audit.as_ref().map(figure));
+            writeln!(
+                formatter,
+                "  {:<13}  {:>6}  {:>8}  {:>5}  {:>10.0}  {:>6.1}  {:>6.1}  {:>11}  {}",
+                strategy_name(run),
+                of_audit(|audit| audit.sold),
+                of_audit(|audit| audit.phantoms),
+                of_audit(|audit| audit.leaks),
+                run.throughput,
+                run.p50_ms,
+                run.p99_ms,
+                known(run.refusals_by_database),
+                verdict(run),
+            )?;
+        }
+        writeln!(formatter, "\nBy database: refusals that touched the database; all others came from memory.")?;
+        writeln!(formatter, "{}", summary(self.runs))?;
+        for run in self.runs.iter().filter(|run| !super::is_as_promised(&run.simulation)) {
+            for contradiction in &run.simulation.contradictions {
+                writeln!(formatter, "  {}: {contradiction}", strategy_name(&run.simulation))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn known(figure: Option<u64>) -> String {
+    figure.map_or_else(|| "?".to_owned(), |figure| figure.to_string())
+}

@@ -1,0 +1,119 @@
+//! Rehearsals change their strategy, and what a refusal cost the database is counted.
+
+use super::*;
+
+/// Sells one unit, or a seat, of everything behind the engine's back.
+const SOLD_BEHIND_ITS_BACK: &str = "UPDATE seats SET status = 'sold', version = version + 1 WHERE label = 'A-1';
+    UPDATE tiers SET available = available - 1, sold = sold + 1, version = version + 1 WHERE seated;
+    UPDATE tiers SET available = 0, sold = capacity, version = version + 1 WHERE NOT seated";
+
+async fn rehearsal(house: &House, tiers: Vec<NewTier>) -> SaleId {
+    let body = NewSale {
+        name: "Practice".into(),
+        strategy: None,
+        rehearsal: Some(true),
+        opens_at: None,
+        hold_ttl_seconds: None,
+        max_per_buyer: None,
+        tiers,
+    };
+    house.engine.create_sale(body, None).await.unwrap().unwrap().into_fresh().id
+}
+
+async fn rehearse(house: &House, sale: &SaleId, strategy: StrategyKind) {
+    let reset = house.engine.rehearse_with(sale, strategy, None).await.unwrap().unwrap().into_fresh();
+    assert_eq!((reset.strategy, reset.sold), (strategy, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rehearsal_is_sold_by_one_strategy_after_the_other_and_what_the_naive_one_did_is_void() {
+    for kind in STORES {
+        let mut house = House::open(kind).await;
+        let sale = rehearsal(&house, vec![general_admission(20), seated(1, 4)]).await;
+        rehearse(&house, &sale, StrategyKind::Naive).await;
+        house.storm(&sale, 200, &BuyBody::tier("ga".into(), 1)).await;
+        house.storm(&sale, 100, &BuyBody::seat("A-1".into())).await;
+        let audit = house.audit(&sale).await;
+        assert!(audit.phantoms > 0 && audit.strategy == StrategyKind::Naive, "{kind:?}: {audit:?}");
+        for strategy in house.engine.strategies.kinds() {
+            if strategy == StrategyKind::Naive {
+                continue;
+            }
+            rehearse(&house, &sale, strategy).await;
+            house.storm(&sale, 100, &BuyBody::tier("ga".into(), 1)).await;
+            house.storm(&sale, 100, &BuyBody::seat("A-1".into())).await;
+            let audit = house.audit(&sale).await;
+            assert!(audit.clean && audit.strategy == strategy && audit.sold > 0, "{strategy:?} on {kind:?}: {audit:?}");
+        }
+        rehearse(&house, &sale, StrategyKind::Pessimistic).await;
+        house = house.reopen().await;
+        assert_eq!(house.engine.sale(&sale).await.unwrap().strategy, StrategyKind::Pessimistic, "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_rehearsal_changes_its_strategy_and_only_to_one_that_can_be_run() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        let real = house.sale(StrategyKind::GroupCommit, vec![general_admission(5)]).await;
+        house.buy(&real, 1, BuyBody::tier("ga".into(), 1)).await;
+        let practice = rehearsal(&house, vec![general_admission(5)]).await;
+        house.buy(&practice, 1, BuyBody::tier("ga".into(), 1)).await;
+        for (sale, strategy) in [
+            (&real, StrategyKind::AtomicUpdate),
+            (&real, StrategyKind::GroupCommit),
+            (&practice, StrategyKind::RedisLock),
+            (&practice, StrategyKind::Queued),
+        ] {
+            let refusal = house.engine.rehearse_with(sale, strategy, None).await.unwrap().unwrap_err();
+            assert_eq!(refusal.code, Code::StrategyUnsupported, "{sale} {strategy:?}");
+            let kept = house.engine.sale(sale).await.unwrap();
+            assert_eq!((kept.sold, kept.strategy), (1, StrategyKind::GroupCommit), "{sale} {strategy:?}");
+        }
+        let missing = house.engine.rehearse_with(&"no-such-sale".into(), StrategyKind::Naive, None).await.unwrap();
+        assert_eq!(missing.unwrap_err().code, Code::NotFound);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_counts_for_the_database_when_it_was_asked_and_only_then() {
+    for kind in STORES {
+        for strategy in House::open(kind).await.engine.strategies.kinds() {
+            for wish in [BuyBody::tier("ga".into(), 1), BuyBody::seat("A-1".into())] {
+                // What the mirror knows to be gone costs nothing, whatever the strategy.
+                let house = House::open(kind).await;
+                let sale = house.sale(strategy, vec![general_admission(1), seated(1, 2)]).await;
+                assert_eq!(code(&house.buy(&sale, 1, wish.clone()).await), None, "{strategy:?}");
+                for buyer in 2..5 {
+                    assert!(code(&house.buy(&sale, buyer, wish.clone()).await).is_some(), "{strategy:?}");
+                }
+                assert_eq!(house.engine.refused_by_database(&sale), 0, "{strategy:?} on {kind:?}: {wish:?}");
+
+                // Where the mirror is wrong, the database says so.
+                let house = House::open(kind).await;
+                let sale = house.sale(strategy, vec![general_admission(1), seated(1, 2)]).await;
+                house.tamper(SOLD_BEHIND_ITS_BACK).await.unwrap();
+                assert!(code(&house.buy(&sale, 1, wish.clone()).await).is_some(), "{strategy:?}");
+                assert_eq!(house.engine.refused_by_database(&sale), 1, "{strategy:?} on {kind:?}: {wish:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_is_refused_from_memory_by_those_who_keep_count_there() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        for strategy in house.engine.strategies.kinds() {
+            let sale = house.sale(strategy, vec![general_admission(20)]).await;
+            let (won, _) = house.storm(&sale, 200, &BuyBody::tier("ga".into(), 1)).await;
+            let by_database = house.engine.refused_by_database(&sale);
+            match strategy {
+                StrategyKind::GroupCommit | StrategyKind::InMemory => assert_eq!(by_database, 0, "{strategy:?}"),
+                // It may well give a unit to everybody who asks.
+                StrategyKind::Naive => assert!(by_database <= 200 - won as u64, "{by_database}, and {won} won"),
+                _ => assert!((1..=180).contains(&by_database), "{strategy:?}: {by_database}"),
+            }
+        }
+    }
+}

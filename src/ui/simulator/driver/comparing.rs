@@ -1,0 +1,45 @@
+//! One strategy after another: the same wishes each time, on a sale that is put back before each run and at the end.
+
+use leptos::prelude::WithUntracked;
+
+use super::{Request, Session, StrategyKind, fetch, server};
+use crate::{
+    api,
+    model::sale::Sale,
+    ui::simulator::{comparison, session::Stage},
+};
+
+/// Makes all runs, or those before the visitor has had enough, and says what came of them.
+pub async fn run(session: Session, request: Request, strategies: &[StrategyKind]) -> Result<String, String> {
+    let address = format!("/api/v1/sales/{}", request.sale);
+    let own = fetch::get::<Sale>(&address).await?.strategy;
+    let compared = one_after_another(session, &request, strategies).await;
+    // Also where a run could not be made: the one before it has left its strategy behind.
+    let is_other = fetch::get::<Sale>(&address).await?.strategy != own;
+    if is_other || compared.is_ok() {
+        let put_back = api::reset(request.sale.clone(), Some(own)).await.map_err(|error| error.to_string());
+        let put_back = put_back.and_then(|decided| decided.map_err(|refusal| refusal.detail));
+        if let (Ok(()), Err(trouble)) = (&compared, put_back) {
+            return Err(format!("The sale was not put back to {}: {trouble}", own.name()));
+        }
+    }
+    compared?;
+    let told = session.ended.with_untracked(|ended| comparison::summary(comparison::newest(ended)));
+    Ok(told)
+}
+
+async fn one_after_another(session: Session, request: &Request, strategies: &[StrategyKind]) -> Result<(), String> {
+    let mut seed = request.seed;
+    let of = u32::try_from(strategies.len()).unwrap_or_default();
+    for (place, strategy) in (1..).zip(strategies.iter().copied()) {
+        let stage = Some(Stage { place, of });
+        let run = server::run(session, Request { strategy: Some(strategy), seed, stage, ..request.clone() }).await?;
+        // The first run has drawn it, if the visitor has not.
+        seed = Some(run.simulation.seed);
+        session.keep(run);
+        if session.is_cancelled() {
+            break;
+        }
+    }
+    Ok(())
+}
