@@ -156,10 +156,11 @@ impl Engine {
         let all = stock.tiers.iter().map(|tier| units(tier.id.as_str(), tier.counts.capacity()));
         let (sale_id, line) = (desk.sale_id, next_line(&stock, now, ChangeKind::Reset, all.collect()));
         store::append(transaction.connection(), sale_id, &line).await?;
-        store::reset_sale(transaction.connection(), sale_id, &line.hash).await?;
+        // Before the stock is put back: some strategies keep it in rows of its own.
         if let Some(strategy) = body.strategy {
             store::set_strategy(transaction.connection(), sale_id, strategy).await?;
         }
+        store::reset_sale(transaction.connection(), sale_id, &line.hash).await?;
         let sale = self.commit_anew(transaction, &desk, begun.as_ref(), OK, now, Stock::sale).await?;
         writer.settle();
         remember(begun);

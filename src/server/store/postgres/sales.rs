@@ -211,6 +211,20 @@ pub async fn reset_sale(connection: &mut PgConnection, sale_id: i64, head_hash: 
     Ok(())
 }
 
+/// Has the sale sold by this strategy from now on, and moves its `revision` on.
+pub async fn set_strategy(
+    connection: &mut PgConnection,
+    sale_id: i64,
+    strategy: StrategyKind,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE sales SET strategy = $1, revision = revision + 1 WHERE id = $2")
+        .bind(strategy.name())
+        .bind(sale_id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 pub async fn sale_identity(connection: &mut PgConnection, slug: &str) -> Result<Option<SaleIdentity>, sqlx::Error> {
     let row: Option<(i64, String)> =
         sqlx::query_as("SELECT id, strategy FROM sales WHERE slug = $1").bind(slug).fetch_optional(connection).await?;
