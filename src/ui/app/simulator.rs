@@ -1,4 +1,5 @@
-//! The simulator's own page, and its panel: the form, and the strategies to compare. What comes of it is drawn in the browser.
+//! The simulator's own page, and its panel: the form, and the strategies to compare. What comes of it is drawn in the
+//! browser.
 
 use std::sync::Arc;
 
@@ -137,8 +138,8 @@ fn strategy_options(strategies: &[StrategySupport]) -> impl IntoView + use<> {
     strategies.iter().map(option).collect_view()
 }
 
-/// The strategies to compare, as they stand before the first comparison: a box to tick for each, what this server lacks for
-/// those that cannot be ticked, and how each works.
+/// The strategies to compare, as they stand before the first comparison: a box to tick for each, what this server lacks
+/// for those that cannot be ticked, and how each works.
 fn choices(strategies: &[StrategySupport]) -> impl IntoView + use<> {
     view! {
         <fieldset class="strategies" aria-describedby="strategies-note">
