@@ -82,13 +82,13 @@ test("what the server cannot run says why, and only what is ticked is compared",
   for (const strategy of RUNNABLE.slice(1)) await page.getByRole("checkbox", { name: strategy }).uncheck();
   await page.getByRole("checkbox", { name: "naive" }).uncheck();
   await page.getByTestId("compare").click();
-  await expect(page.locator("#comparison-trouble")).toHaveText("Choose at least one strategy.");
+  await expect(page.locator("#simulator-trouble")).toHaveText("Choose at least one strategy.");
 
   await page.getByRole("checkbox", { name: "optimistic" }).check();
   await page.locator('[name="seed"]').fill("42");
   await page.getByTestId("compare").click();
   await expect(figure(page, "optimistic", "verdict")).toHaveText("Exact", COMPARISON_ENDS_WITHIN);
-  await expect(page.locator("#comparison-trouble")).toHaveText("");
+  await expect(page.locator("#simulator-trouble")).toHaveText("");
   await expect(page.locator('[data-testid="comparison"] tbody [data-strategy]')).toHaveCount(1);
   await expect(page.getByTestId("comparison")).toContainText("seed 42");
 });
@@ -127,7 +127,7 @@ test("a sale that is no rehearsal keeps its strategy, and the page says so", asy
   await hydrated(page);
   await page.locator('[name="sale"]').selectOption("golden-ticket");
   await page.getByTestId("compare").click();
-  await expect(page.locator("#comparison-trouble")).toContainText("Only a rehearsal changes its strategy");
+  await expect(page.locator("#simulator-trouble")).toContainText("Only a rehearsal changes its strategy");
   await expect(page.getByTestId("compare")).toBeEnabled();
   expect(await boxOffice.audit("golden-ticket")).toMatchObject({ strategy: "group_commit" });
 });

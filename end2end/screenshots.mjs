@@ -45,6 +45,7 @@ try {
       await sale(context, save);
       await rehearsal(context, save);
       await simulator(context, save);
+      await comparison(context, save);
       await context.close();
     }
   }
@@ -142,5 +143,15 @@ async function simulator(context, save) {
   await page.getByTestId("result-won").waitFor();
   await page.evaluate(() => scrollTo(0, 0));
   await save(page, "simulator");
+  await page.close();
+}
+
+/** All strategies side by side, from the table on. */
+async function comparison(context, save) {
+  const page = await open(context, "/simulator");
+  await page.getByTestId("compare").click();
+  await page.getByText("The comparison of 6 strategies has ended.").waitFor();
+  await page.evaluate(() => document.querySelector(".simulator-comparison").scrollIntoView());
+  await save(page, "comparison");
   await page.close();
 }

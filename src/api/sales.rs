@@ -47,8 +47,8 @@ pub async fn snapshot(sale: SaleId) -> Result<Option<Snapshot>, ServerFnError> {
     Ok(app.engine.snapshot(&sale))
 }
 
-/// Puts the stock of a rehearsal (or, in a demo, of a demo sale) back as it was made. With a strategy, for a rehearsal: it is
-/// sold by that from then on.
+/// Puts the stock of a rehearsal (or, in a demo, of a demo sale) back as it was made. With a strategy, for a rehearsal:
+/// it is sold by that from then on.
 #[server(name = AskReset, prefix = "/rpc", endpoint = "reset", input = Wire, output = Wire)]
 pub async fn reset(sale: SaleId, strategy: Option<StrategyKind>) -> Result<Result<Sale, Refusal>, ServerFnError> {
     use super::context;

@@ -91,8 +91,8 @@ pub struct Simulation {
     pub won: u64,
     /// Correct refusals by their code. A refused buyer is a right answer, not a failure.
     pub refused: BTreeMap<Code, u64>,
-    /// Refusals of the sale during the run for which its database was asked at least one statement. Only where the server
-    /// that sells sends the buyers too: nobody else can know.
+    /// Refusals of the sale during the run for which its database was asked at least one statement. Only where the
+    /// server that sells sends the buyers too: nobody else can know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusals_by_database: Option<u64>,
     /// Answers that should not be: transport faults and unexpected statuses.

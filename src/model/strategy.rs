@@ -85,9 +85,7 @@ impl StrategyKind {
     /// What a server that cannot run it lacks, in one sentence.
     pub const fn needs(self) -> &'static str {
         match self {
-            Self::InMemory => {
-                "Its counter must be the only way to the stock, so it runs on the embedded database alone."
-            }
+            Self::InMemory => "It needs the embedded database, where its counter is the only way to the stock.",
             Self::SkipLocked => "It needs locks on single rows, which PostgreSQL has.",
             Self::RedisLock | Self::RedisGate | Self::Queued => "It needs Redis.",
             Self::Naive | Self::AtomicUpdate | Self::Pessimistic | Self::Optimistic | Self::GroupCommit => {

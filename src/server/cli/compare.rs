@@ -1,5 +1,5 @@
-//! `onsale compare`: the same buyers at one strategy after the other, as simulations of a running server, and the runs side
-//! by side.
+//! `onsale compare`: the same buyers at one strategy after the other, as simulations of a running server, and the runs
+//! side by side.
 
 use std::{fs::File, io::Write, path::PathBuf, process::ExitCode};
 
@@ -115,7 +115,8 @@ fn show(store: &str, runs: &[Run], as_json: bool) {
     }
 }
 
-/// The strategies to compare, each once: those that were asked for if the server can run them, else all that it can run.
+/// The strategies to compare, each once: those that were asked for if the server can run them, else all that it can
+/// run.
 fn chosen(asked: Option<&[StrategyKind]>, list: &StrategyList) -> Result<Vec<StrategyKind>, String> {
     let Some(asked) = asked else {
         return Ok(list.strategies.iter().filter(|known| known.supported).map(|known| known.kind).collect());

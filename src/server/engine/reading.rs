@@ -53,7 +53,8 @@ impl Engine {
         StrategyList { store: self.desk.store.kind().name().to_owned(), strategies: strategies.into() }
     }
 
-    /// How many claims on a sale this process has refused so far after it had asked the database; 0 for an unknown sale.
+    /// How many claims on a sale this process has refused so far after it had asked the database; 0 for an unknown
+    /// sale.
     pub fn refused_by_database(&self, sale: &SaleId) -> u64 {
         self.known(sale).map_or(0, |desk| desk.refused_by_database.load(Ordering::Relaxed))
     }

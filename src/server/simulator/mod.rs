@@ -36,7 +36,8 @@ pub struct Simulations {
     /// Where this server listens; known once it does.
     address: OnceLock<SocketAddr>,
     runs: Mutex<VecDeque<Run>>,
-    /// Held by whoever starts a run or changes a rehearsal's strategy, so that neither happens in the middle of the other.
+    /// Held by whoever starts a run or changes a rehearsal's strategy, so that neither happens in the middle of the
+    /// other.
     turn: tokio::sync::Mutex<()>,
 }
 

@@ -1,4 +1,5 @@
-//! The simulator's own page, and its panel: the form, and the strategies to compare. What comes of it is drawn in the browser.
+//! The simulator's own page, and its panel: the form, and the strategies to compare. What comes of it is drawn in the
+//! browser.
 
 use std::sync::Arc;
 
@@ -52,11 +53,7 @@ pub fn Simulator(sale: Option<Arc<Sale>>) -> impl IntoView {
                 {heading}
                 {Suspend::new(async move {
                     let list = api::strategies().await.unwrap_or_default();
-                    let comparison = can_change.then(|| view! { <Comparison strategies=list.strategies.clone() /> });
-                    view! {
-                        <Form sale list can_change />
-                        {comparison}
-                    }
+                    view! { <Form sale list can_change /> }
                 })}
                 {drawn(results::draw(Session::default()))}
             </section>
@@ -69,7 +66,7 @@ pub fn Simulator(sale: Option<Arc<Sale>>) -> impl IntoView {
 fn Form(sale: Option<Arc<Sale>>, list: StrategyList, can_change: bool) -> impl IntoView {
     let session = Session::default();
     view! {
-        <form class="simulator-form" novalidate data-do="simulate" data-store=list.store>
+        <form class="simulator-form" novalidate data-do="simulate" data-store=list.store.clone()>
             <div class="simulator-fields">
                 <label class="simulator-field">
                     "Sale"
@@ -105,7 +102,7 @@ fn Form(sale: Option<Arc<Sale>>, list: StrategyList, can_change: bool) -> impl I
                     "Strategy"
                     <select name="strategy">
                         <option value="">"the sale's"</option>
-                        {can_change.then(|| strategy_options(list.strategies))}
+                        {can_change.then(|| strategy_options(&list.strategies))}
                     </select>
                 </label>
                 <label class="simulator-field">
@@ -113,11 +110,18 @@ fn Form(sale: Option<Arc<Sale>>, list: StrategyList, can_change: bool) -> impl I
                     <input name="seed" inputmode="numeric" placeholder="drawn anew" autocomplete="off" />
                 </label>
             </div>
+            {can_change.then(|| choices(&list.strategies))}
             {drawn(form::trouble(session))}
-            {drawn(form::actions(session))}
+            <div class="simulator-actions">
+                {drawn(form::actions(session))}
+                {can_change.then(|| drawn(form::comparison_actions(session)))}
+            </div>
             {drawn(format!(r#"<template id="comparison-frame">{}</template>"#, document::frame()))}
             <noscript>
-                <p>"This page needs script to send buyers. "<code>"onsale attack"</code>" does the same from a terminal."</p>
+                <p>
+                    "This page needs script to send buyers. "<code>"onsale attack"</code>" and "
+                    <code>"onsale compare"</code>" do the same from a terminal."
+                </p>
             </noscript>
         </form>
     }
@@ -125,53 +129,61 @@ fn Form(sale: Option<Arc<Sale>>, list: StrategyList, can_change: bool) -> impl I
 }
 
 /// Each strategy by its name; what cannot be run here cannot be chosen either.
-fn strategy_options(strategies: Vec<StrategySupport>) -> impl IntoView {
-    let option = |strategy: StrategySupport| {
+fn strategy_options(strategies: &[StrategySupport]) -> impl IntoView + use<> {
+    let option = |strategy: &StrategySupport| {
         let name = strategy.kind.name();
         let text = if strategy.supported { name.to_owned() } else { format!("{name} (not on this server)") };
         view! { <option value=name disabled=!strategy.supported>{text}</option> }
     };
-    strategies.into_iter().map(option).collect_view()
+    strategies.iter().map(option).collect_view()
 }
 
-/// The strategies to compare, as they stand before the first comparison.
-#[component]
-fn Comparison(strategies: Vec<StrategySupport>) -> impl IntoView {
-    let session = Session::default();
+/// The strategies to compare, as they stand before the first comparison: a box to tick for each, what this server lacks
+/// for those that cannot be ticked, and how each works.
+fn choices(strategies: &[StrategySupport]) -> impl IntoView + use<> {
     view! {
-        <section class="simulator-compare" aria-labelledby="simulator-compare">
-            <h2 id="simulator-compare">"Compare strategies"</h2>
-            <p class="simulator-note">
-                "The same buyers, drawn from one seed, go for the sale by one strategy after the other. It is put back as it "
-                "was made before each run and at the end."
-            </p>
-            <fieldset class="strategies">
-                <legend>"Strategies to compare"</legend>
-                {strategies.into_iter().map(choice).collect_view()}
-            </fieldset>
-            {drawn(form::comparison_trouble(session))}
-            {drawn(form::comparison_actions(session))}
-            <noscript>
-                <p>"This page needs script to compare. "<code>"onsale compare"</code>" does the same from a terminal."</p>
-            </noscript>
-        </section>
+        <fieldset class="strategies" aria-describedby="strategies-note">
+            <legend>"Strategies to compare"</legend>
+            {strategies.iter().map(choice).collect_view()}
+        </fieldset>
+        <p class="simulator-note strategies-note" id="strategies-note">
+            "A comparison sends the same buyers, drawn from one seed, at one strategy after the other. The sale is put back as "
+            "it was made before each run and at the end."
+        </p>
+        <details class="strategies-about">
+            <summary>"How each strategy works, and what this server lacks"</summary>
+            <dl>{strategies.iter().map(about).collect_view()}</dl>
+        </details>
     }
     .into_any()
 }
 
-/// One strategy: a box to tick, how it works, and why it cannot be ticked.
-fn choice(strategy: StrategySupport) -> impl IntoView {
-    let StrategySupport { kind, supported, exact, summary, reason } = strategy;
-    let (id, about) = (format!("compared-{}", kind.name()), format!("about-{}", kind.name()));
+/// One strategy as a box to tick, or the reason why it cannot be.
+fn choice(strategy: &StrategySupport) -> impl IntoView + use<> {
+    let name = strategy.kind.name();
+    let id = format!("compared-{name}");
+    let mark = if !strategy.exact { Some("oversells".to_owned()) } else { strategy.reason.clone() };
     view! {
-        <div class="strategy" data-supported=supported.to_string()>
-            <input type="checkbox" name="compared" value=kind.name() id=id.clone() checked=supported disabled=!supported
-                aria-describedby=about.clone() />
+        <div class="strategy" data-supported=strategy.supported.to_string() data-exact=strategy.exact.to_string()>
+            <input type="checkbox" name="compared" value=name id=id.clone() checked=strategy.supported
+                disabled=!strategy.supported aria-describedby=format!("about-{name}") />
             <label for=id>
-                <code>{kind.name()}</code>
-                {(!exact).then(|| view! { <span class="strategy-mark">"oversells"</span> })}
+                <code>{name}</code>
+                {mark.map(|mark| view! { " " <span class="strategy-mark">{mark}</span> })}
             </label>
-            <p id=about>{summary} {reason.map(|reason| view! { <b>" Not on this server: " {reason}</b> })}</p>
+        </div>
+    }
+}
+
+fn about(strategy: &StrategySupport) -> impl IntoView + use<> {
+    let name = strategy.kind.name();
+    let lacking = strategy.reason.as_ref().map(|reason| format!(" Not on this server: {reason}"));
+    view! {
+        <div>
+            <dt>
+                <code>{name}</code>
+            </dt>
+            <dd id=format!("about-{name}")>{strategy.summary.clone()} {lacking}</dd>
         </div>
     }
 }

@@ -1,5 +1,5 @@
-//! One figure of several runs as bars in a small SVG. Each bar carries its name and its number, and all of them stand in the
-//! drawing's own label: nothing is told by length or colour alone.
+//! One figure of several runs as bars in a small SVG. Each bar carries its name and its number, and all of them stand
+//! in the drawing's own label: nothing is told by length or colour alone.
 
 use crate::ui::kit::money::tenths;
 

@@ -1,5 +1,5 @@
-//! The ended runs side by side: rows in rounds, the newest round first, and bars where a round has several runs. The same
-//! is drawn on the page and into the file that is exported.
+//! The ended runs side by side: rows in rounds, the newest round first, and bars where a round has several runs. The
+//! same is drawn on the page and into the file that is exported.
 
 use serde::Serialize;
 

@@ -18,8 +18,8 @@ const WORDS: [(&str, &str); 4] = [
     ("p50, p99", "Half of the buyers, and 99 of 100, had their answer within so many milliseconds."),
 ];
 
-/// What is the same in every file: the style sheet, and what the words mean. The server writes it into its page, because it
-/// would be too much for a program that everybody downloads before the first click.
+/// What is the same in every file: the style sheet, and what the words mean. The server writes it into its page,
+/// because it would be too much for a program that everybody downloads before the first click.
 pub fn frame() -> String {
     let strategies = StrategyKind::ALL.map(|kind| term(&format!("<code>{}</code>", kind.name()), kind.summary()));
     let words = WORDS.map(|(word, meaning)| term(word, meaning));

@@ -70,18 +70,10 @@ fn whole_number(field: &str, text: &str, most: u32) -> Result<u32, String> {
 
 /// Why nothing was sent. The element stays: only so is what comes announced.
 pub fn trouble(session: Session) -> String {
-    told(session, "simulator-trouble", false)
-}
-
-/// The same, where it was a comparison.
-pub fn comparison_trouble(session: Session) -> String {
-    told(session, "comparison-trouble", true)
-}
-
-fn told(session: Session, name: &str, of_comparison: bool) -> String {
-    let trouble = session.trouble.get().filter(|_| session.comparing.get() == of_comparison);
-    let told = trouble.as_deref().map(escape).unwrap_or_default();
-    format!(r#"<p class="simulator-trouble" id="{name}" role="alert" data-live="{name}">{told}</p>"#)
+    let told = session.trouble.with(|trouble| trouble.as_deref().map(escape)).unwrap_or_default();
+    format!(
+        r#"<p class="simulator-trouble" id="simulator-trouble" role="alert" data-live="simulator-trouble">{told}</p>"#
+    )
 }
 
 /// The buttons.
@@ -97,7 +89,7 @@ pub fn actions(session: Session) -> String {
 /// The button of the comparison.
 pub fn comparison_actions(session: Session) -> String {
     let is_busy = session.running.get();
-    let text = if is_busy && session.comparing.get() { "Comparing…" } else { "Compare" };
+    let text = if is_busy && session.comparing.get() { "Comparing…" } else { "Compare strategies" };
     format!(
         r#"<div class="simulator-actions" data-live="comparison-actions"><button class="button-quiet" type="button" data-testid="compare"{} data-do="compare">{text}</button></div>"#,
         when(is_busy, " disabled"),
@@ -121,8 +113,7 @@ pub fn attend(session: Session) {
         }
     });
     Effect::new(move |_| {
-        let place = if session.comparing.get() { "comparison-trouble" } else { "simulator-trouble" };
-        let described_by = session.trouble.with(|trouble| trouble.is_some().then_some(place));
+        let described_by = session.trouble.with(|trouble| trouble.is_some().then_some("simulator-trouble"));
         for field in ["target", "buyers", "concurrency", "seed"] {
             if let Some(field) = find(&format!(".simulator-form [name={field}]")) {
                 set(&field, "aria-describedby", described_by);

@@ -34,7 +34,6 @@ pub fn SimulatorIsland(children: Children) -> impl IntoView {
 fn attend(session: Session) {
     keep_current("simulator-trouble", move || form::trouble(session));
     keep_current("simulator-actions", move || form::actions(session));
-    keep_current("comparison-trouble", move || form::comparison_trouble(session));
     keep_current("comparison-actions", move || form::comparison_actions(session));
     keep_current("simulator-results", move || results::draw(session));
     form::attend(session);

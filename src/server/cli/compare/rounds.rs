@@ -41,8 +41,8 @@ impl Server {
         read(&mut self.0, "/api/v1/strategies").await.map_err(told)
     }
 
-    /// Makes a run by each strategy in turn, and puts the sale back to its own at the end. Control-C ends the run that goes
-    /// on, and is the last one.
+    /// Makes a run by each strategy in turn, and puts the sale back to its own at the end. Control-C ends the run that
+    /// goes on, and is the last one.
     pub async fn compare(&mut self, request: &Request, strategies: &[StrategyKind]) -> Result<Vec<Run>, String> {
         let path = format!("/api/v1/sales/{}", request.sale);
         let own = read::<Sale>(&mut self.0, &path).await.map_err(told)?.strategy;

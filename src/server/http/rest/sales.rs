@@ -114,8 +114,8 @@ pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
 }
 
 /// Puts the stock back as it was made and voids orders and holds; the ledger goes on. Open to everyone for rehearsals,
-/// and in a demo for the demo sales; else the organiser's. With a strategy, a rehearsal is sold by that from then on; the
-/// body may be left out.
+/// and in a demo for the demo sales; else the organiser's. With a strategy, a rehearsal is sold by that from then on;
+/// the body may be left out.
 #[utoipa::path(
     post,
     path = "/api/v1/sales/{sale}/reset",

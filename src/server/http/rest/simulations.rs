@@ -41,8 +41,8 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 /// Starts a load run: virtual buyers, each a session of its own, over real sockets. Open to everyone for rehearsals and
-/// in a demo; else the organiser's. With a strategy, a rehearsal is put back as it was made first, and sold by that from
-/// then on.
+/// in a demo; else the organiser's. With a strategy, a rehearsal is put back as it was made first, and sold by that
+/// from then on.
 #[utoipa::path(
     post,
     path = "/api/v1/sales/{sale}/simulations",
