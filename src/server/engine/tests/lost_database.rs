@@ -9,6 +9,9 @@ use super::*;
 /// How long a buyer asks again before something must be wrong.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+const UNITS: u64 = 300;
+const BUYERS: u128 = 400;
+
 /// Ends all connections to this database but its own.
 async fn cut_connections(database: &Database) {
     let mut connection = PgConnection::connect(&database.url).await.expect("a PostgreSQL server");
@@ -46,6 +49,14 @@ async fn ask_until_answered(
     }
 }
 
+async fn sell_the_rest(house: &House, sale: &SaleId) {
+    let started = std::time::Instant::now();
+    while house.engine.sale(sale).await.unwrap().available > 0 {
+        house.buy(sale, 1_000_000, BuyBody::tier("ga".into(), 1)).await;
+        assert!(started.elapsed() < PATIENCE, "units are stranded");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outcome_lost_with_its_connection_is_settled_by_its_key() {
     let house = House::open(StoreKind::Postgres).await;
@@ -54,12 +65,15 @@ async fn an_outcome_lost_with_its_connection_is_settled_by_its_key() {
         if strategy == StrategyKind::Naive {
             continue;
         }
-        let sale = house.sale(strategy, vec![general_admission(60)]).await;
-        let asks = (1..=80).map(|buyer| tokio::spawn(ask_until_answered(house.engine.clone(), sale.clone(), buyer)));
-        let asks = asks.collect::<Vec<_>>();
-        for _ in 0..6 {
-            tokio::time::sleep(Duration::from_millis(15)).await;
-            cut_connections(&house.database).await;
+        let sale = house.sale(strategy, vec![general_admission(UNITS)]).await;
+        let mut asks = Vec::new();
+        for buyer in 1..=BUYERS {
+            asks.push(tokio::spawn(ask_until_answered(house.engine.clone(), sale.clone(), buyer)));
+            if buyer % 40 == 0 {
+                // While these are on their way: a moment later than the last cut, so that each finds another state.
+                tokio::time::sleep(Duration::from_micros(buyer as u64 * 20)).await;
+                cut_connections(&house.database).await;
+            }
         }
         let answers: Vec<_> = join_all(asks).await.into_iter().map(Result::unwrap).collect();
         lost += answers.iter().map(|(_, unknown)| unknown).sum::<usize>();
@@ -72,7 +86,12 @@ async fn an_outcome_lost_with_its_connection_is_settled_by_its_key() {
         let audit = house.audit(&sale).await;
         assert!(audit.clean, "{strategy:?}: {audit:?}");
         assert_eq!(audit.sold, orders.len() as u64, "{strategy:?}: whoever was sold to was told so");
-        assert_eq!(audit.sold, 60, "{strategy:?} left what somebody wanted");
+        if strategy == StrategyKind::RedisGate {
+            // Whoever was on the way counts as such until the note runs out; then the units are there again.
+            house.engine.clock().advance(5_001);
+            sell_the_rest(&house, &sale).await;
+        }
+        assert_eq!(house.audit(&sale).await.sold, UNITS, "{strategy:?} left what somebody wanted");
     }
     assert!(lost > 0, "no outcome was lost: this test saw nothing");
 }
