@@ -3,7 +3,7 @@
 use gloo_net::http::{Request, Response};
 use leptos::{server_fn::ServerFn, web_sys::RequestCredentials};
 
-use super::{orders::AskBuy, wire::write};
+use super::{orders::AskBuy, receipts::follow, wire::write};
 use crate::model::{
     body::BuyBody,
     ids::SaleId,
@@ -24,7 +24,7 @@ pub struct GuestAnswer {
 }
 
 /// Buys as the guest of `token`; without one, as the guest that `key` stands for, so that the same key again is the same
-/// guest. `Err` says why the outcome is not known: nothing, or nothing readable, came back.
+/// guest. A purchase in line is waited for. `Err` says why the outcome is not known: nothing, or nothing readable, came back.
 ///
 /// This asks the server function and not the REST route, because it tells a refusal as a value: a browser writes every
 /// answer of 409 to its console as an error of the page.
@@ -41,8 +41,12 @@ pub async fn buy_as_guest(
     let body = write(&AskBuy { sale, body, key }).map_err(|error| error.to_string())?;
     let body = String::from_utf8(body).map_err(|error| error.to_string())?;
     let response = request.body(body).map_err(told)?.send().await.map_err(told)?;
-    let token = response.headers().get(SESSION_HEADER);
-    Ok(GuestAnswer { outcome: read(response).await?, token })
+    let introduced = response.headers().get(SESSION_HEADER);
+    let outcome = match read(response).await? {
+        BuyOutcome::Waiting { request } => follow(request, introduced.as_deref().or(token)).await?,
+        outcome => outcome,
+    };
+    Ok(GuestAnswer { outcome, token: introduced })
 }
 
 /// Where `buy_as_guest` sends its requests.

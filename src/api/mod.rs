@@ -8,6 +8,7 @@ mod audits; // the recount of a sale
 mod context; // what the router puts beside every server function
 mod guests; // purchases by buyers other than the visitor
 mod orders; // purchases, and what the asker owns
+mod receipts; // purchases in line
 mod sales; // sales, their page, their state
 mod simulations; // load runs made by the server
 mod wire; // how questions and answers are written
@@ -15,6 +16,7 @@ mod wire; // how questions and answers are written
 pub use audits::audit;
 pub use guests::{GuestAnswer, buy_as_guest, guest_purchase_path};
 pub use orders::{Purchases, buy, my_orders, purchases};
+pub use receipts::follow;
 pub use sales::{SalePage, reset, sale_page, sales, snapshot};
 pub use simulations::{cancel_simulation, simulate, simulated_sales, simulation_progress, strategies};
 pub use wire::write;

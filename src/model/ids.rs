@@ -45,6 +45,10 @@ uuid_id!(
     OrderId
 );
 uuid_id!(
+    /// A purchase that waits for its decision. The order that it becomes has the same id.
+    RequestId
+);
+uuid_id!(
     /// One unit of an order. A locator only: the secret is the ticket's code.
     TicketId
 );

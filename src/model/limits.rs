@@ -52,6 +52,15 @@ pub const DEFAULT_REQUEST_QUEUE: usize = 8_192;
 /// Claims decided in one transaction.
 pub const MAX_BATCH: usize = 1_024;
 
+/// Purchases that one server decides at once from the queue of `queued`.
+pub const QUEUE_WORKERS: usize = 4;
+/// Tries of a purchase in that queue, and servers that may be lost over it, before it becomes a dead letter.
+pub const MAX_QUEUE_TRIES: u32 = 5;
+/// How long the status of a queued purchase can be read, in milliseconds.
+pub const REQUEST_TTL_MILLISECONDS: i64 = 60 * 60 * 1000;
+/// Dead letters that are kept; the oldest go first.
+pub const KEPT_DEAD_LETTERS: usize = 10_000;
+
 /// A tick of the live feed, and the longest it is stretched to, in milliseconds.
 pub const TICK_MILLISECONDS: u64 = 50;
 pub const MAX_TICK_MILLISECONDS: u64 = 250;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{order::Order, time::Timestamp};
+use super::{ids::RequestId, order::Order, time::Timestamp};
 
 /// What a request for stock came to.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -15,6 +15,10 @@ pub enum BuyOutcome {
         replayed: bool,
     },
     Refused(Refusal),
+    /// Not decided yet: the sale's strategy has buyers wait in a queue.
+    Waiting {
+        request: RequestId,
+    },
 }
 
 /// Why a request was refused; nothing has changed.

@@ -87,8 +87,7 @@ impl StrategyKind {
         match self {
             Self::InMemory => "It needs the embedded database, where its counter is the only way to the stock.",
             Self::SkipLocked => "It needs locks on single rows, which PostgreSQL has.",
-            Self::RedisLock | Self::RedisGate => "It needs Redis.",
-            Self::Queued => "This version does not have it yet.",
+            Self::RedisLock | Self::RedisGate | Self::Queued => "It needs Redis.",
             Self::Naive | Self::AtomicUpdate | Self::Pessimistic | Self::Optimistic | Self::GroupCommit => {
                 "It was not set up."
             }

@@ -55,6 +55,7 @@ impl From<BuyOutcome> for Answer {
             BuyOutcome::Bought { order, .. } => Self::Won(order),
             BuyOutcome::Refused(refusal) if is_refusal(refusal.code) => Self::Refused(refusal.code),
             BuyOutcome::Refused(refusal) => Self::Failed(format!("unexpected refusal: {}", refusal.code.name())),
+            BuyOutcome::Waiting { .. } => Self::Failed("still in line".to_owned()),
         }
     }
 }

@@ -18,6 +18,15 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_millis(500);
 /// After a failure nobody asks for so long, so that a lost server costs one buyer a wait and not all of them.
 const REST_MILLISECONDS: u64 = 500;
 
+/// Why there is no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoAnswer {
+    /// The question never reached Redis.
+    NotAsked,
+    /// It may have, and may have been acted upon.
+    InDoubt,
+}
+
 /// A connection that mends itself.
 pub struct Redis {
     manager: ConnectionManager,
@@ -56,8 +65,18 @@ impl Redis {
         keys: &[String],
         arguments: &[&(dyn Argument + Sync)],
     ) -> Option<T> {
+        self.ask(script, keys, arguments).await.ok()
+    }
+
+    /// The same, for a script whose effect matters even where its answer did not come.
+    pub async fn ask<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[String],
+        arguments: &[&(dyn Argument + Sync)],
+    ) -> Result<T, NoAnswer> {
         if self.elapsed() < self.rests_until.load(Ordering::Relaxed) {
-            return None;
+            return Err(NoAnswer::NotAsked);
         }
         let mut invocation = script.prepare_invoke();
         for key in keys {
@@ -67,12 +86,12 @@ impl Redis {
             argument.add_to(&mut invocation);
         }
         match invocation.invoke_async(&mut self.manager.clone()).await {
-            Ok(answer) => Some(answer),
+            Ok(answer) => Ok(answer),
             Err(error) => {
                 self.rests_until.store(self.elapsed() + REST_MILLISECONDS, Ordering::Relaxed);
                 metrics::counter!(REDIS_FAILURES).increment(1);
                 tracing::warn!(%error, "Redis cannot be asked; going on without it");
-                None
+                Err(if error.is_connection_refusal() { NoAnswer::NotAsked } else { NoAnswer::InDoubt })
             }
         }
     }

@@ -230,6 +230,7 @@ impl Bench {
                 self.model.sell(buyer, &order);
             }
             BuyOutcome::Refused(refusal) => assert_eq!(Some(refusal.code), expected, "{operation:?}"),
+            BuyOutcome::Waiting { .. } => panic!("this strategy decides at once"),
         }
     }
 

@@ -15,12 +15,10 @@ use crate::{
         ids::{BuyerId, SaleId},
         limits::MAX_UNITS_PER_REQUEST,
         outcome::{BuyOutcome, Code, Refusal},
-        seat::SeatStatus,
-        time::Timestamp,
     },
     server::{
         store::{self, StoredAnswer, StoredBody},
-        strategy::{Claim, KeyClaim, SaleDesk, Verdict, Wish, decide::check_open, seat_taken, sold_out, stock::Stock},
+        strategy::{Claim, KeyClaim, SaleDesk, Verdict, Wish, key_reused, refuse_early, stock::Stock},
     },
 };
 
@@ -40,7 +38,7 @@ impl Engine {
         let mut asked_database = false;
         let outcome = self.try_buy(sale, buyer, body, key, &mut asked_database).await;
         if asked_database
-            && !matches!(outcome, Ok(BuyOutcome::Bought { .. }))
+            && !matches!(outcome, Ok(BuyOutcome::Bought { .. } | BuyOutcome::Waiting { .. }))
             && let Some(desk) = self.known(sale)
         {
             desk.refused_by_database.fetch_add(1, Ordering::Relaxed);
@@ -49,6 +47,7 @@ impl Engine {
             Ok(BuyOutcome::Bought { replayed: false, .. }) => "bought",
             Ok(BuyOutcome::Bought { replayed: true, .. }) => "replayed",
             Ok(BuyOutcome::Refused(refusal)) => refusal.code.name(),
+            Ok(BuyOutcome::Waiting { .. }) => "waiting",
             Err(_) => Code::Overloaded.name(),
         };
         self.purchases.count(name);
@@ -87,7 +86,9 @@ impl Engine {
         let again = key.as_ref().map(|(key, _)| key.clone());
         let early = refuse_early(&desk.stock.read(), wish, self.clock().now()).err();
         let verdict = match early {
-            Some(refusal) => Verdict::Refused(refusal),
+            Some(refusal) => {
+                self.find_waiting(buyer, again.as_ref(), fingerprint).await.unwrap_or(Verdict::Refused(refusal))
+            }
             None => {
                 let key = key.map(|(key, guard)| KeyClaim {
                     key: key.into_text(),
@@ -100,6 +101,7 @@ impl Engine {
         *asked_database |= matches!(verdict, Verdict::RefusedByDatabase(_) | Verdict::Repeated | Verdict::Unknown(_));
         match (verdict, again) {
             (Verdict::Won(order), _) => Ok(BuyOutcome::Bought { order: *order, replayed: false }),
+            (Verdict::Waiting(request), _) => Ok(BuyOutcome::Waiting { request }),
             // What this process knows of keys is not all where others sell too: they may have answered this one.
             (Verdict::Refused(refusal) | Verdict::RefusedByDatabase(refusal), Some(key))
                 if self.desk.store.is_shared() =>
@@ -116,6 +118,17 @@ impl Engine {
             (Verdict::Unknown(error), _) => Err(EngineError::Store(error)),
             (Verdict::Overloaded, _) => Err(EngineError::Overloaded),
         }
+    }
+
+    /// The request in line that came with this key, where there is one: it may still be granted.
+    async fn find_waiting(
+        &self,
+        buyer: BuyerId,
+        key: Option<&IdempotencyKey>,
+        fingerprint: impl FnOnce() -> [u8; 16],
+    ) -> Option<Verdict> {
+        let (queue, key) = self.strategies.queue().zip(key)?;
+        queue.find(buyer, key.as_str(), fingerprint()).await
     }
 
     /// The answer that is kept for a key, or this refusal where there is none.
@@ -143,7 +156,7 @@ impl Engine {
             let detail = format!("This server cannot run {}.", kind.name());
             return Verdict::Refused(Refusal::new(Code::StrategyUnsupported, detail));
         };
-        let claim = Claim { sale, buyer, wish, key, place: Some(place) };
+        let claim = Claim { sale, buyer, wish, key, place: Some(place), order: None };
         if strategy.goes_on_alone() {
             return strategy.claim(claim).await;
         }
@@ -201,8 +214,7 @@ impl Engine {
     }
 
     async fn replay(&self, order: crate::model::ids::OrderId) -> Result<BuyOutcome, EngineError> {
-        let mut reader = self.desk.store.reader().await?;
-        let order = store::find_order(reader.connection(), order, None, true).await?;
+        let order = self.find_order(order, None).await?;
         let order = order.ok_or(EngineError::Store(sqlx::Error::RowNotFound))?;
         Ok(BuyOutcome::Bought { order, replayed: true })
     }
@@ -237,10 +249,6 @@ pub(super) fn invalid(detail: impl Into<String>) -> Refusal {
     Refusal::new(Code::Invalid, detail)
 }
 
-fn key_reused() -> Refusal {
-    Refusal::new(Code::IdempotencyKeyReused, "This key came before with another route or body.")
-}
-
 /// What the body names, by positions. Unknown names are refused before anything else about the body.
 fn wish(stock: &Stock, body: &BuyBody) -> Result<Wish, Refusal> {
     match (&body.seat, &body.tier) {
@@ -264,19 +272,5 @@ fn wish(stock: &Stock, body: &BuyBody) -> Result<Wish, Refusal> {
             Ok(Wish::Units { tier_index, quantity })
         }
         _ => Err(invalid("Name either a seat or a tier.")),
-    }
-}
-
-/// Refuses what is certain from memory, before the queue.
-fn refuse_early(stock: &Stock, wish: Wish, now: Timestamp) -> Result<(), Refusal> {
-    check_open(stock, now)?;
-    match wish {
-        Wish::Seat { position } if stock.seats[position as usize] != SeatStatus::Available => {
-            Err(seat_taken(stock.map.labels[position as usize].as_str()))
-        }
-        Wish::Units { tier_index, quantity } if stock.tiers[tier_index].counts.available < quantity => {
-            Err(sold_out(&stock.id))
-        }
-        Wish::Seat { .. } | Wish::Units { .. } => Ok(()),
     }
 }

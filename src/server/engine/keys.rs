@@ -80,6 +80,12 @@ impl Keys {
         if state.known.contains(&hash) { Begun::MaybeKnown(guard) } else { Begun::Unknown(guard) }
     }
 
+    /// The key is known from now on, whoever was asked with it.
+    pub fn remember(&self, buyer: BuyerId, key: &str) {
+        let hash = self.hash(buyer, key);
+        self.state.lock().known.insert(hash);
+    }
+
     fn hash(&self, buyer: BuyerId, key: &str) -> u64 {
         self.hasher.hash_one((buyer, key))
     }

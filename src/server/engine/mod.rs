@@ -12,6 +12,7 @@ mod organising; // making, changing, adding, resetting
 mod reading; // what everybody may see
 #[cfg(test)]
 mod tests; // the rules, kept under load on a real store
+mod waiting; // what has become of purchases with a receipt
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -32,7 +33,7 @@ use crate::{
         feed::{Announcement, Change, Hub},
         redis::Redis,
         store::{self, Store},
-        strategy::{Desk, Listeners, Registry, SaleDesk, Strategy, stock::Stock},
+        strategy::{Desk, Listeners, QueueOptions, Registry, SaleDesk, Strategy, stock::Stock},
         telemetry::metrics::PurchaseCounters,
     },
 };
@@ -117,6 +118,8 @@ pub struct EngineOptions {
     pub viewers: tokio::runtime::Handle,
     /// Where Redis is, if there is one.
     pub redis_url: Option<String>,
+    /// How `queued` works on its queue.
+    pub queue: QueueOptions,
     /// Strategies beside, or in place of, those of the registry.
     pub strategies: Vec<Arc<dyn Strategy>>,
 }
@@ -128,6 +131,7 @@ impl EngineOptions {
             request_queue: DEFAULT_REQUEST_QUEUE,
             viewers,
             redis_url: None,
+            queue: QueueOptions::default(),
             strategies: Vec::new(),
         }
     }
@@ -206,18 +210,19 @@ impl Engine {
             epoch: epoch.clone(),
             viewers: options.viewers,
         });
-        let desk = Arc::new(desk(store, options.clock, &hubs));
+        let keys = Arc::new(Keys::new(known));
+        let desk = Arc::new(desk(store, options.clock, &hubs, &keys));
         let redis = match &options.redis_url {
             Some(url) => Some(Arc::new(Redis::open(url, &epoch).map_err(EngineError::Redis)?)),
             None => None,
         };
-        let mut strategies = Registry::new(&desk, redis.as_ref());
+        let mut strategies = Registry::new(&desk, redis.as_ref(), options.queue);
         options.strategies.into_iter().for_each(|strategy| strategies.add(strategy));
         let engine = Arc::new(Self {
             desk,
             strategies,
             sales: RwLock::default(),
-            keys: Arc::new(Keys::new(known)),
+            keys,
             places: Arc::new(Semaphore::new(options.request_queue)),
             request_queue: options.request_queue,
             purchases: PurchaseCounters::default(),
@@ -269,6 +274,9 @@ impl Engine {
 
     /// Stops taking claims, lets those in flight finish, ends all streams and closes the store.
     pub async fn close(&self) {
+        if let Some(queue) = self.strategies.queue() {
+            queue.leave();
+        }
         let all = u32::try_from(self.request_queue).unwrap_or(u32::MAX);
         let drained = self.places.acquire_many(all).await;
         self.places.close();
@@ -355,8 +363,9 @@ fn oldest_answer(now: Timestamp) -> Timestamp {
 }
 
 /// What the strategies share. After each commit the viewers of its sale are told.
-fn desk(store: Store, clock: Clock, hubs: &Arc<Hubs>) -> Desk {
+fn desk(store: Store, clock: Clock, hubs: &Arc<Hubs>, keys: &Arc<Keys>) -> Desk {
     let (told, shown, patched) = (hubs.clone(), hubs.clone(), hubs.clone());
+    let keys = keys.clone();
     let listeners = Listeners {
         on_commit: Box::new(move |sale, commit| {
             if let Some(hub) = told.get(sale.sale_id) {
@@ -370,6 +379,7 @@ fn desk(store: Store, clock: Clock, hubs: &Arc<Hubs>) -> Desk {
                 hub.announce(announcement(&sale.stock.read()));
             }
         }),
+        on_key: Box::new(move |buyer, key| keys.remember(buyer, key)),
     };
     Desk::new(store, clock, listeners)
 }

@@ -1,5 +1,7 @@
 //! The form that buys without script: post, redirect, get. The page that comes back shows the outcome.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     extract::{Path, Request, State},
@@ -26,6 +28,9 @@ use crate::{
     },
 };
 
+/// How long a page without script waits for a purchase in a queue: such a page cannot ask for the outcome by itself.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// `POST /sales/{sale}/buy` with `seat`, or `tier` and `quantity`, and `idempotency_key`: the fields of the page's form.
 pub async fn buy(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
@@ -44,10 +49,11 @@ async fn decide(
     asker: &Asker,
     body: BuyBody,
     key: Option<IdempotencyKey>,
-) -> Result<OrderId, Failure> {
-    match app.engine.buy(sale, asker.buyer, body, key).await? {
-        BuyOutcome::Bought { order, .. } => Ok(order.id),
+) -> Result<Option<OrderId>, Failure> {
+    match app.engine.buy_and_wait(sale, asker.buyer, body, key, PATIENCE).await? {
+        BuyOutcome::Bought { order, .. } => Ok(Some(order.id)),
         BuyOutcome::Refused(refusal) => Err(refusal.into()),
+        BuyOutcome::Waiting { .. } => Ok(None),
     }
 }
 
@@ -66,10 +72,11 @@ fn read_form(bytes: &[u8]) -> Result<(BuyBody, Option<IdempotencyKey>), Failure>
     Ok((body, key))
 }
 
-/// To the sale's page, which shows `outcome`: `won` with the order, or the code of the refusal.
-fn see_outcome(sale: &SaleId, outcome: Result<OrderId, Failure>) -> Response {
+/// To the sale's page, which shows `outcome`: `won` with the order, `waiting`, or the code of the refusal.
+fn see_outcome(sale: &SaleId, outcome: Result<Option<OrderId>, Failure>) -> Response {
     let query = match outcome {
-        Ok(order) => format!("outcome=won&order={order}"),
+        Ok(None) => "outcome=waiting".to_owned(),
+        Ok(Some(order)) => format!("outcome=won&order={order}"),
         Err(failure) => format!("outcome={}", failure.code()),
     };
     // The name comes from the path, so it may hold anything; a slug needs no escapes, and no other name has a page.
@@ -111,8 +118,9 @@ mod tests {
         };
         let refused = || Err(Failure::new(Code::SoldOut, ""));
         assert_eq!(location("club-night", refused()).as_deref(), Some("/sales/club-night?outcome=sold-out"));
+        assert_eq!(location("ga", Ok(None)).as_deref(), Some("/sales/ga?outcome=waiting"));
         let order = OrderId(uuid::Uuid::nil());
-        assert!(location("ga", Ok(order)).unwrap().starts_with("/sales/ga?outcome=won&order=0000"));
+        assert!(location("ga", Ok(Some(order))).unwrap().starts_with("/sales/ga?outcome=won&order=0000"));
         for elsewhere in ["/evil.example", "a?b", "../x", "a\\b", "%2f"] {
             assert_eq!(location(elsewhere, refused()), None, "{elsewhere}");
         }

@@ -30,7 +30,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{
     meters::Meters,
     middleware::{Guard, guard},
-    rest::{audit, health, index, ledger, me, orders, purchase, sales, seats, simulations, strategies},
+    rest::{audit, health, index, ledger, me, orders, purchase, requests, sales, seats, simulations, strategies},
 };
 pub use self::{problem::Failure, site::Site};
 use super::app::App;
@@ -56,6 +56,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(purchase::buy))
         .routes(routes!(orders::list))
         .routes(routes!(orders::read))
+        .routes(routes!(requests::read))
         .routes(routes!(me::me))
         .routes(routes!(audit::audit))
         .routes(routes!(ledger::export))

@@ -23,6 +23,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const SESSION: HeaderName = HeaderName::from_static("x-onsale-session");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The request did not bring an answer. Whether the server acted on it is not known.
@@ -116,6 +117,16 @@ impl Connection {
         self.send(Method::GET, path, None, Bytes::new()).await
     }
 
+    /// Gets as the guest whom `introduction` has introduced; where it does not, as everything else is asked.
+    pub async fn get_as(&mut self, introduction: &HeaderMap, path: &str) -> Result<Reply, Fault> {
+        let mut request = self.request(Method::GET, path, None, Bytes::new())?;
+        if let Some(token) = introduction.get(SESSION) {
+            let bearer = [b"Bearer ", token.as_bytes()].concat();
+            request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_bytes(&bearer).map_err(fault)?);
+        }
+        self.exchange(request).await
+    }
+
     /// Posts JSON, with an idempotency key where one is given.
     pub async fn post(&mut self, path: &str, key: Option<&str>, body: Bytes) -> Result<Reply, Fault> {
         self.send(Method::POST, path, key, body).await
@@ -127,6 +138,10 @@ impl Connection {
 
     async fn send(&mut self, method: Method, path: &str, key: Option<&str>, body: Bytes) -> Result<Reply, Fault> {
         let request = self.request(method, path, key, body)?;
+        self.exchange(request).await
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Reply, Fault> {
         let (sender, driver) = match self.open.take() {
             Some(open) => open,
             None => dial(&self.server).await?,

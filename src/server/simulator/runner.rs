@@ -24,12 +24,14 @@ use uuid::Uuid;
 
 use super::{
     auditor::{self, Win},
-    client::{Connection, Fault, Server},
+    client::{Connection, Fault, Reply, Server},
     workload::{Workload, read, read_ledger},
 };
 use crate::model::{
     audit::Audit,
     ids::SaleId,
+    outcome::{BuyOutcome, Refusal},
+    request::{Receipt, RequestStatus},
     sale::Sale,
     simulation::{Simulation, SimulationStatus, Target},
     tally::{Answer, Latencies, Tally},
@@ -39,6 +41,10 @@ use crate::model::{
 const MAX_RETRIES: u32 = 5;
 /// The pause before such a retry, multiplied by its number.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// The pauses of a buyer in line before it looks for the first time, and at most; and how long it does that.
+const FIRST_LOOK: Duration = Duration::from_millis(10);
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How often progress is told.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -222,6 +228,11 @@ impl Race {
         let mut retries = 0;
         loop {
             let answer = match connection.post(&self.workload.path, Some(key), body.clone()).await {
+                Ok(reply) if reply.status == StatusCode::ACCEPTED => match follow(connection, &reply).await {
+                    Some(answer) => return answer,
+                    // Forgotten: it was not sold, and the same key asks once more.
+                    None => Answer::Failed("the request was forgotten".to_owned()),
+                },
                 Ok(reply) => {
                     let answer = Answer::read(reply.status.as_u16(), &reply.body);
                     let is_in_flight = reply.status == StatusCode::CONFLICT && matches!(answer, Answer::Failed(_));
@@ -252,4 +263,32 @@ impl Race {
             self.wins.lock().push(Win { order, sent: arrival - self.started, answered: answered - self.started });
         }
     }
+}
+
+/// Asks what became of a purchase that was given a receipt, until it is decided. `None` where the server does not know it
+/// any more.
+async fn follow(connection: &mut Connection, receipt: &Reply) -> Option<Answer> {
+    let buyer = &receipt.headers;
+    let Ok(Receipt { status_url, .. }) = serde_json::from_slice(&receipt.body) else {
+        return Some(Answer::Failed("202 whose body is no receipt".to_owned()));
+    };
+    let (asked_since, mut pause) = (Instant::now(), FIRST_LOOK);
+    while asked_since.elapsed() < PATIENCE {
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_LOOK);
+        let Ok(reply) = connection.get_as(buyer, &status_url).await else { continue };
+        if reply.status == StatusCode::NOT_FOUND {
+            return None;
+        }
+        let Ok(status) = serde_json::from_slice::<RequestStatus>(&reply.body) else { continue };
+        match (status.order, status.code) {
+            (Some(order), _) => {
+                let Ok(order) = connection.get_as(buyer, &format!("/api/v1/orders/{order}")).await else { continue };
+                return Some(Answer::read(StatusCode::CREATED.as_u16(), &order.body));
+            }
+            (None, Some(code)) => return Some(BuyOutcome::Refused(Refusal::new(code, "")).into()),
+            (None, None) => {}
+        }
+    }
+    Some(Answer::Failed("still in line".to_owned()))
 }

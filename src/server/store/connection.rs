@@ -339,11 +339,15 @@ impl Connection<'_> {
     }
 }
 
-/// Whether a write failed because another one with the same key of the same buyer stands already.
+/// Whether a write failed because the same purchase stands already: by the key of its buyer, or by an order's id that was
+/// promised before.
 pub fn is_key_taken(error: &sqlx::Error) -> bool {
+    /// As PostgreSQL names the index, and SQLite the first of its columns.
+    const BY_KEY: [&str; 2] = ["one_order_per_key", "orders.key"];
+    const BY_ORDER: [&str; 2] = ["orders_pkey", "orders.id"];
     error.as_database_error().is_some_and(|error| {
-        error.is_unique_violation()
-            && (error.constraint() == Some("one_order_per_key") || error.message().contains("orders.key"))
+        let names = |[index, column]: [&str; 2]| error.constraint() == Some(index) || error.message().contains(column);
+        error.is_unique_violation() && (names(BY_KEY) || names(BY_ORDER))
     })
 }
 

@@ -30,15 +30,16 @@ impl AtomicUpdate {
     pub const fn new(desk: Arc<Desk>) -> Self {
         Self { desk }
     }
+}
 
-    async fn decide(&self, claim: Claim) -> Verdict {
-        let wanted = Wanted::of(&claim);
-        let verdict = match attempt(&self.desk, &claim, wanted, &ByCondition).await {
-            Attempt::Done(verdict) => verdict,
-            Attempt::Outrun => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
-        };
-        claim.settle(verdict)
-    }
+/// Decides a claim by conditional updates alone.
+pub async fn buy(desk: &Desk, claim: Claim) -> Verdict {
+    let wanted = Wanted::of(&claim);
+    let verdict = match attempt(desk, &claim, wanted, &ByCondition).await {
+        Attempt::Done(verdict) => verdict,
+        Attempt::Outrun => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
+    };
+    claim.settle(verdict)
 }
 
 /// Takes by conditional updates alone.
@@ -67,6 +68,6 @@ impl Strategy for AtomicUpdate {
     }
 
     fn claim(&self, claim: Claim) -> Deciding<'_> {
-        Box::pin(self.decide(claim))
+        Box::pin(buy(&self.desk, claim))
     }
 }

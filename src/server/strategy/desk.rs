@@ -31,6 +31,7 @@ const CHANGES_AT_A_TIME: u32 = 4_096;
 
 type OnCommit = dyn Fn(&Arc<SaleDesk>, Commit) + Send + Sync;
 type OnChange = dyn Fn(&Arc<SaleDesk>) + Send + Sync;
+type OnKey = dyn Fn(BuyerId, &str) + Send + Sync;
 
 /// Who is told when a mirror changes.
 pub struct Listeners {
@@ -40,11 +41,18 @@ pub struct Listeners {
     pub on_reload: Box<OnChange>,
     /// An organiser changed the sale without touching its stock.
     pub on_patch: Box<OnChange>,
+    /// A key was answered, or may have been, that no request of this process holds.
+    pub on_key: Box<OnKey>,
 }
 
 impl Default for Listeners {
     fn default() -> Self {
-        Self { on_commit: Box::new(|_, _| {}), on_reload: Box::new(|_| {}), on_patch: Box::new(|_| {}) }
+        Self {
+            on_commit: Box::new(|_, _| {}),
+            on_reload: Box::new(|_| {}),
+            on_patch: Box::new(|_| {}),
+            on_key: Box::new(|_, _| {}),
+        }
     }
 }
 
@@ -151,6 +159,11 @@ impl Desk {
         if sale.take(change, |commit| (self.listeners.on_commit)(sale, commit)) {
             self.behind.notify_one();
         }
+    }
+
+    /// Tells that a key is known from now on.
+    pub fn know(&self, buyer: BuyerId, key: &str) {
+        (self.listeners.on_key)(buyer, key);
     }
 
     /// Turns a grant into the rows to be recorded.

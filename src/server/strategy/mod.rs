@@ -14,6 +14,7 @@ mod naive; // reads, then writes what was read: oversells
 mod one_by_one; // the frame of strategies that decide each claim in a transaction of its own
 mod optimistic; // write only where the version still stands
 mod pessimistic; // locked, read again, written
+mod queued; // a receipt at once, workers decide from a queue in Redis
 mod redis_gate; // a counter in Redis admits, the database decides
 mod redis_lock; // a lease in Redis, in front of optimistic
 mod skip_locked; // any unit that nobody else is just looking at
@@ -21,19 +22,23 @@ pub mod stock; // the mirror of a sale in memory
 
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     model::{
-        ids::{BuyerId, SaleId},
+        ids::{BuyerId, OrderId, RequestId, SaleId},
         order::Order,
         outcome::{Code, Refusal},
+        seat::SeatStatus,
         strategy::StrategyKind,
+        time::Timestamp,
     },
     server::{redis::Redis, store::StoreKind},
 };
 
 use atomic_update::AtomicUpdate;
+use decide::check_open;
 pub use desk::{Desk, Listeners};
 use group_commit::GroupCommit;
 pub use identifiers::Identifiers;
@@ -42,11 +47,13 @@ pub use mirror::{Commit, SaleDesk};
 use naive::Naive;
 use optimistic::Optimistic;
 use pessimistic::Pessimistic;
+pub use queued::{QueueOptions, Queued, Said};
 use redis_gate::RedisGate;
 #[cfg(test)]
 pub use redis_gate::compare as compare_gate;
 use redis_lock::RedisLock;
 use skip_locked::SkipLocked;
+use stock::Stock;
 
 /// One buyer's request for units of one sale, checked and ready to be decided.
 pub struct Claim {
@@ -56,10 +63,13 @@ pub struct Claim {
     pub key: Option<KeyClaim>,
     /// A place in the bounded queue, given back when the claim is decided.
     pub place: Option<OwnedSemaphorePermit>,
+    /// The id that the order gets, where it was promised already.
+    pub order: Option<OrderId>,
 }
 
 /// What is wished for, by positions inside the sale.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Wish {
     Seat { position: u32 },
     Units { tier_index: usize, quantity: u64 },
@@ -87,8 +97,10 @@ pub enum Verdict {
     Refused(Refusal),
     /// Refused after the database was asked at least one statement.
     RefusedByDatabase(Refusal),
-    /// Meanwhile another request with the same key was answered: its answer is this one's too.
+    /// Meanwhile another request with the same key, or the same promised order, was answered: its answer is this one's too.
     Repeated,
+    /// In line; asked for under this id it tells what became of it.
+    Waiting(RequestId),
     /// The store failed in a way that leaves the outcome open; asking again with the same key settles it.
     Unknown(sqlx::Error),
     /// The bounded queue is full; nothing was tried.
@@ -127,11 +139,12 @@ pub trait Strategy: Send + Sync {
 #[derive(Default)]
 pub struct Registry {
     strategies: HashMap<StrategyKind, Arc<dyn Strategy>>,
+    queue: Option<Arc<Queued>>,
 }
 
 impl Registry {
     /// The strategies that the desk's store can run, with Redis or without.
-    pub fn new(desk: &Arc<Desk>, redis: Option<&Arc<Redis>>) -> Self {
+    pub fn new(desk: &Arc<Desk>, redis: Option<&Arc<Redis>>, queue: QueueOptions) -> Self {
         let mut registry = Self::default();
         registry.add(Arc::new(Naive::new(desk.clone())));
         registry.add(Arc::new(AtomicUpdate::new(desk.clone())));
@@ -141,6 +154,9 @@ impl Registry {
         if let Some(redis) = redis {
             registry.add(Arc::new(RedisLock::new(desk.clone(), redis.clone())));
             registry.add(Arc::new(RedisGate::start(desk.clone(), redis.clone())));
+            let queue = Arc::new(Queued::start(desk.clone(), redis.clone(), queue));
+            registry.queue = Some(queue.clone());
+            registry.add(queue);
         }
         match desk.store.kind() {
             // Its gate counts what this process sells, so there must be no other.
@@ -163,6 +179,11 @@ impl Registry {
 
     pub fn get(&self, kind: StrategyKind) -> Option<&Arc<dyn Strategy>> {
         self.strategies.get(&kind)
+    }
+
+    /// Where purchases wait that were given a receipt.
+    pub const fn queue(&self) -> Option<&Arc<Queued>> {
+        self.queue.as_ref()
     }
 
     /// Whether a strategy can be run here, or what it would need.
@@ -189,4 +210,23 @@ pub fn limit_reached(limit: u32) -> Refusal {
 /// The refusal where stock may remain, but this strategy gave up.
 pub fn contended() -> Refusal {
     Refusal::new(Code::Contended, "Too many buyers at once. Units may be left: try again.")
+}
+
+/// The refusal where a key came before with something else.
+pub fn key_reused() -> Refusal {
+    Refusal::new(Code::IdempotencyKeyReused, "This key came before with another route or body.")
+}
+
+/// Refuses what is certain from memory.
+pub fn refuse_early(stock: &Stock, wish: Wish, now: Timestamp) -> Result<(), Refusal> {
+    check_open(stock, now)?;
+    match wish {
+        Wish::Seat { position } if stock.seats[position as usize] != SeatStatus::Available => {
+            Err(seat_taken(stock.map.labels[position as usize].as_str()))
+        }
+        Wish::Units { tier_index, quantity } if stock.tiers[tier_index].counts.available < quantity => {
+            Err(sold_out(&stock.id))
+        }
+        Wish::Seat { .. } | Wish::Units { .. } => Ok(()),
+    }
 }

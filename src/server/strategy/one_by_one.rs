@@ -175,7 +175,7 @@ async fn number_and_record(
     }
     let sold = {
         let stock = claim.sale.stock.read();
-        let order = OrderId(desk.identifiers.next(at));
+        let order = claim.order.unwrap_or_else(|| OrderId(desk.identifiers.next(at)));
         let grant = grant(&stock, wanted, seats, order, at, (seq, &previous));
         desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref())
     };

@@ -26,6 +26,15 @@ pub const REDIS_FAILURES: &str = "onsale_redis_failures_total";
 pub const LEASES_CONTENDED: &str = "onsale_leases_contended_total";
 /// Claims refused by a gate in front of the database.
 pub const GATE_REFUSALS: &str = "onsale_gate_refusals_total";
+/// Purchases that wait in the queue with a receipt of this server.
+pub const WAITING_REQUESTS: &str = "onsale_waiting_requests";
+/// Decisions of this server on purchases from that queue, by `outcome`: `confirmed` or the code of the refusal.
+pub const QUEUE_DECISIONS: &str = "onsale_queue_decisions_total";
+/// Decisions on them that had to be tried again.
+pub const QUEUE_RETRIES: &str = "onsale_queue_retries_total";
+/// Purchases of that queue that were given up and kept, and those that are there.
+pub const DEAD_LETTERS: &str = "onsale_dead_letters_total";
+pub const KEPT_DEAD_LETTERS: &str = "onsale_dead_letters_kept";
 /// Open connections, and those refused because there were too many.
 pub const CONNECTIONS: &str = "onsale_connections";
 pub const CONNECTIONS_REFUSED: &str = "onsale_connections_refused_total";
@@ -102,6 +111,11 @@ fn describe() {
     describe_gauge!(QUEUE_LENGTH, "Claims that wait for the sequencer");
     describe_histogram!(BATCH_SIZE, "Claims decided in one transaction");
     describe_histogram!(COMMIT_DURATION, Unit::Seconds, "Time of one transaction, up to the flushed commit");
+    describe_gauge!(WAITING_REQUESTS, "Purchases that wait in the queue with a receipt of this server");
+    describe_counter!(QUEUE_DECISIONS, "Decisions on purchases from the queue, by outcome");
+    describe_counter!(QUEUE_RETRIES, "Decisions on purchases from the queue that had to be tried again");
+    describe_counter!(DEAD_LETTERS, "Purchases of the queue that were given up and kept");
+    describe_gauge!(KEPT_DEAD_LETTERS, "Purchases of the queue that were given up and can be read");
     describe_gauge!(CONNECTIONS, "Open connections");
     describe_counter!(CONNECTIONS_REFUSED, "Connections refused because there were too many");
     describe_gauge!(VIEWERS, "Open live streams");

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::markup::escape;
 use crate::model::outcome::Code;
 
-/// How long a message about a failure stays. A success stays until it is put away.
+/// How long a message stays that is not about a success. A success stays until it is put away.
 const FAILURE_STAYS: Duration = Duration::from_secs(7);
 /// Messages shown at once; an older failure makes room.
 const MAX_TOASTS: usize = 4;
@@ -15,6 +15,8 @@ const MAX_TOASTS: usize = 4;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ToastKind {
     Success,
+    /// In line: the outcome follows.
+    Waiting,
     /// Somebody was faster.
     Conflict,
     SoldOut,
@@ -38,6 +40,7 @@ impl ToastKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Success => "success",
+            Self::Waiting => "waiting",
             Self::Conflict => "conflict",
             Self::SoldOut => "sold-out",
             Self::NotFound => "not-found",
@@ -49,6 +52,7 @@ impl ToastKind {
     const fn mark(self) -> &'static str {
         match self {
             Self::Success => "✓",
+            Self::Waiting => "⋯",
             Self::Conflict => "⇄",
             Self::SoldOut => "∅",
             Self::NotFound => "?",
@@ -60,7 +64,7 @@ impl ToastKind {
     /// Failures interrupt; the rest waits its turn.
     const fn role(self) -> &'static str {
         match self {
-            Self::Success => "status",
+            Self::Success | Self::Waiting => "status",
             _ => "alert",
         }
     }
@@ -91,7 +95,7 @@ impl Toasts {
         toasts
     }
 
-    /// Shows a message; a failure goes away by itself.
+    /// Shows a message; all but a success go away by themselves.
     pub fn show(self, kind: ToastKind, title: impl Into<String>, detail: impl Into<String>) {
         let id = self.add(kind, title.into(), detail.into());
         if kind != ToastKind::Success {

@@ -142,7 +142,7 @@ fn settle(desk: Desk, number: u32, intent: u64, name: &str, answer: Option<Guest
         Some(BuyOutcome::Refused(refusal)) => {
             (Settlement::RolledBack, ToastKind::of(refusal.code), refusal.code.title().to_owned())
         }
-        None => (Settlement::RolledBack, ToastKind::Error, "No answer".to_owned()),
+        Some(BuyOutcome::Waiting { .. }) | None => (Settlement::RolledBack, ToastKind::Error, "No answer".to_owned()),
     };
     desk.live.settle(intent, settlement);
     change(desk, number, |buyer| {

@@ -7,10 +7,14 @@ use serde::{
 
 use crate::{model::outcome::Code, ui::kit::toast::ToastKind};
 
-/// The message for `?outcome=`: `won`, or the code of a refusal. `None` for anything else.
+/// The message for `?outcome=`: `won`, `waiting`, or the code of a refusal. `None` for anything else.
 pub fn outcome_message(outcome: &str) -> Option<(ToastKind, String, String)> {
     if outcome == "won" {
         return Some((ToastKind::Success, "You have it".to_owned(), "Your tickets are below.".to_owned()));
+    }
+    if outcome == "waiting" {
+        let detail = "You are in line. Load this page again to see what came of it.";
+        return Some((ToastKind::Waiting, "In line".to_owned(), detail.to_owned()));
     }
     let code = Code::deserialize(StrDeserializer::<Error>::new(outcome)).ok()?;
     let detail = match code {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use gloo_timers::future::sleep;
 use leptos::{prelude::*, task::spawn_local};
 
-use super::desk::{Choice, Desk};
+use super::{
+    desk::{Choice, Desk},
+    outcome::outcome_message,
+};
 use crate::{
     api,
     live::reducer::{Intent, Settlement},
@@ -89,8 +92,15 @@ fn wishes(desk: Desk, choice: Choice) -> Vec<Wish> {
 async fn ask(desk: Desk, body: &BuyBody, key: &str) -> Option<BuyOutcome> {
     let mut wait = FIRST_WAIT;
     for attempt in 1..=TRIES {
-        if let Ok(outcome) = api::buy(desk.id(), body.clone(), key.to_owned()).await {
-            return Some(outcome);
+        match api::buy(desk.id(), body.clone(), key.to_owned()).await {
+            Ok(BuyOutcome::Waiting { request }) => {
+                desk.toasts.show(ToastKind::Waiting, "In line", "You will be told here what came of it.");
+                if let Ok(outcome) = api::follow(request, None).await {
+                    return Some(outcome);
+                }
+            }
+            Ok(outcome) => return Some(outcome),
+            Err(_) => {}
         }
         if attempt < TRIES {
             sleep(wait).await;
@@ -117,7 +127,7 @@ fn settle(desk: Desk, intent: u64, wish: Wish, key: String, answer: Option<BuyOu
             }
             None
         }
-        None => {
+        Some(BuyOutcome::Waiting { .. }) | None => {
             desk.live.settle(intent, Settlement::RolledBack);
             desk.remember_unanswered(wish.body, key);
             desk.toasts.show(
@@ -131,7 +141,11 @@ fn settle(desk: Desk, intent: u64, wish: Wish, key: String, answer: Option<BuyOu
 }
 
 fn tell(desk: Desk, refusal: &Refusal) {
-    desk.toasts.show(ToastKind::of(refusal.code), refusal.code.title(), refusal.detail.clone());
+    match outcome_message(refusal.code.name()) {
+        // Who was in line is told the code alone.
+        Some((kind, title, detail)) if refusal.detail.is_empty() => desk.toasts.show(kind, title, detail),
+        _ => desk.toasts.show(ToastKind::of(refusal.code), refusal.code.title(), refusal.detail.clone()),
+    }
 }
 
 fn celebrate(desk: Desk, won: Vec<Order>) {

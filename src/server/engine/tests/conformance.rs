@@ -37,6 +37,7 @@ async fn drain(house: &House, sale: &SaleId, body: &BuyBody) -> usize {
                 assert!(matches!(refusal.code, Code::SoldOut | Code::SeatTaken), "alone, and refused: {refusal:?}");
                 return bought;
             }
+            BuyOutcome::Waiting { .. } => panic!("still in line"),
         }
     }
     unreachable!("stock is limited")
@@ -116,7 +117,7 @@ async fn named_seats_any_seats_and_counters_meet() {
             };
             let (engine, sale) = (house.engine.clone(), sale.clone());
             let buyer = BuyerId(uuid::Uuid::from_u128(buyer + 1));
-            tokio::spawn(async move { engine.buy(&sale, buyer, body, None).await.unwrap() })
+            tokio::spawn(async move { engine.buy_and_wait(&sale, buyer, body, None, PATIENCE).await.unwrap() })
         });
         let outcomes = join_all(claims.collect::<Vec<_>>()).await;
         let mut seats = HashSet::new();
@@ -147,12 +148,13 @@ async fn the_same_key_buys_once_however_often_it_comes() {
                 // Whoever is told that it may ask again does so.
                 loop {
                     let body = BuyBody::tier("ga".into(), 1);
-                    match engine.buy(&sale, buyer, body, Some(key.clone())).await.unwrap() {
+                    match engine.buy_and_wait(&sale, buyer, body, Some(key.clone()), PATIENCE).await.unwrap() {
                         BuyOutcome::Bought { order, .. } => return order.id,
                         BuyOutcome::Refused(refusal) => {
                             assert!(matches!(refusal.code, Code::IdempotencyInFlight | Code::Contended), "{refusal:?}");
                             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                         }
+                        BuyOutcome::Waiting { .. } => panic!("still in line"),
                     }
                 }
             })
@@ -174,7 +176,9 @@ async fn nobody_gets_more_than_the_limit() {
         let claims = (0..40_u128).map(|claim| {
             let (engine, sale) = (house.engine.clone(), sale.clone());
             let buyer = BuyerId(uuid::Uuid::from_u128(claim % 2 + 1));
-            tokio::spawn(async move { engine.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), None).await.unwrap() })
+            tokio::spawn(async move {
+                engine.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await.unwrap()
+            })
         });
         let outcomes = join_all(claims.collect::<Vec<_>>()).await;
         let won = outcomes.iter().filter(|outcome| code(outcome.as_ref().unwrap()).is_none()).count();
@@ -196,7 +200,8 @@ async fn the_order_of_commits_is_the_order_of_time() {
                 for _ in 0..10 {
                     let asked = clock.fetch_add(1, Ordering::SeqCst);
                     let buyer = BuyerId(uuid::Uuid::from_u128(buyer + 1));
-                    let outcome = engine.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), None).await.unwrap();
+                    let outcome =
+                        engine.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await.unwrap();
                     let answered = clock.fetch_add(1, Ordering::SeqCst);
                     if let BuyOutcome::Bought { order, .. } = outcome {
                         bought.push((asked, answered, order.seq));
@@ -230,7 +235,7 @@ async fn units_of_buyers_who_went_away_are_sold_to_others() {
             let (engine, sale) = (house.engine.clone(), sale.clone());
             let body = if buyer % 2 == 0 { BuyBody::tier("ga".into(), 1) } else { BuyBody::seat("B-3".into()) };
             let buyer = BuyerId(uuid::Uuid::from_u128(buyer + 1));
-            tokio::spawn(async move { engine.buy(&sale, buyer, body, None).await })
+            tokio::spawn(async move { engine.buy_and_wait(&sale, buyer, body, None, PATIENCE).await })
         });
         // Each claim is dropped wherever it happens to be: before its gate, behind it, inside its transaction.
         for (place, claim) in claims.collect::<Vec<_>>().into_iter().enumerate() {

@@ -35,13 +35,15 @@ async fn ask_until_answered(
     loop {
         assert!(started.elapsed() < PATIENCE, "no answer for {buyer}");
         let body = BuyBody::tier("ga".into(), 1);
-        match engine.buy(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, Some(key.clone())).await {
+        match engine.buy_and_wait(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, Some(key.clone()), PATIENCE).await
+        {
             Ok(BuyOutcome::Bought { order, .. }) => return (Some(order.id), unknown),
             Ok(BuyOutcome::Refused(refusal)) => match refusal.code {
                 Code::Contended | Code::IdempotencyInFlight => {}
                 Code::SoldOut => return (None, unknown),
                 code => panic!("{code}"),
             },
+            Ok(BuyOutcome::Waiting { .. }) => panic!("still in line"),
             Err(EngineError::Store(_)) => unknown += 1,
             Err(error) => panic!("{error}"),
         }

@@ -11,16 +11,16 @@ use redis::{AsyncCommands, aio::MultiplexedConnection};
 use super::*;
 use crate::server::strategy::compare_gate;
 
-const BOTH: [StrategyKind; 2] = [StrategyKind::RedisLock, StrategyKind::RedisGate];
+const ALL: [StrategyKind; 3] = [StrategyKind::RedisLock, StrategyKind::RedisGate, StrategyKind::Queued];
 
 /// A Redis server of a test's own, which may be killed.
-struct Server {
+pub(super) struct Server {
     child: Child,
     port: u16,
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut server = Self { child: Self::launch(port), port };
         server.wait().await;
@@ -45,20 +45,20 @@ impl Server {
         panic!("redis-server does not answer");
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    async fn connect(&self) -> redis::RedisResult<MultiplexedConnection> {
+    pub(super) async fn connect(&self) -> redis::RedisResult<MultiplexedConnection> {
         redis::Client::open(self.url())?.get_multiplexed_async_connection().await
     }
 
-    fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    async fn restart(&mut self) {
+    pub(super) async fn restart(&mut self) {
         self.child = Self::launch(self.port);
         self.wait().await;
     }
@@ -83,10 +83,11 @@ async fn persistent_storm(house: &House, sale: &SaleId, buyers: u128, disturb: i
         tokio::spawn(async move {
             loop {
                 let buyer = BuyerId(uuid::Uuid::from_u128(buyer));
-                match engine.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), None).await.unwrap() {
+                match engine.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await.unwrap() {
                     BuyOutcome::Bought { .. } => return true,
                     BuyOutcome::Refused(refusal) if refusal.code == Code::Contended => {}
                     BuyOutcome::Refused(_) => return false,
+                    BuyOutcome::Waiting { .. } => panic!("still in line"),
                 }
             }
         })
@@ -112,7 +113,7 @@ async fn redis_killed_and_started_again_in_mid_sale_costs_time_and_nothing_else(
     for kind in STORES {
         let mut server = Server::start().await;
         let house = open(kind, &server).await;
-        for strategy in BOTH {
+        for strategy in ALL {
             let sale = house.sale(strategy, vec![general_admission(60)]).await;
             persistent_storm(&house, &sale, 80, async || {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -131,7 +132,7 @@ async fn redis_flushed_in_mid_sale_lets_nobody_in_twice() {
     let server = Server::start().await;
     for kind in STORES {
         let house = open(kind, &server).await;
-        for strategy in BOTH {
+        for strategy in ALL {
             let sale = house.sale(strategy, vec![general_admission(60)]).await;
             persistent_storm(&house, &sale, 80, async || {
                 let mut connection = server.connect().await.unwrap();

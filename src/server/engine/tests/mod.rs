@@ -4,6 +4,7 @@ mod conformance; // every strategy on every store that can run it
 mod lost_database; // the database lost in mid-commit
 mod lost_redis; // Redis lost, flushed and left behind
 mod nodes; // several engines on one shared store
+mod queue; // purchases in line: receipts, priority, dead letters, servers lost
 mod rehearsing; // rehearsals change their strategy, and what refusals cost
 mod rules; // the sale's rules, on both stores
 mod tampering; // what happens behind the engine's back
@@ -32,6 +33,9 @@ const DEFAULT_POSTGRES: &str = "postgres://postgres@127.0.0.1:5432";
 
 /// The Redis server of the tests, likewise.
 const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379";
+
+/// How long a purchase in line may take.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 fn redis_url() -> String {
     std::env::var("ONSALE_TEST_REDIS").unwrap_or_else(|_| DEFAULT_REDIS.to_owned())
@@ -101,9 +105,14 @@ impl House {
 
     /// One more engine on a database, with a clock that stands still.
     async fn engine(url: &str, redis: &str) -> Arc<Engine> {
+        Self::engine_with(url, redis, QueueOptions::default()).await
+    }
+
+    async fn engine_with(url: &str, redis: &str, queue: QueueOptions) -> Arc<Engine> {
         let options = EngineOptions {
             clock: Clock::manual(Timestamp::parse("2026-11-20T20:00:00Z").unwrap()),
             redis_url: Some(redis.to_owned()),
+            queue,
             ..EngineOptions::new(tokio::runtime::Handle::current())
         };
         Engine::open(Store::open(url).await.unwrap(), options).await.unwrap()
@@ -133,7 +142,7 @@ impl House {
     }
 
     async fn buy(&self, sale: &SaleId, buyer: u128, body: BuyBody) -> BuyOutcome {
-        self.engine.buy(sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, None).await.unwrap()
+        self.engine.buy_and_wait(sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, None, PATIENCE).await.unwrap()
     }
 
     async fn audit(&self, sale: &SaleId) -> Audit {
@@ -144,9 +153,9 @@ impl House {
     async fn storm(&self, sale: &SaleId, buyers: u128, body: &BuyBody) -> (usize, BTreeSet<Code>) {
         let claims = (1..=buyers).map(|buyer| {
             let (engine, sale, body) = (self.engine.clone(), sale.clone(), body.clone());
-            tokio::spawn(
-                async move { engine.buy(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, None).await.unwrap() },
-            )
+            tokio::spawn(async move {
+                engine.buy_and_wait(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, None, PATIENCE).await.unwrap()
+            })
         });
         let (mut won, mut codes) = (0, BTreeSet::new());
         for claim in claims.collect::<Vec<_>>() {
@@ -155,6 +164,7 @@ impl House {
                 BuyOutcome::Refused(refusal) => {
                     codes.insert(refusal.code);
                 }
+                BuyOutcome::Waiting { .. } => panic!("still in line"),
             }
         }
         (won, codes)
@@ -174,5 +184,6 @@ fn code(outcome: &BuyOutcome) -> Option<Code> {
     match outcome {
         BuyOutcome::Bought { .. } => None,
         BuyOutcome::Refused(refusal) => Some(refusal.code),
+        BuyOutcome::Waiting { .. } => panic!("still in line"),
     }
 }

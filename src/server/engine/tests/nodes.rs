@@ -26,6 +26,22 @@ async fn converge(nodes: &[Arc<Engine>], sale: &SaleId) -> Audit {
     audit
 }
 
+/// Waits until something becomes true that is told from elsewhere.
+pub(super) async fn wait_until<Asked: Future<Output = bool>>(ask: impl Fn() -> Asked) {
+    until_some(|| async { ask().await.then_some(()) }).await;
+}
+
+pub(super) async fn until_some<T, Asked: Future<Output = Option<T>>>(ask: impl Fn() -> Asked) -> T {
+    let started = std::time::Instant::now();
+    loop {
+        if let Some(told) = ask().await {
+            return told;
+        }
+        assert!(started.elapsed() < CONVERGENCE, "it does not come");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 async fn three_nodes(database: &Database) -> Vec<Arc<Engine>> {
     let redis = redis_url();
     join_all((0..3).map(|_| House::engine(&database.url, &redis))).await
@@ -45,7 +61,7 @@ async fn three_nodes_sell_one_stock() {
             let (node, sale) = (nodes[claim % 3].clone(), sale.clone());
             let body = if claim % 4 == 0 { BuyBody::tier("floor".into(), 1) } else { BuyBody::tier("ga".into(), 1) };
             let buyer = BuyerId(uuid::Uuid::from_u128(claim as u128 + 1));
-            tokio::spawn(async move { node.buy(&sale, buyer, body, None).await.unwrap() })
+            tokio::spawn(async move { node.buy_and_wait(&sale, buyer, body, None, PATIENCE).await.unwrap() })
         });
         let outcomes = join_all(claims.collect::<Vec<_>>()).await;
         let won: Vec<_> = outcomes
@@ -53,6 +69,7 @@ async fn three_nodes_sell_one_stock() {
             .filter_map(|outcome| match outcome.unwrap() {
                 BuyOutcome::Bought { order, .. } => Some(order.seq),
                 BuyOutcome::Refused(_) => None,
+                BuyOutcome::Waiting { .. } => panic!("still in line"),
             })
             .collect();
         let audit = converge(&nodes, &sale).await;
@@ -82,12 +99,12 @@ async fn a_key_is_answered_once_over_all_nodes() {
             tokio::spawn(async move {
                 loop {
                     let body = BuyBody::tier("ga".into(), 1);
-                    match node.buy(&sale, buyer, body, Some(key.clone())).await.unwrap() {
+                    match node.buy_and_wait(&sale, buyer, body, Some(key.clone()), PATIENCE).await.unwrap() {
                         BuyOutcome::Bought { order, .. } => return order.id,
                         BuyOutcome::Refused(refusal) if refusal.code == Code::IdempotencyInFlight => {
                             tokio::time::sleep(Duration::from_millis(5)).await;
                         }
-                        BuyOutcome::Refused(refusal) => panic!("{refusal:?}"),
+                        outcome => panic!("{outcome:?}"),
                     }
                 }
             })
@@ -99,7 +116,8 @@ async fn a_key_is_answered_once_over_all_nodes() {
         for node in &nodes {
             let key = IdempotencyKey::parse(&format!("{}-3", strategy.name())).unwrap();
             let buyer = BuyerId(uuid::Uuid::from_u128(4));
-            let again = node.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), Some(key)).await.unwrap();
+            let again =
+                node.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), Some(key), PATIENCE).await.unwrap();
             assert!(matches!(again, BuyOutcome::Bought { replayed: true, .. }), "{strategy:?}: {again:?}");
         }
         assert!(converge(&nodes, &sale).await.clean);
@@ -113,8 +131,9 @@ async fn what_an_organiser_does_at_one_node_holds_at_all() {
     let house = House { engine: nodes[0].clone(), database };
     let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(5)]).await;
     let unit = || BuyBody::tier("ga".into(), 1);
-    let buy =
-        async |node: &Engine| code(&node.buy(&sale, BuyerId(uuid::Uuid::from_u128(1)), unit(), None).await.unwrap());
+    let buy = async |node: &Engine| {
+        code(&node.buy_and_wait(&sale, BuyerId(uuid::Uuid::from_u128(1)), unit(), None, PATIENCE).await.unwrap())
+    };
     assert_eq!(buy(&nodes[1]).await, None, "a sale made elsewhere is known here");
     nodes[2]
         .patch_sale(&sale, SalePatch { status: Some(SaleSwitch::Paused), ..SalePatch::default() })

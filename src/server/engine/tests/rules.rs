@@ -73,7 +73,7 @@ async fn the_same_key_buys_once_and_hears_the_same_answer_even_after_a_restart()
                 (BuyerId(uuid::Uuid::from_u128(1)), IdempotencyKey::parse("the-only-key-there-is").unwrap());
             let body = BuyBody::tier("ga".into(), 1);
             let buy = async |house: &House, body: &BuyBody| {
-                house.engine.buy(&sale, buyer, body.clone(), Some(key.clone())).await.unwrap()
+                house.engine.buy_and_wait(&sale, buyer, body.clone(), Some(key.clone()), PATIENCE).await.unwrap()
             };
             let BuyOutcome::Bought { order, replayed: false } = buy(&house, &body).await else {
                 panic!("first comes first")
@@ -99,14 +99,15 @@ async fn a_refusal_is_not_stored_and_hides_no_stored_answer() {
         let (first, second) = (IdempotencyKey::parse("first").unwrap(), IdempotencyKey::parse("second").unwrap());
         let buyer = BuyerId(uuid::Uuid::from_u128(1));
         let body = BuyBody::tier("ga".into(), 1);
-        let won = house.engine.buy(&sale, buyer, body.clone(), Some(first.clone())).await.unwrap();
+        let won = house.engine.buy_and_wait(&sale, buyer, body.clone(), Some(first.clone()), PATIENCE).await.unwrap();
         assert_eq!(code(&won), None);
-        let refused = house.engine.buy(&sale, buyer, body.clone(), Some(second.clone())).await.unwrap();
+        let refused =
+            house.engine.buy_and_wait(&sale, buyer, body.clone(), Some(second.clone()), PATIENCE).await.unwrap();
         assert_eq!(code(&refused), Some(Code::SoldOut));
-        let replay = house.engine.buy(&sale, buyer, body.clone(), Some(first)).await.unwrap();
+        let replay = house.engine.buy_and_wait(&sale, buyer, body.clone(), Some(first), PATIENCE).await.unwrap();
         assert!(matches!(replay, BuyOutcome::Bought { replayed: true, .. }), "sold out, and still told of the order");
         house.engine.add_stock(&sale, StockBody { tier: "ga".into(), add: 1 }, None).await.unwrap().unwrap();
-        let won = house.engine.buy(&sale, buyer, body, Some(second)).await.unwrap();
+        let won = house.engine.buy_and_wait(&sale, buyer, body, Some(second), PATIENCE).await.unwrap();
         assert!(matches!(won, BuyOutcome::Bought { replayed: false, .. }), "the refused key tries again, and wins");
     }
 }
@@ -123,9 +124,9 @@ async fn the_limit_counts_what_a_buyer_owns_and_what_is_in_the_same_batch() {
                 .map(|_| {
                     let (engine, sale) = (house.engine.clone(), sale.clone());
                     let buyer = BuyerId(uuid::Uuid::from_u128(5));
-                    tokio::spawn(
-                        async move { engine.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), None).await.unwrap() },
-                    )
+                    tokio::spawn(async move {
+                        engine.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await.unwrap()
+                    })
                 })
                 .collect();
             let mut won = 0;
@@ -230,7 +231,9 @@ async fn a_full_queue_refuses_at_once() {
             .map(|buyer| {
                 let (engine, sale) = (house.engine.clone(), sale.clone());
                 let buyer = BuyerId(uuid::Uuid::from_u128(buyer));
-                tokio::spawn(async move { engine.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), None).await })
+                tokio::spawn(async move {
+                    engine.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await
+                })
             })
             .collect();
         let (mut won, mut refused) = (0, 0);

@@ -8,6 +8,7 @@ pub mod ledger; // the list of all changes, as a stream of lines
 pub mod me; // who asks
 pub mod orders; // what was bought
 pub mod purchase; // buying
+pub mod requests; // purchases that wait in a queue
 pub mod sales; // sales and their stock
 pub mod seats; // named places
 pub mod simulations; // load runs

@@ -2,12 +2,13 @@
 
 use axum::{
     extract::{Path, Request, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 
 use super::of_sale;
 use crate::{
-    model::{body::BuyBody, ids::SaleId, order::Order, outcome::BuyOutcome},
+    model::{body::BuyBody, ids::SaleId, order::Order, outcome::BuyOutcome, request::Receipt},
     server::{
         app::App,
         http::{answer, asked, body::read_json, problem::Failure},
@@ -31,6 +32,10 @@ use crate::{
             ("Idempotent-Replayed" = Option<bool>, description = "`true` where the key was known"),
             ("X-Onsale-Session" = Option<String>, description = "A new guest's token"),
         )),
+        (status = 202, body = Receipt, description = "Not decided yet: the sale's strategy is `queued`", headers(
+            ("Location" = String, description = "Where the outcome can be read"),
+            ("X-Onsale-Session" = Option<String>, description = "A new guest's token"),
+        )),
         (status = 400, description = "`malformed`"),
         (status = 401, description = "`unauthenticated`: the Bearer cannot be read"),
         (status = 403, description = "`sale-not-open`, with `opens_at` where it is known; `forbidden`"),
@@ -49,11 +54,16 @@ pub async fn buy(State(app): State<App>, Path(sale): Path<SaleId>, request: Requ
         Ok(body) => match app.engine.buy(&sale, asker.buyer, body, key).await {
             Ok(BuyOutcome::Bought { order, replayed }) => bought(&order, replayed),
             Ok(BuyOutcome::Refused(refusal)) => refusal.into_response(),
+            Ok(BuyOutcome::Waiting { request }) => waiting(&Receipt::new(request)),
             Err(error) => error.into_response(),
         },
         Err(failure) => of_sale(&app.engine, &sale, failure).await.into_response(),
     };
     Ok(asker.introduce(answer))
+}
+
+fn waiting(receipt: &Receipt) -> Response {
+    answer::at(answer::json(StatusCode::ACCEPTED, receipt), &receipt.status_url)
 }
 
 fn bought(order: &Order, replayed: bool) -> Response {

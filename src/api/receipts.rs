@@ -1,0 +1,70 @@
+//! Purchases in line: asking what became of them, as their own page does.
+
+use std::time::Duration;
+
+use gloo_net::http::{Request, Response};
+use gloo_timers::future::sleep;
+use leptos::web_sys::RequestCredentials;
+use serde::de::DeserializeOwned;
+
+use crate::model::{
+    ids::RequestId,
+    json,
+    order::Order,
+    outcome::{BuyOutcome, Refusal},
+    request::{Receipt, RequestStatus},
+};
+
+/// The wait before the first look; it doubles up to the longest.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_millis(800);
+/// Looks in a row that may fail.
+const MAX_FAILURES: u32 = 20;
+const NOT_FOUND: u16 = 404;
+
+/// Waits until a purchase in line is decided. It is asked for as the guest of `token`, or as the visitor. `Err` says why the
+/// outcome is not known: whoever asks once more with the same key does not buy twice.
+pub async fn follow(request: RequestId, token: Option<&str>) -> Result<BuyOutcome, String> {
+    let Receipt { status_url, .. } = Receipt::new(request);
+    let (mut wait, mut failures) = (FIRST_WAIT, 0);
+    while failures < MAX_FAILURES {
+        sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+        let Ok(response) = get(&status_url, token).await else {
+            failures += 1;
+            continue;
+        };
+        if response.status() == NOT_FOUND {
+            return Err("forgotten".to_owned());
+        }
+        let Some(RequestStatus { order, code, .. }) = read(response).await else {
+            failures += 1;
+            continue;
+        };
+        failures = 0;
+        if let Some(code) = code {
+            return Ok(BuyOutcome::Refused(Refusal::new(code, "")));
+        }
+        if let Some(order) = order {
+            let order = get(&format!("/api/v1/orders/{order}"), token).await.map_err(|error| error.to_string())?;
+            let order: Order = read(order).await.ok_or("unreadable answer")?;
+            return Ok(BuyOutcome::Bought { order, replayed: false });
+        }
+    }
+    Err("no answer".to_owned())
+}
+
+async fn get(path: &str, token: Option<&str>) -> Result<Response, gloo_net::Error> {
+    let request = match token {
+        Some(token) => {
+            Request::get(path).credentials(RequestCredentials::Omit).header("Authorization", &format!("Bearer {token}"))
+        }
+        None => Request::get(path),
+    };
+    request.send().await
+}
+
+async fn read<T: DeserializeOwned>(response: Response) -> Option<T> {
+    let text = response.text().await.ok()?;
+    json::read(&text)
+}

@@ -1,0 +1,45 @@
+//! A purchase that waits in a queue: its receipt, and what has become of it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    ids::{OrderId, RequestId},
+    outcome::Code,
+};
+
+/// The receipt of a purchase that is decided later.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Receipt {
+    pub request: RequestId,
+    /// Where its status can be read.
+    pub status_url: String,
+}
+
+/// What has become of a purchase that was given a receipt.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RequestStatus {
+    pub request: RequestId,
+    pub status: RequestState,
+    /// The order, once it is confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestState {
+    /// Not decided yet.
+    Pending,
+    Confirmed,
+    Refused,
+}
+
+impl Receipt {
+    pub fn new(request: RequestId) -> Self {
+        Self { request, status_url: format!("/api/v1/requests/{request}") }
+    }
+}

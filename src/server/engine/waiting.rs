@@ -1,0 +1,104 @@
+//! What has become of purchases that were given a receipt.
+
+use std::time::Duration;
+
+use super::{Engine, EngineError, IdempotencyKey};
+use crate::{
+    model::{
+        body::BuyBody,
+        ids::{BuyerId, OrderId, RequestId, SaleId},
+        limits::REQUEST_TTL_MILLISECONDS,
+        order::Order,
+        outcome::{BuyOutcome, Refusal},
+        request::{RequestState, RequestStatus},
+    },
+    server::{store, strategy::Said},
+};
+
+/// How often the outcome is looked for while somebody waits for it.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+impl Engine {
+    /// What has become of a buyer's request; `None` where it is not known, or not theirs.
+    ///
+    /// # Errors
+    /// Where nothing can be said just now.
+    pub async fn request(&self, buyer: BuyerId, request: RequestId) -> Result<Option<RequestStatus>, EngineError> {
+        let said = match self.strategies.queue() {
+            Some(queue) => queue.look(request).await,
+            None => Said::AskTheDatabase,
+        };
+        let status = |status, order, code| RequestStatus { request, status, order, code };
+        let pending = || status(RequestState::Pending, None, None);
+        match said {
+            Said::Pending(owner) => return Ok((owner == buyer).then(pending)),
+            Said::Refused(owner, code) => {
+                return Ok((owner == buyer).then(|| status(RequestState::Refused, None, Some(code))));
+            }
+            Said::Confirmed(owner, order) => {
+                return Ok((owner == buyer).then(|| status(RequestState::Confirmed, Some(order), None)));
+            }
+            Said::AskTheDatabase | Said::RedisIsLost => {}
+        }
+        let oldest = self.clock().now().plus_milliseconds(-REQUEST_TTL_MILLISECONDS);
+        let order = self.find_order(OrderId(request.0), Some(buyer)).await?;
+        if let Some(order) = order.filter(|order| order.created_at >= oldest) {
+            return Ok(Some(status(RequestState::Confirmed, Some(order.id), None)));
+        }
+        if said == Said::AskTheDatabase {
+            return Ok(None);
+        }
+        // Redis knows what became of it, and cannot be asked.
+        match self.strategies.queue().and_then(|queue| queue.owner_of_waiting(request)) {
+            Some(owner) => Ok((owner == buyer).then(pending)),
+            None => Err(EngineError::Overloaded),
+        }
+    }
+
+    /// Buys as [`Engine::buy`] does, and waits for the decision where it is made later, for at most so long.
+    ///
+    /// # Errors
+    /// As [`Engine::buy`].
+    pub async fn buy_and_wait(
+        &self,
+        sale: &SaleId,
+        buyer: BuyerId,
+        body: BuyBody,
+        key: Option<IdempotencyKey>,
+        patience: Duration,
+    ) -> Result<BuyOutcome, EngineError> {
+        let outcome = self.buy(sale, buyer, body, key).await?;
+        let BuyOutcome::Waiting { request } = outcome else { return Ok(outcome) };
+        let decided = async {
+            loop {
+                match self.request(buyer, request).await {
+                    // Nothing can be said now, or it is being put back in line.
+                    Err(_) | Ok(None) => {}
+                    Ok(Some(status)) => match (status.order, status.code) {
+                        (Some(order), _) => return self.find_order(order, Some(buyer)).await.map(Ok),
+                        (None, Some(code)) => return Ok(Err(Refusal::new(code, code.title()))),
+                        (None, None) => {}
+                    },
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        match tokio::time::timeout(patience, decided).await {
+            Err(_) => Ok(outcome),
+            Ok(Ok(Ok(Some(order)))) => Ok(BuyOutcome::Bought { order, replayed: false }),
+            Ok(Ok(Ok(None))) => Err(EngineError::Store(sqlx::Error::RowNotFound)),
+            Ok(Ok(Err(refusal))) => Ok(BuyOutcome::Refused(refusal)),
+            Ok(Err(error)) => Err(error),
+        }
+    }
+
+    /// An order as it was answered once, even if a reset made it void since.
+    pub(super) async fn find_order(
+        &self,
+        order: OrderId,
+        buyer: Option<BuyerId>,
+    ) -> Result<Option<Order>, EngineError> {
+        let mut reader = self.desk.store.reader().await?;
+        Ok(store::find_order(reader.connection(), order, buyer, true).await?)
+    }
+}

@@ -1,0 +1,185 @@
+//! `queued`: a receipt at once, while workers buy one after the other from a queue in Redis.
+//!
+//! **How it works.** A claim joins a Redis stream and is answered with the id of its request. Each server has a few workers
+//! that take entries from the streams of all servers, in one consumer group, and buy by a conditional update as in
+//! `atomic_update`; what came of it stands in Redis for an hour, and the buyer asks for it. Tiers that are to be served first
+//! have a stream of their own, which is emptied first. What fails for a passing reason is tried again; what fails time and
+//! again is put with the dead letters, kept and counted. The entries of a server that died are taken over by another one.
+//!
+//! **What it guarantees.** No phantom and no leak: the order has the id of its request, so that the database lets a request
+//! become one order, however often it is worked on. A server remembers what it gave receipts for, and puts it back in line
+//! when Redis has forgotten it. While Redis cannot be asked, new claims are decided at once, and those in line still buy;
+//! who is refused hears of it when Redis is back. What both a server and Redis have forgotten was never sold.
+//!
+//! **What it costs.** A flush per purchase, three round trips to Redis, and a buyer who has to ask for the outcome. It does
+//! not sell faster: it answers sooner, and keeps a stampede from the database.
+//!
+//! **Where it is used.** Ticket shops that answer "we are working on your order", and everything behind a message broker.
+
+mod entry; // a purchase in line
+mod line; // the line in Redis
+mod waiting; // what this server gave receipts for
+mod work; // taking entries and deciding them
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{Notify, Semaphore};
+
+use self::{
+    entry::Entry,
+    line::{Joined, Line, State},
+    waiting::Waiting,
+};
+use super::{Claim, Deciding, Desk, Strategy, Verdict, atomic_update::buy, key_reused, one_by_one::Wanted};
+use crate::{
+    model::{
+        ids::{BuyerId, OrderId, RequestId, TierId},
+        limits::QUEUE_WORKERS,
+        outcome::Code,
+        strategy::StrategyKind,
+    },
+    server::redis::{NoAnswer, Redis},
+};
+
+/// How the queue is worked on.
+#[derive(Clone, Debug)]
+pub struct QueueOptions {
+    /// Purchases that this server decides at once.
+    pub workers: usize,
+    /// Tiers that are served before all others.
+    pub first_tiers: Vec<TierId>,
+    /// How long a worker may be silent before its entry is given to another one: longer than a decision can take.
+    pub take_over_after: Duration,
+}
+
+impl Default for QueueOptions {
+    fn default() -> Self {
+        Self {
+            workers: QUEUE_WORKERS,
+            first_tiers: vec![TierId::from("vip")],
+            take_over_after: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What is known of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Said {
+    Pending(BuyerId),
+    Confirmed(BuyerId, OrderId),
+    Refused(BuyerId, Code),
+    /// Whether it became an order is for the database to say.
+    AskTheDatabase,
+    /// The same, and Redis could not be asked: where there is no order, nothing can be said.
+    RedisIsLost,
+}
+
+pub struct Queued {
+    shared: Arc<Shared>,
+}
+
+/// What the strategy and its workers share.
+struct Shared {
+    desk: Arc<Desk>,
+    line: Line,
+    waiting: Waiting,
+    options: QueueOptions,
+    workers: Arc<Semaphore>,
+    /// Told when something has joined the line here.
+    joined: Notify,
+}
+
+impl Queued {
+    /// Also starts to work on the line, until the strategy is dropped or [`Queued::leave`] is called.
+    pub fn start(desk: Arc<Desk>, redis: Arc<Redis>, options: QueueOptions) -> Self {
+        let shared = Arc::new(Shared {
+            desk,
+            line: Line::new(redis, uuid::Uuid::now_v7().to_string()),
+            waiting: Waiting::default(),
+            workers: Arc::new(Semaphore::new(options.workers)),
+            options,
+            joined: Notify::new(),
+        });
+        tokio::spawn(work::keep_working(Arc::downgrade(&shared)));
+        tokio::spawn(waiting::keep_looking_after(Arc::downgrade(&shared)));
+        Self { shared }
+    }
+
+    /// The request that waits for this key, if it does.
+    pub async fn find(&self, buyer: BuyerId, key: &str, fingerprint: [u8; 16]) -> Option<Verdict> {
+        let known = match self.shared.waiting.find(buyer, key) {
+            Some(known) => Some(known),
+            None => self.shared.line.find(buyer, key).await,
+        };
+        known.map(|known| of_known(known, fingerprint))
+    }
+
+    /// What has become of a request.
+    pub async fn look(&self, request: RequestId) -> Said {
+        match self.shared.line.look(request).await {
+            Some(Some((owner, State::Pending))) => Said::Pending(owner),
+            Some(Some((owner, State::Refused(code)))) => Said::Refused(owner, code),
+            Some(Some((owner, State::Confirmed(order)))) => Said::Confirmed(owner, order),
+            Some(None) => self.shared.waiting.owner(request).map_or(Said::AskTheDatabase, Said::Pending),
+            None => Said::RedisIsLost,
+        }
+    }
+
+    /// Whether this server gave the receipt for a request and has not heard of its outcome.
+    pub fn owner_of_waiting(&self, request: RequestId) -> Option<BuyerId> {
+        self.shared.waiting.owner(request)
+    }
+
+    /// Takes no more entries and gives back the places of all that wait: they stay in line for other servers, or for the
+    /// next start of this one.
+    pub fn leave(&self) {
+        self.shared.workers.close();
+        self.shared.waiting.clear();
+    }
+
+    async fn join(&self, mut claim: Claim) -> Verdict {
+        let Shared { desk, line, waiting, options, joined, .. } = &*self.shared;
+        let request = RequestId(desk.identifiers.next(desk.clock.now()));
+        let wanted = Wanted::of(&claim);
+        let is_first = options.first_tiers.contains(&claim.sale.stock.read().tiers[wanted.tier_index].id);
+        let entry = Entry::new(&claim, wanted.sale_id, request, is_first);
+        if let Some(known) = entry.key.as_ref().and_then(|key| waiting.find(entry.buyer, &key.key)) {
+            return of_known(known, entry.fingerprint());
+        }
+        // Noted first: a worker may be done with it before this goes on.
+        let fingerprint = entry.fingerprint();
+        waiting.add(entry.clone(), claim.place.take());
+        match line.join(&entry).await {
+            Ok(Joined::InLine) => {
+                joined.notify_one();
+                Verdict::Waiting(request)
+            }
+            Ok(Joined::Known(earlier, with)) => {
+                waiting.remove(request);
+                of_known((earlier, with), fingerprint)
+            }
+            // It may be in line: then it must not be decided anywhere else, lest it be refused here and granted there.
+            Err(NoAnswer::InDoubt) => Verdict::Waiting(request),
+            Err(NoAnswer::NotAsked) => {
+                claim.place = waiting.remove(request);
+                claim.order = Some(entry.order());
+                buy(desk, claim).await
+            }
+        }
+    }
+}
+
+/// The answer where a key is in line already.
+fn of_known((request, fingerprint): (RequestId, [u8; 16]), wanted: [u8; 16]) -> Verdict {
+    if fingerprint == wanted { Verdict::Waiting(request) } else { Verdict::Refused(key_reused()) }
+}
+
+impl Strategy for Queued {
+    fn kind(&self) -> StrategyKind {
+        StrategyKind::Queued
+    }
+
+    fn claim(&self, claim: Claim) -> Deciding<'_> {
+        Box::pin(self.join(claim))
+    }
+}

@@ -1,0 +1,335 @@
+//! The line in Redis: two streams, of which the first is served first, with one group of workers over all servers; beside
+//! them the status of each purchase, and the dead letters.
+//!
+//! Redis hands an entry to one worker and remembers that until the worker says that it is done. What a server leaves behind
+//! when it dies is handed to another one. So an entry may be worked on twice; that it never buys twice is the database's
+//! business, for which the order's id is the request's.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use redis::Script;
+use serde::{
+    Deserialize,
+    de::value::{Error, StrDeserializer},
+};
+
+use super::entry::Entry;
+use crate::{
+    model::{
+        ids::{BuyerId, OrderId, RequestId},
+        limits::{KEPT_DEAD_LETTERS, REQUEST_TTL_MILLISECONDS},
+        outcome::Code,
+    },
+    server::redis::{NoAnswer, Redis},
+};
+
+const GROUP: &str = "workers";
+
+/// What has become of a purchase in line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    Pending,
+    Confirmed(OrderId),
+    Refused(Code),
+}
+
+/// What came of joining the line.
+pub enum Joined {
+    InLine,
+    /// The key stands in line already, for this request, with this fingerprint.
+    Known(RequestId, [u8; 16]),
+}
+
+/// An entry handed to this server.
+pub struct Delivery {
+    stream: String,
+    id: String,
+    /// As it was written; what cannot be read belongs to nobody.
+    pub entry: Option<Entry>,
+    payload: Vec<u8>,
+    /// How often it has been handed out, this time included.
+    pub deliveries: u32,
+}
+
+pub struct Line {
+    redis: Arc<Redis>,
+    consumer: String,
+    /// The first is served first.
+    streams: [String; 2],
+    dead_letters: String,
+}
+
+/// Joins the line, unless its key has. What joins again after Redis forgot it joins whatever the key says.
+static JOIN: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if ARGV[3] ~= '' then
+             local known = redis.call('GET', KEYS[3])
+             if known and ARGV[5] == '0' then return known end
+             redis.call('SET', KEYS[3], ARGV[3], 'PX', ARGV[4])
+         end
+         redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[4])
+         redis.call('XADD', KEYS[1], '*', 'payload', ARGV[2])
+         return ''",
+    )
+});
+
+/// What a key or a request says; empty where it is not known.
+static READ: LazyLock<Script> = LazyLock::new(|| Script::new("return redis.call('GET', KEYS[1]) or ''"));
+
+/// What these requests say; empty for each that is not known.
+static READ_ALL: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local said = redis.call('MGET', unpack(KEYS))
+         for place = 1, #KEYS do said[place] = said[place] or '' end
+         return said",
+    )
+});
+
+/// In front of the two scripts that hand out entries: adds one as stream, id, payload and deliveries.
+const HAND_OUT: &str = "
+    local got = {}
+    local function hand_out(place, entry, deliveries)
+        local payload = ''
+        for at = 1, #entry[2], 2 do
+            if entry[2][at] == 'payload' then payload = entry[2][at + 1] end
+        end
+        for _, value in ipairs({ tostring(place), entry[1], payload, tostring(deliveries) }) do
+            table.insert(got, value)
+        end
+    end ";
+
+/// Hands out entries that nobody had. Where the group is not there, as after a flush, it is made.
+static TAKE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&format!(
+        "{HAND_OUT}
+         for place, stream in ipairs(KEYS) do
+             local wanted = tonumber(ARGV[3]) - #got / 4
+             if wanted > 0 then
+                 local function read()
+                     return redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', wanted, 'STREAMS', stream, '>')
+                 end
+                 local said = read()
+                 if said and said.err then
+                     redis.call('XGROUP', 'CREATE', stream, ARGV[1], '0', 'MKSTREAM')
+                     said = read()
+                 end
+                 if said then
+                     for _, entry in ipairs(said[1][2]) do hand_out(place, entry, 1) end
+                 end
+             end
+         end
+         return got"
+    ))
+});
+
+/// Hands out entries whose worker has not been heard of for so long.
+static TAKE_OVER: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&format!(
+        "{HAND_OUT}
+         for place, stream in ipairs(KEYS) do
+             local wanted = tonumber(ARGV[3]) - #got / 4
+             if wanted > 0 then
+                 local left = redis.pcall('XPENDING', stream, ARGV[1], 'IDLE', ARGV[4], '-', '+', wanted)
+                 for _, one in ipairs(left.err and {{}} or left) do
+                     for _, entry in ipairs(redis.call('XCLAIM', stream, ARGV[1], ARGV[2], ARGV[4], one[1])) do
+                         hand_out(place, entry, one[4] + 1)
+                     end
+                 end
+             end
+         end
+         return got"
+    ))
+});
+
+/// Tells that an entry is still worked on, if it is still this server's.
+static KEEP: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)
+         if pending.err or not pending[1] or pending[1][2] ~= ARGV[2] then return 0 end
+         redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
+         return 1",
+    )
+});
+
+/// Writes what became of a request, and takes its entry out of the line. What was confirmed is never refused afterwards.
+static FINISH: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local known = redis.call('GET', KEYS[2])
+         if not (known and string.find(known, ' confirmed ', 1, true)) then
+             redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
+         end
+         redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+         return redis.call('XDEL', KEYS[1], ARGV[2])",
+    )
+});
+
+/// Puts an entry with the dead letters, and takes it out of the line.
+static BURY: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], '*', 'payload', ARGV[3], 'reason', ARGV[4])
+         redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+         redis.call('XDEL', KEYS[1], ARGV[2])
+         return redis.call('XLEN', KEYS[2])",
+    )
+});
+
+impl Line {
+    /// `consumer` names this server among those that work on the line.
+    pub fn new(redis: Arc<Redis>, consumer: String) -> Self {
+        let streams = ["queue:first", "queue:rest"].map(|name| redis.key(name));
+        let dead_letters = redis.key("queue:dead");
+        Self { redis, consumer, streams, dead_letters }
+    }
+
+    /// Joins the line.
+    pub async fn join(&self, entry: &Entry) -> Result<Joined, NoAnswer> {
+        let (slot, known_by) = match &entry.key {
+            Some(key) => {
+                (self.slot(entry.buyer, &key.key), format!("{} {}", entry.request, hexadecimal(key.fingerprint)))
+            }
+            None => (self.status(entry.request), String::new()),
+        };
+        let keys = [self.streams[usize::from(!entry.is_first)].clone(), self.status(entry.request), slot];
+        let payload = serde_json::to_string(entry).expect("an entry is plain data");
+        let status = written(entry.buyer, State::Pending);
+        let said: String = self
+            .redis
+            .ask(&JOIN, &keys, &[&status, &payload, &known_by, &REQUEST_TTL_MILLISECONDS, &u8::from(entry.again)])
+            .await?;
+        Ok(known(&said).map_or(Joined::InLine, |(request, fingerprint)| Joined::Known(request, fingerprint)))
+    }
+
+    /// The request that a key stands in line for, with its fingerprint.
+    pub async fn find(&self, buyer: BuyerId, key: &str) -> Option<(RequestId, [u8; 16])> {
+        let said: String = self.redis.run(&READ, &[self.slot(buyer, key)], &[]).await?;
+        known(&said)
+    }
+
+    /// Whose a request is and what became of it; `None` inside where it is not known.
+    pub async fn look(&self, request: RequestId) -> Option<Option<(BuyerId, State)>> {
+        let said: String = self.redis.run(&READ, &[self.status(request)], &[]).await?;
+        Some(read(&said))
+    }
+
+    /// What became of each of these requests; nothing for those that are not known.
+    pub async fn look_at_all(&self, requests: &[RequestId]) -> Option<Vec<Option<State>>> {
+        let keys: Vec<_> = requests.iter().map(|request| self.status(*request)).collect();
+        let said: Vec<String> = self.redis.run(&READ_ALL, &keys, &[]).await?;
+        Some(said.iter().map(|said| read(said).map(|(_, state)| state)).collect())
+    }
+
+    /// Up to so many entries that nobody had, those that are served first in front.
+    pub async fn take(&self, entries: usize) -> Vec<Delivery> {
+        let said = self.redis.run(&TAKE, &self.streams, &[&GROUP, &self.consumer, &entries]).await;
+        self.deliveries(said)
+    }
+
+    /// Up to so many entries whose worker has not been heard of for so long.
+    pub async fn take_over(&self, entries: usize, silent_for: Duration) -> Vec<Delivery> {
+        let milliseconds = u64::try_from(silent_for.as_millis()).unwrap_or(u64::MAX);
+        let said = self.redis.run(&TAKE_OVER, &self.streams, &[&GROUP, &self.consumer, &entries, &milliseconds]).await;
+        self.deliveries(said)
+    }
+
+    fn deliveries(&self, said: Option<Vec<Vec<u8>>>) -> Vec<Delivery> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let delivery = |fields: &[Vec<u8>]| Delivery {
+            stream: self.streams[usize::from(fields[0] != b"1")].clone(),
+            id: text(&fields[1]),
+            entry: serde_json::from_slice(&fields[2]).ok(),
+            payload: fields[2].clone(),
+            deliveries: text(&fields[3]).parse().unwrap_or(u32::MAX),
+        };
+        said.unwrap_or_default().chunks_exact(4).map(delivery).collect()
+    }
+
+    /// Tells that a delivery is still worked on. `false` where it was given to somebody else meanwhile.
+    pub async fn keep(&self, delivery: &Delivery) -> Option<bool> {
+        self.redis
+            .run::<u8>(&KEEP, std::slice::from_ref(&delivery.stream), &[&GROUP, &self.consumer, &delivery.id])
+            .await
+            .map(|kept| kept == 1)
+    }
+
+    /// Writes what became of a delivery's request. `None` where that could not be written now.
+    pub async fn finish(&self, delivery: &Delivery, entry: &Entry, state: State) -> Option<()> {
+        let keys = [delivery.stream.clone(), self.status(entry.request)];
+        let arguments: [&(dyn crate::server::redis::Argument + Sync); 4] =
+            [&GROUP, &delivery.id, &written(entry.buyer, state), &REQUEST_TTL_MILLISECONDS];
+        self.redis.run::<u8>(&FINISH, &keys, &arguments).await.map(|_| ())
+    }
+
+    /// Puts a delivery with the dead letters, and returns how many those are now.
+    pub async fn bury(&self, delivery: &Delivery, reason: &str) -> Option<u64> {
+        let keys = [delivery.stream.clone(), self.dead_letters.clone()];
+        self.redis.run(&BURY, &keys, &[&GROUP, &delivery.id, &delivery.payload, &reason, &KEPT_DEAD_LETTERS]).await
+    }
+
+    fn status(&self, request: RequestId) -> String {
+        self.redis.key(&format!("queue:request:{request}"))
+    }
+
+    fn slot(&self, buyer: BuyerId, key: &str) -> String {
+        self.redis.key(&format!("queue:key:{buyer}:{key}"))
+    }
+}
+
+/// A status as Redis keeps it: whose, what, and the order or the code.
+fn written(owner: BuyerId, state: State) -> String {
+    match state {
+        State::Pending => format!("{owner} pending"),
+        State::Confirmed(order) => format!("{owner} confirmed {order}"),
+        State::Refused(code) => format!("{owner} refused {code}"),
+    }
+}
+
+fn read(said: &str) -> Option<(BuyerId, State)> {
+    let mut words = said.split(' ');
+    let owner = words.next()?.parse().ok()?;
+    let state = match (words.next()?, words.next()) {
+        ("pending", None) => State::Pending,
+        ("confirmed", Some(order)) => State::Confirmed(order.parse().ok()?),
+        ("refused", Some(code)) => State::Refused(Code::deserialize(StrDeserializer::<Error>::new(code)).ok()?),
+        _ => return None,
+    };
+    Some((owner, state))
+}
+
+fn hexadecimal(fingerprint: [u8; 16]) -> String {
+    crate::server::ledger::hexadecimal(&fingerprint)
+}
+
+/// A key's request and fingerprint, as [`Line::join`] writes them.
+fn known(said: &str) -> Option<(RequestId, [u8; 16])> {
+    let (request, fingerprint) = said.split_once(' ')?;
+    let fingerprint = u128::from_str_radix(fingerprint, 16).ok()?;
+    Some((request.parse().ok()?, fingerprint.to_be_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_as_it_was_written() {
+        let owner = BuyerId(uuid::Uuid::from_u128(7));
+        let order = OrderId(uuid::Uuid::from_u128(8));
+        for state in [State::Pending, State::Confirmed(order), State::Refused(Code::SoldOut)] {
+            assert_eq!(read(&written(owner, state)), Some((owner, state)));
+        }
+        for damaged in ["", "pending", "x pending", "7 refused sold-out", "refused"] {
+            assert_eq!(read(damaged), None, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn a_keys_place_is_read_as_it_was_written() {
+        let request = RequestId(uuid::Uuid::from_u128(9));
+        let fingerprint = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255];
+        assert_eq!(known(&format!("{request} {}", hexadecimal(fingerprint))), Some((request, fingerprint)));
+        assert_eq!(known(""), None);
+    }
+}

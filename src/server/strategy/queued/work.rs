@@ -1,0 +1,213 @@
+//! Taking entries from the line, a few at a time, and deciding them.
+
+use std::{
+    sync::{Arc, Weak, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{
+    Shared,
+    entry::Entry,
+    line::{Delivery, State},
+};
+use crate::{
+    model::{ids::BuyerId, limits::MAX_QUEUE_TRIES, outcome::Code, strategy::StrategyKind},
+    server::{
+        store::{self, StoredBody},
+        strategy::{Claim, Desk, KeyClaim, KeyGuard, Verdict, atomic_update::buy, key_reused, refuse_early},
+        telemetry::metrics::{DEAD_LETTERS, KEPT_DEAD_LETTERS, QUEUE_DECISIONS, QUEUE_RETRIES},
+    },
+};
+
+/// How often the line is looked at for what other servers put there; rarely where no sale has one.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY_WITHOUT_SALE: Duration = Duration::from_secs(1);
+/// How often a worker says that it is still at it.
+const KEEP_EVERY: Duration = Duration::from_secs(5);
+/// The pause before the second try; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The pause while the database is away, or Redis cannot be told.
+const LONG_PAUSE: Duration = Duration::from_millis(250);
+
+/// Takes entries as workers are free, those of silent workers first.
+pub async fn keep_working(shared: Weak<Shared>) {
+    let mut took_over = None;
+    loop {
+        let Some(shared) = shared.upgrade() else { return };
+        let Ok(worker) = shared.workers.clone().acquire_owned().await else { return };
+        let mut deliveries = Vec::new();
+        if took_over.is_none_or(|at: Instant| at.elapsed() * 4 > shared.options.take_over_after) {
+            // Where only one process sells, whoever had entries before its start is dead.
+            let is_heir = took_over.is_none() && !shared.desk.store.is_shared();
+            let silent_for = if is_heir { Duration::ZERO } else { shared.options.take_over_after };
+            deliveries = shared.line.take_over(shared.free_workers(), silent_for).await;
+            took_over = Some(Instant::now());
+        }
+        if deliveries.is_empty() {
+            deliveries = shared.line.take(shared.free_workers()).await;
+        }
+        let is_idle = deliveries.is_empty();
+        shared.hand_out(worker, deliveries);
+        if is_idle {
+            let interval = if shared.has_sale() { LOOK_EVERY } else { LOOK_EVERY_WITHOUT_SALE };
+            let _ = tokio::time::timeout(interval, shared.joined.notified()).await;
+        }
+    }
+}
+
+impl Shared {
+    /// How many entries can be worked on, beside the worker that asks.
+    fn free_workers(&self) -> usize {
+        1 + self.workers.available_permits()
+    }
+
+    fn has_sale(&self) -> bool {
+        self.desk.sales.read().values().any(|sale| sale.stock.read().strategy == StrategyKind::Queued)
+    }
+
+    fn hand_out(self: &Arc<Self>, worker: OwnedSemaphorePermit, deliveries: Vec<Delivery>) {
+        let mut worker = Some(worker);
+        for delivery in deliveries {
+            // As many are free as entries were asked for: nobody else takes any.
+            let worker = worker.take().or_else(|| self.workers.clone().try_acquire_owned().ok());
+            let shared = self.clone();
+            tokio::spawn(async move {
+                shared.work(delivery).await;
+                drop(worker);
+            });
+        }
+    }
+
+    /// Decides one entry, and tells what became of it.
+    async fn work(&self, delivery: Delivery) {
+        let Some(entry) = &delivery.entry else { return self.bury(&delivery, None, "it cannot be read").await };
+        let may_be_decided = delivery.deliveries > 1 || entry.again;
+        if may_be_decided
+            && let Some(Some((_, state))) = self.line.look(entry.request).await
+            && state != State::Pending
+        {
+            return self.finish(&delivery, entry, state).await;
+        }
+        if delivery.deliveries > MAX_QUEUE_TRIES {
+            return self.bury(&delivery, Some(entry), "servers were lost over it").await;
+        }
+        let (mut tries, mut kept) = (0, Instant::now());
+        loop {
+            if kept.elapsed() > KEEP_EVERY {
+                match self.line.keep(&delivery).await {
+                    Some(false) => return,
+                    Some(true) => kept = Instant::now(),
+                    None => {}
+                }
+            }
+            match self.decide(entry, may_be_decided || tries > 0).await {
+                Ok(state) => return self.finish(&delivery, entry, state).await,
+                // The database is away: that is not the entry's fault.
+                Err(_) if !self.desk.store.is_ready().await => tokio::time::sleep(LONG_PAUSE).await,
+                Err(error) => {
+                    tries += 1;
+                    if tries == MAX_QUEUE_TRIES {
+                        return self.bury(&delivery, Some(entry), &error.to_string()).await;
+                    }
+                    metrics::counter!(QUEUE_RETRIES).increment(1);
+                    tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(tries - 1)).await;
+                }
+            }
+        }
+    }
+
+    /// Writes what became of an entry, as soon as that is possible.
+    async fn finish(&self, delivery: &Delivery, entry: &Entry, state: State) {
+        // Nobody may put it back in line from here on; its place is given back when the outcome can be read.
+        let place = self.waiting.remove(entry.request);
+        let outcome = if let State::Refused(code) = state { code.name() } else { "confirmed" };
+        metrics::counter!(QUEUE_DECISIONS, "outcome" => outcome).increment(1);
+        while self.line.finish(delivery, entry, state).await.is_none() && !self.workers.is_closed() {
+            tokio::time::sleep(LONG_PAUSE).await;
+        }
+        drop(place);
+    }
+
+    /// Gives an entry up, and keeps it for whoever wants to know why. Its buyer, where it has one, may try again.
+    async fn bury(&self, delivery: &Delivery, entry: Option<&Entry>, reason: &str) {
+        tracing::error!(request = ?entry.map(|entry| entry.request), reason, "a purchase in line became a dead letter");
+        metrics::counter!(DEAD_LETTERS).increment(1);
+        if let Some(letters) = self.line.bury(delivery, reason).await {
+            #[allow(clippy::cast_precision_loss)] // far below 2⁵³
+            metrics::gauge!(KEPT_DEAD_LETTERS).set(letters as f64);
+        }
+        if let Some(entry) = entry {
+            let state = match self.decided(entry).await {
+                Ok(Some(state)) => state,
+                Ok(None) | Err(_) => State::Refused(Code::Contended),
+            };
+            self.finish(delivery, entry, state).await;
+        }
+    }
+
+    /// Decides an entry. Where it may have been decided before, or its key answered elsewhere, a refusal is not believed
+    /// before the database was asked for that.
+    pub async fn decide(&self, entry: &Entry, may_be_decided: bool) -> Result<State, sqlx::Error> {
+        let sale = self.desk.sales.read().get(&entry.sale_id).cloned();
+        let Some(sale) = sale.filter(|sale| entry.fits(&sale.stock.read())) else {
+            // Another server may have made it, or added to it, a moment ago.
+            self.desk.behind.notify_one();
+            return Err(sqlx::Error::RowNotFound);
+        };
+        let early = refuse_early(&sale.stock.read(), entry.wish, self.desk.clock.now()).err();
+        let verdict = match early {
+            Some(refusal) => Verdict::Refused(refusal),
+            None => {
+                let key = entry.key.clone().map(|key| KeyClaim {
+                    guard: Box::new(KnownAfter(self.desk.clone(), entry.buyer, key.key.clone())),
+                    key: key.key,
+                    fingerprint: key.fingerprint,
+                });
+                let (buyer, wish) = (entry.buyer, entry.wish);
+                let claim = Claim { sale: sale.clone(), buyer, wish, key, place: None, order: Some(entry.order()) };
+                buy(&self.desk, claim).await
+            }
+        };
+        let refusal = match verdict {
+            Verdict::Won(order) => return Ok(State::Confirmed(order.id)),
+            Verdict::Unknown(error) => return Err(error),
+            Verdict::Repeated => key_reused(),
+            Verdict::RefusedByDatabase(refusal) => {
+                sale.refused_by_database.fetch_add(1, Ordering::Relaxed);
+                refusal
+            }
+            Verdict::Refused(refusal) => refusal,
+            Verdict::Overloaded | Verdict::Waiting(_) => unreachable!("it is decided here and now"),
+        };
+        let is_told_elsewhere = entry.key.is_some() && self.desk.store.is_shared();
+        if may_be_decided || is_told_elsewhere || refusal.code == Code::IdempotencyKeyReused {
+            return Ok(self.decided(entry).await?.unwrap_or(State::Refused(refusal.code)));
+        }
+        Ok(State::Refused(refusal.code))
+    }
+
+    /// The order that an entry, or its key, has become already.
+    async fn decided(&self, entry: &Entry) -> Result<Option<State>, sqlx::Error> {
+        let mut reader = self.desk.store.reader().await?;
+        if store::find_order(reader.connection(), entry.order(), Some(entry.buyer), true).await?.is_some() {
+            return Ok(Some(State::Confirmed(entry.order())));
+        }
+        let Some(key) = &entry.key else { return Ok(None) };
+        let answer = store::find_answer(reader.connection(), entry.buyer, &key.key).await?;
+        Ok(answer.map(|answer| match answer.body {
+            StoredBody::Order(order) if answer.fingerprint == key.fingerprint => State::Confirmed(order),
+            StoredBody::Order(_) | StoredBody::Sent { .. } => State::Refused(Code::IdempotencyKeyReused),
+        }))
+    }
+}
+
+/// Makes a key known to this process that no request of it holds any more.
+struct KnownAfter(Arc<Desk>, BuyerId, String);
+
+impl KeyGuard for KnownAfter {
+    fn remember(&self) {
+        self.0.know(self.1, &self.2);
+    }
+}
