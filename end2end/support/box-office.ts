@@ -13,6 +13,7 @@ export interface Tier {
 export interface NewSale {
   tiers: Tier[];
   rehearsal?: boolean;
+  strategy?: string;
   max_per_buyer?: number;
   opens_at?: string;
 }

@@ -1,7 +1,7 @@
 // One buyer's page of a sale, in the words of the screen.
 import { expect, type Locator, type Page } from "@playwright/test";
 
-export type ToastKind = "success" | "conflict" | "sold-out" | "not-found" | "limit" | "error";
+export type ToastKind = "success" | "waiting" | "conflict" | "sold-out" | "not-found" | "limit" | "error";
 export type SeatStatus = "available" | "held" | "sold" | "mine";
 
 /** Waits until the page's own code is in charge. */

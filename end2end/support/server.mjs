@@ -42,13 +42,16 @@ export class Server {
     this.process = undefined;
   }
 
-  /** Returns once the server answers. */
-  async start() {
+  /**
+   * Returns once the server answers.
+   * @param {Record<string, string>} environment beside the usual
+   */
+  async start(environment = {}) {
     const database = `sqlite:${join(this.folder, "onsale.db")}`;
     const options = ["serve", "--demo", "--addr", this.address.replace("http://", ""), "--database", database];
     this.process = spawn(PROGRAM, options, {
       cwd: ROOT,
-      env: { ...process.env, ONSALE_ADMIN_TOKEN: ADMIN_TOKEN, ONSALE_LOG: "warn" },
+      env: { ...process.env, ONSALE_ADMIN_TOKEN: ADMIN_TOKEN, ONSALE_LOG: "warn", ...environment },
       stdio: ["ignore", "ignore", "inherit"],
     });
     const deadline = Date.now() + READY_WITHIN_MILLISECONDS;

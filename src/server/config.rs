@@ -9,6 +9,8 @@ use std::{
 
 use leptos::config::{LeptosOptions, get_config_from_str};
 
+use crate::model::ids::TierId;
+
 mod file; // the sections of Leptos.toml that are ours
 mod network; // addresses of proxies that are believed
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Threads for buyers and pages; `None`: as many as there are cores. Viewers have one of their own.
     pub buyer_threads: Option<usize>,
+    /// Tiers whose purchases are served first where they wait in a queue.
+    pub first_tiers: Vec<TierId>,
     /// Open connections; one more is refused.
     pub max_connections: usize,
     /// Claims that may wait; one more is refused with 503.
@@ -137,6 +141,7 @@ impl Config {
             trusted_proxies: settings.server.trusted_proxies,
             allowed_hosts: settings.server.allowed_hosts,
             buyer_threads: (settings.server.buyer_threads > 0).then_some(settings.server.buyer_threads),
+            first_tiers: settings.server.first_tiers,
             max_connections: settings.limits.connections,
             request_queue: settings.limits.request_queue,
             streams_per_session: settings.limits.streams_per_session,

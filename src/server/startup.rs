@@ -14,6 +14,7 @@ use super::{
     shutdown::Shutdown,
     simulator::Simulations,
     store::Store,
+    strategy::QueueOptions,
 };
 
 /// Descriptors that are not connections: database, log, the sockets of a simulation's buyers.
@@ -84,6 +85,7 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
     let options = EngineOptions {
         request_queue: config.request_queue,
         redis_url: config.redis.clone(),
+        queue: QueueOptions { first_tiers: config.first_tiers.clone(), ..QueueOptions::default() },
         ..EngineOptions::new(viewers.clone())
     };
     let engine = Engine::open(store, options).await.map_err(|error| unusable(&error))?;

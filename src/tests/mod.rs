@@ -18,6 +18,7 @@ mod openapi; // the description says what the routes do
 mod organisers; // making, changing, adding, resetting
 mod properties; // random operations against a simple model
 mod purchases; // never a unit twice, never one stranded
+mod queue; // purchases in line: receipts and what follows them
 mod rest; // each route's shape
 mod shutdown; // stopping in order
 mod simulations; // load runs over REST

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::Network;
-use crate::model::limits;
+use crate::model::{ids::TierId, limits};
 
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,6 +25,7 @@ pub struct ServerSection {
     pub trusted_proxies: Vec<Network>,
     pub allowed_hosts: Vec<String>,
     pub buyer_threads: usize,
+    pub first_tiers: Vec<TierId>,
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -73,6 +74,7 @@ impl Default for ServerSection {
             trusted_proxies: Vec::new(),
             allowed_hosts: Vec::new(),
             buyer_threads: 0,
+            first_tiers: vec![TierId::from("vip")],
         }
     }
 }

@@ -185,7 +185,7 @@ mod tests {
     use crate::model::outcome::Code;
 
     /// The routes of the contract.
-    const CONTRACT: [&str; 27] = [
+    const CONTRACT: [&str; 28] = [
         "GET /healthz",
         "GET /readyz",
         "GET /metrics",
@@ -205,6 +205,7 @@ mod tests {
         "POST /api/v1/sales/{sale}/buy",
         "GET /api/v1/orders",
         "GET /api/v1/orders/{order}",
+        "GET /api/v1/requests/{request}",
         "GET /api/v1/me",
         "GET /api/v1/sales/{sale}/audit",
         "GET /api/v1/sales/{sale}/ledger",

@@ -124,12 +124,12 @@ impl Shared {
                 Some(State::Pending) => {}
                 Some(State::Confirmed(_) | State::Refused(_)) => drop(self.waiting.remove(entry.request)),
                 // It may just have been decided here.
-                None if self.waiting.owner(entry.request).is_some() => {
+                None if self.waiting.owner(entry.request).is_none() => {}
+                None => {
                     if self.line.join(&Entry { again: true, ..entry.clone() }).await.is_ok() {
                         self.joined.notify_one();
                     }
                 }
-                None => {}
             }
         }
     }
