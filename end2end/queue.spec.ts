@@ -45,7 +45,7 @@ test("who is in line is told so, and then what came of it", async ({ boxOffice, 
   await buyer.shows("A-3", "mine");
 });
 
-test("who was in line and comes too late is told why, and the counter goes back", async ({ boxOffice, buyer }) => {
+test("who was in line and comes too late is told why", async ({ boxOffice, buyer }) => {
   const sale = await boxOffice.makeSale({ strategy: "queued", tiers: [admission(10)] });
   await buyer.open(sale);
   await buyer.page.route(STATUS, async (route) => {
