@@ -29,9 +29,9 @@ const SHIPPED_FILE: &str = include_str!("../../Leptos.toml");
 pub struct Config {
     pub addr: SocketAddr,
     /// Such as `sqlite:onsale.db`.
-    pub database: String,
+    pub database: ServiceUrl,
     /// Such as `redis://127.0.0.1`; none: the strategies that need it cannot be run.
-    pub redis: Option<String>,
+    pub redis: Option<ServiceUrl>,
     /// Makes the demo sales, opens the simulator to everyone, lifts rate limits and stream caps.
     pub demo: bool,
     /// The Bearer that makes an admin; none: there is no admin.
@@ -101,6 +101,35 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Where a service is. Its password does not show up in logs and messages.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServiceUrl(String);
+
+impl ServiceUrl {
+    /// With its password.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ServiceUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once("://").zip(self.0.rsplit_once('@')) {
+            Some(((scheme, rest), (_, host))) => {
+                let user = rest.split([':', '@']).next().unwrap_or_default();
+                write!(formatter, "{scheme}://{user}@{host}")
+            }
+            None => formatter.write_str(&self.0),
+        }
+    }
+}
+
+impl fmt::Debug for ServiceUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
 impl Config {
     /// Reads `Leptos.toml` in the working directory and the environment.
     pub fn load(flags: Flags) -> Result<Self, ConfigError> {
@@ -129,12 +158,15 @@ impl Config {
         }
         Ok(Self {
             addr: leptos.site_addr,
-            database: flags.database.or_else(|| variable("DATABASE_URL")).unwrap_or(settings.server.database),
+            database: ServiceUrl(
+                flags.database.or_else(|| variable("DATABASE_URL")).unwrap_or(settings.server.database),
+            ),
             redis: flags
                 .redis
                 .or_else(|| variable("REDIS_URL"))
                 .or(Some(settings.server.redis))
-                .filter(|url| !url.is_empty()),
+                .filter(|url| !url.is_empty())
+                .map(ServiceUrl),
             demo: flags.demo || settings.server.demo,
             admin_token: variable("ONSALE_ADMIN_TOKEN").map(Secret),
             secret: variable("ONSALE_SECRET").map(Secret),
@@ -150,19 +182,6 @@ impl Config {
             log_format: settings.log.format,
             leptos,
         })
-    }
-}
-
-impl Config {
-    /// The database as it may be shown: without its password.
-    pub fn shown_database(&self) -> String {
-        match self.database.split_once("://").zip(self.database.rsplit_once('@')) {
-            Some(((scheme, rest), (_, host))) => {
-                let user = rest.split([':', '@']).next().unwrap_or_default();
-                format!("{scheme}://{user}@{host}")
-            }
-            None => self.database.clone(),
-        }
     }
 }
 
@@ -215,7 +234,7 @@ mod tests {
         let flags = Flags { addr: Some("127.0.0.1:5000".to_owned()), ..Flags::default() };
         let config = Config::from_sources(flags, environment, "[log]\nfilter = \"warn\"").unwrap();
         assert_eq!(config.addr.port(), 5000);
-        assert_eq!(config.database, "sqlite:environment.db");
+        assert_eq!(config.database.expose(), "sqlite:environment.db");
         assert_eq!(config.log_filter, "warn");
         assert!(!config.demo);
     }
@@ -243,8 +262,10 @@ mod tests {
             ("postgres://db/sales", "postgres://db/sales"),
             ("sqlite:a@b.db", "sqlite:a@b.db"),
         ] {
-            let flags = Flags { database: Some(database.into()), ..Flags::default() };
-            assert_eq!(Config::from_sources(flags, nothing, "").unwrap().shown_database(), shown);
+            let flags = Flags { database: Some(database.into()), redis: Some(database.into()), ..Flags::default() };
+            let config = Config::from_sources(flags, nothing, "").unwrap();
+            assert_eq!(config.database.to_string(), shown);
+            assert!(!format!("{config:?}").contains("fish"), "{config:?}");
         }
     }
 

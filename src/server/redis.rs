@@ -1,13 +1,18 @@
 //! Redis, which may be lost at any moment: whoever asks it gets `None` then, and goes on without it.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    io::ErrorKind,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use futures_util::StreamExt;
 use redis::{
     Client, FromRedisValue, RedisError, Script, ToRedisArgs,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    aio::{ConnectionManager, ConnectionManagerConfig, PubSub},
 };
 
 use super::telemetry::metrics::REDIS_FAILURES;
@@ -17,6 +22,11 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
 const CONNECTION_TIMEOUT: Duration = Duration::from_millis(500);
 /// After a failure nobody asks for so long, so that a lost server costs one buyer a wait and not all of them.
 const REST_MILLISECONDS: u64 = 500;
+
+/// Where servers tell each other that something changed.
+const NEWS: &str = "news";
+
+static TELL: LazyLock<Script> = LazyLock::new(|| Script::new("return redis.call('PUBLISH', KEYS[1], ARGV[1])"));
 
 /// Why there is no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +39,7 @@ pub enum NoAnswer {
 
 /// A connection that mends itself.
 pub struct Redis {
+    client: Client,
     manager: ConnectionManager,
     /// Stands in front of every key: the life of the database that they are about, so that another database, or the same
     /// one restored to an earlier state under another epoch, never meets them.
@@ -45,8 +56,10 @@ impl Redis {
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_connection_timeout(Some(CONNECTION_TIMEOUT))
             .set_number_of_retries(1);
+        let client = Client::open(url)?;
         Ok(Self {
-            manager: ConnectionManager::new_lazy_with_config(Client::open(url)?, config)?,
+            manager: ConnectionManager::new_lazy_with_config(client.clone(), config)?,
+            client,
             prefix: format!("onsale:{epoch}:"),
             started: Instant::now(),
             rests_until: AtomicU64::new(0),
@@ -96,6 +109,19 @@ impl Redis {
         }
     }
 
+    /// Tells the others that `node` committed something. `false` where nobody could be told.
+    pub async fn tell(&self, node: &str) -> bool {
+        self.run::<u64>(&TELL, &[self.key(NEWS)], &[&node]).await.is_some()
+    }
+
+    /// Hears what others than `node` tell from now on.
+    pub async fn listen(&self, node: &str) -> Result<Told, RedisError> {
+        let asked = tokio::time::timeout(CONNECTION_TIMEOUT, self.client.get_async_pubsub()).await;
+        let mut subscription = asked.map_err(|_| RedisError::from(std::io::Error::from(ErrorKind::TimedOut)))??;
+        subscription.subscribe(self.key(NEWS)).await?;
+        Ok(Told { subscription, node: node.to_owned() })
+    }
+
     /// Whether Redis answers now.
     pub async fn is_ready(&self) -> bool {
         let mut manager = self.manager.clone();
@@ -106,6 +132,25 @@ impl Redis {
 
     fn elapsed(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What is told by others.
+pub struct Told {
+    subscription: PubSub,
+    node: String,
+}
+
+impl Told {
+    /// Waits until another process has committed something; `None` where the connection broke, and news may be lost.
+    pub async fn next(&mut self) -> Option<()> {
+        let mut messages = self.subscription.on_message();
+        loop {
+            let message = messages.next().await?;
+            if message.get_payload::<String>().ok()? != self.node {
+                return Some(());
+            }
+        }
     }
 }
 

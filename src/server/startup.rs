@@ -79,12 +79,11 @@ pub fn max_connections(config: &Config) -> usize {
 /// Opens the store and everything on top of it; with `demo`, makes the demo sales.
 pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Result<App, String> {
     let _ = any_spawner::Executor::init_tokio(); // fails where it was done before
-    let unusable =
-        |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", config.shown_database());
-    let store = Store::open(&config.database).await.map_err(|error| unusable(&error))?;
+    let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", config.database);
+    let store = Store::open(config.database.expose()).await.map_err(|error| unusable(&error))?;
     let options = EngineOptions {
         request_queue: config.request_queue,
-        redis_url: config.redis.clone(),
+        redis_url: config.redis.as_ref().map(|url| url.expose().to_owned()),
         queue: QueueOptions { first_tiers: config.first_tiers.clone(), ..QueueOptions::default() },
         ..EngineOptions::new(viewers.clone())
     };

@@ -104,9 +104,8 @@ async fn ask(url: &str, sale: Option<&SaleId>) -> Result<Vec<Audit>, String> {
 /// The audits made here, from the database alone.
 async fn recount(database: Option<String>, sale: Option<&SaleId>) -> Result<Vec<Audit>, String> {
     let config = Config::load(Flags { database, ..Flags::default() }).map_err(|error| error.to_string())?;
-    let unusable =
-        |error: &dyn std::fmt::Display| format!("the database {} cannot be read: {error}", config.shown_database());
-    let store = Store::open_read_only(&config.database).await.map_err(|error| unusable(&error))?;
+    let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be read: {error}", config.database);
+    let store = Store::open_read_only(config.database.expose()).await.map_err(|error| unusable(&error))?;
     let sales = match sale {
         Some(sale) => vec![sale.clone()],
         None => all_sales(&store).await.map_err(|error| unusable(&error))?,

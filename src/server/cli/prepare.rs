@@ -21,7 +21,7 @@ pub struct DatabaseArgs {
 pub async fn migrate(arguments: DatabaseArgs) -> ExitCode {
     match open(arguments).await {
         Ok((config, _store)) => {
-            println!("{} is up to date", config.shown_database());
+            println!("{} is up to date", config.database);
             ExitCode::SUCCESS
         }
         Err(reason) => give_up(reason),
@@ -40,22 +40,22 @@ pub async fn seed(arguments: DatabaseArgs) -> ExitCode {
 
 async fn try_seed(arguments: DatabaseArgs) -> Result<String, String> {
     let (config, store) = open(arguments).await?;
-    let unusable = |error: EngineError| format!("the database {} cannot be used: {error}", config.shown_database());
+    let unusable = |error: EngineError| format!("the database {} cannot be used: {error}", config.database);
     let options =
         EngineOptions { request_queue: config.request_queue, ..EngineOptions::new(tokio::runtime::Handle::current()) };
     let engine = Engine::open(store, options).await.map_err(unusable)?;
     let seeded = engine.seed_demo().await.map_err(unusable);
     engine.close().await;
     seeded?;
-    Ok(config.shown_database())
+    Ok(config.database.to_string())
 }
 
 /// Opening a store brings it up to date.
 async fn open(arguments: DatabaseArgs) -> Result<(Config, Store), String> {
     let flags = Flags { database: arguments.database, ..Flags::default() };
     let config = Config::load(flags).map_err(|error| error.to_string())?;
-    let store = Store::open(&config.database)
+    let store = Store::open(config.database.expose())
         .await
-        .map_err(|error| format!("the database {} cannot be used: {error}", config.shown_database()))?;
+        .map_err(|error| format!("the database {} cannot be used: {error}", config.database))?;
     Ok((config, store))
 }

@@ -1,6 +1,6 @@
 //! Keeps this process's mirrors up to date with what others do to a shared store, and tells the others of its own commits.
 //!
-//! News say only that something changed; where each sale stands is then read from the database. News that get lost cost a
+//! News come by Redis where there is one, else by the database. They say only that something changed; where each sale stands is then read from the database. News that get lost cost a
 //! moment, never an inventory: the database is asked now and then in any case.
 
 use std::{
@@ -14,6 +14,7 @@ use super::{Engine, EngineError};
 use crate::{
     model::ids::SaleId,
     server::{
+        redis::Told,
         store::{self, News, SaleHead},
         strategy::SaleDesk,
     },
@@ -37,36 +38,59 @@ pub(super) fn follow(engine: &Arc<Engine>) -> Vec<JoinHandle<()>> {
 }
 
 async fn keep_up(engine: Weak<Engine>) {
-    let mut news = None;
+    let mut news = Heard::default();
     loop {
         let Some(engine) = engine.upgrade() else { return };
-        if news.is_none() {
-            news = engine.desk.store.listen(&engine.node).await.ok();
-        }
+        news.listen(&engine).await;
         if let Err(error) = engine.compare().await {
             tracing::warn!(%error, "the database cannot be followed just now");
-            news = None;
+            news = Heard::default();
             sleep(PAUSE).await;
         }
         let desk = engine.desk.clone();
         drop(engine);
         sleep(COMPARE_EVERY).await;
-        let is_connected = tokio::select! {
-            () = sleep(LONGEST_SILENCE) => true,
-            () = desk.behind.notified() => true,
-            is_connected = next(&mut news) => is_connected,
-        };
-        if !is_connected {
-            news = None;
+        tokio::select! {
+            () = sleep(LONGEST_SILENCE) => {}
+            () = desk.behind.notified() => {}
+            () = news.next() => {}
         }
     }
 }
 
-/// Waits for news; for ever where there is no connection to hear them by. `false` where it broke.
-async fn next(news: &mut Option<News>) -> bool {
-    match news {
-        Some(news) => news.next().await.is_ok(),
-        None => std::future::pending().await,
+/// The ways by which others tell: the database, and Redis where there is one. A way that broke is opened anew.
+#[derive(Default)]
+struct Heard {
+    by_database: Option<News>,
+    by_redis: Option<Told>,
+}
+
+impl Heard {
+    async fn listen(&mut self, engine: &Engine) {
+        if self.by_database.is_none() {
+            self.by_database = engine.desk.store.listen(&engine.node).await.ok();
+        }
+        if let (None, Some(redis)) = (&self.by_redis, &engine.redis) {
+            self.by_redis = redis.listen(&engine.node).await.ok();
+        }
+    }
+
+    /// Waits until there are news, or a way broke; for ever where there is none.
+    async fn next(&mut self) {
+        let Self { by_database, by_redis } = self;
+        tokio::select! {
+            is_open = async { by_database.as_mut()?.next().await.ok() }, if by_database.is_some() => {
+                if is_open.is_none() {
+                    *by_database = None;
+                }
+            }
+            is_open = async { by_redis.as_mut()?.next().await }, if by_redis.is_some() => {
+                if is_open.is_none() {
+                    *by_redis = None;
+                }
+            }
+            else => std::future::pending().await,
+        }
     }
 }
 
@@ -75,8 +99,15 @@ async fn keep_telling(engine: Weak<Engine>) {
         let Some(engine) = engine.upgrade() else { return };
         let desk = engine.desk.clone();
         let node = engine.node.clone();
+        let redis = engine.redis.clone();
         drop(engine);
         desk.changed.notified().await;
+        if let Some(redis) = &redis
+            && redis.tell(&node).await
+        {
+            sleep(TELL_EVERY).await;
+            continue;
+        }
         if let Err(error) = desk.store.tell(&node).await {
             tracing::warn!(%error, "other nodes cannot be told just now; they look by themselves");
             sleep(PAUSE).await;

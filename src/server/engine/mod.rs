@@ -8,8 +8,9 @@ mod checking; // whether what an organiser asks for can be
 mod demo; // the demo sales
 mod following; // what other processes do to a shared store
 mod keys; // which idempotency keys are known, and which are in flight
-mod organising; // making, changing, adding, resetting
+mod organising; // making and changing sales
 mod reading; // what everybody may see
+mod restocking; // putting stock back, and adding to it
 #[cfg(test)]
 mod tests; // the rules, kept under load on a real store
 mod waiting; // what has become of purchases with a receipt

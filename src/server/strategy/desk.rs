@@ -119,7 +119,7 @@ impl Desk {
 
     /// Reads a sale's mirror anew inside a transaction that sees one moment of it.
     pub async fn read_anew(&self, transaction: &mut Transaction<'_>, sale: &Arc<SaleDesk>) -> Result<(), sqlx::Error> {
-        let slug = sale.stock.read().id.clone();
+        let slug = sale.slug();
         let record =
             store::find_sale(transaction.connection(), slug.as_str()).await?.ok_or(sqlx::Error::RowNotFound)?;
         self.replace(sale, Stock::new(record));

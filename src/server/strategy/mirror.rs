@@ -13,7 +13,12 @@ use parking_lot::{Mutex, RwLock};
 
 use super::stock::Stock;
 use crate::{
-    model::{ids::BuyerId, sale::TierCounts, seat::SeatStatus, time::Timestamp},
+    model::{
+        ids::{BuyerId, SaleId},
+        sale::TierCounts,
+        seat::SeatStatus,
+        time::Timestamp,
+    },
     server::ledger::Hash,
 };
 
@@ -80,6 +85,10 @@ impl SaleDesk {
             refused_by_database: AtomicU64::new(0),
             early: Mutex::default(),
         })
+    }
+
+    pub fn slug(&self) -> SaleId {
+        self.stock.read().id.clone()
     }
 
     /// Takes a change over, and whatever waited for it, and tells of each. `true` where a change still waits for one that

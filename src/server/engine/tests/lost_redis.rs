@@ -210,3 +210,27 @@ async fn a_lease_that_ran_out_cannot_be_given_back_by_its_old_owner() {
     let owner: String = connection.get(&second).await.unwrap();
     assert_eq!(owner, "somebody else", "a lease is its owner's");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn news_come_by_redis_and_by_the_database_where_it_is_lost() {
+    let mut server = Server::start().await;
+    let (here, there) = (Redis::open(&server.url(), "epoch").unwrap(), Redis::open(&server.url(), "epoch").unwrap());
+    let mut heard = there.listen("there").await.unwrap();
+    assert!(there.tell("there").await && here.tell("here").await);
+    assert_eq!(heard.next().await, Some(()), "the other's word, and not its own");
+    server.kill();
+    assert_eq!(heard.next().await, None, "the connection broke");
+    assert!(!here.tell("here").await);
+    // What one server sells the other learns in any case.
+    let database = Database::make(StoreKind::Postgres).await;
+    let nodes = [House::engine(&database.url, &server.url()).await, House::engine(&database.url, &server.url()).await];
+    let house = House { engine: nodes[0].clone(), database };
+    let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(10)]).await;
+    for sold in 1..=2 {
+        assert_eq!(code(&house.buy(&sale, 1, BuyBody::tier("ga".into(), 1)).await), None);
+        nodes::wait_until(|| async { nodes[1].sale(&sale).await.is_some_and(|seen| seen.sold == sold) }).await;
+        if sold == 1 {
+            server.restart().await;
+        }
+    }
+}
