@@ -19,6 +19,9 @@ const ADMIN_TOKEN: &str = "bench-admin-0123456789abcdef0123456789abcdef";
 /// Time that a server may take to answer, and to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Time until a line is empty.
+const LONGEST_LINE: Duration = Duration::from_secs(120);
+
 pub struct Server {
     pub address: SocketAddr,
     process: Child,
@@ -144,6 +147,21 @@ impl Server {
     pub fn seats(&self, sale: &str) -> Result<Vec<String>, Failure> {
         let list: onsale::model::seat::SeatList = self.read("GET", &format!("/api/v1/sales/{sale}/seats"), None)?;
         Ok(list.seats.into_iter().map(|seat| seat.seat.0).collect())
+    }
+
+    /// Waits until so many units of the sale are sold.
+    pub fn wait_until_sold(&self, sale: &str, units: u64) -> Result<(), Failure> {
+        let began = Instant::now();
+        loop {
+            let seen: Sale = self.read("GET", &format!("/api/v1/sales/{sale}"), None)?;
+            if seen.sold == units {
+                return Ok(());
+            }
+            if began.elapsed() > LONGEST_LINE {
+                return Err(format!("{} of {units} units are sold, and no more", seen.sold).into());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Fails unless the audit is clean and counts as sold exactly what was answered with 201.

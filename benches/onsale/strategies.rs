@@ -1,6 +1,9 @@
 //! Every strategy on every store, each purchase durable, beside what the bare database can do with one hot row.
 
-use std::time::{Duration, Instant};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use onsale::model::strategy::StrategyKind;
 use sqlx::{Connection, PgConnection};
@@ -8,7 +11,7 @@ use sqlx::{Connection, PgConnection};
 use super::{
     Failure, Measured, Settings,
     buying::{CONNECTIONS, guests, purchases},
-    load::{Pace, run},
+    load::{Compose, Pace, run},
     report::{Goal, Sample, sample},
     server::{Server, administer, postgres},
 };
@@ -18,6 +21,12 @@ const UNITS: u64 = 1_000_000;
 const UNITS_WITH_ROWS: u64 = 100_000;
 /// Connections that update the hot row at once.
 const HOT_ROW_CONNECTIONS: usize = 4;
+/// Buyers who join a queue per second, where the time to a receipt is measured.
+const ARRIVALS_PER_SECOND: f64 = 200.0;
+/// Purchases of each connection in a storm: fewer over all than may wait at a server.
+const IN_LINE_EACH: u64 = 16;
+/// Goal: how soon 95 of 100 buyers have their receipt.
+const RECEIPT_GOAL_MS: f64 = 10.0;
 /// Goal: purchases through everything, as a multiple of the bare database's hot row.
 const HOT_ROW_GOAL: f64 = 5.0;
 
@@ -36,6 +45,7 @@ pub fn measure_sqlite(settings: &Settings) -> Measured {
     for kind in kinds {
         samples.push(measure(settings, &server, "SQLite", kind)?);
     }
+    samples.extend(measure_queue(settings, &server, "SQLite")?);
     Ok(samples)
 }
 
@@ -55,8 +65,9 @@ pub fn measure_postgres(settings: &Settings) -> Measured {
     for kind in kinds {
         samples.push(measure(settings, &server, "PostgreSQL", kind)?);
     }
-    let best = samples.last().map_or(0.0, |sample| sample.value);
     let goal = Goal::AtLeast(HOT_ROW_GOAL);
+    let best = samples.last().map_or(0.0, |sample| sample.value);
+    samples.extend(measure_queue(settings, &server, "PostgreSQL")?);
     samples.push(sample("PostgreSQL, group_commit as a multiple of the hot row", best / hot_row, "", goal));
     Ok(samples)
 }
@@ -72,6 +83,33 @@ fn measure(settings: &Settings, server: &Server, store: &str, kind: StrategyKind
     let rate = outcome.count(201) as f64 / outcome.seconds;
     server.require_clean(&sale, outcome.count(201))?;
     Ok(sample(format!("{store}, {}", kind.name()), rate, "/s", Goal::None))
+}
+
+/// What a queue comes to: how soon there is a receipt while buyers arrive no faster than they are decided, and how many
+/// are decided per second once they all have theirs.
+#[allow(clippy::cast_precision_loss)] // far below 2⁵³
+fn measure_queue(settings: &Settings, server: &Server, store: &str) -> Result<[Sample; 2], Failure> {
+    let guests = guests(server)?;
+    let sale = server.guarded_by(StrategyKind::Queued, UNITS)?;
+    let pace = Pace::Open(ARRIVALS_PER_SECOND);
+    let calm = run(server.address, CONNECTIONS, settings.duration, pace, purchases(server, &sale, &guests))?;
+    calm.rate(202)?;
+    server.wait_until_sold(&sale, calm.count(202))?;
+    server.require_clean(&sale, calm.count(202))?;
+    let sale = server.guarded_by(StrategyKind::Queued, UNITS)?;
+    let began = Instant::now();
+    let requests = purchases(server, &sale, &guests);
+    let few: Rc<Compose> =
+        Rc::new(move |connection, count, request| count < IN_LINE_EACH && requests(connection, count, request));
+    let storm = run(server.address, CONNECTIONS, settings.duration, Pace::Closed, few)?;
+    storm.rate(202)?;
+    server.wait_until_sold(&sale, storm.count(202))?;
+    let rate = storm.count(202) as f64 / began.elapsed().as_secs_f64();
+    server.require_clean(&sale, storm.count(202))?;
+    Ok([
+        sample(format!("{store}, queued"), rate, "/s", Goal::None),
+        sample(format!("{store}, queued: receipt p95"), calm.quantile_ms(0.95), "ms", Goal::AtMost(RECEIPT_GOAL_MS)),
+    ])
 }
 
 /// `UPDATE`s of one row per second, one transaction each, by the same driver.
