@@ -165,6 +165,14 @@ impl Store {
         }
     }
 
+    /// As [`Store::writer`], for one who writes again and again from one thread.
+    pub async fn steady_writer(&self) -> Result<Writer, sqlx::Error> {
+        match self {
+            Self::Sqlite(database) => database.writer().await.map(Writer::Sqlite),
+            Self::Postgres(database) => database.steady_writer().await.map(Writer::Postgres),
+        }
+    }
+
     pub async fn reader(&self) -> Result<Reader, sqlx::Error> {
         match self {
             Self::Sqlite(database) => database.reader().await.map(Reader::Sqlite),
