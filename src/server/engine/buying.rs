@@ -139,7 +139,7 @@ impl Engine {
         fingerprint: [u8; 16],
         refusal: Refusal,
     ) -> Result<BuyOutcome, EngineError> {
-        match self.stored_answer(buyer, key).await? {
+        match Box::pin(self.stored_answer(buyer, key)).await? {
             Some(StoredAnswer { fingerprint: stored, body: StoredBody::Order(order), .. }) if stored == fingerprint => {
                 self.replay(order).await
             }
@@ -192,7 +192,7 @@ impl Engine {
         fingerprint: impl FnOnce() -> [u8; 16],
         guard: InFlight,
     ) -> Result<Started, EngineError> {
-        match self.stored_answer(buyer, key).await? {
+        match Box::pin(self.stored_answer(buyer, key)).await? {
             None => Ok(Started::New { guard, looked_up: true }),
             Some(answer) if answer.fingerprint == fingerprint() => Ok(Started::Answered(answer.body)),
             Some(_) => Ok(Started::Refused(key_reused())),

@@ -158,25 +158,36 @@ impl Store {
     }
 
     /// A connection to write by, as soon as there is one. After a fault it says that it was opened anew.
+    ///
+    /// The waiting is put aside (`Box::pin`), here and below: it may come to opening a connection, whose 14 KiB of state
+    /// would else be part of every request that might need one, and be moved along with it.
     pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
         match self {
-            Self::Sqlite(database) => database.writer().await.map(Writer::Sqlite),
-            Self::Postgres(database) => database.writer().await.map(Writer::Postgres),
+            Self::Sqlite(database) => Box::pin(database.writer()).await.map(Writer::Sqlite),
+            Self::Postgres(database) => Box::pin(database.writer()).await.map(Writer::Postgres),
+        }
+    }
+
+    /// As [`Store::writer`], for one who writes again and again from one thread.
+    pub async fn steady_writer(&self) -> Result<Writer, sqlx::Error> {
+        match self {
+            Self::Sqlite(database) => Box::pin(database.writer()).await.map(Writer::Sqlite),
+            Self::Postgres(database) => Box::pin(database.steady_writer()).await.map(Writer::Postgres),
         }
     }
 
     pub async fn reader(&self) -> Result<Reader, sqlx::Error> {
         match self {
-            Self::Sqlite(database) => database.reader().await.map(Reader::Sqlite),
-            Self::Postgres(database) => database.reader().await.map(Reader::Postgres),
+            Self::Sqlite(database) => Box::pin(database.reader()).await.map(Reader::Sqlite),
+            Self::Postgres(database) => Box::pin(database.reader()).await.map(Reader::Postgres),
         }
     }
 
     /// Whether a trivial read succeeds now.
     pub async fn is_ready(&self) -> bool {
         match self {
-            Self::Sqlite(database) => database.is_ready().await,
-            Self::Postgres(database) => database.is_ready().await,
+            Self::Sqlite(database) => Box::pin(database.is_ready()).await,
+            Self::Postgres(database) => Box::pin(database.is_ready()).await,
         }
     }
 

@@ -92,7 +92,15 @@ impl Desk {
 
     /// A connection to write by. After a fault every mirror is read anew first: what the last commit did is unknown.
     pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
-        let mut writer = self.store.writer().await?;
+        self.trusted(self.store.writer().await?).await
+    }
+
+    /// The same, for one who writes again and again from one thread.
+    pub async fn steady_writer(&self) -> Result<Writer, sqlx::Error> {
+        self.trusted(self.store.steady_writer().await?).await
+    }
+
+    async fn trusted(&self, mut writer: Writer) -> Result<Writer, sqlx::Error> {
         if writer.is_reopened() {
             tracing::warn!("the database was reopened after a fault; reading all sales anew");
             let sales: Vec<_> = self.sales.read().values().cloned().collect();

@@ -93,7 +93,7 @@ async fn run(desk: Arc<Desk>, buyers: Handle, mut waiting: mpsc::UnboundedReceiv
         }) else {
             return;
         };
-        let writer = desk.writer().await;
+        let writer = desk.steady_writer().await;
         // Whoever came while the last commit was written goes into this one.
         let mut units = units_of(&first.0);
         batch.push(first);

@@ -105,3 +105,59 @@ async fn the_ledger_cannot_be_rewritten() {
         }
     }
 }
+
+/// Rows that refer to nothing, each in a statement of its own or beside one that is right; and what is referred to, changed
+/// or gone.
+const DANGLING: [&str; 20] = [
+    "INSERT INTO orders (id, sale_id, seq, buyer_id, total, currency, created_at)
+     SELECT buyer_id, sale_id + 1000, seq, buyer_id, total, currency, created_at FROM orders",
+    "INSERT INTO orders (id, sale_id, seq, buyer_id, total, currency, created_at)
+     SELECT buyer_id, sale_id, seq, CASE seq WHEN 2 THEN id ELSE buyer_id END, total, currency, created_at FROM orders",
+    "INSERT INTO tickets (id, order_id, sale_id, tier_id, code)
+     SELECT order_id, CASE WHEN seat_position IS NULL THEN id ELSE order_id END, sale_id, tier_id, code FROM tickets",
+    "INSERT INTO tickets (id, order_id, sale_id, tier_id, code)
+     SELECT order_id, order_id, sale_id, CASE WHEN seat_position IS NULL THEN 1000 ELSE tier_id END, code FROM tickets",
+    "INSERT INTO tickets (id, order_id, sale_id, tier_id, seat_position, code)
+     SELECT order_id, order_id, sale_id, tier_id, seat_position + 1000, code FROM tickets",
+    "INSERT INTO ledger (sale_id, seq, at, kind, units, hash)
+     SELECT sale_id + 1000, seq, at, kind, units, hash FROM ledger",
+    "INSERT INTO orders (id, sale_id, seq, buyer_id, total, currency, created_at)
+     SELECT id, sale_id, seq, buyer_id, total, currency, created_at FROM orders WHERE seq = 2
+     ON CONFLICT (id) DO UPDATE SET buyer_id = excluded.id",
+    "UPDATE orders SET sale_id = sale_id + 1000",
+    "UPDATE orders SET buyer_id = id",
+    "UPDATE orders SET id = buyer_id",
+    "UPDATE tickets SET order_id = id",
+    "UPDATE tickets SET tier_id = tier_id + 1000",
+    "UPDATE tickets SET seat_position = seat_position + 1000",
+    "UPDATE seats SET position = position + 1000",
+    "UPDATE buyers SET id = (SELECT orders.id FROM orders WHERE orders.buyer_id = buyers.id)",
+    "DELETE FROM orders",
+    "DELETE FROM buyers",
+    "DELETE FROM seats",
+    "DELETE FROM tiers",
+    "DELETE FROM sales",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_row_refers_to_nothing() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        let sale = house.sale(StrategyKind::GroupCommit, vec![seated(1, 4), general_admission(4)]).await;
+        house.buy(&sale, 1, BuyBody::seat("A-1".into())).await;
+        house.buy(&sale, 2, BuyBody::tier("ga".into(), 1)).await;
+        for sql in DANGLING {
+            let refused = house.tamper(sql).await.expect_err(sql);
+            assert!(
+                refused.as_database_error().is_some_and(|error| error.is_foreign_key_violation()),
+                "{sql}: {refused}"
+            );
+        }
+        if kind == StoreKind::Postgres {
+            for sql in ["TRUNCATE sales CASCADE", "TRUNCATE buyers", "TRUNCATE orders"] {
+                house.tamper(sql).await.expect_err(sql);
+            }
+        }
+        assert!(house.audit(&sale).await.clean);
+    }
+}

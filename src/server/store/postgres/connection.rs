@@ -6,14 +6,18 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::{
     ConnectOptions, Connection, PgConnection, PgPool, Postgres,
     migrate::Migrator,
     pool::PoolConnection,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgSslMode},
+};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::timeout,
 };
 
 use crate::server::store::OpenError;
@@ -26,6 +30,8 @@ const WRITERS: u32 = 8;
 const READERS: u32 = 4;
 /// How long a claim waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the connection kept for the sequencer may rest and still be believed to be there.
+const BELIEVED: Duration = Duration::from_secs(1);
 /// Limits of PostgreSQL's own on each connection: a statement, the wait for a lock, a transaction that its client forgot.
 /// And no compiling of statements: it costs the long ones of an audit more than it saves.
 const SETTINGS: [(&str, &str); 4] = [
@@ -35,12 +41,16 @@ const SETTINGS: [(&str, &str); 4] = [
     ("jit", "off"),
 ];
 const STATEMENT_CACHE: usize = 256;
+/// Hosts that are this machine. What goes there is encrypted only where the address asks for it: encrypted, a batch is sent
+/// in several pieces, each of which waits there for the one before to be acknowledged, 40 milliseconds later.
+const STAYS_HERE: [&str; 4] = ["localhost", "127.0.0.1", "::1", "[::1]"];
 
 /// A database that several processes may share.
 pub struct Database {
     options: PgConnectOptions,
     writers: PgPool,
     readers: PgPool,
+    kept: Arc<Mutex<Option<Kept>>>,
     /// Whether an outcome was lost and nobody has read everything anew since.
     doubted: Arc<AtomicBool>,
 }
@@ -71,14 +81,38 @@ impl Database {
             writers: pool(WRITERS).connect_lazy_with(options.clone()),
             readers: pool(READERS).connect_lazy_with(reading),
             options,
+            kept: Arc::default(),
             doubted: Arc::default(),
         }
     }
 
     pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
-        let connection = self.writers.acquire().await?;
+        self.writers.acquire().await.map(|connection| self.lend(Lent::Pooled(connection)))
+    }
+
+    /// The connection that is kept for one who writes again and again: opened by its runtime, so that no other thread
+    /// stands between it and the database, and not asked before and after each turn whether it is still there, as a pool
+    /// does.
+    pub async fn steady_writer(&self) -> Result<Writer, sqlx::Error> {
+        let mut kept = self.kept.clone().lock_owned().await;
+        let there = async {
+            if let Some(mut rested) = kept.take_if(|kept| kept.used.elapsed() >= BELIEVED)
+                && rested.connection.ping().await.is_ok()
+            {
+                *kept = Some(rested);
+            }
+            if kept.is_none() {
+                *kept = Some(Kept { connection: self.options.connect().await?, used: Instant::now() });
+            }
+            Ok::<(), sqlx::Error>(())
+        };
+        timeout(ACQUIRE_TIMEOUT, there).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        Ok(self.lend(Lent::Kept(kept)))
+    }
+
+    fn lend(&self, connection: Lent) -> Writer {
         let reopened = self.doubted.swap(false, Ordering::AcqRel);
-        Ok(Writer { connection, reopened, in_doubt: false, doubted: self.doubted.clone() })
+        Writer { connection, reopened, in_doubt: false, doubted: self.doubted.clone() }
     }
 
     /// A connection that only reads.
@@ -109,7 +143,20 @@ impl Database {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writers.close().await;
+        drop(self.kept.lock().await.take());
     }
+}
+
+/// A connection that is kept from turn to turn, and when it was last used.
+struct Kept {
+    connection: PgConnection,
+    used: Instant,
+}
+
+/// Where a writer's connection goes back to.
+enum Lent {
+    Pooled(PoolConnection<Postgres>),
+    Kept(OwnedMutexGuard<Option<Kept>>),
 }
 
 /// A connection that writes.
@@ -117,7 +164,7 @@ impl Database {
 /// From the start of a transaction until [`Writer::settle`] it is in doubt: whoever drops it there leaves an outcome that
 /// nobody knows. The connection is then closed, and whoever writes next reads everything anew.
 pub struct Writer {
-    connection: PoolConnection<Postgres>,
+    connection: Lent,
     /// Whether an outcome was lost since the last turn.
     pub reopened: bool,
     in_doubt: bool,
@@ -126,7 +173,10 @@ pub struct Writer {
 
 impl Writer {
     pub fn connection(&mut self) -> &mut PgConnection {
-        &mut self.connection
+        match &mut self.connection {
+            Lent::Pooled(connection) => connection,
+            Lent::Kept(kept) => &mut kept.as_mut().expect("a turn has its connection until it ends").connection,
+        }
     }
 
     pub async fn begin(&mut self) -> Result<sqlx::Transaction<'_, Postgres>, sqlx::Error> {
@@ -155,8 +205,11 @@ impl Drop for Writer {
         if self.in_doubt || self.reopened {
             self.doubted.store(true, Ordering::Release);
         }
-        if self.in_doubt {
-            self.connection.close_on_drop();
+        match &mut self.connection {
+            Lent::Pooled(connection) if self.in_doubt => connection.close_on_drop(),
+            Lent::Pooled(_) => {}
+            Lent::Kept(kept) if self.in_doubt => **kept = None,
+            Lent::Kept(kept) => kept.as_mut().expect("a turn has its connection until it ends").used = Instant::now(),
         }
     }
 }
@@ -167,7 +220,13 @@ pub async fn begin_reading(connection: &mut PgConnection) -> Result<sqlx::Transa
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
-    Ok(PgConnectOptions::from_str(url)?
+    let options = PgConnectOptions::from_str(url)?;
+    let stays_here = STAYS_HERE.contains(&options.get_host());
+    let options = match options.get_ssl_mode() {
+        PgSslMode::Prefer if stays_here => options.ssl_mode(PgSslMode::Disable),
+        _ => options,
+    };
+    Ok(options
         .application_name("onsale")
         .options(SETTINGS)
         .statement_cache_capacity(STATEMENT_CACHE)
