@@ -291,7 +291,7 @@ END $$;
 --
 -- The sale's row comes first: of two nodes that do this for one sale, the second waits there, and finds another `seq`.
 CREATE FUNCTION take_and_record(
-    of_sale BIGINT, expected_seq BIGINT, decisions BIGINT, new_head_hash BYTEA,
+    of_sale BIGINT, expected_seq BIGINT, expected_revision BIGINT, decisions BIGINT, new_head_hash BYTEA,
     seat_positions BIGINT[], tier_ids BIGINT[], tier_units BIGINT[],
     of_instant BIGINT,
     order_ids UUID[], buyer_ids UUID[], totals BIGINT[], currencies TEXT[], seqs BIGINT[], line_units TEXT[],
@@ -311,7 +311,8 @@ BEGIN
     END LOOP;
     UPDATE sales
         SET available = available - units, sold = sold + units, seq = seq + decisions, head_hash = new_head_hash
-        WHERE id = of_sale AND seq = expected_seq AND available >= units AND switch = 'open';
+        WHERE id = of_sale AND seq = expected_seq AND revision = expected_revision AND available >= units
+            AND switch = 'open';
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the sale is not as expected' USING ERRCODE = 'ON001';
     END IF;

@@ -52,9 +52,8 @@ in_either_database! {
     /// Takes so many of a tier's available seats, the first in order, and returns their positions; fewer where fewer are left.
     fn take_any_seats(sale_id: i64, tier_id: i64, units: u64) -> Vec<u32>;
 
-    /// Takes units from the sale's own counter and its next `seq`, and returns that with the hash of the line before. `None`
-    /// where the sale has not so many left or is not open.
-    fn sale_head(sale_id: i64, units: u64) -> Option<(u64, Hash)>;
+    /// Takes units from the sale's own counter and its next `seq`. `None` where the sale has not so many left or is not open.
+    fn sale_head(sale_id: i64, units: u64) -> Option<SaleTaken>;
 
     /// A tier's version and available units, locked until the transaction ends.
     fn lock_tier(tier_id: i64) -> (i64, u64);

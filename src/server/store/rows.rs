@@ -116,8 +116,9 @@ pub struct TierRecord {
 /// What a batch of purchases takes from one sale, all of it or nothing.
 pub struct Guard {
     pub sale_id: i64,
-    /// The sale's `seq` that the batch was decided on.
+    /// The sale's `seq` and `revision` that the batch was decided on.
     pub seq: u64,
+    pub revision: u64,
     /// Decisions in the batch: `seq` moves by this.
     pub decisions: u64,
     pub head_hash: Hash,
@@ -125,6 +126,16 @@ pub struct Guard {
     pub seats: Vec<u32>,
     /// Rows of the tiers, with the units taken from each.
     pub tiers: Vec<(i64, u64)>,
+}
+
+/// What the sale's row says once units were taken off it.
+#[derive(Clone, Copy, Debug)]
+pub struct SaleTaken {
+    /// Of the purchase.
+    pub seq: u64,
+    /// The hash of the ledger's line before.
+    pub previous: Hash,
+    pub revision: u64,
 }
 
 /// One purchase, as it is recorded.

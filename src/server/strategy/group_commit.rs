@@ -163,8 +163,9 @@ enum Decision {
 /// What became of the claims on one sale, in their order.
 struct Decided {
     at: Timestamp,
-    /// The sale's `seq` that they were decided on, and the hash of the last line.
+    /// The sale's `seq` and `revision` that they were decided on, and the hash of the last line.
     seq: u64,
+    revision: u64,
     head_hash: Hash,
     decisions: Vec<Decision>,
     /// Whether the mirror was wrong at first, so that the database had to say what is left.
@@ -253,7 +254,8 @@ fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], repeated: &HashSet<
         }
     });
     let decisions = decisions.collect();
-    Decided { at, seq: stock.seq, head_hash: draft.head_hash, decisions, asked_database: false }
+    let (seq, revision) = (stock.seq, stock.revision);
+    Decided { at, seq, revision, head_hash: draft.head_hash, decisions, asked_database: false }
 }
 
 /// What a guarded write came to.
@@ -291,6 +293,7 @@ fn guard(sale: &SaleDesk, decided: &Decided) -> Guard {
     Guard {
         sale_id: stock.sale_id,
         seq: decided.seq,
+        revision: decided.revision,
         decisions,
         head_hash: decided.head_hash,
         seats,

@@ -22,7 +22,7 @@ use crate::{
     },
     server::{
         ledger::{self, Hash},
-        store::{self, Transaction},
+        store::{self, SaleTaken, Transaction},
     },
 };
 
@@ -97,8 +97,13 @@ pub async fn attempt(desk: &Desk, claim: &Claim, wanted: Wanted, take: &impl Tak
     let mut tries = 0;
     loop {
         match try_once(desk, claim, wanted, take).await {
-            Ok(Attempt::Done(verdict)) if tries > 0 => return Attempt::Done(verdict.after_asking()),
-            Ok(attempt) => return attempt,
+            Ok(None) if tries < MAX_RETRIES => tries += 1,
+            Ok(None) => {
+                let error = "the sale does not hold still: its organiser changes it again and again";
+                return Attempt::Done(Verdict::Unknown(sqlx::Error::Protocol(error.into())));
+            }
+            Ok(Some(Attempt::Done(verdict))) if tries > 0 => return Attempt::Done(verdict.after_asking()),
+            Ok(Some(attempt)) => return attempt,
             Err(error) if store::is_key_taken(&error) => return Attempt::Done(Verdict::Repeated),
             Err(error) if store::is_conflict(&error) && tries < MAX_RETRIES => {
                 let pause = (PAUSE * 2_u32.pow(tries)).mul_f64(rand::random());
@@ -110,12 +115,18 @@ pub async fn attempt(desk: &Desk, claim: &Claim, wanted: Wanted, take: &impl Tak
     }
 }
 
-async fn try_once(desk: &Desk, claim: &Claim, wanted: Wanted, take: &impl Take) -> Result<Attempt, sqlx::Error> {
+/// One transaction; `None` where it has to be tried anew because the mirror had old settings of the sale.
+async fn try_once(
+    desk: &Desk,
+    claim: &Claim,
+    wanted: Wanted,
+    take: &impl Take,
+) -> Result<Option<Attempt>, sqlx::Error> {
     let mut writer = desk.writer().await?;
     let at = desk.clock.now();
     let open = check_open(&claim.sale.stock.read(), at);
     if let Err(refusal) = open {
-        return Ok(Attempt::Done(Verdict::Refused(refusal)));
+        return Ok(Some(Attempt::Done(Verdict::Refused(refusal))));
     }
     let mut transaction = writer.begin().await?;
     let attempt = match take.take(&mut transaction, wanted).await? {
@@ -126,7 +137,7 @@ async fn try_once(desk: &Desk, claim: &Claim, wanted: Wanted, take: &impl Take) 
     let Numbered::Sold(sold) = attempt else {
         transaction.rollback().await?;
         writer.settle();
-        return Ok(match attempt {
+        return Ok(Some(match attempt {
             Numbered::Refused(refusal) => Attempt::Done(Verdict::RefusedByDatabase(refusal)),
             Numbered::Stale => {
                 // Another process has paused the sale, or there is less than its tiers say.
@@ -134,13 +145,17 @@ async fn try_once(desk: &Desk, claim: &Claim, wanted: Wanted, take: &impl Take) 
                 let closed = check_open(&claim.sale.stock.read(), at).err();
                 Attempt::Done(Verdict::RefusedByDatabase(closed.unwrap_or_else(|| wanted.refusal(&claim.sale))))
             }
+            Numbered::Changed => {
+                desk.reload(&mut writer, &claim.sale).await?;
+                return Ok(None);
+            }
             Numbered::Sold(_) | Numbered::Outrun => Attempt::Outrun,
-        });
+        }));
     };
     transaction.commit().await?;
     desk.committed(&claim.sale, at, &[&sold]);
     writer.settle();
-    Ok(Attempt::Done(Verdict::Won(Box::new(sold.order(&claim.sale.stock.read())))))
+    Ok(Some(Attempt::Done(Verdict::Won(Box::new(sold.order(&claim.sale.stock.read()))))))
 }
 
 /// What a claim comes to inside its transaction.
@@ -148,8 +163,10 @@ enum Numbered {
     Sold(Box<Sold>),
     Refused(Refusal),
     Outrun,
-    /// The sale's row is not as the mirror says.
+    /// The sale is not open, or has less left than its tiers say.
     Stale,
+    /// An organiser has changed the sale, by another process.
+    Changed,
 }
 
 /// Gives the purchase its `seq` and writes its rows. Whether its buyer may have so many is asked with the sale's row held:
@@ -162,11 +179,15 @@ async fn number_and_record(
     seats: Vec<u32>,
     at: Timestamp,
 ) -> Result<Numbered, sqlx::Error> {
-    let Some((seq, previous)) = store::sale_head(transaction.connection(), wanted.sale_id, wanted.quantity).await?
-    else {
-        return Ok(Numbered::Stale);
+    let taken = store::sale_head(transaction.connection(), wanted.sale_id, wanted.quantity).await?;
+    let Some(SaleTaken { seq, previous, revision }) = taken else { return Ok(Numbered::Stale) };
+    let (known, limit) = {
+        let stock = claim.sale.stock.read();
+        (stock.revision, stock.max_per_buyer)
     };
-    let limit = claim.sale.stock.read().max_per_buyer;
+    if known != revision {
+        return Ok(Numbered::Changed);
+    }
     if let Some(limit) = limit {
         let owned = store::units_owned(transaction.connection(), wanted.sale_id, claim.buyer).await?;
         if owned + wanted.quantity > u64::from(limit) {

@@ -160,3 +160,38 @@ async fn what_an_organiser_does_at_one_node_holds_at_all() {
     assert!(audit.clean && audit.available == 7, "{audit:?}");
     assert_eq!(bought, 6);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_organiser_changes_at_one_node_holds_at_once_on_all() {
+    let database = Database::make(StoreKind::Postgres).await;
+    let nodes = three_nodes(&database).await;
+    let house = House { engine: nodes[0].clone(), database };
+    let one = BuyBody::tier("ga".into(), 1);
+    for strategy in house.engine.strategies.kinds() {
+        if strategy == StrategyKind::Naive {
+            continue;
+        }
+        let sale = house.sale(strategy, vec![general_admission(100)]).await;
+        wait_until(|| async { nodes[1].sale(&sale).await.is_some() }).await;
+        let buy = async |node: &Arc<Engine>, buyer: u128| {
+            code(
+                &node
+                    .buy_and_wait(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), one.clone(), None, PATIENCE)
+                    .await
+                    .unwrap(),
+            )
+        };
+        assert_eq!(buy(&nodes[1], 1).await, None, "{strategy:?}");
+        let limit = SalePatch { max_per_buyer: Some(1), ..SalePatch::default() };
+        nodes[0].patch_sale(&sale, limit).await.unwrap().unwrap();
+        assert_eq!(buy(&nodes[1], 1).await, Some(Code::LimitReached), "{strategy:?}");
+        let later =
+            SalePatch { opens_at: Some(nodes[0].clock().now().plus_milliseconds(1_000)), ..SalePatch::default() };
+        nodes[1].patch_sale(&sale, later).await.unwrap().unwrap();
+        assert_eq!(buy(&nodes[0], 2).await, Some(Code::SaleNotOpen), "{strategy:?}");
+        let paused = SalePatch { status: Some(SaleSwitch::Paused), ..SalePatch::default() };
+        nodes[0].patch_sale(&sale, paused).await.unwrap().unwrap();
+        assert_eq!(buy(&nodes[1], 3).await, Some(Code::SaleNotOpen), "{strategy:?}");
+        assert!(converge(&nodes, &sale).await.clean);
+    }
+}

@@ -12,10 +12,7 @@ use sqlx::{
 use super::all_small;
 use crate::{
     model::time::Timestamp,
-    server::{
-        ledger::Hash,
-        store::rows::{Guard, Purchase, Taken, count, integer},
-    },
+    server::store::rows::{Guard, Purchase, SaleTaken, Taken, count, integer},
 };
 
 /// What `take_and_record` raises where a row is not as expected.
@@ -31,10 +28,11 @@ pub async fn take_and_record(
 ) -> Result<bool, sqlx::Error> {
     let call = sqlx::query(
         "SELECT take_and_record(
-             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
     )
     .bind(guard.sale_id)
     .bind(integer(guard.seq))
+    .bind(integer(guard.revision))
     .bind(integer(guard.decisions))
     .bind(guard.head_hash)
     .bind(guard.seats.iter().map(|position| i64::from(*position)).bind_iter())
@@ -146,15 +144,19 @@ pub async fn sale_head(
     connection: &mut PgConnection,
     sale_id: i64,
     units: u64,
-) -> Result<Option<(u64, Hash)>, sqlx::Error> {
-    let row: Option<(i64, Vec<u8>)> = sqlx::query_as(
+) -> Result<Option<SaleTaken>, sqlx::Error> {
+    let row: Option<(i64, Vec<u8>, i64)> = sqlx::query_as(
         "UPDATE sales SET available = available - $1, sold = sold + $1, seq = seq + 1
          WHERE id = $2 AND available >= $1 AND switch = 'open'
-         RETURNING seq, head_hash",
+         RETURNING seq, head_hash, revision",
     )
     .bind(integer(units))
     .bind(sale_id)
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|(seq, hash)| (count(seq), hash.try_into().expect("the schema keeps a hash at 32 bytes"))))
+    Ok(row.map(|(seq, hash, revision)| SaleTaken {
+        seq: count(seq),
+        previous: hash.try_into().expect("the schema keeps a hash at 32 bytes"),
+        revision: count(revision),
+    }))
 }

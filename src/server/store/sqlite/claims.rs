@@ -13,10 +13,7 @@ use sqlx::{Arguments, AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArgume
 
 use crate::{
     model::{limits::MAX_BATCH, time::Timestamp},
-    server::{
-        ledger::Hash,
-        store::rows::{Guard, Purchase, Taken, count, integer},
-    },
+    server::store::rows::{Guard, Purchase, SaleTaken, Taken, count, integer},
 };
 
 // The guard of a batch. Each statement says with `changes()` whether the one before it took as many rows as it was meant
@@ -34,7 +31,7 @@ const TAKE_COUNTS: &str = "
     WHERE tiers.id = taken.tier_id AND tiers.available >= taken.units;
     UPDATE OR ROLLBACK sales
     SET available = iif(changes() = ?, available - ?, -1), sold = sold + ?, seq = seq + ?, head_hash = ?
-    WHERE id = ? AND seq = ? AND available >= ? AND switch = 'open';";
+    WHERE id = ? AND seq = ? AND revision = ? AND available >= ? AND switch = 'open';";
 
 /// The ledger's lines follow the sale's row; where that did not change, their `seq` would be 0.
 const SALE_WAS_TAKEN: &str = "changes() = 1";
@@ -61,6 +58,7 @@ fn take_arguments(arguments: &mut SqliteArguments, guard: &Guard) -> Result<(), 
     arguments.add(guard.head_hash.to_vec())?;
     arguments.add(guard.sale_id)?;
     arguments.add(integer(guard.seq))?;
+    arguments.add(integer(guard.revision))?;
     arguments.add(integer(units))
 }
 
@@ -282,15 +280,19 @@ pub async fn sale_head(
     connection: &mut SqliteConnection,
     sale_id: i64,
     units: u64,
-) -> Result<Option<(u64, Hash)>, sqlx::Error> {
-    let row: Option<(i64, Vec<u8>)> = sqlx::query_as(
+) -> Result<Option<SaleTaken>, sqlx::Error> {
+    let row: Option<(i64, Vec<u8>, i64)> = sqlx::query_as(
         "UPDATE sales SET available = available - ?1, sold = sold + ?1, seq = seq + 1
          WHERE id = ?2 AND available >= ?1 AND switch = 'open'
-         RETURNING seq, head_hash",
+         RETURNING seq, head_hash, revision",
     )
     .bind(integer(units))
     .bind(sale_id)
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|(seq, hash)| (count(seq), hash.try_into().expect("the schema keeps a hash at 32 bytes"))))
+    Ok(row.map(|(seq, hash, revision)| SaleTaken {
+        seq: count(seq),
+        previous: hash.try_into().expect("the schema keeps a hash at 32 bytes"),
+        revision: count(revision),
+    }))
 }
