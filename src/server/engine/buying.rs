@@ -15,6 +15,7 @@ use crate::{
         ids::{BuyerId, SaleId},
         limits::MAX_UNITS_PER_REQUEST,
         outcome::{BuyOutcome, Code, Refusal},
+        strategy::StrategyKind,
     },
     server::{
         store::{self, StoredAnswer, StoredBody},
@@ -87,7 +88,8 @@ impl Engine {
         let early = refuse_early(&desk.stock.read(), wish, self.clock().now()).err();
         let verdict = match early {
             Some(refusal) => {
-                self.find_waiting(buyer, again.as_ref(), fingerprint).await.unwrap_or(Verdict::Refused(refusal))
+                let waiting = self.find_waiting(&desk, buyer, again.as_ref(), fingerprint).await;
+                waiting.unwrap_or(Verdict::Refused(refusal))
             }
             None => {
                 let key = key.map(|(key, guard)| KeyClaim {
@@ -123,10 +125,14 @@ impl Engine {
     /// The request in line that came with this key, where there is one: it may still be granted.
     async fn find_waiting(
         &self,
+        sale: &SaleDesk,
         buyer: BuyerId,
         key: Option<&IdempotencyKey>,
         fingerprint: impl FnOnce() -> [u8; 16],
     ) -> Option<Verdict> {
+        if sale.stock.read().strategy != StrategyKind::Queued {
+            return None;
+        }
         let (queue, key) = self.strategies.queue().zip(key)?;
         queue.find(buyer, key.as_str(), fingerprint()).await
     }
