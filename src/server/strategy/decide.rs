@@ -20,8 +20,9 @@ use crate::{
 };
 
 /// A proposal under construction: the stock as it would be after the claims granted so far.
-pub struct Draft<'a> {
-    stock: &'a Stock,
+///
+/// It may be added to while its first claims are committed already and the stock knows of them: what is taken stays taken.
+pub struct Draft {
     at: Timestamp,
     /// The same as it is written.
     written_at: String,
@@ -49,13 +50,11 @@ pub struct Grant {
     pub currency: Arc<str>,
 }
 
-impl<'a> Draft<'a> {
-    /// `at` is the time of all lines of this draft.
-    pub fn new(stock: &'a Stock, at: Timestamp) -> Self {
+impl Draft {
+    pub fn new(stock: &Stock) -> Self {
         Self {
-            stock,
-            at,
-            written_at: at.to_string(),
+            at: Timestamp::from_milliseconds(0),
+            written_at: String::new(),
             available: stock.tiers.iter().map(|tier| tier.counts.available).collect(),
             taken: HashSet::new(),
             owned: HashMap::new(),
@@ -64,20 +63,28 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// `at` is the time of all lines from here on.
+    pub fn set_time(&mut self, at: Timestamp) {
+        if at != self.at {
+            self.at = at;
+            self.written_at = at.to_string();
+        }
+    }
+
     /// Grants or refuses one claim. A refusal leaves the draft as it was.
-    pub fn decide(&mut self, order: uuid::Uuid, buyer: BuyerId, wish: Wish) -> Result<Grant, Refusal> {
-        let (tier_index, seats, quantity) = self.find(wish)?;
-        let owned = self.check_limit(buyer, quantity)?;
+    pub fn decide(&mut self, stock: &Stock, order: uuid::Uuid, buyer: BuyerId, wish: Wish) -> Result<Grant, Refusal> {
+        let (tier_index, seats, quantity) = self.find(stock, wish)?;
+        let owned = self.check_limit(stock, buyer, quantity)?;
         if let Some(owned) = owned {
             self.owned.insert(buyer, owned);
         }
         self.available[tier_index] -= quantity;
         self.taken.extend(&seats);
-        let tier = &self.stock.tiers[tier_index];
+        let tier = &stock.tiers[tier_index];
         let units = if seats.is_empty() {
             vec![Units { tier: tier.id.clone(), seat: None, quantity }]
         } else {
-            let label = |position: &u32| Some(self.stock.map.labels[*position as usize].clone());
+            let label = |position: &u32| Some(stock.map.labels[*position as usize].clone());
             seats.iter().map(|seat| Units { tier: tier.id.clone(), seat: label(seat), quantity: 1 }).collect()
         };
         self.seq += 1;
@@ -97,36 +104,34 @@ impl<'a> Draft<'a> {
     }
 
     /// The tier, seats and quantity that a wish comes to, where they are left.
-    fn find(&self, wish: Wish) -> Result<(usize, Vec<u32>, u64), Refusal> {
+    fn find(&self, stock: &Stock, wish: Wish) -> Result<(usize, Vec<u32>, u64), Refusal> {
         match wish {
             Wish::Seat { position } => {
-                let free =
-                    self.stock.seats[position as usize] == SeatStatus::Available && !self.taken.contains(&position);
+                let free = stock.seats[position as usize] == SeatStatus::Available && !self.taken.contains(&position);
                 if !free {
-                    return Err(seat_taken(self.stock.map.labels[position as usize].as_str()));
+                    return Err(seat_taken(stock.map.labels[position as usize].as_str()));
                 }
-                Ok((self.stock.map.places[position as usize].0 as usize, vec![position], 1))
+                Ok((stock.map.places[position as usize].0 as usize, vec![position], 1))
             }
             Wish::Units { tier_index, quantity } => {
                 if self.available[tier_index] < quantity {
-                    return Err(sold_out(&self.stock.id));
+                    return Err(sold_out(&stock.id));
                 }
-                if !self.stock.tiers[tier_index].seated {
+                if !stock.tiers[tier_index].seated {
                     return Ok((tier_index, Vec::new(), quantity));
                 }
-                self.stock
+                stock
                     .pick_seats(tier_index, quantity, |position| self.taken.contains(&position))
                     .map(|seats| (tier_index, seats, quantity))
-                    .ok_or_else(|| sold_out(&self.stock.id))
+                    .ok_or_else(|| sold_out(&stock.id))
             }
         }
     }
 
     /// What the buyer would own, where the sale has a limit.
-    fn check_limit(&self, buyer: BuyerId, quantity: u64) -> Result<Option<u64>, Refusal> {
-        let Some(limit) = self.stock.max_per_buyer else { return Ok(None) };
-        let owned =
-            self.owned.get(&buyer).or_else(|| self.stock.owned.get(&buyer)).copied().unwrap_or_default() + quantity;
+    fn check_limit(&self, stock: &Stock, buyer: BuyerId, quantity: u64) -> Result<Option<u64>, Refusal> {
+        let Some(limit) = stock.max_per_buyer else { return Ok(None) };
+        let owned = self.owned.get(&buyer).or_else(|| stock.owned.get(&buyer)).copied().unwrap_or_default() + quantity;
         if owned > u64::from(limit) { Err(limit_reached(limit)) } else { Ok(Some(owned)) }
     }
 }

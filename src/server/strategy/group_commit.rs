@@ -1,9 +1,9 @@
 //! `group_commit`: one writer, many buyers per commit. The default.
 //!
-//! **How it works.** Claims wait in a bounded queue. One task takes all that wait, decides them in order against the
-//! mirror of the sale, and writes the result in one transaction: one guarded update for all seats, one for all counters,
-//! one round of inserts. The rows that the guarded updates change are the verdict; where one is missing, the mirror was
-//! wrong: everything is rolled back, the mirror is read anew, and the batch is decided once more.
+//! **How it works.** Claims wait in a bounded queue. Each is decided as it arrives, on a draft of what the sale comes to when
+//! everything before it holds. One task takes all that wait and writes the result in one transaction: one guarded update for
+//! all seats, one for all counters, one round of inserts. The rows that the guarded updates change are the verdict; where one
+//! is missing, the mirror was wrong: everything is rolled back, the mirror is read anew, and the batch is decided once more.
 //!
 //! **What it guarantees.** No phantom and no leak, claims decided in the order of their arrival, an answer only after
 //! the commit is on disk.
@@ -12,23 +12,22 @@
 //!
 //! **Where it is used.** Database logs (group commit in PostgreSQL and MySQL), LMAX, TigerBeetle.
 
+mod pending; // the claims that wait, decided as they arrive
+
 use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, thread, time::Instant};
 
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 use tokio::{
     runtime::{Builder, Handle},
-    sync::{mpsc, oneshot},
+    sync::{Notify, oneshot},
 };
 
-use super::{
-    Claim, Deciding, Desk, SaleDesk, Strategy, Verdict, Wish,
-    decide::{Draft, check_open},
-    desk::Sold,
-};
+use self::pending::{Batch, Decision, Pending, Plan, Waiting};
+use super::{Claim, Deciding, Desk, SaleDesk, Strategy, Verdict, decide::Draft};
 use crate::{
-    model::{ids::OrderId, limits::MAX_BATCH, outcome::Refusal, strategy::StrategyKind, time::Timestamp},
+    model::strategy::StrategyKind,
     server::{
-        ledger::Hash,
         store::{self, Connection, Guard, Writer},
         telemetry::metrics::{BATCH_SIZE, COMMIT_DURATION, QUEUE_LENGTH},
     },
@@ -37,28 +36,39 @@ use crate::{
 /// Times a batch is proposed anew because another process changed the sale.
 const MAX_RETRIES: u32 = 3;
 
-/// A claim with where to send its verdict.
-type Waiting = (Claim, oneshot::Sender<Verdict>);
-
 pub struct GroupCommit {
-    // Unbounded here because the engine hands out places: a claim without one never gets this far.
-    queue: mpsc::UnboundedSender<Waiting>,
+    line: Arc<Line>,
+}
+
+/// What buyers and sequencer share.
+struct Line {
+    desk: Arc<Desk>,
+    pending: Mutex<Pending>,
+    /// Told when a claim arrives while the sequencer is idle.
+    arrived: Notify,
 }
 
 impl GroupCommit {
-    /// Starts the sequencer; it ends when the strategy is dropped and the queue is empty.
+    /// Starts the sequencer; it ends when the strategy is dropped and nothing is pending.
     ///
     /// It has a thread of its own: beside the connections on a shared runtime it would stand in line behind hundreds of
     /// them each time that the database has answered.
     pub fn start(desk: Arc<Desk>) -> Self {
-        let (queue, waiting) = mpsc::unbounded_channel();
-        let buyers = Handle::current();
+        let line = Arc::new(Line { desk, pending: Mutex::default(), arrived: Notify::new() });
+        let (buyers, of_sequencer) = (Handle::current(), line.clone());
         let runtime = Builder::new_current_thread().enable_all().build().expect("a server may have descriptors");
         thread::Builder::new()
             .name("sequencer".into())
-            .spawn(move || runtime.block_on(run(desk, buyers, waiting)))
+            .spawn(move || runtime.block_on(run(&of_sequencer, &buyers)))
             .expect("a server may have threads");
-        Self { queue }
+        Self { line }
+    }
+}
+
+impl Drop for GroupCommit {
+    fn drop(&mut self) {
+        self.line.pending.lock().is_closed = true;
+        self.line.arrived.notify_one();
     }
 }
 
@@ -73,131 +83,95 @@ impl Strategy for GroupCommit {
 
     fn claim(&self, claim: Claim) -> Deciding<'_> {
         let (answer, verdict) = oneshot::channel();
-        let queued = self.queue.send((claim, answer));
-        Box::pin(async move {
-            match queued {
-                Ok(()) => verdict.await.unwrap_or(Verdict::Unknown(sqlx::Error::WorkerCrashed)),
-                Err(_) => Verdict::Overloaded,
-            }
-        })
-    }
-}
-
-async fn run(desk: Arc<Desk>, buyers: Handle, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
-    let mut batch = Vec::with_capacity(MAX_BATCH);
-    let mut next = None;
-    loop {
-        let Some(first) = (match next.take() {
-            Some(claim) => Some(claim),
-            None => waiting.recv().await,
-        }) else {
-            return;
+        // Unbounded here because the engine hands out places: a claim without one never gets this far.
+        let is_idle = {
+            let mut pending = self.line.pending.lock();
+            pending.add(&self.line.desk, claim, answer);
+            std::mem::take(&mut pending.is_idle)
         };
-        let writer = desk.steady_writer().await;
-        // Whoever came while the last commit was written goes into this one.
-        let mut units = units_of(&first.0);
-        batch.push(first);
-        while let Ok(claim) = waiting.try_recv() {
-            units += units_of(&claim.0);
-            if units > MAX_BATCH as u64 {
-                next = Some(claim);
-                break;
+        if is_idle {
+            self.line.arrived.notify_one();
+        }
+        Box::pin(async move { verdict.await.unwrap_or(Verdict::Unknown(sqlx::Error::WorkerCrashed)) })
+    }
+}
+
+async fn run(line: &Line, buyers: &Handle) {
+    loop {
+        let batch = {
+            let mut pending = line.pending.lock();
+            let batch = pending.next();
+            if batch.is_none() && pending.is_closed {
+                return;
             }
-            batch.push(claim);
-        }
-        metrics::histogram!(BATCH_SIZE).record(batch.len() as f64);
-        metrics::gauge!(QUEUE_LENGTH).set(waiting.len() as f64);
-        match writer {
-            // A broken assertion ends this batch, not the sale: its claims hear nothing, which their keys settle, and
-            // the turn that was dropped in doubt makes the next one read everything anew.
-            Ok(writer) => match AssertUnwindSafe(decide_batch(&desk, &buyers, writer, &mut batch)).catch_unwind().await
-            {
-                Ok(()) => {}
-                Err(_) => batch.clear(),
-            },
-            Err(error) => fail(batch.drain(..), &error),
-        }
-    }
-}
-
-fn units_of(claim: &Claim) -> u64 {
-    match claim.wish {
-        Wish::Seat { .. } => 1,
-        Wish::Units { quantity, .. } => quantity,
-    }
-}
-
-/// Decides a batch, one transaction for each sale in it, in the order of arrival.
-async fn decide_batch(desk: &Desk, buyers: &Handle, writer: Writer, batch: &mut Vec<Waiting>) {
-    let mut writer = Some(writer);
-    while let Some((first, _)) = batch.first() {
-        let sale = first.sale.clone();
-        let (claims, rest) = batch.drain(..).partition::<Vec<_>, _>(|(claim, _)| Arc::ptr_eq(&claim.sale, &sale));
-        *batch = rest;
-        let Some(turn) = writer.as_mut() else {
-            fail(claims, &sqlx::Error::WorkerCrashed);
+            batch
+        };
+        let Some(batch) = batch else {
+            line.arrived.notified().await;
             continue;
         };
-        match decide_sale(desk, turn, &sale, &claims).await {
-            Ok(decided) => {
-                answer(desk, buyers, &sale, claims, decided);
-                turn.settle();
-            }
-            Err(error) => {
-                // Dropped in doubt: the next turn starts on a new connection.
-                writer = None;
-                fail(claims, &error);
-            }
+        metrics::histogram!(BATCH_SIZE).record(batch.claims.len() as f64);
+        let sale_id = batch.sale.sale_id;
+        // A broken assertion ends this batch, not the sale: its claims hear nothing, which their keys settle, and the turn
+        // that was dropped in doubt makes the next one read everything anew.
+        let is_settled = AssertUnwindSafe(turn(line, buyers, batch)).catch_unwind().await.unwrap_or(false);
+        let mut pending = line.pending.lock();
+        if !is_settled {
+            pending.doubt(sale_id);
+        }
+        pending.written();
+        metrics::gauge!(QUEUE_LENGTH).set(pending.len() as f64);
+    }
+}
+
+/// Writes a batch and answers its buyers. `false` where it is not as it was planned.
+async fn turn(line: &Line, buyers: &Handle, batch: Batch) -> bool {
+    let Batch { sale, claims, plan, .. } = batch;
+    let desk = &line.desk;
+    let mut writer = match desk.steady_writer().await {
+        Ok(writer) => writer,
+        Err(error) => {
+            fail(claims, &error);
+            return false;
+        }
+    };
+    // An organiser may have been here in between.
+    let plan = plan.filter(|plan| sale.is_at(plan.seq, plan.revision));
+    let was_planned = plan.is_some();
+    match write_batch(desk, &mut writer, &sale, &claims, plan).await {
+        Ok(written) => {
+            let held = was_planned && !written.asked_database;
+            answer(desk, buyers, &sale, claims, written);
+            writer.settle();
+            held
+        }
+        Err(error) => {
+            // Dropped in doubt: the next turn starts on a new connection.
+            drop(writer);
+            fail(claims, &error);
+            false
         }
     }
 }
 
-/// What a claim comes to, if the commit holds.
-enum Decision {
-    Sold(Sold),
-    Refused(Refusal),
-    /// Another request with its key was answered meanwhile.
-    Repeated,
-}
-
-/// What became of the claims on one sale, in their order.
-struct Decided {
-    at: Timestamp,
-    /// The sale's `seq` and `revision` that they were decided on, and the hash of the last line.
-    seq: u64,
-    revision: u64,
-    head_hash: Hash,
-    decisions: Vec<Decision>,
-    /// Whether the mirror was wrong at first, so that the database had to say what is left.
-    asked_database: bool,
-}
-
-impl Decided {
-    fn sold(&self) -> impl Iterator<Item = &Sold> {
-        self.decisions.iter().filter_map(|decision| match decision {
-            Decision::Sold(sold) => Some(sold),
-            Decision::Refused(_) | Decision::Repeated => None,
-        })
-    }
-}
-
-/// Decides the claims on one sale and commits the result. An error leaves the outcome open.
-async fn decide_sale(
+/// Commits what the claims on one sale come to: as planned, or as the mirror says now. An error leaves the outcome open.
+async fn write_batch(
     desk: &Desk,
     writer: &mut Writer,
     sale: &Arc<SaleDesk>,
     claims: &[Waiting],
-) -> Result<Decided, sqlx::Error> {
+    plan: Option<Plan>,
+) -> Result<Plan, sqlx::Error> {
     let mut repeated = HashSet::new();
-    let mut decided = propose(desk, sale, claims, &repeated);
+    let mut plan = plan.unwrap_or_else(|| propose(desk, sale, claims, &repeated));
     for tries in 0..=MAX_RETRIES {
-        if decided.sold().next().is_none() {
-            return Ok(decided);
+        if plan.sold().next().is_none() {
+            return Ok(plan);
         }
         let started = Instant::now();
         // The first try costs one hop and trusts the mirror. Where others sell the sale too, the next ones hold its row.
         let taken = match tries > 0 && desk.store.is_shared() {
-            false => write(writer.in_doubt(), sale, &decided).await?,
+            false => write(writer.in_doubt(), sale, &plan).await?,
             true => {
                 let mut transaction = writer.begin().await?;
                 store::lock_sale(transaction.connection(), sale.sale_id).await?;
@@ -205,9 +179,9 @@ async fn decide_sale(
                 if tries > 1 || !desk.catch_up(transaction.connection(), sale).await? {
                     desk.read_anew(&mut transaction, sale).await?;
                 }
-                decided = propose(desk, sale, claims, &repeated);
-                decided.asked_database = true;
-                let taken = write(transaction.connection(), sale, &decided).await?;
+                plan = propose(desk, sale, claims, &repeated);
+                plan.asked_database = true;
+                let taken = write(transaction.connection(), sale, &plan).await?;
                 match taken {
                     Taken::All => transaction.commit().await?,
                     Taken::Nothing | Taken::KeyInUse => transaction.rollback().await?,
@@ -218,44 +192,34 @@ async fn decide_sale(
         match taken {
             Taken::All => {
                 metrics::histogram!(COMMIT_DURATION).record(started.elapsed().as_secs_f64());
-                return Ok(decided);
+                return Ok(plan);
             }
             Taken::KeyInUse => repeated.extend(answered(writer, claims).await?),
             Taken::Nothing if desk.store.is_shared() => {}
             Taken::Nothing => {
                 // The mirror was wrong, so something else writes to this database. Nobody wins by a wrong mirror.
-                tracing::warn!(sale = %sale.stock.read().id, "the mirror differs from the database; reading it anew");
+                tracing::warn!(sale = %sale.slug(), "the mirror differs from the database; reading it anew");
                 desk.reload(writer, sale).await?;
             }
         }
-        decided = propose(desk, sale, claims, &repeated);
-        decided.asked_database = true;
+        plan = propose(desk, sale, claims, &repeated);
+        plan.asked_database = true;
     }
     Err(sqlx::Error::Protocol("the sale does not hold still: another process sells it too".into()))
 }
 
 /// What the claims come to on the mirror. Those at the places `repeated` have their answer already.
-fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], repeated: &HashSet<usize>) -> Decided {
-    let at = desk.clock.now();
+fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], repeated: &HashSet<usize>) -> Plan {
     let stock = sale.stock.read();
-    let closed = check_open(&stock, at).err();
-    let mut draft = Draft::new(&stock, at);
-    let decisions = claims.iter().enumerate().map(|(place, (claim, _))| {
-        if repeated.contains(&place) {
-            return Decision::Repeated;
+    let mut draft = Draft::new(&stock);
+    let mut plan = Plan::new(&mut draft, &stock, desk.clock.now());
+    for (place, (claim, _)) in claims.iter().enumerate() {
+        match repeated.contains(&place) {
+            true => plan.decisions.push(Decision::Repeated),
+            false => plan.decide(desk, &stock, &mut draft, claim),
         }
-        if let Some(refusal) = &closed {
-            return Decision::Refused(refusal.clone());
-        }
-        let order = OrderId(desk.identifiers.next(at));
-        match draft.decide(order.0, claim.buyer, claim.wish) {
-            Ok(grant) => Decision::Sold(desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref())),
-            Err(refusal) => Decision::Refused(refusal),
-        }
-    });
-    let decisions = decisions.collect();
-    let (seq, revision) = (stock.seq, stock.revision);
-    Decided { at, seq, revision, head_hash: draft.head_hash, decisions, asked_database: false }
+    }
+    plan
 }
 
 /// What a guarded write came to.
@@ -267,11 +231,11 @@ enum Taken {
     KeyInUse,
 }
 
-/// Writes the proposal, all of it or nothing.
-async fn write(connection: Connection<'_>, sale: &SaleDesk, decided: &Decided) -> Result<Taken, sqlx::Error> {
-    let guard = guard(sale, decided);
-    let purchases: Vec<_> = decided.sold().map(|sold| &sold.purchase).collect();
-    match store::take_and_record(connection, &guard, decided.at, &purchases).await {
+/// Writes a plan, all of it or nothing.
+async fn write(connection: Connection<'_>, sale: &SaleDesk, plan: &Plan) -> Result<Taken, sqlx::Error> {
+    let guard = guard(sale, plan);
+    let purchases: Vec<_> = plan.sold().map(|sold| &sold.purchase).collect();
+    match store::take_and_record(connection, &guard, plan.at, &purchases).await {
         Ok(true) => Ok(Taken::All),
         Ok(false) => Ok(Taken::Nothing),
         Err(error) if store::is_key_taken(&error) => Ok(Taken::KeyInUse),
@@ -279,12 +243,12 @@ async fn write(connection: Connection<'_>, sale: &SaleDesk, decided: &Decided) -
     }
 }
 
-/// What the proposal takes: the sale's row and the guarded write whose rows are the verdict.
-fn guard(sale: &SaleDesk, decided: &Decided) -> Guard {
+/// What a plan takes: the sale's row and the guarded write whose rows are the verdict.
+fn guard(sale: &SaleDesk, plan: &Plan) -> Guard {
     let stock = sale.stock.read();
     let mut units = vec![0; stock.tiers.len()];
     let (mut seats, mut decisions) = (Vec::new(), 0);
-    for sold in decided.sold() {
+    for sold in plan.sold() {
         units[sold.tier_index] += sold.purchase.tickets.len() as u64;
         seats.extend(&sold.seats);
         decisions += 1;
@@ -292,10 +256,10 @@ fn guard(sale: &SaleDesk, decided: &Decided) -> Guard {
     let tiers = stock.tiers.iter().zip(units).filter(|(_, units)| *units > 0);
     Guard {
         sale_id: stock.sale_id,
-        seq: decided.seq,
-        revision: decided.revision,
+        seq: plan.seq,
+        revision: plan.revision,
         decisions,
-        head_hash: decided.head_hash,
+        head_hash: plan.head_hash,
         seats,
         tiers: tiers.map(|(tier, units)| (tier.tier_id, units)).collect(),
     }
@@ -317,14 +281,14 @@ async fn answered(writer: &mut Writer, claims: &[Waiting]) -> Result<Vec<usize>,
 /// After the commit: the mirror and the viewers first, then every buyer.
 ///
 /// The answers go out from one task on the buyers' runtime: woken from here, each buyer would cost a wake of a thread.
-fn answer(desk: &Desk, buyers: &Handle, sale: &Arc<SaleDesk>, claims: Vec<Waiting>, decided: Decided) {
-    desk.committed(sale, decided.at, &decided.sold().collect::<Vec<_>>());
+fn answer(desk: &Desk, buyers: &Handle, sale: &Arc<SaleDesk>, claims: Vec<Waiting>, plan: Plan) {
+    desk.committed(sale, plan.at, &plan.sold().collect::<Vec<_>>());
     let sale = sale.clone();
     buyers.spawn(async move {
-        for ((claim, answer), decision) in claims.into_iter().zip(decided.decisions) {
+        for ((claim, answer), decision) in claims.into_iter().zip(plan.decisions) {
             let verdict = match decision {
                 Decision::Sold(sold) => Verdict::Won(Box::new(sold.order(&sale.stock.read()))),
-                Decision::Refused(refusal) if decided.asked_database => Verdict::RefusedByDatabase(refusal),
+                Decision::Refused(refusal) if plan.asked_database => Verdict::RefusedByDatabase(refusal),
                 Decision::Refused(refusal) => Verdict::Refused(refusal),
                 Decision::Repeated => Verdict::Repeated,
             };

@@ -91,6 +91,12 @@ impl SaleDesk {
         self.stock.read().id.clone()
     }
 
+    /// Whether the mirror stands there.
+    pub fn is_at(&self, seq: u64, revision: u64) -> bool {
+        let stock = self.stock.read();
+        (stock.seq, stock.revision) == (seq, revision)
+    }
+
     /// Takes a change over, and whatever waited for it, and tells of each. `true` where a change still waits for one that
     /// is not there.
     pub fn take(&self, change: Change, tell: impl Fn(Commit)) -> bool {

@@ -161,3 +161,34 @@ async fn no_row_refers_to_nothing() {
         assert!(house.audit(&sale).await.clean);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_that_build_on_a_batch_that_failed_are_made_anew() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(300), seated(10, 20)]).await;
+        let claims = (1..=700_u128).map(|buyer| {
+            let (engine, sale) = (house.engine.clone(), sale.clone());
+            let tier = if buyer % 2 == 0 { "ga" } else { "floor" };
+            tokio::spawn(async move {
+                // Not all at once, so that batch follows on batch.
+                tokio::time::sleep(std::time::Duration::from_micros(buyer as u64 * 300)).await;
+                engine.buy(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), BuyBody::tier(tier.into(), 1), None).await
+            })
+        });
+        let claims = claims.collect::<Vec<_>>();
+        for _ in 0..20 {
+            house.tamper("UPDATE sales SET revision = revision + 1").await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(8)).await;
+        }
+        let mut seqs = BTreeSet::new();
+        for claim in claims {
+            if let BuyOutcome::Bought { order, .. } = claim.await.unwrap().unwrap() {
+                assert!(seqs.insert(order.seq), "{kind:?}: {} was given twice", order.seq);
+            }
+        }
+        assert_eq!(seqs.len(), 500, "{kind:?}");
+        let audit = house.audit(&sale).await;
+        assert!(audit.clean && audit.sold == 500, "{audit:?}");
+    }
+}

@@ -1,0 +1,156 @@
+//! The claims that wait for the sequencer, decided as they arrive.
+//!
+//! While a batch is written the next one is planned already, on a draft of what the sale comes to when everything before it
+//! holds. Where it does not hold, the plans of the sale's batches are dropped, and each is planned anew at its turn.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use rustc_hash::FxHashMap;
+use tokio::sync::oneshot;
+
+use crate::{
+    model::{ids::OrderId, limits::MAX_BATCH, outcome::Refusal, time::Timestamp},
+    server::{
+        ledger::Hash,
+        strategy::{
+            Claim, Desk, SaleDesk, Verdict, Wish,
+            decide::{Draft, check_open},
+            desk::Sold,
+            stock::Stock,
+        },
+    },
+};
+
+/// A claim with where to send its verdict.
+pub type Waiting = (Claim, oneshot::Sender<Verdict>);
+
+/// What a claim comes to, if the commit holds.
+pub enum Decision {
+    Sold(Sold),
+    Refused(Refusal),
+    /// Another request with its key was answered meanwhile.
+    Repeated,
+}
+
+/// What the claims of a batch come to, in their order.
+pub struct Plan {
+    pub at: Timestamp,
+    /// The sale's `seq` and `revision` that they were decided on, and the hash of the last line.
+    pub seq: u64,
+    pub revision: u64,
+    pub head_hash: Hash,
+    pub decisions: Vec<Decision>,
+    /// Whether the mirror was wrong at first, so that the database had to say what is left.
+    pub asked_database: bool,
+}
+
+/// Claims on one sale, to be written together.
+pub struct Batch {
+    pub sale: Arc<SaleDesk>,
+    pub claims: Vec<Waiting>,
+    /// None where it cannot be planned before its turn.
+    pub plan: Option<Plan>,
+    units: u64,
+}
+
+#[derive(Default)]
+pub struct Pending {
+    batches: VecDeque<Batch>,
+    /// What sales come to when everything before holds, by the sale's row.
+    drafts: FxHashMap<i64, Draft>,
+    /// The sale whose batch is being written.
+    in_writing: Option<i64>,
+    /// Whether the sequencer waits to be woken.
+    pub is_idle: bool,
+    pub is_closed: bool,
+}
+
+impl Plan {
+    /// A plan without decisions, on what the draft comes to.
+    pub fn new(draft: &mut Draft, stock: &Stock, at: Timestamp) -> Self {
+        draft.set_time(at);
+        let (seq, revision, head_hash) = (draft.seq, stock.revision, draft.head_hash);
+        Self { at, seq, revision, head_hash, decisions: Vec::new(), asked_database: false }
+    }
+
+    /// Decides one more claim.
+    pub fn decide(&mut self, desk: &Desk, stock: &Stock, draft: &mut Draft, claim: &Claim) {
+        let order = OrderId(desk.identifiers.next(self.at));
+        let decided = check_open(stock, self.at).and_then(|()| draft.decide(stock, order.0, claim.buyer, claim.wish));
+        self.head_hash = draft.head_hash;
+        self.decisions.push(match decided {
+            Ok(grant) => Decision::Sold(desk.sell(stock, claim.buyer, order, grant, claim.key.as_ref())),
+            Err(refusal) => Decision::Refused(refusal),
+        });
+    }
+
+    pub fn sold(&self) -> impl Iterator<Item = &Sold> {
+        self.decisions.iter().filter_map(|decision| match decision {
+            Decision::Sold(sold) => Some(sold),
+            Decision::Refused(_) | Decision::Repeated => None,
+        })
+    }
+}
+
+impl Pending {
+    /// Adds a claim to the last batch of its sale, and decides it where everything before it is decided.
+    pub fn add(&mut self, desk: &Desk, claim: Claim, answer: oneshot::Sender<Verdict>) {
+        let sale_id = claim.sale.sale_id;
+        let units = units_of(&claim);
+        let place = self.batches.iter().rposition(|batch| batch.sale.sale_id == sale_id);
+        let stock = claim.sale.stock.read();
+        if !self.drafts.contains_key(&sale_id) && place.is_none() && self.in_writing != Some(sale_id) {
+            // Nothing stands before it: the mirror is what it is decided on.
+            self.drafts.insert(sale_id, Draft::new(&stock));
+        }
+        let mut draft = self.drafts.get_mut(&sale_id);
+        let place = place.filter(|place| self.batches[*place].units + units <= MAX_BATCH as u64).unwrap_or_else(|| {
+            let plan = draft.as_mut().map(|draft| Plan::new(draft, &stock, desk.clock.now()));
+            self.batches.push_back(Batch { sale: claim.sale.clone(), claims: Vec::new(), plan, units: 0 });
+            self.batches.len() - 1
+        });
+        let batch = &mut self.batches[place];
+        batch.units += units;
+        if let Some(plan) = &mut batch.plan {
+            plan.decide(desk, &stock, draft.expect("what is planned has a draft"), &claim);
+        }
+        drop(stock);
+        batch.claims.push((claim, answer));
+    }
+
+    /// The next batch to be written; [`Pending::written`] ends its turn.
+    pub fn next(&mut self) -> Option<Batch> {
+        let batch = self.batches.pop_front();
+        self.in_writing = batch.as_ref().map(|batch| batch.sale.sale_id);
+        self.is_idle = batch.is_none();
+        batch
+    }
+
+    /// Claims that wait.
+    pub fn len(&self) -> usize {
+        self.batches.iter().map(|batch| batch.claims.len()).sum()
+    }
+
+    /// What the batch in writing was planned on did not hold: what builds on it is planned anew at its turn.
+    pub fn doubt(&mut self, sale_id: i64) {
+        self.drafts.remove(&sale_id);
+        self.batches.iter_mut().filter(|batch| batch.sale.sale_id == sale_id).for_each(|batch| batch.plan = None);
+    }
+
+    /// The batch in writing is settled, and the mirror knows of it.
+    pub fn written(&mut self) {
+        if let Some(sale_id) = self.in_writing.take()
+            && !self.batches.iter().any(|batch| batch.sale.sale_id == sale_id)
+        {
+            // The next claim starts from the mirror again.
+            self.drafts.remove(&sale_id);
+        }
+    }
+}
+
+fn units_of(claim: &Claim) -> u64 {
+    match claim.wish {
+        Wish::Seat { .. } => 1,
+        Wish::Units { quantity, .. } => quantity,
+    }
+}
