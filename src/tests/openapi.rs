@@ -28,6 +28,7 @@ const CONTRACT: [(&str, &str); 26] = [
     ("POST", "/api/v1/sales/{sale}/buy"),
     ("GET", "/api/v1/orders"),
     ("GET", "/api/v1/orders/{order}"),
+    ("GET", "/api/v1/requests/{request}"),
     ("GET", "/api/v1/me"),
     ("GET", "/api/v1/sales/{sale}/audit"),
     ("GET", "/api/v1/sales/{sale}/ledger"),
