@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::{Ask, TestApp};
 
 /// The contract's routes.
-const CONTRACT: [(&str, &str); 26] = [
+const CONTRACT: [(&str, &str); 27] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),

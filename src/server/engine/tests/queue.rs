@@ -117,6 +117,29 @@ async fn a_key_in_line_has_one_place_there_on_every_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_refused_may_try_again() {
+    for kind in STORES {
+        let database = Database::make(kind).await;
+        let house = House { engine: House::engine_with(&database.url, &redis_url(), options(0)).await, database };
+        let sale = house.sale(StrategyKind::Queued, vec![general_admission(1)]).await;
+        let mine = join(&house.engine, &sale, 1, "ga", key("mine")).await;
+        house.engine.close().await;
+        // Another buyer's server has no Redis, and decides at once.
+        let quick = House::engine_with(&house.database.url, "redis://127.0.0.1:1", options(0)).await;
+        assert_eq!(code(&quick.buy(&sale, buyer(2), BuyBody::tier("ga".into(), 1), None).await.unwrap()), None);
+        quick.close().await;
+        let engine = House::engine_with(&house.database.url, &redis_url(), options(1)).await;
+        assert_eq!(outcome(&engine, 1, mine).await.code, Some(Code::SoldOut), "{kind:?}");
+        engine.add_stock(&sale, StockBody { tier: "ga".into(), add: 1 }, None).await.unwrap().unwrap();
+        let again = join(&engine, &sale, 1, "ga", key("mine")).await;
+        assert_ne!(again, mine);
+        assert!(outcome(&engine, 1, again).await.order.is_some(), "{kind:?}");
+        assert_eq!(outcome(&engine, 1, mine).await.code, Some(Code::SoldOut), "what was told stays told");
+        assert!(engine.audit(&sale).await.unwrap().unwrap().clean);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn some_tiers_are_served_first_and_by_any_server() {
     let database = Database::make(StoreKind::Postgres).await;
     let house = House { engine: House::engine_with(&database.url, &redis_url(), options(0)).await, database };

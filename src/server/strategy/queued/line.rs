@@ -154,12 +154,14 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Writes what became of a request, and takes its entry out of the line. What was confirmed is never refused afterwards.
+/// Writes what became of a request, and takes its entry out of the line. What was confirmed is never refused afterwards. The
+/// key of a refused request may be used anew.
 static FINISH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local known = redis.call('GET', KEYS[2])
          if not (known and string.find(known, ' confirmed ', 1, true)) then
              redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
+             if ARGV[5] ~= '' and redis.call('GET', KEYS[3]) == ARGV[5] then redis.call('DEL', KEYS[3]) end
          end
          redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
          return redis.call('XDEL', KEYS[1], ARGV[2])",
@@ -186,12 +188,7 @@ impl Line {
 
     /// Joins the line.
     pub async fn join(&self, entry: &Entry) -> Result<Joined, NoAnswer> {
-        let (slot, known_by) = match &entry.key {
-            Some(key) => {
-                (self.slot(entry.buyer, &key.key), format!("{} {}", entry.request, hexadecimal(key.fingerprint)))
-            }
-            None => (self.status(entry.request), String::new()),
-        };
+        let (slot, known_by) = self.known_by(entry);
         let keys = [self.streams[usize::from(!entry.is_first)].clone(), self.status(entry.request), slot];
         let payload = serde_json::to_string(entry).expect("an entry is plain data");
         let status = written(entry.buyer, State::Pending);
@@ -256,10 +253,24 @@ impl Line {
 
     /// Writes what became of a delivery's request. `None` where that could not be written now.
     pub async fn finish(&self, delivery: &Delivery, entry: &Entry, state: State) -> Option<()> {
-        let keys = [delivery.stream.clone(), self.status(entry.request)];
-        let arguments: [&(dyn crate::server::redis::Argument + Sync); 4] =
-            [&GROUP, &delivery.id, &written(entry.buyer, state), &REQUEST_TTL_MILLISECONDS];
-        self.redis.run::<u8>(&FINISH, &keys, &arguments).await.map(|_| ())
+        let (slot, known_by) = self.known_by(entry);
+        let keys = [delivery.stream.clone(), self.status(entry.request), slot];
+        let forgotten = if matches!(state, State::Refused(_)) { known_by } else { String::new() };
+        let status = written(entry.buyer, state);
+        self.redis
+            .run::<u8>(&FINISH, &keys, &[&GROUP, &delivery.id, &status, &REQUEST_TTL_MILLISECONDS, &forgotten])
+            .await
+            .map(|_| ())
+    }
+
+    /// Where the entry's key stands in line, and what it says there; nothing where there is no key.
+    fn known_by(&self, entry: &Entry) -> (String, String) {
+        match &entry.key {
+            Some(key) => {
+                (self.slot(entry.buyer, &key.key), format!("{} {}", entry.request, hexadecimal(key.fingerprint)))
+            }
+            None => (self.status(entry.request), String::new()),
+        }
     }
 
     /// Puts a delivery with the dead letters, and returns how many those are now.

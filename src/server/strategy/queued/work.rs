@@ -104,6 +104,8 @@ impl Shared {
             }
             match self.decide(entry, may_be_decided || tries > 0).await {
                 Ok(state) => return self.finish(&delivery, entry, state).await,
+                // It stays in line for whoever comes next.
+                Err(_) if self.workers.is_closed() => return,
                 // The database is away: that is not the entry's fault.
                 Err(_) if !self.desk.store.is_ready().await => tokio::time::sleep(LONG_PAUSE).await,
                 Err(error) => {
