@@ -39,6 +39,7 @@ test("who is in line is told so, and then what came of it", async ({ boxOffice, 
   await expect(buyer.available).toHaveText("9");
   isDecided = true;
   await expect(buyer.toast("success")).toContainText("A-3");
+  await expect(buyer.toast("waiting")).toHaveCount(0);
   await buyer.shows("A-3", "mine");
   await expect(buyer.page.locator(".own-tickets")).toContainText("A-3");
   await buyer.reload();

@@ -109,17 +109,20 @@ impl Redis {
         }
     }
 
-    /// Tells the others that `node` committed something. `false` where nobody could be told.
-    pub async fn tell(&self, node: &str) -> bool {
-        self.run::<u64>(&TELL, &[self.key(NEWS)], &[&node]).await.is_some()
+    /// Tells the others that `node` committed something, and returns how many listen, `node` itself included.
+    pub async fn tell(&self, node: &str) -> u64 {
+        self.run(&TELL, &[self.key(NEWS)], &[&node]).await.unwrap_or(0)
     }
 
     /// Hears what others than `node` tell from now on.
     pub async fn listen(&self, node: &str) -> Result<Told, RedisError> {
-        let asked = tokio::time::timeout(CONNECTION_TIMEOUT, self.client.get_async_pubsub()).await;
-        let mut subscription = asked.map_err(|_| RedisError::from(std::io::Error::from(ErrorKind::TimedOut)))??;
-        subscription.subscribe(self.key(NEWS)).await?;
-        Ok(Told { subscription, node: node.to_owned() })
+        let subscribed = async {
+            let mut subscription = self.client.get_async_pubsub().await?;
+            subscription.subscribe(self.key(NEWS)).await?;
+            Ok(Told { subscription, node: node.to_owned() })
+        };
+        let timed = tokio::time::timeout(CONNECTION_TIMEOUT, subscribed).await;
+        timed.unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(ErrorKind::TimedOut))))
     }
 
     /// Whether Redis answers now.

@@ -5,7 +5,7 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{task::JoinHandle, time::sleep};
@@ -15,8 +15,7 @@ use crate::{
     model::ids::SaleId,
     server::{
         redis::Told,
-        store::{self, News, SaleHead},
-        strategy::SaleDesk,
+        store::{self, News},
     },
 };
 
@@ -26,6 +25,8 @@ const LONGEST_SILENCE: Duration = Duration::from_millis(500);
 const COMPARE_EVERY: Duration = Duration::from_millis(20);
 /// Shortest time between two messages to the others.
 const TELL_EVERY: Duration = Duration::from_millis(20);
+/// Shortest time between two tries to hear Redis: each may take its time, and mirrors wait for it.
+const TRY_REDIS_EVERY: Duration = Duration::from_secs(2);
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -63,6 +64,7 @@ async fn keep_up(engine: Weak<Engine>) {
 struct Heard {
     by_database: Option<News>,
     by_redis: Option<Told>,
+    tried_redis: Option<Instant>,
 }
 
 impl Heard {
@@ -70,14 +72,16 @@ impl Heard {
         if self.by_database.is_none() {
             self.by_database = engine.desk.store.listen(&engine.node).await.ok();
         }
-        if let (None, Some(redis)) = (&self.by_redis, &engine.redis) {
+        let is_due = self.tried_redis.is_none_or(|tried: Instant| tried.elapsed() >= TRY_REDIS_EVERY);
+        if let (None, Some(redis), true) = (&self.by_redis, &engine.redis, is_due) {
             self.by_redis = redis.listen(&engine.node).await.ok();
+            self.tried_redis = Some(Instant::now());
         }
     }
 
     /// Waits until there are news, or a way broke; for ever where there is none.
     async fn next(&mut self) {
-        let Self { by_database, by_redis } = self;
+        let Self { by_database, by_redis, .. } = self;
         tokio::select! {
             is_open = async { by_database.as_mut()?.next().await.ok() }, if by_database.is_some() => {
                 if is_open.is_none() {
@@ -102,8 +106,9 @@ async fn keep_telling(engine: Weak<Engine>) {
         let redis = engine.redis.clone();
         drop(engine);
         desk.changed.notified().await;
+        // Where nobody but this process listens there, others may listen to the database alone.
         if let Some(redis) = &redis
-            && redis.tell(&node).await
+            && redis.tell(&node).await > 1
         {
             sleep(TELL_EVERY).await;
             continue;
@@ -126,31 +131,11 @@ impl Engine {
         for head in heads {
             let known = self.desk.sales.read().get(&head.sale_id).cloned();
             match known {
-                Some(sale) => self.bring_up(&sale, &head).await?,
+                Some(sale) => self.desk.bring_up(&sale, &head).await.map(drop)?,
                 None => {
                     self.find(&SaleId(head.slug)).await?;
                 }
             }
-        }
-        Ok(())
-    }
-
-    async fn bring_up(&self, sale: &Arc<SaleDesk>, head: &SaleHead) -> Result<(), EngineError> {
-        let (seq, revision) = {
-            let stock = sale.stock.read();
-            (stock.seq, stock.revision)
-        };
-        let mut reader = self.desk.store.reader().await?;
-        let is_up = if head.revision > revision {
-            false
-        } else if head.seq > seq {
-            self.desk.catch_up(reader.connection(), sale).await? && sale.stock.read().seq >= head.seq
-        } else {
-            true
-        };
-        if !is_up {
-            let mut transaction = reader.begin().await?;
-            self.desk.read_anew(&mut transaction, sale).await?;
         }
         Ok(())
     }

@@ -364,7 +364,8 @@ pub fn is_key_taken(error: &sqlx::Error) -> bool {
 
 /// Whether the database ended a transaction for another one's sake, so that the same may succeed when it is tried anew.
 pub fn is_conflict(error: &sqlx::Error) -> bool {
-    /// Serialisation failure, deadlock, lock not available, statement cancelled; SQLite's BUSY and BUSY_SNAPSHOT.
-    const CODES: [&str; 6] = ["40001", "40P01", "55P03", "57014", "5", "517"];
+    /// Serialisation failure, deadlock, lock not available; SQLite's BUSY and BUSY_SNAPSHOT. Not a statement that took too
+    /// long: it would again.
+    const CODES: [&str; 5] = ["40001", "40P01", "55P03", "5", "517"];
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| CODES.contains(&code.as_ref()))
 }

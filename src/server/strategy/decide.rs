@@ -32,6 +32,8 @@ pub struct Draft {
     owned: HashMap<BuyerId, u64>,
     pub seq: u64,
     pub head_hash: Hash,
+    /// Of the stock that it was begun on.
+    pub revision: u64,
 }
 
 /// What one claim was granted.
@@ -60,6 +62,7 @@ impl Draft {
             owned: HashMap::new(),
             seq: stock.seq,
             head_hash: stock.head_hash,
+            revision: stock.revision,
         }
     }
 
@@ -107,11 +110,13 @@ impl Draft {
     fn find(&self, stock: &Stock, wish: Wish) -> Result<(usize, Vec<u32>, u64), Refusal> {
         match wish {
             Wish::Seat { position } => {
+                let tier_index = stock.map.places[position as usize].0 as usize;
                 let free = stock.seats[position as usize] == SeatStatus::Available && !self.taken.contains(&position);
-                if !free {
+                // The stock may have been put back since the draft was begun: then nothing of the draft will hold.
+                if !free || self.available[tier_index] == 0 {
                     return Err(seat_taken(stock.map.labels[position as usize].as_str()));
                 }
-                Ok((stock.map.places[position as usize].0 as usize, vec![position], 1))
+                Ok((tier_index, vec![position], 1))
             }
             Wish::Units { tier_index, quantity } => {
                 if self.available[tier_index] < quantity {

@@ -22,7 +22,7 @@ use crate::{
     server::{
         clock::Clock,
         ledger::hexadecimal,
-        store::{self, ChangeRecord, Connection, NewTicket, Purchase, Store, Transaction, Writer},
+        store::{self, ChangeRecord, Connection, NewTicket, Purchase, SaleHead, Store, Transaction, Writer},
     },
 };
 
@@ -160,6 +160,26 @@ impl Desk {
             let Some(change) = merged else { return Ok(false) };
             self.take(sale, change);
         }
+    }
+
+    /// Brings the mirror up to where the database is. `false` where it was there already.
+    pub async fn bring_up(&self, sale: &Arc<SaleDesk>, head: &SaleHead) -> Result<bool, sqlx::Error> {
+        let (seq, revision) = {
+            let stock = sale.stock.read();
+            (stock.seq, stock.revision)
+        };
+        if head.revision <= revision && head.seq <= seq {
+            return Ok(false);
+        }
+        let mut reader = self.store.reader().await?;
+        let is_up = head.revision <= revision
+            && self.catch_up(reader.connection(), sale).await?
+            && sale.stock.read().seq >= head.seq;
+        if !is_up {
+            let mut transaction = reader.begin().await?;
+            self.read_anew(&mut transaction, sale).await?;
+        }
+        Ok(true)
     }
 
     /// Takes a commit over into the mirror and tells about it, as soon as all before it are there.

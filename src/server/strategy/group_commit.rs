@@ -212,7 +212,7 @@ async fn write_batch(
 fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], repeated: &HashSet<usize>) -> Plan {
     let stock = sale.stock.read();
     let mut draft = Draft::new(&stock);
-    let mut plan = Plan::new(&mut draft, &stock, desk.clock.now());
+    let mut plan = Plan::new(&mut draft, desk.clock.now());
     for (place, (claim, _)) in claims.iter().enumerate() {
         match repeated.contains(&place) {
             true => plan.decisions.push(Decision::Repeated),

@@ -148,7 +148,8 @@ impl Queued {
         }
         // Noted first: a worker may be done with it before this goes on.
         let fingerprint = entry.fingerprint();
-        waiting.add(entry.clone(), claim.place.take());
+        let place = claim.place.take().filter(|_| !self.shared.workers.is_closed());
+        waiting.add(entry.clone(), place);
         match line.join(&entry).await {
             Ok(Joined::InLine) => {
                 joined.notify_one();

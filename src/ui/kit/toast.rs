@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::markup::escape;
 use crate::model::outcome::Code;
 
-/// How long a message stays that is not about a success. A success stays until it is put away.
+/// How long a message about a failure stays. A success stays until it is put away.
 const FAILURE_STAYS: Duration = Duration::from_secs(7);
 /// Messages shown at once; an older failure makes room.
 const MAX_TOASTS: usize = 4;
@@ -95,12 +95,13 @@ impl Toasts {
         toasts
     }
 
-    /// Shows a message; all but a success go away by themselves.
-    pub fn show(self, kind: ToastKind, title: impl Into<String>, detail: impl Into<String>) {
+    /// Shows a message; a failure goes away by itself. Returns what it can be put away by.
+    pub fn show(self, kind: ToastKind, title: impl Into<String>, detail: impl Into<String>) -> u32 {
         let id = self.add(kind, title.into(), detail.into());
-        if kind != ToastKind::Success {
+        if !matches!(kind, ToastKind::Success | ToastKind::Waiting) {
             set_timeout(move || self.dismiss(id), FAILURE_STAYS);
         }
+        id
     }
 
     fn add(self, kind: ToastKind, title: String, detail: String) -> u32 {

@@ -94,8 +94,10 @@ async fn ask(desk: Desk, body: &BuyBody, key: &str) -> Option<BuyOutcome> {
     for attempt in 1..=TRIES {
         match api::buy(desk.id(), body.clone(), key.to_owned()).await {
             Ok(BuyOutcome::Waiting { request }) => {
-                desk.toasts.show(ToastKind::Waiting, "In line", "You will be told here what came of it.");
-                if let Ok(outcome) = api::follow(request, None).await {
+                let message = desk.toasts.show(ToastKind::Waiting, "In line", "You will be told here what came of it.");
+                let followed = api::follow(request, None).await;
+                desk.toasts.dismiss(message);
+                if let Ok(outcome) = followed {
                     return Some(outcome);
                 }
             }
@@ -145,7 +147,7 @@ fn tell(desk: Desk, refusal: &Refusal) {
         // Who was in line is told the code alone.
         Some((kind, title, detail)) if refusal.detail.is_empty() => desk.toasts.show(kind, title, detail),
         _ => desk.toasts.show(ToastKind::of(refusal.code), refusal.code.title(), refusal.detail.clone()),
-    }
+    };
 }
 
 fn celebrate(desk: Desk, won: Vec<Order>) {

@@ -279,6 +279,41 @@ async fn without_redis_those_in_line_still_buy_and_new_ones_are_decided_at_once(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_bought_while_redis_did_not_answer_is_not_refused_afterwards() {
+    let server = Server::start().await;
+    for kind in STORES {
+        let database = Database::make(kind).await;
+        let house = House { engine: House::engine_with(&database.url, &server.url(), options(0)).await, database };
+        let sale = house.sale(StrategyKind::Queued, vec![seated(1, 2)]).await;
+        let mut requests = Vec::new();
+        for (number, seat) in [(1, "A-1"), (2, "A-2")] {
+            match house.engine.buy(&sale, buyer(number), BuyBody::seat(seat.into()), None).await.unwrap() {
+                BuyOutcome::Waiting { request } => requests.push((number, request)),
+                outcome => panic!("no receipt: {outcome:?}"),
+            }
+        }
+        server.signal("STOP");
+        for (number, request) in &requests {
+            assert!(outcome(&house.engine, *number, *request).await.order.is_some(), "{kind:?}");
+        }
+        server.signal("CONT");
+        house.engine.close().await;
+        // Both stand in line still, and their seats are sold.
+        let line = stream(&house.engine, "rest");
+        assert_eq!(length(&server.connect().await.unwrap(), &line).await, 2);
+        let engine = House::engine_with(&house.database.url, &server.url(), options(1)).await;
+        let connection = server.connect().await.unwrap();
+        nodes::wait_until(|| async { length(&connection, &line).await == 0 }).await;
+        for (number, request) in requests {
+            assert!(
+                status(&engine, number, request).await.unwrap().order.is_some(),
+                "{kind:?}: told refused, and sold"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn purchases_that_redis_forgot_are_put_back_in_line() {
     let server = Server::start().await;
     for kind in STORES {

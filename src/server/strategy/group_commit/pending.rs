@@ -67,9 +67,9 @@ pub struct Pending {
 
 impl Plan {
     /// A plan without decisions, on what the draft comes to.
-    pub fn new(draft: &mut Draft, stock: &Stock, at: Timestamp) -> Self {
+    pub fn new(draft: &mut Draft, at: Timestamp) -> Self {
         draft.set_time(at);
-        let (seq, revision, head_hash) = (draft.seq, stock.revision, draft.head_hash);
+        let (seq, revision, head_hash) = (draft.seq, draft.revision, draft.head_hash);
         Self { at, seq, revision, head_hash, decisions: Vec::new(), asked_database: false }
     }
 
@@ -99,13 +99,17 @@ impl Pending {
         let units = units_of(&claim);
         let place = self.batches.iter().rposition(|batch| batch.sale.sale_id == sale_id);
         let stock = claim.sale.stock.read();
+        if self.drafts.get(&sale_id).is_some_and(|draft| draft.revision != stock.revision) {
+            // An organiser was here in between.
+            self.doubt(sale_id);
+        }
         if !self.drafts.contains_key(&sale_id) && place.is_none() && self.in_writing != Some(sale_id) {
             // Nothing stands before it: the mirror is what it is decided on.
             self.drafts.insert(sale_id, Draft::new(&stock));
         }
         let mut draft = self.drafts.get_mut(&sale_id);
         let place = place.filter(|place| self.batches[*place].units + units <= MAX_BATCH as u64).unwrap_or_else(|| {
-            let plan = draft.as_mut().map(|draft| Plan::new(draft, &stock, desk.clock.now()));
+            let plan = draft.as_mut().map(|draft| Plan::new(draft, desk.clock.now()));
             self.batches.push_back(Batch { sale: claim.sale.clone(), claims: Vec::new(), plan, units: 0 });
             self.batches.len() - 1
         });

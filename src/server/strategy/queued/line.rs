@@ -168,10 +168,12 @@ static FINISH: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Puts an entry with the dead letters, and takes it out of the line.
+/// Puts an entry with the dead letters, and takes it out of the line; where it can be read, its buyer is told.
 static BURY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], '*', 'payload', ARGV[3], 'reason', ARGV[4])
+         if ARGV[6] ~= '' then redis.call('SET', KEYS[3], ARGV[6], 'PX', ARGV[7]) end
+         if ARGV[8] ~= '' and redis.call('GET', KEYS[4]) == ARGV[8] then redis.call('DEL', KEYS[4]) end
          redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
          redis.call('XDEL', KEYS[1], ARGV[2])
          return redis.call('XLEN', KEYS[2])",
@@ -273,10 +275,19 @@ impl Line {
         }
     }
 
-    /// Puts a delivery with the dead letters, and returns how many those are now.
+    /// Puts a delivery with the dead letters, tells its buyer to try again, and returns how many those letters are now.
     pub async fn bury(&self, delivery: &Delivery, reason: &str) -> Option<u64> {
-        let keys = [delivery.stream.clone(), self.dead_letters.clone()];
-        self.redis.run(&BURY, &keys, &[&GROUP, &delivery.id, &delivery.payload, &reason, &KEPT_DEAD_LETTERS]).await
+        let (stream, letters) = (delivery.stream.clone(), self.dead_letters.clone());
+        let (keys, status, known_by) = match &delivery.entry {
+            Some(entry) => {
+                let (slot, known_by) = self.known_by(entry);
+                let status = written(entry.buyer, State::Refused(Code::Contended));
+                ([stream, letters, self.status(entry.request), slot], status, known_by)
+            }
+            None => ([stream, letters.clone(), letters.clone(), letters], String::new(), String::new()),
+        };
+        let (id, payload, kept, life) = (&delivery.id, &delivery.payload, KEPT_DEAD_LETTERS, REQUEST_TTL_MILLISECONDS);
+        self.redis.run(&BURY, &keys, &[&GROUP, id, payload, &reason, &kept, &status, &life, &known_by]).await
     }
 
     fn status(&self, request: RequestId) -> String {

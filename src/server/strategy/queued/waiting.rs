@@ -37,6 +37,9 @@ struct Kept {
     since: Instant,
     /// Its place in the server's bounded queue, given back with the outcome.
     place: Option<OwnedSemaphorePermit>,
+    /// Whether it was refused while Redis could not be asked. It is not tried again before that: who knows what the buyer
+    /// was told by then.
+    was_refused: bool,
 }
 
 impl Waiting {
@@ -45,7 +48,7 @@ impl Waiting {
         if let Some(key) = &entry.key {
             table.by_key.insert((entry.buyer, key.key.clone()), entry.request);
         }
-        table.by_request.insert(entry.request, Kept { entry, since: Instant::now(), place });
+        table.by_request.insert(entry.request, Kept { entry, since: Instant::now(), place, was_refused: false });
         table.tell();
     }
 
@@ -76,6 +79,17 @@ impl Waiting {
 
     pub fn owner(&self, request: RequestId) -> Option<BuyerId> {
         self.state.lock().by_request.get(&request).map(|kept| kept.entry.buyer)
+    }
+
+    /// Whether a request still waits here, and was not refused while Redis was lost.
+    fn may_buy(&self, request: RequestId) -> bool {
+        self.state.lock().by_request.get(&request).is_some_and(|kept| !kept.was_refused)
+    }
+
+    fn refuse(&self, request: RequestId) {
+        if let Some(kept) = self.state.lock().by_request.get_mut(&request) {
+            kept.was_refused = true;
+        }
     }
 
     /// Those that have waited for a while.
@@ -137,9 +151,12 @@ impl Shared {
     /// Lets an entry buy that nobody can be handed now. A refusal is not told: Redis may hand the same entry to somebody
     /// else when it is back, and who was refused must not be granted it then.
     async fn buy_without_redis(&self, entry: &Entry) {
-        match self.decide(entry, true).await {
+        if !self.waiting.may_buy(entry.request) {
+            return;
+        }
+        match self.decide(entry).await {
             Ok(State::Confirmed(_)) => drop(self.waiting.remove(entry.request)),
-            Ok(State::Refused(_) | State::Pending) => {}
+            Ok(State::Refused(_) | State::Pending) => self.waiting.refuse(entry.request),
             Err(error) => tracing::warn!(%error, request = %entry.request, "a purchase in line cannot be decided now"),
         }
     }

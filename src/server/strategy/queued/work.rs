@@ -16,7 +16,7 @@ use crate::{
     model::{ids::BuyerId, limits::MAX_QUEUE_TRIES, outcome::Code, strategy::StrategyKind},
     server::{
         store::{self, StoredBody},
-        strategy::{Claim, Desk, KeyClaim, KeyGuard, Verdict, atomic_update::buy, key_reused, refuse_early},
+        strategy::{Claim, Desk, KeyClaim, KeyGuard, SaleDesk, Verdict, atomic_update::buy, key_reused, refuse_early},
         telemetry::metrics::{DEAD_LETTERS, KEPT_DEAD_LETTERS, QUEUE_DECISIONS, QUEUE_RETRIES},
     },
 };
@@ -90,6 +90,9 @@ impl Shared {
         {
             return self.finish(&delivery, entry, state).await;
         }
+        if may_be_decided && let Ok(Some(state)) = self.decided(entry).await {
+            return self.finish(&delivery, entry, state).await;
+        }
         if delivery.deliveries > MAX_QUEUE_TRIES {
             return self.bury(&delivery, Some(entry), "servers were lost over it").await;
         }
@@ -102,7 +105,7 @@ impl Shared {
                     None => {}
                 }
             }
-            match self.decide(entry, may_be_decided || tries > 0).await {
+            match self.decide(entry).await {
                 Ok(state) => return self.finish(&delivery, entry, state).await,
                 // It stays in line for whoever comes next.
                 Err(_) if self.workers.is_closed() => return,
@@ -134,44 +137,42 @@ impl Shared {
 
     /// Gives an entry up, and keeps it for whoever wants to know why. Its buyer, where it has one, may try again.
     async fn bury(&self, delivery: &Delivery, entry: Option<&Entry>, reason: &str) {
+        // It may have been bought all the same, by a try whose answer was lost.
+        while let Some(entry) = entry {
+            match self.decided(entry).await {
+                Ok(Some(state)) => return self.finish(delivery, entry, state).await,
+                Ok(None) => break,
+                Err(_) if self.workers.is_closed() => return,
+                Err(_) => tokio::time::sleep(LONG_PAUSE).await,
+            }
+        }
         tracing::error!(request = ?entry.map(|entry| entry.request), reason, "a purchase in line became a dead letter");
         metrics::counter!(DEAD_LETTERS).increment(1);
-        if let Some(letters) = self.line.bury(delivery, reason).await {
-            #[allow(clippy::cast_precision_loss)] // far below 2⁵³
-            metrics::gauge!(KEPT_DEAD_LETTERS).set(letters as f64);
+        let place = entry.and_then(|entry| self.waiting.remove(entry.request));
+        while !self.workers.is_closed() {
+            if let Some(letters) = self.line.bury(delivery, reason).await {
+                #[allow(clippy::cast_precision_loss)] // far below 2⁵³
+                metrics::gauge!(KEPT_DEAD_LETTERS).set(letters as f64);
+                break;
+            }
+            tokio::time::sleep(LONG_PAUSE).await;
         }
-        if let Some(entry) = entry {
-            let state = match self.decided(entry).await {
-                Ok(Some(state)) => state,
-                Ok(None) | Err(_) => State::Refused(Code::Contended),
-            };
-            self.finish(delivery, entry, state).await;
-        }
+        drop(place);
     }
 
-    /// Decides an entry. Where it may have been decided before, or its key answered elsewhere, a refusal is not believed
-    /// before the database was asked for that.
-    pub async fn decide(&self, entry: &Entry, may_be_decided: bool) -> Result<State, sqlx::Error> {
+    /// Decides an entry.
+    pub async fn decide(&self, entry: &Entry) -> Result<State, sqlx::Error> {
         let sale = self.desk.sales.read().get(&entry.sale_id).cloned();
         let Some(sale) = sale.filter(|sale| entry.fits(&sale.stock.read())) else {
             // Another server may have made it, or added to it, a moment ago.
             self.desk.behind.notify_one();
             return Err(sqlx::Error::RowNotFound);
         };
-        let early = refuse_early(&sale.stock.read(), entry.wish, self.desk.clock.now()).err();
-        let verdict = match early {
-            Some(refusal) => Verdict::Refused(refusal),
-            None => {
-                let key = entry.key.clone().map(|key| KeyClaim {
-                    guard: Box::new(KnownAfter(self.desk.clone(), entry.buyer, key.key.clone())),
-                    key: key.key,
-                    fingerprint: key.fingerprint,
-                });
-                let (buyer, wish) = (entry.buyer, entry.wish);
-                let claim = Claim { sale: sale.clone(), buyer, wish, key, place: None, order: Some(entry.order()) };
-                buy(&self.desk, claim).await
-            }
-        };
+        let mut verdict = self.try_to_buy(entry, &sale).await;
+        // The line is everybody's: a server that has not heard the news must not empty it with old refusals.
+        if matches!(verdict, Verdict::Refused(_)) && self.desk.store.is_shared() && self.was_behind(&sale).await? {
+            verdict = self.try_to_buy(entry, &sale).await;
+        }
         let refusal = match verdict {
             Verdict::Won(order) => return Ok(State::Confirmed(order.id)),
             Verdict::Unknown(error) => return Err(error),
@@ -183,11 +184,35 @@ impl Shared {
             Verdict::Refused(refusal) => refusal,
             Verdict::Overloaded | Verdict::Waiting(_) => unreachable!("it is decided here and now"),
         };
-        let is_told_elsewhere = entry.key.is_some() && self.desk.store.is_shared();
-        if may_be_decided || is_told_elsewhere || refusal.code == Code::IdempotencyKeyReused {
-            return Ok(self.decided(entry).await?.unwrap_or(State::Refused(refusal.code)));
+        // What it wanted may be gone because it has it: bought by another server, or here while Redis was lost.
+        Ok(self.decided(entry).await?.unwrap_or(State::Refused(refusal.code)))
+    }
+
+    async fn try_to_buy(&self, entry: &Entry, sale: &Arc<SaleDesk>) -> Verdict {
+        let early = refuse_early(&sale.stock.read(), entry.wish, self.desk.clock.now()).err();
+        if let Some(refusal) = early {
+            return Verdict::Refused(refusal);
         }
-        Ok(State::Refused(refusal.code))
+        let key = entry.key.clone().map(|key| KeyClaim {
+            guard: Box::new(KnownAfter(self.desk.clone(), entry.buyer, key.key.clone())),
+            key: key.key,
+            fingerprint: key.fingerprint,
+        });
+        let (buyer, wish) = (entry.buyer, entry.wish);
+        let claim = Claim { sale: sale.clone(), buyer, wish, key, place: None, order: Some(entry.order()) };
+        buy(&self.desk, claim).await
+    }
+
+    /// Whether the mirror was behind its database; now it is not.
+    async fn was_behind(&self, sale: &Arc<SaleDesk>) -> Result<bool, sqlx::Error> {
+        let heads = {
+            let mut reader = self.desk.store.reader().await?;
+            store::heads(reader.connection()).await?
+        };
+        match heads.iter().find(|head| head.sale_id == sale.sale_id) {
+            Some(head) => self.desk.bring_up(sale, head).await,
+            None => Ok(false),
+        }
     }
 
     /// The order that an entry, or its key, has become already.
