@@ -124,15 +124,16 @@ async fn try_once(
 ) -> Result<Option<Attempt>, sqlx::Error> {
     let mut writer = desk.writer().await?;
     let at = desk.clock.now();
-    let open = check_open(&claim.sale.stock.read(), at);
-    if let Err(refusal) = open {
-        return Ok(Some(Attempt::Done(Verdict::Refused(refusal))));
-    }
+    let settings = Settings::of(&claim.sale.stock.read(), at);
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(refusal) => return Ok(Some(Attempt::Done(Verdict::Refused(refusal)))),
+    };
     let mut transaction = writer.begin().await?;
     let attempt = match take.take(&mut transaction, wanted).await? {
         Taken::Outrun => Numbered::Outrun,
         Taken::Gone => Numbered::Refused(wanted.refusal(&claim.sale)),
-        Taken::All(seats) => number_and_record(desk, &mut transaction, claim, wanted, seats, at).await?,
+        Taken::All(seats) => number_and_record(desk, &mut transaction, claim, wanted, seats, settings).await?,
     };
     let Numbered::Sold(sold) = attempt else {
         transaction.rollback().await?;
@@ -158,6 +159,22 @@ async fn try_once(
     Ok(Some(Attempt::Done(Verdict::Won(Box::new(sold.order(&claim.sale.stock.read()))))))
 }
 
+/// What an organiser decided, all as of one moment: the sale's row says in the end whether it still stands.
+#[derive(Clone, Copy)]
+struct Settings {
+    at: Timestamp,
+    revision: u64,
+    max_per_buyer: Option<u32>,
+}
+
+impl Settings {
+    /// The settings of a sale that is open.
+    fn of(stock: &Stock, at: Timestamp) -> Result<Self, Refusal> {
+        check_open(stock, at)?;
+        Ok(Self { at, revision: stock.revision, max_per_buyer: stock.max_per_buyer })
+    }
+}
+
 /// What a claim comes to inside its transaction.
 enum Numbered {
     Sold(Box<Sold>),
@@ -177,18 +194,15 @@ async fn number_and_record(
     claim: &Claim,
     wanted: Wanted,
     seats: Vec<u32>,
-    at: Timestamp,
+    settings: Settings,
 ) -> Result<Numbered, sqlx::Error> {
+    let Settings { at, revision: known, max_per_buyer } = settings;
     let taken = store::sale_head(transaction.connection(), wanted.sale_id, wanted.quantity).await?;
     let Some(SaleTaken { seq, previous, revision }) = taken else { return Ok(Numbered::Stale) };
-    let (known, limit) = {
-        let stock = claim.sale.stock.read();
-        (stock.revision, stock.max_per_buyer)
-    };
     if known != revision {
         return Ok(Numbered::Changed);
     }
-    if let Some(limit) = limit {
+    if let Some(limit) = max_per_buyer {
         let owned = store::units_owned(transaction.connection(), wanted.sale_id, claim.buyer).await?;
         if owned + wanted.quantity > u64::from(limit) {
             return Ok(Numbered::Refused(limit_reached(limit)));
