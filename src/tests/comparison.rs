@@ -1,19 +1,15 @@
 //! The same load over one strategy after the other: over REST, and from the terminal.
 
-use std::{process::Output, time::Duration};
+use std::process::Output;
 
 use onsale::model::{
-    simulation::{Simulation, SimulationStatus},
+    simulation::Simulation,
     strategy::{StrategyKind, StrategyList},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use crate::support::{Ask, TestApp, general_admission, seated};
-
-/// How long a run of these tests may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn strategies(app: &TestApp) -> StrategyList {
     app.get("/api/v1/strategies").await.expect(200).read()
@@ -21,16 +17,7 @@ async fn strategies(app: &TestApp) -> StrategyList {
 
 async fn simulate(app: &TestApp, body: Value) -> Simulation {
     let begun: Simulation = app.post("/api/v1/sales/rehearsal/simulations", body).await.expect(201).read();
-    let ended = async {
-        loop {
-            let now: Simulation = app.get(&format!("/api/v1/simulations/{}", begun.id)).await.expect(200).read();
-            if now.status != SimulationStatus::Running {
-                return now;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, ended).await.expect("a run ends")
+    app.finished(begun.id).await
 }
 
 fn wish(strategy: StrategyKind) -> Value {

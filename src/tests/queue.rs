@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use onsale::model::{
     outcome::Code,
     request::{Receipt, RequestState, RequestStatus},
-    simulation::{Simulation, SimulationStatus},
+    simulation::Simulation,
 };
 use serde_json::json;
 
 use crate::support::{Ask, Reply, Setup, TestApp, general_admission, seated};
 
-/// How long a purchase may be in line, and a run of these tests may take.
+/// How long a purchase may be in line.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn open() -> TestApp {
@@ -101,15 +101,7 @@ async fn simulated_buyers_follow_their_receipts() {
         app.sale_with(json!({ "rehearsal": true, "strategy": "queued", "tiers": [general_admission(100)] })).await;
     let wish = json!({ "buyers": 300, "concurrency": 100, "seed": 7 });
     let begun: Simulation = app.post(&format!("/api/v1/sales/{sale}/simulations"), wish).await.expect(201).read();
-    let started = Instant::now();
-    let run = loop {
-        let now: Simulation = app.get(&format!("/api/v1/simulations/{}", begun.id)).await.expect(200).read();
-        if now.status != SimulationStatus::Running {
-            break now;
-        }
-        assert!(started.elapsed() < PATIENCE, "the run does not end: {now:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    let run = app.finished(begun.id).await;
     assert_eq!((run.won, run.refused.get(&Code::SoldOut), run.errors), (100, Some(&200), 0), "{run:?}");
     assert_eq!(run.contradictions, Vec::<String>::new());
     assert!(app.clean_audit(&sale).await.sold == 100);

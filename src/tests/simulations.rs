@@ -19,24 +19,11 @@ async fn start(app: &TestApp, sale: &str, body: Value) -> Simulation {
     simulation
 }
 
-async fn finished(app: &TestApp, begun: &Simulation) -> Simulation {
-    let ended = async {
-        loop {
-            let now: Simulation = app.get(&format!("/api/v1/simulations/{}", begun.id)).await.expect(200).read();
-            if now.status != SimulationStatus::Running {
-                return now;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, ended).await.expect("a run ends")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_buyer_of_a_run_is_answered_once_and_the_audit_is_clean() {
     let app = TestApp::open_demo().await;
     let begun = start(&app, "rehearsal", json!({ "buyers": 500, "concurrency": 100 })).await;
-    let run = finished(&app, &begun).await;
+    let run = app.finished(begun.id).await;
     assert_eq!(run.status, SimulationStatus::Done);
     assert_eq!(run.won + run.refused_in_all() + run.errors, 500, "{run:?}");
     assert_eq!(run.errors, 0, "{run:?}");
@@ -53,7 +40,7 @@ async fn the_winner_of_a_race_for_one_seat_owns_it() {
     let app = TestApp::open_demo().await;
     let body = json!({ "buyers": 200, "concurrency": 200, "target": "seat:D-4" });
     let begun = start(&app, "rehearsal", body).await;
-    let run = finished(&app, &begun).await;
+    let run = app.finished(begun.id).await;
     assert_eq!((run.won, run.refused_in_all(), run.errors), (1, 199, 0), "{run:?}");
     let winner = run.winner.expect("a race for one seat names its winner").to_string();
     let database = app.database_file().await;
@@ -73,7 +60,7 @@ async fn the_winner_of_a_race_for_one_seat_owns_it() {
 async fn virtual_buyers_are_distinct_sessions() {
     let app = TestApp::open_demo().await;
     let begun = start(&app, "rehearsal", json!({ "buyers": 100, "concurrency": 20, "target": "tier:ga" })).await;
-    let run = finished(&app, &begun).await;
+    let run = app.finished(begun.id).await;
     assert_eq!(run.won, 100, "{run:?}");
     let database = app.database_file().await;
     let buyers: i64 =
@@ -132,11 +119,11 @@ async fn only_rehearsals_may_be_attacked_by_anybody() {
     app.post(&path(&real), body.clone()).await.expect_problem(403, "forbidden");
     assert_eq!(app.audit(&real).await.sold, 0);
     let run = start(&app, &rehearsal, body.clone()).await;
-    assert_eq!(finished(&app, &run).await.won, 5);
+    assert_eq!(app.finished(run.id).await.won, 5);
     let allowed: Simulation = Ask::post(&path(&real)).admin().json(body).send(&app).await.expect(201).read();
     let cancel = Ask::new(Method::DELETE, &format!("/api/v1/simulations/{}", allowed.id)).send(&app).await;
     cancel.expect_problem(403, "forbidden");
-    finished(&app, &allowed).await;
+    app.finished(allowed.id).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,7 +171,7 @@ async fn the_same_seed_wishes_the_same() {
         Ask::post("/api/v1/sales/rehearsal/reset").send(&app).await.expect(200);
         // One at a time: the wishes alone decide who gets what.
         let begun = start(&app, "rehearsal", json!({ "buyers": 60, "concurrency": 1, "seed": 42 })).await;
-        let run = finished(&app, &begun).await;
+        let run = app.finished(begun.id).await;
         assert_eq!(run.seed, 42);
         let seats = app.seats("rehearsal").await.seats;
         sold.push((run.won, seats.into_iter().map(|seat| seat.status).collect::<Vec<_>>()));

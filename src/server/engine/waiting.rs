@@ -69,26 +69,24 @@ impl Engine {
     ) -> Result<BuyOutcome, EngineError> {
         let outcome = self.buy(sale, buyer, body, key).await?;
         let BuyOutcome::Waiting { request } = outcome else { return Ok(outcome) };
-        let decided = async {
-            loop {
-                match self.request(buyer, request).await {
-                    // Nothing can be said now, or it is being put back in line.
-                    Err(_) | Ok(None) => {}
-                    Ok(Some(status)) => match (status.order, status.code) {
-                        (Some(order), _) => return self.find_order(order, Some(buyer)).await.map(Ok),
-                        (None, Some(code)) => return Ok(Err(Refusal::new(code, code.title()))),
-                        (None, None) => {}
-                    },
+        let decided = tokio::time::timeout(patience, self.decision(buyer, request)).await;
+        decided.unwrap_or(Ok(outcome))
+    }
+
+    /// What a request in line comes to, as soon as that is known.
+    async fn decision(&self, buyer: BuyerId, request: RequestId) -> Result<BuyOutcome, EngineError> {
+        loop {
+            // Where nothing can be said now, or it is being put back in line, the next look may tell.
+            if let Ok(Some(status)) = self.request(buyer, request).await {
+                if let Some(order) = status.order {
+                    let order = self.find_order(order, Some(buyer)).await?.ok_or(sqlx::Error::RowNotFound)?;
+                    return Ok(BuyOutcome::Bought { order, replayed: false });
                 }
-                tokio::time::sleep(LOOK_EVERY).await;
+                if let Some(code) = status.code {
+                    return Ok(BuyOutcome::Refused(Refusal::new(code, code.title())));
+                }
             }
-        };
-        match tokio::time::timeout(patience, decided).await {
-            Err(_) => Ok(outcome),
-            Ok(Ok(Ok(Some(order)))) => Ok(BuyOutcome::Bought { order, replayed: false }),
-            Ok(Ok(Ok(None))) => Err(EngineError::Store(sqlx::Error::RowNotFound)),
-            Ok(Ok(Err(refusal))) => Ok(BuyOutcome::Refused(refusal)),
-            Ok(Err(error)) => Err(error),
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 

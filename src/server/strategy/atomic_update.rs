@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::{
     Claim, Deciding, Desk, Strategy, Verdict,
-    one_by_one::{Attempt, Take, Taken, Wanted, attempt},
+    one_by_one::{Take, Taken, Wanted, attempt},
 };
 use crate::{
     model::strategy::StrategyKind,
@@ -35,10 +35,7 @@ impl AtomicUpdate {
 /// Decides a claim by conditional updates alone.
 pub async fn buy(desk: &Desk, claim: Claim) -> Verdict {
     let wanted = Wanted::of(&claim);
-    let verdict = match attempt(desk, &claim, wanted, &ByCondition).await {
-        Attempt::Done(verdict) => verdict,
-        Attempt::Outrun => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
-    };
+    let verdict = attempt(desk, &claim, wanted, &ByCondition).await.verdict(&claim, wanted);
     claim.settle(verdict)
 }
 

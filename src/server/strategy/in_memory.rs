@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 use super::{
     Claim, Deciding, Desk, SaleDesk, Strategy, Verdict,
     atomic_update::ByCondition,
-    one_by_one::{Attempt, Wanted, attempt},
+    one_by_one::{Wanted, attempt},
 };
 use crate::model::{seat::SeatStatus, strategy::StrategyKind};
 
@@ -92,10 +92,7 @@ impl InMemory {
                 Answer::Wait => idle.await,
             }
         };
-        let verdict = match attempt(&self.desk, &claim, wanted, &ByCondition).await {
-            Attempt::Done(verdict) => verdict,
-            Attempt::Outrun => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
-        };
+        let verdict = attempt(&self.desk, &claim, wanted, &ByCondition).await.verdict(&claim, wanted);
         admission.fate = match verdict {
             Verdict::Won(_) => Fate::Bought,
             Verdict::Refused(_) | Verdict::RefusedByDatabase(_) | Verdict::Repeated | Verdict::Overloaded => {

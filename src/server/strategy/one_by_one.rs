@@ -60,6 +60,16 @@ pub enum Attempt {
     Outrun,
 }
 
+impl Attempt {
+    /// The verdict of a strategy that does not try again.
+    pub fn verdict(self, claim: &Claim, wanted: Wanted) -> Verdict {
+        match self {
+            Self::Done(verdict) => verdict,
+            Self::Outrun => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
+        }
+    }
+}
+
 impl Wanted {
     pub fn of(claim: &Claim) -> Self {
         let stock = claim.sale.stock.read();

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::{
     Claim, Deciding, Desk, Strategy, Verdict,
-    one_by_one::{Attempt, Take, Taken, Wanted, attempt},
+    one_by_one::{Take, Taken, Wanted, attempt},
 };
 use crate::{
     model::{seat::SeatStatus, strategy::StrategyKind},
@@ -34,10 +34,7 @@ impl Pessimistic {
 
     async fn decide(&self, claim: Claim) -> Verdict {
         let wanted = Wanted::of(&claim);
-        let verdict = match attempt(&self.desk, &claim, wanted, &ByLock).await {
-            Attempt::Done(verdict) => verdict,
-            Attempt::Outrun => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
-        };
+        let verdict = attempt(&self.desk, &claim, wanted, &ByLock).await.verdict(&claim, wanted);
         claim.settle(verdict)
     }
 }

@@ -25,7 +25,7 @@ use uuid::Uuid;
 use super::{
     Claim, Deciding, Desk, SaleDesk, Strategy, Verdict,
     atomic_update::ByCondition,
-    one_by_one::{Attempt, Wanted, attempt},
+    one_by_one::{Wanted, attempt},
 };
 use crate::{
     model::strategy::StrategyKind,
@@ -145,10 +145,7 @@ impl RedisGate {
                 return claim.settle(Verdict::Refused(refusal));
             }
         };
-        let verdict = match attempt(&self.desk, &claim, wanted, &ByCondition).await {
-            Attempt::Done(verdict) => verdict,
-            Attempt::Outrun => Verdict::Refused(wanted.refusal(&claim.sale)),
-        };
+        let verdict = attempt(&self.desk, &claim, wanted, &ByCondition).await.verdict(&claim, wanted);
         if let Some(mut admission) = admission {
             admission.is_known = !matches!(verdict, Verdict::Unknown(_));
             admission.is_bought = matches!(verdict, Verdict::Won(_));

@@ -10,7 +10,13 @@ use std::{
 };
 
 use onsale::{
-    model::{audit::Audit, sale::Sale, seat::SeatList},
+    model::{
+        audit::Audit,
+        ids::SimulationId,
+        sale::Sale,
+        seat::SeatList,
+        simulation::{Simulation, SimulationStatus},
+    },
     server::simulator::client::{Connection, Server},
 };
 use rand::RngExt;
@@ -25,6 +31,8 @@ pub const ADMIN_TOKEN: &str = "an organiser's token for tests";
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a stop may take at all; what it should take is for its tests to say.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a simulation of these tests may take.
+const RUN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Ports below those that the system hands to outgoing connections, so that no client of a test takes one.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
 /// Lines of the server's log that a failed test shows.
@@ -263,6 +271,20 @@ impl TestApp {
     /// Buys as a new guest, without a key.
     pub async fn buy(&self, sale: &str, body: Value) -> Reply {
         self.post(&format!("/api/v1/sales/{sale}/buy"), body).await
+    }
+
+    /// A simulation's figures once it has ended.
+    pub async fn finished(&self, simulation: SimulationId) -> Simulation {
+        let ended = async {
+            loop {
+                let now: Simulation = self.get(&format!("/api/v1/simulations/{simulation}")).await.expect(200).read();
+                if now.status != SimulationStatus::Running {
+                    return now;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(RUN_TIMEOUT, ended).await.expect("a run ends")
     }
 
     /// The audit, which has to be clean.
