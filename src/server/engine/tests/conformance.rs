@@ -268,6 +268,9 @@ async fn added_and_returned_stock_is_sold_too() {
     .await;
 }
 
+/// Sales of one seat that the naive strategy is given to sell it twice: that takes two buyers who read at the same moment.
+const NAIVE_RACES: usize = 20;
+
 /// The control: a suite that does not see this strategy oversell sees nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_naive_strategy_oversells_and_the_audit_says_so() {
@@ -277,9 +280,17 @@ async fn the_naive_strategy_oversells_and_the_audit_says_so() {
         let (won, _) = house.storm(&counter, 200, &BuyBody::tier("ga".into(), 1)).await;
         let audit = house.audit(&counter).await;
         assert!(won > 20 && audit.phantoms > 0 && !audit.clean, "{kind:?}: {won} of 20 sold, {audit:?}");
-        let seat = house.sale(StrategyKind::Naive, vec![seated(1, 1)]).await;
-        let (won, _) = house.storm(&seat, 200, &BuyBody::seat("A-1".into())).await;
-        let audit = house.audit(&seat).await;
-        assert!(won > 1 && audit.phantoms > 0 && !audit.clean, "{kind:?}: one seat sold {won} times, {audit:?}");
+        let mut is_oversold = false;
+        for _ in 0..NAIVE_RACES {
+            let seat = house.sale(StrategyKind::Naive, vec![seated(1, 1)]).await;
+            let (won, _) = house.storm(&seat, 200, &BuyBody::seat("A-1".into())).await;
+            let audit = house.audit(&seat).await;
+            assert_eq!(won > 1, audit.phantoms > 0 && !audit.clean, "{kind:?}: one seat sold {won} times, {audit:?}");
+            is_oversold = won > 1;
+            if is_oversold {
+                break;
+            }
+        }
+        assert!(is_oversold, "{kind:?}: {NAIVE_RACES} seats, and none sold twice");
     }
 }
