@@ -2,17 +2,22 @@
 //! readers cost the machine as little as can be.
 
 use std::{
+    future::poll_fn,
+    io,
+    mem::MaybeUninit,
     net::SocketAddr,
+    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll, ready},
     thread::JoinHandle,
     time::Instant,
 };
 
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncRead, AsyncWriteExt, ReadBuf},
     net::TcpStream,
     sync::Semaphore,
     task::{JoinSet, LocalSet},
@@ -120,32 +125,28 @@ impl Shared {
     }
 
     /// One viewer: connects, asks, and notes each frame. Ends where the stream does.
-    async fn view(self: Arc<Self>, viewer: usize, opening: Arc<Semaphore>) -> std::io::Result<()> {
-        let permit = opening.acquire_owned().await.map_err(std::io::Error::other)?;
+    async fn view(self: Arc<Self>, viewer: usize, opening: Arc<Semaphore>) -> io::Result<()> {
+        let permit = opening.acquire_owned().await.map_err(io::Error::other)?;
         let mut stream = TcpStream::connect(self.address).await?;
         stream.write_all(&self.request).await?;
         stream.readable().await?;
         self.connected.fetch_add(1, Ordering::Relaxed);
         drop(permit);
-        loop {
-            match self.read(viewer, &stream) {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => stream.readable().await?,
-                Err(error) => return Err(error),
-            }
-        }
+        while poll_fn(|context| self.poll_read(viewer, &mut stream, context)).await? > 0 {}
+        Ok(())
     }
 
-    /// Reads what is there. The bytes live on the stack of this call only: a viewer that waits holds no buffer.
-    fn read(&self, viewer: usize, stream: &TcpStream) -> std::io::Result<usize> {
-        let mut buffer = [0; READ_BYTES];
-        let read = stream.try_read(&mut buffer)?;
-        if let Some(number) = (self.number_of)(&buffer[..read]) {
+    /// Reads what is there, and how much that was. The bytes live on the stack of this call only: a viewer that waits holds
+    /// no buffer. A read that does not fill it is known to be the last, without asking the system again.
+    fn poll_read(&self, viewer: usize, stream: &mut TcpStream, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut buffer = [MaybeUninit::uninit(); READ_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut buffer);
+        ready!(Pin::new(stream).poll_read(context, &mut buffer))?;
+        if let Some(number) = (self.number_of)(buffer.filled()) {
             let arrival = Arrival { viewer, number, read: Instant::now() };
             self.arrivals.lock().expect("no reader panics while it notes").push(arrival);
         }
-        Ok(read)
+        Poll::Ready(Ok(buffer.filled().len()))
     }
 }
 

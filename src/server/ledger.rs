@@ -16,6 +16,9 @@ pub type Hash = [u8; 32];
 /// The `prev` of the first line.
 pub const FIRST_PREVIOUS: Hash = [0; 32];
 
+/// Bytes that hold most lines, as they are hashed.
+const USUAL_BYTES: usize = 512;
+
 /// What is hashed: a line without its `hash`, the keys in the contract's order.
 #[derive(Serialize)]
 struct Content<'a> {
@@ -32,23 +35,26 @@ struct Content<'a> {
 pub fn hash(seq: u64, at: &str, kind: ChangeKind, units: &[Units], reference: Option<Uuid>, previous: &Hash) -> Hash {
     let mut hexadecimal = [0; 64];
     let prev = write_hexadecimal(previous, &mut hexadecimal);
-    let content = Content { seq, at, kind, units, reference, prev };
-    let bytes = serde_json::to_vec(&content).expect("a line is plain data");
+    digest(&Content { seq, at, kind, units, reference, prev })
+}
+
+fn digest(content: &Content<'_>) -> Hash {
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut bytes, content).expect("a line is plain data");
     Sha256::digest(bytes).into()
 }
 
 /// The hash that `line` must have by its own content.
 pub fn hash_line(line: &LedgerLine) -> Hash {
     let at = line.at.to_string();
-    let content = Content {
+    digest(&Content {
         seq: line.seq,
         at: &at,
         kind: line.kind,
         units: &line.units,
         reference: line.reference,
         prev: &line.prev,
-    };
-    Sha256::digest(serde_json::to_vec(&content).expect("a line is plain data")).into()
+    })
 }
 
 /// A stored line as it is exported.

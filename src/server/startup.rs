@@ -29,7 +29,12 @@ pub fn buyers_runtime(config: &Config) -> Result<Runtime, String> {
     builder.thread_name("buyers").enable_all().build().map_err(|error| format!("cannot start threads: {error}"))
 }
 
-/// The runtime of hubs and viewers: one thread, so that watching never takes more than its share from buying.
+/// Niceness of the viewers' thread: where buyers want every core, they get it first.
+#[cfg(target_os = "linux")]
+const VIEWERS_NICENESS: i32 = 10;
+
+/// The runtime of hubs and viewers: one thread of low priority, so that watching never takes more than its share from
+/// buying.
 pub struct ViewersRuntime {
     handle: Handle,
     stop: Shutdown,
@@ -42,7 +47,10 @@ impl ViewersRuntime {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (handle, stop) = (runtime.handle().clone(), Shutdown::new());
         let stopping = stop.clone();
-        let run = move || runtime.block_on(stopping.started());
+        let run = move || {
+            give_way();
+            runtime.block_on(stopping.started());
+        };
         let thread = std::thread::Builder::new().name("viewers".to_owned()).spawn(run).map_err(failed)?;
         Ok(Self { handle, stop, thread: Some(thread) })
     }
@@ -59,6 +67,14 @@ impl Drop for ViewersRuntime {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Lowers the priority of this thread. Linux has one for each; elsewhere it would be the whole process's.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, VIEWERS_NICENESS) {
+        tracing::debug!(%error, "the viewers' thread keeps the priority of the buyers'");
     }
 }
 

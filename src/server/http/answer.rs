@@ -8,6 +8,8 @@ use axum::{
 use serde::Serialize;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Bytes of most answers: an order has about 400.
+const USUAL_BYTES: usize = 512;
 /// Marks the stored answer to an idempotency key that came again.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -31,7 +33,8 @@ pub fn at(mut response: Response, location: &str) -> Response {
 }
 
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let text = serde_json::to_vec(value).expect("the model's types have only text keys and numbers that JSON knows");
+    let mut text = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut text, value).expect("the model's types have only text keys and numbers that JSON knows");
     json_text(status, text)
 }
 

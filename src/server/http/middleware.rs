@@ -3,7 +3,7 @@
 //! On the way in it refuses what no route should see (foreign hosts, other sites' forms, paths that cannot be read). On the
 //! way out it writes problem documents, sets the security headers and counts.
 
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -11,6 +11,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::FutureExt;
 
 use super::{
     meters::Meters,
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     model::{
-        limits::MAX_TARGET_BYTES,
+        limits::{MAX_HEADERS, MAX_TARGET_BYTES},
         outcome::{Code, Refusal},
     },
     server::{
@@ -54,7 +55,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     let own = visit.origin();
     let is_https = own.is_https;
     let answer = match admit(&request, own, &guard.app.config.allowed_hosts) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => answered(next.run(request)).await,
         Err(failure) => failure.into_response(),
     };
     let mut answer = problem::finish(answer, uri.path());
@@ -63,12 +64,21 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     answer
 }
 
+/// The last resort: a handler that panics is one answer lost, not a connection.
+async fn answered(answering: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| problem::of_panic())
+}
+
 /// Refuses what no route should see.
 fn admit(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[String]) -> Result<(), Failure> {
     let target = request.uri();
     if target.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
         let failure = Failure::new(Code::TooLarge, format!("The address has more than {MAX_TARGET_BYTES} bytes."));
         return Err(failure.with_status(StatusCode::URI_TOO_LONG));
+    }
+    if request.headers().len() > MAX_HEADERS {
+        let failure = Failure::malformed(format!("The request has more than {MAX_HEADERS} header fields."));
+        return Err(failure.with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
     }
     if request.method() == Method::CONNECT {
         return Err(Failure::new(Code::MethodNotAllowed, "This is no proxy."));
@@ -175,6 +185,23 @@ mod tests {
         assert_eq!(admitted("/", &[("host", "evil.example")], &["shop.example"]), 421);
         assert_eq!(admitted("http://shop.example:3000/", &[host], &[]), 200);
         assert_eq!(admitted("http://evil.example/", &[host], &[]), 421);
+    }
+
+    #[test]
+    fn header_fields_are_counted() {
+        let mut headers = vec![("x", "1"); MAX_HEADERS - 1];
+        headers.push(("host", "localhost"));
+        assert_eq!(admitted("/", &headers, &[]), 200);
+        headers.push(("x", "1"));
+        assert_eq!(admitted("/", &headers, &[]), 431);
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_the_last_resort_and_says_nothing() {
+        let response = answered(async { panic!("a secret") }).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let text = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert!(!text.is_empty() && !String::from_utf8_lossy(&text).contains("secret"));
     }
 
     #[test]

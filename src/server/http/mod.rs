@@ -23,7 +23,6 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -85,7 +84,6 @@ pub fn router(app: App) -> Router {
         .route(SERVER_FUNCTION, post(pages::server_function))
         .route(DOCUMENTATION_ASSET, get(openapi::page_asset))
         .fallback(pages::fallback)
-        .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(from_fn_with_state(guarding, guard))
         .with_state(app)
 }

@@ -183,7 +183,7 @@ const fn asks_to_retry(code: Code) -> bool {
 }
 
 /// The last resort: a handler panicked. Says nothing of what it was; the panic hook has logged it.
-pub fn of_panic(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+pub fn of_panic() -> Response {
     const DOCUMENT: &str = r#"{"type":"about:blank","title":"Internal error","status":500,"detail":"The server failed to answer; it has been noted."}"#;
     let mut response = Response::new(Body::from(DOCUMENT));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -24,7 +24,7 @@ use super::{
     Permit, Shared, StreamHandoff,
     handoff::{self, HandedOver},
 };
-use crate::model::limits::{HEAD_TIMEOUT_MILLISECONDS, MAX_HEAD_BYTES, MAX_HEADERS};
+use crate::model::limits::{HEAD_TIMEOUT_MILLISECONDS, MAX_HEAD_BYTES};
 
 const HEAD_TIMEOUT: Duration = Duration::from_millis(HEAD_TIMEOUT_MILLISECONDS);
 /// How long, and for how many bytes, a closed connection still listens: closing on unread bytes would make the system
@@ -53,7 +53,9 @@ async fn answer_requests(stream: TcpStream, peer: SocketAddr, shared: &Shared) -
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(MAX_HEADERS)
+        // A client that has said all it wants to say may close its side and still be answered. To look out for that while an
+        // answer is made would cost every purchase a buffer.
+        .half_close(true)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let mut stopping = pin!(shared.shutdown.started());

@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     model::{
         frame::Snapshot,
-        limits::{HEAD_TIMEOUT_MILLISECONDS, MAX_HEADERS},
+        limits::HEAD_TIMEOUT_MILLISECONDS,
         sale::{SaleStatus, SaleSwitch},
         time::Timestamp,
     },
@@ -176,13 +176,24 @@ async fn a_head_that_trickles_is_not_waited_for() {
 #[tokio::test]
 async fn heads_are_bounded() {
     let server = Server::start(10).await;
-    let headers: String = (0..=MAX_HEADERS).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let headers: String = (0..=100).map(|number| format!("x-{number}: 1\r\n")).collect();
     let many = format!("GET / HTTP/1.1\r\nhost: test\r\n{headers}\r\n");
     let long = format!("GET / HTTP/1.1\r\nhost: test\r\nx-long: {}\r\n\r\n", "x".repeat(64 * 1024));
     for request in [many, long] {
         assert!(server.exchange(&request).await.starts_with("HTTP/1.1 431 "));
     }
     assert!(server.exchange("\x16\x03\x01\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+}
+
+#[tokio::test]
+async fn a_client_that_has_closed_its_side_is_answered_all_the_same() {
+    let server = Server::start(10).await;
+    let mut client = server.connect().await;
+    client.write_all(b"GET /slow HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    client.shutdown().await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("slow"), "{answer}");
 }
 
 #[tokio::test]
