@@ -13,6 +13,7 @@ mod commit_order; // the ledger's order is the order in which things happened
 mod comparison; // the same load over one strategy after the other
 mod disk_faults; // a disk that fails leaves the old state or the new one
 mod durability; // what was acknowledged survives being killed
+mod failing_start; // a first start on a disk that fails
 mod idempotency; // the same key never buys twice
 mod nodes; // three servers on one database
 mod openapi; // the description says what the routes do

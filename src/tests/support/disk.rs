@@ -184,7 +184,7 @@ fn pieces(offset: usize, length: usize, left: Left) -> Vec<Range<usize>> {
     let end = offset + length;
     let sector = match left {
         Left::Sectors(bytes) => bytes,
-        Left::Nothing | Left::Everything | Left::Writes => return vec![offset..end],
+        Left::Nothing | Left::Everything | Left::Writes => end,
     };
     let first = offset / sector * sector;
     (first..end).step_by(sector).map(|start| start.max(offset)..(start + sector).min(end)).collect()

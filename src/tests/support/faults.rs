@@ -14,6 +14,17 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// What strace writes behind a call that failed by its doing.
 const INJECTED: &str = "(INJECTED)";
 
+/// How calls on a disk may fail.
+pub const FAULTS: [&str; 7] = [
+    "pwrite64:error=EIO",
+    "pwrite64:error=ENOSPC",
+    "fdatasync,fsync:error=EIO",
+    "pread64:error=EIO",
+    "ftruncate:error=EIO",
+    "ftruncate:error=ENOSPC",
+    "openat,pread64,pwrite64,ftruncate,fdatasync,fsync:error=EIO",
+];
+
 /// Calls on the database's files that fail until this is ended.
 pub struct Faults {
     tracer: Child,
