@@ -21,24 +21,25 @@ use onsale::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use self::people::{Keyed, Memory, Outcomes, PAUSE, buy_meanwhile, is_certain, organise_meanwhile, read_meanwhile};
+use self::people::{Keyed, Memory, Outcomes, RECOVERY_TIMEOUT, buy_meanwhile, organise_meanwhile, read_meanwhile};
 use crate::support::{
     ADMIN_TOKEN, STRATEGIES, Setup, TestApp,
     faults::{FAULTS, Faults, open_to_tracers},
     general_admission, scale, seated,
 };
 
-const BUYERS: usize = 8;
+const BUYERS: usize = 6;
+/// Servers at once, and places at which the disk of one of them fails.
+const AT_ONCE: usize = 3;
+const PLACES_OF_HOUSE: usize = 6;
 /// Units of general admission that each sale is made with, and seats.
 const MADE_UNITS: u64 = 1_000_000;
-const ROWS: u32 = 500;
+const ROWS: u32 = 100;
 const SEATS_OF_ROW: u32 = 40;
-/// How long a server may take to sell again when its disk works again.
-const RECOVERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a fault is waited for: so many calls may not be made at all.
 const FAULT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long buyers go on after the first fault.
-const AFTERWARDS: Duration = Duration::from_millis(250);
+const AFTERWARDS: Duration = Duration::from_millis(150);
 
 /// How a fault ends.
 #[derive(Clone, Copy)]
@@ -130,17 +131,11 @@ impl House {
 
     /// A new buyer of each sale has to get something before long.
     async fn sells_again(&mut self) {
-        let (guest, started, mut memory) = (self.guest(), Instant::now(), Memory::default());
+        let (guest, mut memory) = (self.guest(), Memory::default());
         let mut connection = Connection::open(guest.clone()).await.expect("a connection");
         for sale in &self.sales {
             let wish = Keyed::new(&guest, format!("/api/v1/sales/{sale}/buy"), "{\"tier\":\"ga\"}".to_owned());
-            let mut reply = wish.ask(&mut connection).await.expect("an answer");
-            while !is_certain(&reply) {
-                assert!(started.elapsed() < RECOVERY_TIMEOUT, "{sale} does not recover:\n{}", self.app.log());
-                tokio::time::sleep(PAUSE).await;
-                reply = wish.ask(&mut connection).await.expect("an answer");
-            }
-            memory.learn(&reply);
+            memory.learn(&wish.settle(&mut connection).await);
         }
         self.know(memory);
     }
@@ -160,9 +155,8 @@ impl House {
     async fn settle(&mut self, mut memory: Memory) {
         if let Some(wish) = memory.unknown.take() {
             let mut connection = wish.connect().await.expect("a connection");
-            let first = wish.ask(&mut connection).await.expect("an answer");
-            assert!(is_certain(&first), "the disk works again: {first:?}");
-            let second = wish.ask(&mut connection).await.expect("an answer");
+            let first = wish.settle(&mut connection).await;
+            let second = wish.settle(&mut connection).await;
             assert_eq!((first.status, &first.body), (second.status, &second.body), "the key settles it for good");
             memory.outcomes.count(&first);
             memory.learn(&first);
@@ -223,38 +217,63 @@ impl House {
 }
 
 /// Which calls of each thread fail: single ones, some in a row, and all from some moment on.
-fn places() -> Vec<String> {
+fn places(fault: &str) -> Vec<String> {
     let single = match scale::rounds(0, 120) {
+        // The log is rarely folded to its end, which is when a file is cut.
+        _ if fault.starts_with("ftruncate") => vec![1],
         0 => vec![1, 6, 25],
         last => (1..=last).collect(),
     };
     let single = single.into_iter().map(|place| place.to_string());
-    single.chain(["3..30", "1+", "12+"].map(str::to_owned)).collect()
+    single.chain(["3..30", "1+"].map(str::to_owned)).collect()
+}
+
+/// What came of some faults.
+#[derive(Default)]
+struct Told {
+    failed_calls: usize,
+    orders: usize,
+    outcomes: Outcomes,
+}
+
+/// Sells while a disk fails in one way at one place after the other.
+async fn go_through(fault: &'static str, places: Vec<String>) -> (&'static str, Told) {
+    let (mut house, mut failed_calls) = (House::open().await, 0);
+    for place in places {
+        for end in [End::Mended, End::Killed] {
+            let fault = format!("{fault}:when={place}");
+            failed_calls += house.sell_during(&fault, end).await;
+            house.assert_is_whole(&fault).await;
+        }
+    }
+    house.assert_is_whole_after_restart(fault).await;
+    (fault, Told { failed_calls, orders: house.orders.len(), outcomes: house.outcomes })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_disk_takes_back_or_keeps_whole_and_never_makes_the_server_lie() {
-    let mut houses = JoinSet::new();
+    let (mut houses, mut told) = (JoinSet::new(), BTreeMap::<&str, Told>::new());
+    let mut add = |(fault, of_house): (&'static str, Told)| {
+        let all = told.entry(fault).or_default();
+        all.failed_calls += of_house.failed_calls;
+        all.orders += of_house.orders;
+        all.outcomes.add(of_house.outcomes);
+    };
     for fault in FAULTS {
-        houses.spawn(async move {
-            let (mut house, mut failed) = (House::open().await, 0);
-            for place in places() {
-                for end in [End::Mended, End::Killed] {
-                    let fault = format!("{fault}:when={place}");
-                    failed += house.sell_during(&fault, end).await;
-                    house.assert_is_whole(&fault).await;
-                }
+        for places in places(fault).chunks(PLACES_OF_HOUSE) {
+            if houses.len() == AT_ONCE {
+                add(houses.join_next().await.expect("several").expect("a house"));
             }
-            house.assert_is_whole_after_restart(fault).await;
-            (fault, failed, house.outcomes, house.orders.len())
-        });
+            houses.spawn(go_through(fault, places.to_vec()));
+        }
     }
+    houses.join_all().await.into_iter().for_each(&mut add);
     let mut outcomes = Outcomes::default();
-    for (fault, failed, of_fault, orders) in houses.join_all().await {
-        println!("{fault}: {failed} calls failed; {orders} orders, of what was left open {of_fault:?}");
-        assert!(failed > 0, "{fault}: no call has failed");
-        assert!(orders > BUYERS, "{fault}: {orders} orders");
-        outcomes.add(of_fault);
+    for (fault, told) in told {
+        println!("{fault}: {} calls failed; {} orders, {:?}", told.failed_calls, told.orders, told.outcomes);
+        assert!(told.failed_calls > 0, "{fault}: no call has failed");
+        assert!(told.orders > BUYERS, "{fault}: {} orders", told.orders);
+        outcomes.add(told.outcomes);
     }
     assert!(outcomes.kept > 0 && outcomes.taken_back > 0, "both must be seen: {outcomes:?}");
 }

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -24,8 +24,10 @@ use uuid::Uuid;
 
 /// How long any answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a server may take to sell again when its disk works again.
+pub const RECOVERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause before somebody asks again.
-pub const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What became of requests whose first answer left it open.
 #[derive(Clone, Copy, Default, Debug)]
@@ -69,32 +71,45 @@ impl Keyed {
     }
 
     /// Asks once. The answer comes soon; none comes where the server is killed.
-    pub async fn ask(&self, connection: &mut Connection) -> Result<Reply, Fault> {
+    async fn ask(&self, connection: &mut Connection) -> Result<Reply, Fault> {
         timeout(ANSWER_TIMEOUT, connection.post(&self.path, Some(&self.key), self.body.clone()))
             .await
             .expect("a quick answer")
     }
 
-    /// Asks again and again until the answer is certain, or until it is over.
+    /// Asks a server whose disk works again: a certain answer has to come soon.
+    pub async fn settle(&self, connection: &mut Connection) -> Reply {
+        let started = Instant::now();
+        loop {
+            let reply = self.ask(connection).await.expect("an answer");
+            if is_certain(&reply) {
+                return reply;
+            }
+            assert!(started.elapsed() < RECOVERY_TIMEOUT, "{self:?} does not recover: {reply:?}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks again and again until the answer is certain, or until it is over. `was_open` says whether it has been asked
+    /// before and left open.
     async fn ask_until_certain(
         &self,
         connection: &mut Connection,
         over: &AtomicBool,
         outcomes: &mut Outcomes,
+        mut was_open: bool,
     ) -> Option<Reply> {
-        for tries in 0.. {
-            if over.load(Ordering::SeqCst) {
-                break;
-            }
+        while !over.load(Ordering::SeqCst) {
             let reply = self.ask(connection).await;
             assert!(reply.is_ok() || over.load(Ordering::SeqCst), "nobody has killed the server yet: {reply:?}");
             let reply = reply.ok()?;
             if is_certain(&reply) {
-                if tries > 0 {
+                if was_open {
                     outcomes.count(&reply);
                 }
                 return Some(reply);
             }
+            was_open = true;
             tokio::time::sleep(PAUSE).await;
         }
         None
@@ -125,7 +140,7 @@ impl Memory {
 }
 
 /// Whether the answer is a 201; else it is one that leaves the outcome open: ask again. No other answer may be given.
-pub fn is_certain(reply: &Reply) -> bool {
+fn is_certain(reply: &Reply) -> bool {
     if reply.status.as_u16() == 201 {
         return true;
     }
@@ -151,7 +166,7 @@ pub async fn buy_meanwhile(server: Arc<Server>, sale: String, over: Arc<AtomicBo
     for tier in ["floor", "ga", "ga", "ga"].into_iter().cycle() {
         let path = format!("/api/v1/sales/{sale}/buy");
         let wish = Keyed::new(&server, path, format!("{{\"tier\":\"{tier}\"}}"));
-        match wish.ask_until_certain(&mut connection, &over, &mut memory.outcomes).await {
+        match wish.ask_until_certain(&mut connection, &over, &mut memory.outcomes, false).await {
             Some(reply) => memory.learn(&reply),
             None => {
                 memory.unknown = Some(wish);
@@ -170,9 +185,9 @@ pub async fn organise_meanwhile(server: Arc<Server>, sale: String, over: Arc<Ato
         let wish = Keyed::new(&server, path, "{\"tier\":\"ga\",\"add\":1}".to_owned());
         let patience = Duration::from_micros(rand::rng().random_range(0..10_000));
         let hasty = async { wish.ask(&mut wish.connect().await?).await };
-        let _ = timeout(patience, hasty).await;
+        let was_open = !matches!(timeout(patience, hasty).await, Ok(Ok(reply)) if is_certain(&reply));
         let answer = match wish.connect().await {
-            Ok(mut connection) => wish.ask_until_certain(&mut connection, &over, &mut memory.outcomes).await,
+            Ok(mut connection) => wish.ask_until_certain(&mut connection, &over, &mut memory.outcomes, was_open).await,
             Err(_) => None,
         };
         let Some(reply) = answer else {

@@ -150,7 +150,8 @@ impl TestApp {
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle of the log"))
             .stderr(log);
-        self.child = Some(command.spawn().expect("the binary under test"));
+        let child = command.spawn();
+        self.child = Some(child.unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program())));
         let started = Instant::now();
         while !self.answers().await {
             let child = self.child.as_mut().expect("just started");
