@@ -13,20 +13,13 @@ use crate::support::{
 /// Starts at once: each waits for its disk most of the time.
 const AT_ONCE: usize = 3;
 
-/// How a start went.
-struct Start {
-    failed_calls: usize,
-    has_served: bool,
-}
-
-/// One start on a new folder with a disk that fails, then one without.
-async fn start_on_failing_disk(fault: &str) -> Start {
+/// One start on a new folder with a disk that fails, then one without. Returns how many calls failed.
+async fn start_on_failing_disk(fault: &str) -> usize {
     let mut app = Setup::default().with_demo().prepare();
     let output = app.folder().join("faults");
     let strace = ["strace".to_owned(), "-D".to_owned()];
     app.wrap(strace.into_iter().chain(faults::arguments(app.folder(), fault, &output)).collect());
-    let started = app.try_launch().await;
-    match started {
+    match app.try_launch().await {
         Ok(()) => app.kill(),
         Err(status) => {
             assert_eq!(status.code(), Some(2), "{fault}: {status}:\n{}", app.log());
@@ -39,7 +32,7 @@ async fn start_on_failing_disk(fault: &str) -> Start {
     app.wrap(Vec::new());
     app.launch().await;
     assert_sells(&app).await;
-    Start { failed_calls: faults::injected(&output), has_served: started.is_ok() }
+    faults::injected(&output)
 }
 
 /// The demo sales are there, each sells, and nothing contradicts itself.
@@ -65,22 +58,19 @@ async fn assert_integrity(folder: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_on_a_failing_disk_says_why_it_ends_and_the_next_one_is_whole() {
     let places: &[usize] = &[1, 3, 10, 40, 160];
-    let (mut starting, mut starts) = (JoinSet::new(), Vec::new());
+    let (mut starts, mut failed) = (JoinSet::new(), 0);
     for fault in FAULTS {
         let places = match scale::rounds(0, 400) {
             0 => places.to_vec(),
             last => (1..=last).collect(),
         };
         for place in places {
-            if starting.len() == AT_ONCE {
-                starts.push(starting.join_next().await.expect("several").expect("a start"));
+            if starts.len() == AT_ONCE {
+                failed += starts.join_next().await.expect("several").expect("a start");
             }
-            starting.spawn(async move { start_on_failing_disk(&format!("{fault}:when={place}")).await });
+            starts.spawn(async move { start_on_failing_disk(&format!("{fault}:when={place}")).await });
         }
     }
-    starts.extend(starting.join_all().await);
-    starts.retain(|start| start.failed_calls > 0);
-    let served = starts.iter().filter(|start| start.has_served).count();
-    println!("{} starts on a failing disk, {served} came to serve", starts.len());
-    assert!(starts.len() > FAULTS.len() && served > 0 && served < starts.len(), "{served} of {}", starts.len());
+    failed += starts.join_all().await.into_iter().sum::<usize>();
+    assert!(failed > FAULTS.len(), "{failed} calls failed");
 }
