@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The servers that the Rust tests talk to: PostgreSQL and Redis. Those of this machine are used where they answer and let
 # us make databases (ONSALE_TEST_POSTGRES and ONSALE_TEST_REDIS name others); else the tests get servers of their own,
-# started from the installed programs and stopped at the end. Sourced behind lib.sh, never run.
+# started from the installed programs and stopped at the end. And strace, under which some of the tests put the server.
+# Sourced behind lib.sh, never run.
 
 services_folder=
 services_redis=
@@ -57,6 +58,8 @@ start_services() {
   # Some tests kill their own server, so the program is needed in any case.
   have redis-server || apt_install "Redis" redis-server
   if ! redis_answers "${ONSALE_TEST_REDIS:-redis://127.0.0.1:6379}"; then start_redis; fi
+  # Some record what the server writes to its disk, or let that fail.
+  have strace || apt_install "strace" strace
 }
 
 stop_services() {

@@ -180,7 +180,7 @@ async fn storm(fault: Option<Fault>) -> (u64, Audit) {
     (won, audit)
 }
 
-async fn sale(engine: &Engine) -> SaleId {
+async fn sale(engine: &Arc<Engine>) -> SaleId {
     let tier = NewTier { name: "GA".into(), price: 1_000, currency: None, seats: None, quantity: Some(TICKETS) };
     let body = NewSale {
         name: "Planted".into(),

@@ -11,11 +11,14 @@ mod bad_input; // what any route answers to what it should not be sent
 mod bad_wire; // what the listener answers to what is not HTTP
 mod commit_order; // the ledger's order is the order in which things happened
 mod comparison; // the same load over one strategy after the other
+mod disk_faults; // a disk that fails leaves the old state or the new one
 mod durability; // what was acknowledged survives being killed
+mod failing_start; // a first start on a disk that fails
 mod idempotency; // the same key never buys twice
 mod nodes; // three servers on one database
 mod openapi; // the description says what the routes do
 mod organisers; // making, changing, adding, resetting
+mod power_loss; // what was acknowledged survives a loss of power
 mod properties; // random operations against a simple model
 mod purchases; // never a unit twice, never one stranded
 mod queue; // purchases in line: receipts and what follows them

@@ -1,7 +1,9 @@
 //! Making sales and changing them.
 
+use std::sync::Arc;
+
 use super::{
-    Answer, Decided, Engine, Keyed,
+    Answer, Decided, Engine, EngineError, Keyed,
     buying::{Started, fingerprint, unknown_sale},
     checking::{check_new_sale, check_patch, currency},
 };
@@ -36,11 +38,12 @@ pub(super) struct Begun {
 
 impl Engine {
     /// Makes a sale; it is open at once unless it has an opening time.
-    pub async fn create_sale(&self, body: NewSale, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
-        self.make_sale(body, keyed, false).await
+    pub async fn create_sale(self: &Arc<Self>, body: NewSale, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
+        let engine = self.clone();
+        to_the_end(async move { engine.make_sale(body, keyed, false).await }).await
     }
 
-    /// The same; with `once`, only where no sale has the name's slug.
+    /// The same, for a caller who waits for it; with `once`, only where no sale has the name's slug.
     pub(super) async fn make_sale(&self, body: NewSale, keyed: Option<Keyed>, once: bool) -> Decided<Answer<Sale>> {
         if let Err(refusal) = check_new_sale(&body, |strategy| self.strategies.support(strategy)) {
             return Ok(Err(refusal));
@@ -78,12 +81,16 @@ impl Engine {
         self.adopt(stock);
         self.desk.changed.notify_one();
         writer.settle();
-        remember(begun);
         Ok(Ok(Answer::Fresh(sale)))
     }
 
     /// Changes what an organiser may change. Closed is final.
-    pub async fn patch_sale(&self, sale: &SaleId, body: SalePatch) -> Decided<Sale> {
+    pub async fn patch_sale(self: &Arc<Self>, sale: &SaleId, body: SalePatch) -> Decided<Sale> {
+        let (engine, sale) = (self.clone(), sale.clone());
+        to_the_end(async move { engine.patch(&sale, body).await }).await
+    }
+
+    async fn patch(&self, sale: &SaleId, body: SalePatch) -> Decided<Sale> {
         let Some(desk) = self.find(sale).await? else { return Ok(Err(unknown_sale(sale))) };
         if let Err(refusal) = check_patch(&body) {
             return Ok(Err(refusal));
@@ -147,6 +154,14 @@ impl Engine {
     }
 }
 
+/// Goes on with an organiser's request also where the client goes away meanwhile: what was committed has to be remembered,
+/// and shown to everybody.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    request: impl Future<Output = Decided<T>> + Send + 'static,
+) -> Decided<T> {
+    tokio::spawn(request).await.unwrap_or(Err(EngineError::Store(sqlx::Error::WorkerCrashed)))
+}
+
 /// Whether a keyed request goes on or was answered before.
 pub(super) enum Proceed<T> {
     With(Option<Begun>),
@@ -159,7 +174,8 @@ pub(super) async fn stored(transaction: &mut Transaction<'_>, slug: &str) -> Res
     Ok(Stock::new(record))
 }
 
-/// Keeps the answer to a keyed request in the transaction that makes it true.
+/// Keeps the answer to a keyed request in the transaction that makes it true. The key is known from here on: where the
+/// commit fails, nobody can say that it was never answered.
 pub(super) async fn keep(
     transaction: &mut Transaction<'_>,
     begun: Option<&Begun>,
@@ -168,15 +184,10 @@ pub(super) async fn keep(
     at: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let Some(begun) = begun else { return Ok(()) };
+    begun.guard.remember();
     let body = serde_json::to_string(answer).expect("an answer is plain data");
     let key = (begun.keyed.buyer, begun.keyed.key.as_str());
     store::keep_body(transaction.connection(), key, begun.fingerprint, (status, &body), at).await
-}
-
-pub(super) fn remember(begun: Option<Begun>) {
-    if let Some(begun) = begun {
-        begun.guard.remember();
-    }
 }
 
 fn new_sale_record<'a>(body: &'a NewSale, id: &'a str, now: Timestamp) -> NewSaleRecord<'a> {

@@ -6,7 +6,7 @@ use super::{
     Answer, Decided, Engine, EngineError, Keyed,
     buying::unknown_sale,
     checking::{check_rehearsal, check_stock},
-    organising::{Begun, CREATED, OK, Proceed, keep, new_seats, next_line, remember, stored, units},
+    organising::{Begun, CREATED, OK, Proceed, keep, new_seats, next_line, stored, to_the_end, units},
 };
 use crate::{
     model::{
@@ -44,13 +44,13 @@ async fn may_try_again(error: &EngineError, tries: &mut u32) -> bool {
 
 impl Engine {
     /// Puts all stock back as made; orders are void, the ledger goes on.
-    pub async fn reset_sale(&self, sale: &SaleId, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
+    pub async fn reset_sale(self: &Arc<Self>, sale: &SaleId, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
         self.reset(sale, ResetBody::default(), keyed).await
     }
 
     /// The same for a rehearsal, which is sold by this strategy from then on.
     pub async fn rehearse_with(
-        &self,
+        self: &Arc<Self>,
         sale: &SaleId,
         strategy: StrategyKind,
         keyed: Option<Keyed>,
@@ -63,7 +63,12 @@ impl Engine {
         self.reset(sale, ResetBody { strategy: Some(strategy) }, keyed).await
     }
 
-    async fn reset(&self, sale: &SaleId, body: ResetBody, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
+    async fn reset(self: &Arc<Self>, sale: &SaleId, body: ResetBody, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
+        let (engine, sale) = (self.clone(), sale.clone());
+        to_the_end(async move { engine.put_all_back(&sale, body, keyed).await }).await
+    }
+
+    async fn put_all_back(&self, sale: &SaleId, body: ResetBody, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
         let Some(desk) = self.find(sale).await? else { return Ok(Err(unknown_sale(sale))) };
         let begun = match self.begin_keyed(keyed, &format!("POST /sales/{sale}/reset"), &body).await? {
             Ok(Proceed::With(begun)) => begun,
@@ -77,7 +82,6 @@ impl Engine {
                 result => break result?,
             }
         };
-        remember(begun);
         Ok(Ok(Answer::Fresh(sale)))
     }
 
@@ -107,11 +111,16 @@ impl Engine {
 
     /// Adds units to a tier: to the counter of general admission, or as seats in new rows behind all others.
     pub async fn add_stock(
-        &self,
+        self: &Arc<Self>,
         sale: &SaleId,
         body: StockBody,
         keyed: Option<Keyed>,
     ) -> Decided<Answer<StockCreated>> {
+        let (engine, sale) = (self.clone(), sale.clone());
+        to_the_end(async move { engine.add_more(&sale, body, keyed).await }).await
+    }
+
+    async fn add_more(&self, sale: &SaleId, body: StockBody, keyed: Option<Keyed>) -> Decided<Answer<StockCreated>> {
         let Some(desk) = self.find(sale).await? else { return Ok(Err(unknown_sale(sale))) };
         if let Err(refusal) = check_stock(&desk.stock.read(), &body) {
             return Ok(Err(refusal));
@@ -128,9 +137,6 @@ impl Engine {
                 result => break result?,
             }
         };
-        if added.is_ok() {
-            remember(begun);
-        }
         Ok(added.map(Answer::Fresh))
     }
 

@@ -77,13 +77,22 @@ impl Setup {
     }
 
     pub async fn start(self) -> TestApp {
-        TestApp::start(self).await
+        let mut app = self.prepare();
+        app.launch().await;
+        app
+    }
+
+    /// The same server before its first start.
+    pub fn prepare(self) -> TestApp {
+        TestApp::prepare(self)
     }
 }
 
 /// A running server; killed when dropped.
 pub struct TestApp {
     setup: Setup,
+    /// The program that starts the binary, with its arguments; none where it is started by itself.
+    wrapper: Vec<String>,
     /// `None` while it is stopped.
     child: Option<Child>,
     address: SocketAddr,
@@ -101,23 +110,36 @@ impl TestApp {
         Setup::default().with_demo().with_admin().start().await
     }
 
-    async fn start(setup: Setup) -> Self {
+    fn prepare(setup: Setup) -> Self {
         allow_many_sockets();
         let folder = Arc::new(tempfile::tempdir().expect("a folder for the database"));
         if let Some(toml) = &setup.configuration {
             std::fs::write(folder.path().join("Leptos.toml"), toml).expect("a configuration file");
         }
-        let mut app = Self { setup, child: None, address: free_address(), folder };
-        app.launch().await;
-        app
+        Self { setup, wrapper: Vec::new(), child: None, address: free_address(), folder }
+    }
+
+    /// Has this program start the binary from the next launch on. It has to become the binary, not its parent: signals go
+    /// to what was started.
+    pub fn wrap(&mut self, wrapper: Vec<String>) {
+        self.wrapper = wrapper;
     }
 
     /// Starts the server where it was, on the same database.
     pub async fn launch(&mut self) {
+        if let Err(status) = self.try_launch().await {
+            panic!("the server left at its start with {status}:\n{}", self.log());
+        }
+    }
+
+    /// The same; how it left, where it did not come to serve.
+    pub async fn try_launch(&mut self) -> Result<(), ExitStatus> {
         assert!(self.child.is_none(), "the server runs already");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_onsale"));
+        let mut words = self.wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_onsale")]);
+        let mut command = Command::new(words.next().expect("the binary at least"));
         command
+            .args(words)
             .arg("serve")
             .args(["--addr", &self.address.to_string(), "--database", &self.database()])
             .args(&self.setup.arguments)
@@ -128,16 +150,19 @@ impl TestApp {
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle of the log"))
             .stderr(log);
-        self.child = Some(command.spawn().expect("the binary under test"));
+        let child = command.spawn();
+        self.child = Some(child.unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program())));
         let started = Instant::now();
         while !self.answers().await {
             let child = self.child.as_mut().expect("just started");
             if let Some(status) = child.try_wait().expect("a child") {
-                panic!("the server left at its start with {status}:\n{}", self.log());
+                self.child = None;
+                return Err(status);
             }
             assert!(started.elapsed() < START_TIMEOUT, "the server does not answer:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        Ok(())
     }
 
     async fn answers(&self) -> bool {
@@ -154,10 +179,12 @@ impl TestApp {
 
     /// Sends a signal such as `TERM`, and keeps on.
     pub fn signal(&self, name: &str) {
-        let id = self.child.as_ref().expect("the server runs").id().to_string();
-        // The shell has this command by itself, where the system has no program of the name.
-        let status = Command::new("sh").args(["-c", &format!("kill -s {name} {id}")]).status().expect("a shell");
-        assert!(status.success(), "kill -s {name} {id}: {status}");
+        send_signal(name, self.process());
+    }
+
+    /// The server's process id.
+    pub fn process(&self) -> u32 {
+        self.child.as_ref().expect("the server runs").id()
     }
 
     /// Waits until the server has left, and says how and after how long.
@@ -225,9 +252,14 @@ impl TestApp {
         self.folder.path().join("server.log")
     }
 
+    /// Everything that the server has logged.
+    pub fn whole_log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
     /// The end of the server's log.
     pub fn log(&self) -> String {
-        let text = std::fs::read_to_string(self.log_path()).unwrap_or_default();
+        let text = self.whole_log();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(SHOWN_LOG_LINES)..].join("\n")
     }
@@ -306,6 +338,13 @@ impl Drop for TestApp {
             eprintln!("the end of the server's log:\n{}", self.log());
         }
     }
+}
+
+/// Sends a signal such as `TERM` to a process.
+pub fn send_signal(name: &str, process: u32) {
+    // The shell has this command by itself, where the system has no program of the name.
+    let status = Command::new("sh").args(["-c", &format!("kill -s {name} {process}")]).status().expect("a shell");
+    assert!(status.success(), "kill -s {name} {process}: {status}");
 }
 
 /// An address on which nothing listens. Another process might still take it first: then the start fails and says so.

@@ -2,8 +2,11 @@
 
 mod app; // the server as a child process
 mod client; // requests and answers
+pub mod disk; // what a disk may hold after a loss of power
+pub mod faults; // a disk that fails
 mod ledger; // an exported ledger, checked without the server's code
 mod postgres; // a shared database, and a wire to it that can be cut
+pub mod recording; // what a server did to its files
 pub mod scale; // how long the loops are
 mod storm; // many buyers at once
 mod viewer; // one reader of the live stream, with a fold of its own

@@ -1,6 +1,7 @@
 //! The rules, kept under load on real stores.
 
 mod conformance; // every strategy on every store that can run it
+mod gone_away; // organisers who do not wait for their answer
 mod lost_database; // the database lost in mid-commit
 mod lost_redis; // Redis lost, flushed and left behind
 mod nodes; // several engines on one shared store

@@ -1,0 +1,78 @@
+//! Organisers who go away before they are answered: what they asked for is done as a whole or not at all, and the same key
+//! settles which.
+
+use std::time::Duration;
+
+use super::*;
+
+/// Requests broken off, each a little later than the one before.
+const REQUESTS: u32 = 80;
+const STEP: Duration = Duration::from_micros(40);
+
+fn keyed(request: u32) -> Keyed {
+    let key = IdempotencyKey::parse(&format!("request-{request}")).unwrap();
+    Keyed { buyer: BuyerId(uuid::Uuid::from_u128(9)), key }
+}
+
+/// Asks, and goes away after so long.
+async fn break_off<T: Send + 'static>(request: impl Future<Output = Decided<T>> + Send + 'static, after: Duration) {
+    let asking = tokio::spawn(request);
+    tokio::time::sleep(after).await;
+    asking.abort();
+    let _ = asking.await;
+}
+
+/// Asks again until the first request is over.
+async fn settle<T>(mut ask: impl AsyncFnMut() -> Decided<T>) -> T {
+    let started = std::time::Instant::now();
+    loop {
+        match ask().await.expect("the key settles it") {
+            Ok(answer) => return answer,
+            Err(refusal) => assert_eq!(refusal.code, Code::IdempotencyInFlight),
+        }
+        assert!(started.elapsed() < PATIENCE, "still in flight");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_added_for_somebody_who_has_gone_away_is_added_once() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(5)]).await;
+        for request in 1..=REQUESTS {
+            let (engine, of) = (house.engine.clone(), sale.clone());
+            let body = || StockBody { tier: "ga".into(), add: 1 };
+            let hasty = async move { engine.add_stock(&of, body(), Some(keyed(request))).await };
+            break_off(hasty, STEP * request).await;
+            settle(async || house.engine.add_stock(&sale, body(), Some(keyed(request))).await).await;
+            assert_eq!(house.engine.sale(&sale).await.unwrap().capacity, 5 + u64::from(request), "{kind:?}");
+        }
+        assert!(house.audit(&sale).await.clean);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sale_made_for_somebody_who_has_gone_away_is_made_once_and_listed() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        for request in 1..=REQUESTS {
+            let body = move || NewSale {
+                name: format!("Sale {request}"),
+                strategy: None,
+                rehearsal: None,
+                opens_at: None,
+                hold_ttl_seconds: None,
+                max_per_buyer: None,
+                tiers: vec![general_admission(5)],
+            };
+            let engine = house.engine.clone();
+            let hasty = async move { engine.create_sale(body(), Some(keyed(request))).await };
+            break_off(hasty, STEP * request).await;
+            settle(async || house.engine.create_sale(body(), Some(keyed(request))).await).await;
+            let slugs: Vec<_> = house.engine.sales().into_iter().map(|sale| sale.id.0).collect();
+            let expected: Vec<_> = (1..=request).map(|request| format!("sale-{request}")).collect();
+            assert_eq!(slugs, expected, "{kind:?}");
+        }
+    }
+}
