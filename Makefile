@@ -15,9 +15,8 @@ build: ## Build client and server into target/ (installs the tools that are miss
 test: ## Lint, Rust tests, browser tests
 	@scripts/test.sh
 
-test-long: ## The Rust tests at full scale (hours)
-	@scripts/build.sh client
-	ONSALE_TEST_SCALE=long cargo test --release --features ssr
+test-long: ## The same, with the Rust tests at full scale (hours)
+	@ONSALE_TEST_SCALE=long scripts/test.sh
 
 lint: ## Formatting and clippy, both halves
 	@scripts/lint.sh

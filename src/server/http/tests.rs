@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    body::Body,
-    extract::Request,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Router, body::Body, extract::Request, http::HeaderMap};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
