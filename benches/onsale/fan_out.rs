@@ -12,6 +12,7 @@ use super::{
     Failure, Measured, Settings,
     buying::{CONNECTIONS, guests, purchases},
     load::{Pace, run},
+    nchan,
     report::{Goal, Sample, sample},
     server::Server,
     viewers::{Arrival, Fleet, last_number},
@@ -70,7 +71,18 @@ pub fn measure(settings: &Settings) -> Measured {
         sample("buying while viewers watch, p99", watched.quantile_ms(0.99), "ms", Goal::AtMost(20.0)),
         sample("deliveries while buying", deliveries, "/s", Goal::None),
     ]);
+    drop(server);
+    let yardstick = nchan::measure(settings)?;
+    if let (Some(ours), Some(theirs)) = (slowest(&samples), slowest(&yardstick)) {
+        samples.push(sample("viewers: p99, share of nginx with nchan", ours / theirs, "", Goal::AtMost(1.0)));
+    }
+    samples.extend(yardstick);
     Ok(samples)
+}
+
+/// How long the last of a hundred viewers waited, among the figures of [`delivery`].
+fn slowest(samples: &[Sample]) -> Option<f64> {
+    samples.iter().find(|sample| sample.name.ends_with("sent to read, p99")).map(|sample| sample.value)
 }
 
 /// What a viewer costs a server that has done nothing else: one that worked before holds freed memory, in which viewers

@@ -34,14 +34,13 @@ const DEFAULT_SECONDS: f64 = 3.0;
 type Measure = fn(&Settings) -> Measured;
 
 /// What can be measured by itself.
-const GROUPS: [(&str, Measure); 8] = [
+const GROUPS: [(&str, Measure); 7] = [
     ("buying", buying::measure),
     ("parallel", parallel::measure),
     ("refusals", buying::measure_refusals),
     ("sqlite", strategies::measure_sqlite),
     ("postgres", strategies::measure_postgres),
     ("fan-out", fan_out::measure),
-    ("nchan", nchan::measure),
     ("page", page::measure),
 ];
 

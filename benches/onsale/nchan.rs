@@ -1,5 +1,4 @@
-//! nginx with nchan, the yardstick for fan-out: the same viewers, the same ten changes a second. Left out where it is not
-//! installed.
+//! nginx with nchan, the yardstick for fan-out: the same viewers, the same ten changes a second.
 
 use std::{
     collections::BTreeMap,
@@ -57,6 +56,7 @@ impl Drop for Nginx {
     }
 }
 
+/// The figures of nginx with nchan; none where it is not installed.
 pub fn measure(settings: &Settings) -> Measured {
     if !Path::new(MODULE).exists() || !Path::new(BINARY).exists() {
         eprintln!("nginx with nchan is not installed: no yardstick for fan-out");

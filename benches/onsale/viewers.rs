@@ -13,7 +13,7 @@ use std::{
     },
     task::{Context, Poll, ready},
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -30,6 +30,9 @@ use super::Failure;
 const OPENING_AT_ONCE: usize = 256;
 /// Descriptors that the bench needs besides its viewers.
 const SPARE_DESCRIPTORS: u64 = 1_000;
+/// Pause before the readers look whether there is more. They stand for machines elsewhere: a thread that has to be woken for
+/// each frame would cost the server more than the frame. What is read is late by as much, which counts.
+const PAUSE: Duration = Duration::from_micros(500);
 /// Bytes read at once.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -78,7 +81,7 @@ impl Fleet {
             if fleet.thread.is_finished() {
                 return Err(fleet.close().err().unwrap_or_else(|| "the viewers went away".into()));
             }
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
         Ok(fleet)
     }
@@ -105,7 +108,9 @@ struct Shared {
 
 impl Shared {
     fn run(self, count: usize) -> Result<(), String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().on_thread_park(|| std::thread::sleep(PAUSE)).build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
         let stop = self.stop.clone();
         let shared = Arc::new(self);
         LocalSet::new().block_on(&runtime, async {

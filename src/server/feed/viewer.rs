@@ -55,8 +55,9 @@ async fn follow(socket: &TcpStream, place: Place) -> io::Result<Option<Lost>> {
     let mut gone = pin!(hung_up(socket));
     loop {
         let received = tokio::select! {
-            error = &mut gone => return Err(error),
+            biased; // where there is a frame, writing it shows as well whether anybody is left
             received = then.recv() => received,
+            error = &mut gone => return Err(error),
         };
         let frame = match received {
             Ok(frame) => frame,
