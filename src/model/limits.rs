@@ -58,6 +58,10 @@ pub const QUEUE_WORKERS: usize = 4;
 pub const MAX_QUEUE_TRIES: u32 = 5;
 /// How long the status of a queued purchase can be read, in milliseconds.
 pub const REQUEST_TTL_MILLISECONDS: i64 = 60 * 60 * 1000;
+/// How long a purchase may be in that queue before it becomes a dead letter, and how long the database knows what became
+/// of one at least, in milliseconds: so long that nothing is decided that may have been decided before and forgotten.
+pub const MAX_MILLISECONDS_IN_LINE: i64 = 24 * 60 * 60 * 1000;
+pub const DECIDED_REQUEST_TTL_MILLISECONDS: i64 = 2 * MAX_MILLISECONDS_IN_LINE;
 /// Dead letters that are kept; the oldest go first.
 pub const KEPT_DEAD_LETTERS: usize = 10_000;
 

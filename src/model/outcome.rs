@@ -1,6 +1,9 @@
 //! Expected answers. What cannot be had is a result, not an error: it travels as a value to the edge.
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Serialize,
+    de::value::{Error, StrDeserializer},
+};
 use utoipa::ToSchema;
 
 use super::{ids::RequestId, order::Order, time::Timestamp};
@@ -67,6 +70,11 @@ pub enum Code {
 }
 
 impl Code {
+    /// The code of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::deserialize(StrDeserializer::<Error>::new(name)).ok()
+    }
+
     /// The name used in JSON, in metrics and in markup.
     pub const fn name(self) -> &'static str {
         match self {

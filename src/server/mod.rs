@@ -6,6 +6,7 @@ pub mod cli; // the command line
 pub mod clock; // the only reader of the time
 pub mod config; // flags over environment over Leptos.toml
 pub mod engine; // the decisions; the only place that joins store, strategy and feed
+mod failpoint; // places at which a test lets the process die
 pub mod feed; // what viewers hear: frames, replay window, lag policy
 pub mod http; // routes, problem documents, the listener
 pub mod ledger; // how a ledger line is hashed: one reading of the contract

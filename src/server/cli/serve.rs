@@ -125,8 +125,8 @@ async fn fold_log(app: App) {
 async fn tidy(app: App) {
     loop {
         tokio::time::sleep(TIDY_INTERVAL).await;
-        if let Err(error) = app.engine.forget_old_answers().await {
-            tracing::warn!(%error, "old answers could not be forgotten");
+        if let Err(error) = app.engine.tidy().await {
+            tracing::warn!(%error, "what is past its time could not be forgotten");
         }
     }
 }

@@ -162,7 +162,7 @@ impl Engine {
             let detail = format!("This server cannot run {}.", kind.name());
             return Verdict::Refused(Refusal::new(Code::StrategyUnsupported, detail));
         };
-        let claim = Claim { sale, buyer, wish, key, place: Some(place), order: None };
+        let claim = Claim { sale, buyer, wish, key, place: Some(place), request: None };
         if strategy.goes_on_alone() {
             return strategy.claim(claim).await;
         }

@@ -13,6 +13,7 @@ mod reading; // what everybody may see
 mod restocking; // putting stock back, and adding to it
 #[cfg(test)]
 mod tests; // the rules, kept under load on a real store
+mod tidying; // what is past its time is forgotten
 mod waiting; // what has become of purchases with a receipt
 
 use std::{collections::HashMap, sync::Arc};
@@ -287,41 +288,10 @@ impl Engine {
         self.desk.store.close().await;
     }
 
-    /// Forgets stored answers that are past their time. Called now and then; nothing depends on when.
-    pub async fn forget_old_answers(&self) -> Result<(), EngineError> {
-        /// Answers looked up at once.
-        const AT_ONCE: u32 = 50_000;
-        /// Answers of one turn: few enough that no buyer waits long behind it.
-        const IN_ONE_TURN: usize = 500;
-        loop {
-            let oldest = oldest_answer(self.desk.clock.now());
-            let old = {
-                let mut reader = self.desk.store.reader().await?;
-                store::answers_before(reader.connection(), oldest, AT_ONCE).await?
-            };
-            if old.is_empty() {
-                return Ok(());
-            }
-            for answers in old.chunks(IN_ONE_TURN) {
-                self.forget_answers(answers).await?;
-            }
-        }
-    }
-
     /// Keeps the store's log of changes short, and returns how long it is. Called often while it changes, so that no buyer
     /// waits for it; nothing depends on it.
     pub async fn fold_log(&self) -> Result<i64, EngineError> {
         Ok(self.desk.store.fold_log().await?)
-    }
-
-    /// Forgets these answers, in one transaction.
-    async fn forget_answers(&self, answers: &[(BuyerId, String)]) -> Result<(), EngineError> {
-        let mut writer = self.desk.writer().await?;
-        let mut transaction = writer.begin().await?;
-        store::forget_answers(transaction.connection(), answers).await?;
-        transaction.commit().await?;
-        writer.settle();
-        Ok(())
     }
 
     /// Takes a sale into the house.

@@ -12,7 +12,10 @@ use crate::{
         outcome::{BuyOutcome, Refusal},
         request::{RequestState, RequestStatus},
     },
-    server::{store, strategy::Said},
+    server::{
+        store::{self, DecidedRequest, Decision},
+        strategy::Said,
+    },
 };
 
 /// How often the outcome is looked for while somebody waits for it.
@@ -29,26 +32,24 @@ impl Engine {
             None => Said::AskTheDatabase,
         };
         let status = |status, order, code| RequestStatus { request, status, order, code };
+        let decided = |decision| match decision {
+            Decision::Confirmed(order) => status(RequestState::Confirmed, Some(order), None),
+            Decision::Refused(code) => status(RequestState::Refused, None, Some(code)),
+        };
         let pending = || status(RequestState::Pending, None, None);
         match said {
             Said::Pending(owner) => return Ok((owner == buyer).then(pending)),
-            Said::Refused(owner, code) => {
-                return Ok((owner == buyer).then(|| status(RequestState::Refused, None, Some(code))));
-            }
-            Said::Confirmed(owner, order) => {
-                return Ok((owner == buyer).then(|| status(RequestState::Confirmed, Some(order), None)));
-            }
+            Said::Decided(owner, decision) => return Ok((owner == buyer).then(|| decided(decision))),
             Said::AskTheDatabase | Said::RedisIsLost => {}
         }
         let oldest = self.clock().now().plus_milliseconds(-REQUEST_TTL_MILLISECONDS);
-        let order = self.find_order(OrderId(request.0), Some(buyer)).await?;
-        if let Some(order) = order.filter(|order| order.created_at >= oldest) {
-            return Ok(Some(status(RequestState::Confirmed, Some(order.id), None)));
+        if let Some(found) = self.find_decided(request).await?.filter(|found| found.at >= oldest) {
+            return Ok((found.buyer == buyer).then(|| decided(found.decision)));
         }
         if said == Said::AskTheDatabase {
             return Ok(None);
         }
-        // Redis knows what became of it, and cannot be asked.
+        // Whether it is still in line is for Redis to say.
         match self.strategies.queue().and_then(|queue| queue.owner_of_waiting(request)) {
             Some(owner) => Ok((owner == buyer).then(pending)),
             None => Err(EngineError::Overloaded),
@@ -88,6 +89,11 @@ impl Engine {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    async fn find_decided(&self, request: RequestId) -> Result<Option<DecidedRequest>, EngineError> {
+        let mut reader = self.desk.store.reader().await?;
+        Ok(store::find_decided(reader.connection(), request).await?)
     }
 
     /// An order as it was answered once, even if a reset made it void since.

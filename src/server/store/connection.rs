@@ -350,15 +350,13 @@ impl Connection<'_> {
     }
 }
 
-/// Whether a write failed because the same purchase stands already: by the key of its buyer, or by an order's id that was
-/// promised before.
+/// Whether a write failed because the same purchase stands already, by the key of its buyer.
 pub fn is_key_taken(error: &sqlx::Error) -> bool {
     /// As PostgreSQL names the index, and SQLite the first of its columns.
-    const BY_KEY: [&str; 2] = ["one_order_per_key", "orders.key"];
-    const BY_ORDER: [&str; 2] = ["orders_pkey", "orders.id"];
+    const INDEX: &str = "one_order_per_key";
+    const COLUMN: &str = "orders.key";
     error.as_database_error().is_some_and(|error| {
-        let names = |[index, column]: [&str; 2]| error.constraint() == Some(index) || error.message().contains(column);
-        error.is_unique_violation() && (names(BY_KEY) || names(BY_ORDER))
+        error.is_unique_violation() && (error.constraint() == Some(INDEX) || error.message().contains(COLUMN))
     })
 }
 

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use crate::{
     model::{
-        ids::{BuyerId, OrderId},
+        ids::{BuyerId, OrderId, RequestId},
         order::Order,
         seat::SeatStatus,
         strategy::StrategyKind,
@@ -106,6 +106,15 @@ in_either_database! {
 
     /// Forgets the answers to these keys, so that they may be used anew.
     fn forget_answers(answers: &[(BuyerId, String)]) -> ();
+
+    /// Says what became of a request in line, unless that was said before. `true` where this is now what stands.
+    fn decide_request(request: RequestId, decided: &DecidedRequest) -> bool;
+
+    /// What became of a request in line, and whose it is.
+    fn find_decided(request: RequestId) -> Option<DecidedRequest>;
+
+    /// Forgets what became of at most `limit` requests made before `oldest`, and returns of how many.
+    fn forget_decided(oldest: Timestamp, limit: u32) -> u64;
 
     /// Appends one line to a ledger.
     fn append(sale_id: i64, line: &LedgerRecord) -> ();

@@ -11,6 +11,7 @@ use crate::{
     model::{
         ids::{BuyerId, OrderId, TicketId},
         ledger::{ChangeKind, Units},
+        outcome::Code,
         sale::{Counts, SaleSwitch},
         seat::SeatStatus,
         strategy::StrategyKind,
@@ -196,6 +197,37 @@ pub enum StoredBody {
     Order(OrderId),
     /// The status and body as they were sent.
     Sent { status: u16, body: String },
+}
+
+/// What became of a purchase in line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decision {
+    Confirmed(OrderId),
+    Refused(Code),
+}
+
+/// A purchase in line that was decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DecidedRequest {
+    pub buyer: BuyerId,
+    pub decision: Decision,
+    pub at: Timestamp,
+}
+
+impl Decision {
+    /// As the two columns of which one is null.
+    pub const fn columns(self) -> (Option<OrderId>, Option<&'static str>) {
+        match self {
+            Self::Confirmed(order) => (Some(order), None),
+            Self::Refused(code) => (None, Some(code.name())),
+        }
+    }
+
+    /// From those columns.
+    pub fn from_columns(order: Option<OrderId>, refusal: Option<&str>) -> Result<Self, sqlx::Error> {
+        let decision = order.map(Self::Confirmed).or_else(|| refusal.and_then(Code::from_name).map(Self::Refused));
+        decision.ok_or_else(|| sqlx::Error::Decode("a request was decided in an unknown way".into()))
+    }
 }
 
 /// What the rows of one sale add up to, all read at one moment.

@@ -28,6 +28,7 @@ use super::{Claim, Deciding, Desk, SaleDesk, Strategy, Verdict, decide::Draft};
 use crate::{
     model::strategy::StrategyKind,
     server::{
+        failpoint::failpoint,
         store::{self, Connection, Guard, Writer},
         telemetry::metrics::{BATCH_SIZE, COMMIT_DURATION, QUEUE_LENGTH},
     },
@@ -168,6 +169,7 @@ async fn write_batch(
         if plan.sold().next().is_none() {
             return Ok(plan);
         }
+        failpoint!("admitted");
         let started = Instant::now();
         // The first try costs one hop and trusts the mirror. Where others sell the sale too, the next ones hold its row.
         let taken = match tries > 0 && desk.store.is_shared() {
@@ -191,6 +193,7 @@ async fn write_batch(
         };
         match taken {
             Taken::All => {
+                failpoint!("committed");
                 metrics::histogram!(COMMIT_DURATION).record(started.elapsed().as_secs_f64());
                 return Ok(plan);
             }

@@ -27,7 +27,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     model::{
-        ids::{BuyerId, OrderId, RequestId, SaleId},
+        ids::{BuyerId, RequestId, SaleId},
         order::Order,
         outcome::{Code, Refusal},
         seat::SeatStatus,
@@ -63,8 +63,8 @@ pub struct Claim {
     pub key: Option<KeyClaim>,
     /// A place in the bounded queue, given back when the claim is decided.
     pub place: Option<OwnedSemaphorePermit>,
-    /// The id that the order gets, where it was promised already.
-    pub order: Option<OrderId>,
+    /// The request in line that this decides. Its order has the same id.
+    pub request: Option<RequestId>,
 }
 
 /// What is wished for, by positions inside the sale.
@@ -97,7 +97,7 @@ pub enum Verdict {
     Refused(Refusal),
     /// Refused after the database was asked at least one statement.
     RefusedByDatabase(Refusal),
-    /// Meanwhile another request with the same key, or the same promised order, was answered: its answer is this one's too.
+    /// Meanwhile the same request in line, or another one with the same key, was answered: that answer is this one's too.
     Repeated,
     /// In line; asked for under this id it tells what became of it.
     Waiting(RequestId),

@@ -21,8 +21,9 @@ use crate::{
         time::Timestamp,
     },
     server::{
+        failpoint::failpoint,
         ledger::{self, Hash},
-        store::{self, SaleTaken, Transaction},
+        store::{self, DecidedRequest, Decision, SaleTaken, Transaction},
     },
 };
 
@@ -104,6 +105,7 @@ pub trait Take: Sync {
 
 /// Decides a claim in one transaction.
 pub async fn attempt(desk: &Desk, claim: &Claim, wanted: Wanted, take: &impl Take) -> Attempt {
+    failpoint!("admitted");
     let mut tries = 0;
     loop {
         match try_once(desk, claim, wanted, take).await {
@@ -140,10 +142,22 @@ async fn try_once(
         Err(refusal) => return Ok(Some(Attempt::Done(Verdict::Refused(refusal)))),
     };
     let mut transaction = writer.begin().await?;
+    if let Some(request) = claim.request {
+        let decision = Decision::Confirmed(OrderId(request.0));
+        let decided = DecidedRequest { buyer: claim.buyer, decision, at };
+        if !store::decide_request(transaction.connection(), request, &decided).await? {
+            transaction.rollback().await?;
+            writer.settle();
+            return Ok(Some(Attempt::Done(Verdict::Repeated)));
+        }
+    }
     let attempt = match take.take(&mut transaction, wanted).await? {
         Taken::Outrun => Numbered::Outrun,
         Taken::Gone => Numbered::Refused(wanted.refusal(&claim.sale)),
-        Taken::All(seats) => number_and_record(desk, &mut transaction, claim, wanted, seats, settings).await?,
+        Taken::All(seats) => {
+            failpoint!("taken");
+            number_and_record(desk, &mut transaction, claim, wanted, seats, settings).await?
+        }
     };
     let Numbered::Sold(sold) = attempt else {
         transaction.rollback().await?;
@@ -163,7 +177,9 @@ async fn try_once(
             Numbered::Sold(_) | Numbered::Outrun => Attempt::Outrun,
         }));
     };
+    failpoint!("recorded");
     transaction.commit().await?;
+    failpoint!("committed");
     desk.committed(&claim.sale, at, &[&sold]);
     writer.settle();
     Ok(Some(Attempt::Done(Verdict::Won(Box::new(sold.order(&claim.sale.stock.read()))))))
@@ -220,7 +236,7 @@ async fn number_and_record(
     }
     let sold = {
         let stock = claim.sale.stock.read();
-        let order = claim.order.unwrap_or_else(|| OrderId(desk.identifiers.next(at)));
+        let order = OrderId(claim.request.map_or_else(|| desk.identifiers.next(at), |request| request.0));
         let grant = grant(&stock, wanted, seats, order, at, (seq, &previous));
         desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref())
     };

@@ -6,13 +6,15 @@
 //! have a stream of their own, which is emptied first. What fails for a passing reason is tried again; what fails time and
 //! again is put with the dead letters, kept and counted. The entries of a server that died are taken over by another one.
 //!
-//! **What it guarantees.** No phantom and no leak: the order has the id of its request, so that the database lets a request
-//! become one order, however often it is worked on. A server remembers what it gave receipts for, and puts it back in line
-//! when Redis has forgotten it. While Redis cannot be asked, new claims are decided at once, and those in line still buy;
-//! who is refused hears of it when Redis is back. What both a server and Redis have forgotten was never sold.
+//! **What it guarantees.** No phantom and no leak, and one word to each buyer: what becomes of a request is a row of the
+//! database, written with its order or alone where it is refused, and only the first such row stands. So a request may be
+//! worked on by two servers, be handed out again or come back from a lost Redis: it is granted or refused, never both. A
+//! server remembers what it gave receipts for, and puts it back in line when Redis has forgotten it. While Redis cannot be
+//! asked, new claims are decided at once, and so are those in line. What both a server and Redis have forgotten was never
+//! sold.
 //!
-//! **What it costs.** A flush per purchase, three round trips to Redis, and a buyer who has to ask for the outcome. It does
-//! not sell faster: it answers sooner, and keeps a stampede from the database.
+//! **What it costs.** A flush per purchase and per refusal, three round trips to Redis, and a buyer who has to ask for the
+//! outcome. It does not sell faster: it answers sooner, and keeps a stampede from the database.
 //!
 //! **Where it is used.** Ticket shops that answer "we are working on your order", and everything behind a message broker.
 
@@ -33,12 +35,15 @@ use self::{
 use super::{Claim, Deciding, Desk, Strategy, Verdict, atomic_update::buy, key_reused, one_by_one::Wanted};
 use crate::{
     model::{
-        ids::{BuyerId, OrderId, RequestId, TierId},
+        ids::{BuyerId, RequestId, TierId},
         limits::QUEUE_WORKERS,
-        outcome::Code,
         strategy::StrategyKind,
     },
-    server::redis::{NoAnswer, Redis},
+    server::{
+        failpoint::failpoint,
+        redis::{NoAnswer, Redis},
+        store::Decision,
+    },
 };
 
 /// How the queue is worked on.
@@ -66,11 +71,10 @@ impl Default for QueueOptions {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Said {
     Pending(BuyerId),
-    Confirmed(BuyerId, OrderId),
-    Refused(BuyerId, Code),
-    /// Whether it became an order is for the database to say.
+    Decided(BuyerId, Decision),
+    /// What became of it is for the database to say.
     AskTheDatabase,
-    /// The same, and Redis could not be asked: where there is no order, nothing can be said.
+    /// The same, and Redis could not be asked: where the database knows nothing, nothing can be said.
     RedisIsLost,
 }
 
@@ -118,8 +122,7 @@ impl Queued {
     pub async fn look(&self, request: RequestId) -> Said {
         match self.shared.line.look(request).await {
             Some(Some((owner, State::Pending))) => Said::Pending(owner),
-            Some(Some((owner, State::Refused(code)))) => Said::Refused(owner, code),
-            Some(Some((owner, State::Confirmed(order)))) => Said::Confirmed(owner, order),
+            Some(Some((owner, State::Decided(decision)))) => Said::Decided(owner, decision),
             Some(None) => self.shared.waiting.owner(request).map_or(Said::AskTheDatabase, Said::Pending),
             None => Said::RedisIsLost,
         }
@@ -152,6 +155,7 @@ impl Queued {
         waiting.add(entry.clone(), place);
         match line.join(&entry).await {
             Ok(Joined::InLine) => {
+                failpoint!("joined");
                 joined.notify_one();
                 Verdict::Waiting(request)
             }
@@ -163,7 +167,6 @@ impl Queued {
             Err(NoAnswer::InDoubt) => Verdict::Waiting(request),
             Err(NoAnswer::NotAsked) => {
                 claim.place = waiting.remove(request);
-                claim.order = Some(entry.order());
                 buy(desk, claim).await
             }
         }

@@ -11,31 +11,37 @@ use crate::model::{
     request::{RequestState, RequestStatus},
 };
 
-fn options(workers: usize) -> QueueOptions {
+pub(super) fn options(workers: usize) -> QueueOptions {
     QueueOptions { workers, take_over_after: Duration::from_millis(300), ..QueueOptions::default() }
 }
 
-fn buyer(number: u128) -> BuyerId {
+pub(super) fn buyer(number: u128) -> BuyerId {
     BuyerId(uuid::Uuid::from_u128(number))
 }
 
-fn key(text: &str) -> Option<IdempotencyKey> {
+pub(super) fn key(text: &str) -> Option<IdempotencyKey> {
     Some(IdempotencyKey::parse(text).unwrap())
 }
 
 /// Takes a place in line.
-async fn join(engine: &Engine, sale: &SaleId, number: u128, tier: &str, with: Option<IdempotencyKey>) -> RequestId {
+pub(super) async fn join(
+    engine: &Engine,
+    sale: &SaleId,
+    number: u128,
+    tier: &str,
+    with: Option<IdempotencyKey>,
+) -> RequestId {
     match engine.buy(sale, buyer(number), BuyBody::tier(TierId::from(tier), 1), with).await.unwrap() {
         BuyOutcome::Waiting { request } => request,
         outcome => panic!("no receipt: {outcome:?}"),
     }
 }
 
-async fn status(engine: &Engine, number: u128, request: RequestId) -> Option<RequestStatus> {
+pub(super) async fn status(engine: &Engine, number: u128, request: RequestId) -> Option<RequestStatus> {
     engine.request(buyer(number), request).await.unwrap()
 }
 
-async fn outcome(engine: &Engine, number: u128, request: RequestId) -> RequestStatus {
+pub(super) async fn outcome(engine: &Engine, number: u128, request: RequestId) -> RequestStatus {
     let started = std::time::Instant::now();
     loop {
         if let Ok(Some(status)) = engine.request(buyer(number), request).await
@@ -48,12 +54,12 @@ async fn outcome(engine: &Engine, number: u128, request: RequestId) -> RequestSt
     }
 }
 
-async fn redis() -> MultiplexedConnection {
+pub(super) async fn redis() -> MultiplexedConnection {
     redis::Client::open(redis_url()).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
 /// One command and its arguments, in words.
-async fn tell<T: FromRedisValue>(redis: &MultiplexedConnection, words: &[impl ToRedisArgs]) -> T {
+pub(super) async fn tell<T: FromRedisValue>(redis: &MultiplexedConnection, words: &[impl ToRedisArgs]) -> T {
     let mut command = redis::Cmd::new();
     for word in words {
         command.arg(word);
@@ -61,11 +67,11 @@ async fn tell<T: FromRedisValue>(redis: &MultiplexedConnection, words: &[impl To
     command.query_async(&mut redis.clone()).await.expect("Redis does as it is told")
 }
 
-async fn length(redis: &MultiplexedConnection, stream: &str) -> usize {
+pub(super) async fn length(redis: &MultiplexedConnection, stream: &str) -> usize {
     tell(redis, &["XLEN", stream]).await
 }
 
-fn stream(engine: &Engine, name: &str) -> String {
+pub(super) fn stream(engine: &Engine, name: &str) -> String {
     format!("onsale:{}:queue:{name}", engine.epoch())
 }
 
@@ -223,41 +229,28 @@ async fn entries_of_a_server_that_died_are_taken_over_and_decided_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_whose_answer_was_lost_is_confirmed_and_not_refused() {
-    for kind in STORES {
-        let house = House::open(kind).await;
-        let sale = house.sale(StrategyKind::Queued, vec![general_admission(1)]).await;
-        let request = join(&house.engine, &sale, 1, "ga", key("the-last-one")).await;
-        outcome(&house.engine, 1, request).await;
-        // The worker died between commit and answer: the status is as it was, and the entry is handed out again.
-        let redis = redis().await;
-        let pending = format!("{} pending", buyer(1));
-        let () = tell(&redis, &["SET", &stream(&house.engine, &format!("request:{request}")), &pending]).await;
-        let entry = format!(
-            r#"{{"request":"{request}","sale_id":1,"buyer":"{}","wish":{{"units":{{"tier_index":0,"quantity":1}}}},"key":null,"is_first":false,"again":true}}"#,
-            buyer(1)
-        );
-        let _: String = tell(&redis, &["XADD", &stream(&house.engine, "rest"), "*", "payload", &entry]).await;
-        assert_eq!(outcome(&house.engine, 1, request).await.order.map(|order| order.0), Some(request.0), "{kind:?}");
-        assert!(house.audit(&sale).await.clean);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn without_redis_those_in_line_still_buy_and_new_ones_are_decided_at_once() {
     for kind in STORES {
         let mut server = Server::start().await;
         let database = Database::make(kind).await;
         let house = House { engine: House::engine_with(&database.url, &server.url(), options(0)).await, database };
-        let sale = house.sale(StrategyKind::Queued, vec![general_admission(3)]).await;
+        let sale = house.sale(StrategyKind::Queued, vec![general_admission(3), seated(1, 1)]).await;
         let requests = [
             join(&house.engine, &sale, 1, "ga", key("one")).await,
             join(&house.engine, &sale, 2, "ga", key("two")).await,
+        ];
+        let rivals = [
+            join(&house.engine, &sale, 5, "floor", key("five")).await,
+            join(&house.engine, &sale, 6, "floor", None).await,
         ];
         server.kill();
         for (number, request) in (1..).zip(requests) {
             assert!(outcome(&house.engine, number, request).await.order.is_some(), "{kind:?}");
         }
+        // Who is refused hears of it too.
+        let (fifth, sixth) = (outcome(&house.engine, 5, rivals[0]).await, outcome(&house.engine, 6, rivals[1]).await);
+        let told = [fifth.code, sixth.code];
+        assert!(told.contains(&None) && told.contains(&Some(Code::SoldOut)), "{kind:?}: {told:?}");
         let at_once = nodes::until_some(|| async {
             match house.engine.buy(&sale, buyer(3), BuyBody::tier("ga".into(), 1), key("three")).await.unwrap() {
                 BuyOutcome::Waiting { .. } => None,
@@ -272,44 +265,11 @@ async fn without_redis_those_in_line_still_buy_and_new_ones_are_decided_at_once(
         for (number, request) in (1..).zip(requests) {
             assert!(outcome(&house.engine, number, request).await.order.is_some(), "{kind:?}");
         }
+        assert_eq!(outcome(&house.engine, 5, rivals[0]).await, fifth, "{kind:?}");
+        assert_eq!(outcome(&house.engine, 6, rivals[1]).await, sixth, "{kind:?}");
         let audit = house.audit(&sale).await;
-        assert!(audit.clean && audit.sold == 3, "{audit:?}");
+        assert!(audit.clean && audit.sold == 4, "{audit:?}");
         nodes::wait_until(|| async { house.engine.queue_length() == 0 }).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_bought_while_redis_did_not_answer_is_not_refused_afterwards() {
-    let server = Server::start().await;
-    for kind in STORES {
-        let database = Database::make(kind).await;
-        let house = House { engine: House::engine_with(&database.url, &server.url(), options(0)).await, database };
-        let sale = house.sale(StrategyKind::Queued, vec![seated(1, 2)]).await;
-        let mut requests = Vec::new();
-        for (number, seat) in [(1, "A-1"), (2, "A-2")] {
-            match house.engine.buy(&sale, buyer(number), BuyBody::seat(seat.into()), None).await.unwrap() {
-                BuyOutcome::Waiting { request } => requests.push((number, request)),
-                outcome => panic!("no receipt: {outcome:?}"),
-            }
-        }
-        server.signal("STOP");
-        for (number, request) in &requests {
-            assert!(outcome(&house.engine, *number, *request).await.order.is_some(), "{kind:?}");
-        }
-        server.signal("CONT");
-        house.engine.close().await;
-        // Both stand in line still, and their seats are sold.
-        let line = stream(&house.engine, "rest");
-        assert_eq!(length(&server.connect().await.unwrap(), &line).await, 2);
-        let engine = House::engine_with(&house.database.url, &server.url(), options(1)).await;
-        let connection = server.connect().await.unwrap();
-        nodes::wait_until(|| async { length(&connection, &line).await == 0 }).await;
-        for (number, request) in requests {
-            assert!(
-                status(&engine, number, request).await.unwrap().order.is_some(),
-                "{kind:?}: told refused, and sold"
-            );
-        }
     }
 }
 

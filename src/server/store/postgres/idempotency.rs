@@ -66,7 +66,7 @@ pub async fn keep_body(
 
 /// The first id that an order made at this time can have: ids begin with their time, so that the orders since then are
 /// a range of the primary key.
-fn first_id_at(time: Timestamp) -> Uuid {
+pub(super) fn first_id_at(time: Timestamp) -> Uuid {
     let milliseconds = u64::try_from(time.milliseconds).unwrap_or_default();
     Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
 }

@@ -8,6 +8,7 @@ mod idempotency; // answers kept for those who ask again
 mod ledger; // the lines
 mod orders; // what was bought
 mod records; // sales as they are stored, read
+mod requests; // what became of purchases in line
 mod sales; // sales, tiers and seats, changed
 mod settings; // what the database knows of itself
 mod unguarded; // writes without a condition, for the strategy that shows why there must be one
@@ -20,6 +21,7 @@ pub use idempotency::{answers_before, answers_since, find_answer, forget_answers
 pub use ledger::{append, changes_after, lines_from};
 pub use orders::{find_order, orders_of, owned_positions, units_by_buyer, units_owned};
 pub use records::{find_sale, load_sales};
+pub use requests::{decide_request, find_decided, forget_decided};
 pub use sales::{
     add_stock, heads, insert_sale, insert_seats, lock_catalogue, lock_sale, patch_sale, reset_sale, sale_identity,
     set_head, set_strategy, slugs_like,

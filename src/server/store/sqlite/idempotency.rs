@@ -64,7 +64,7 @@ pub async fn keep_body(
 
 /// The first id that an order made at this time can have: ids begin with their time, so that the orders since then are a
 /// range of the table.
-fn first_id_at(time: Timestamp) -> Vec<u8> {
+pub(super) fn first_id_at(time: Timestamp) -> Vec<u8> {
     let milliseconds = u64::try_from(time.milliseconds).unwrap_or_default();
     Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid().as_bytes().to_vec()
 }
@@ -121,6 +121,6 @@ pub async fn answers_before(
     Ok(rows.into_iter().map(|(buyer, key)| (buyer_of(&buyer), key)).collect())
 }
 
-fn buyer_of(bytes: &[u8]) -> BuyerId {
+pub(super) fn buyer_of(bytes: &[u8]) -> BuyerId {
     BuyerId(Uuid::from_slice(bytes).expect("the schema keeps an id at 16 bytes"))
 }

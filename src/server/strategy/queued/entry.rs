@@ -6,6 +6,7 @@ use crate::{
     model::{
         ids::{BuyerId, OrderId, RequestId},
         limits::MAX_UNITS_PER_REQUEST,
+        time::Timestamp,
     },
     server::strategy::{Claim, Wish, stock::Stock},
 };
@@ -43,6 +44,12 @@ impl Entry {
     /// What its key came with; nothing where it has none.
     pub fn fingerprint(&self) -> [u8; 16] {
         self.key.as_ref().map_or_else(Default::default, |key| key.fingerprint)
+    }
+
+    /// Whether it joined the line so long ago; its id begins with the time.
+    pub fn is_older_than(&self, milliseconds: i64, now: Timestamp) -> bool {
+        let joined = self.request.0.get_timestamp().map_or(0, |time| time.to_unix().0);
+        i64::try_from(joined).map_or(true, |seconds| seconds * 1_000 < now.milliseconds - milliseconds)
     }
 
     /// Whether the sale has what is wished for, at all. An entry that did not come from here may say anything.

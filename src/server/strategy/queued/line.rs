@@ -2,8 +2,8 @@
 //! them the status of each purchase, and the dead letters.
 //!
 //! Redis hands an entry to one worker and remembers that until the worker says that it is done. What a server leaves behind
-//! when it dies is handed to another one. So an entry may be worked on twice; that it never buys twice is the database's
-//! business, for which the order's id is the request's.
+//! when it dies is handed to another one. So an entry may be worked on twice; that it is decided once is the database's
+//! business, and what stands here is only told after that.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -11,19 +11,18 @@ use std::{
 };
 
 use redis::Script;
-use serde::{
-    Deserialize,
-    de::value::{Error, StrDeserializer},
-};
 
 use super::entry::Entry;
 use crate::{
     model::{
-        ids::{BuyerId, OrderId, RequestId},
+        ids::{BuyerId, RequestId},
         limits::{KEPT_DEAD_LETTERS, REQUEST_TTL_MILLISECONDS},
         outcome::Code,
     },
-    server::redis::{NoAnswer, Redis},
+    server::{
+        redis::{NoAnswer, Redis},
+        store::Decision,
+    },
 };
 
 const GROUP: &str = "workers";
@@ -32,8 +31,7 @@ const GROUP: &str = "workers";
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
     Pending,
-    Confirmed(OrderId),
-    Refused(Code),
+    Decided(Decision),
 }
 
 /// What came of joining the line.
@@ -154,15 +152,11 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Writes what became of a request, and takes its entry out of the line. What was confirmed is never refused afterwards. The
-/// key of a refused request may be used anew.
+/// Tells what became of a request, and takes its entry out of the line. The key of a refused request may be used anew.
 static FINISH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "local known = redis.call('GET', KEYS[2])
-         if not (known and string.find(known, ' confirmed ', 1, true)) then
-             redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
-             if ARGV[5] ~= '' and redis.call('GET', KEYS[3]) == ARGV[5] then redis.call('DEL', KEYS[3]) end
-         end
+        "redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
+         if ARGV[5] ~= '' and redis.call('GET', KEYS[3]) == ARGV[5] then redis.call('DEL', KEYS[3]) end
          redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
          return redis.call('XDEL', KEYS[1], ARGV[2])",
     )
@@ -253,12 +247,12 @@ impl Line {
             .map(|kept| kept == 1)
     }
 
-    /// Writes what became of a delivery's request. `None` where that could not be written now.
-    pub async fn finish(&self, delivery: &Delivery, entry: &Entry, state: State) -> Option<()> {
+    /// Tells what became of a delivery's request. `None` where that could not be told now.
+    pub async fn finish(&self, delivery: &Delivery, entry: &Entry, decision: Decision) -> Option<()> {
         let (slot, known_by) = self.known_by(entry);
         let keys = [delivery.stream.clone(), self.status(entry.request), slot];
-        let forgotten = if matches!(state, State::Refused(_)) { known_by } else { String::new() };
-        let status = written(entry.buyer, state);
+        let forgotten = if matches!(decision, Decision::Refused(_)) { known_by } else { String::new() };
+        let status = written(entry.buyer, State::Decided(decision));
         self.redis
             .run::<u8>(&FINISH, &keys, &[&GROUP, &delivery.id, &status, &REQUEST_TTL_MILLISECONDS, &forgotten])
             .await
@@ -275,13 +269,13 @@ impl Line {
         }
     }
 
-    /// Puts a delivery with the dead letters, tells its buyer to try again, and returns how many those letters are now.
-    pub async fn bury(&self, delivery: &Delivery, reason: &str) -> Option<u64> {
+    /// Puts a delivery with the dead letters, tells its buyer what was decided, and returns how many those letters are now.
+    pub async fn bury(&self, delivery: &Delivery, decision: Decision, reason: &str) -> Option<u64> {
         let (stream, letters) = (delivery.stream.clone(), self.dead_letters.clone());
         let (keys, status, known_by) = match &delivery.entry {
             Some(entry) => {
                 let (slot, known_by) = self.known_by(entry);
-                let status = written(entry.buyer, State::Refused(Code::Contended));
+                let status = written(entry.buyer, State::Decided(decision));
                 ([stream, letters, self.status(entry.request), slot], status, known_by)
             }
             None => ([stream, letters.clone(), letters.clone(), letters], String::new(), String::new()),
@@ -303,8 +297,8 @@ impl Line {
 fn written(owner: BuyerId, state: State) -> String {
     match state {
         State::Pending => format!("{owner} pending"),
-        State::Confirmed(order) => format!("{owner} confirmed {order}"),
-        State::Refused(code) => format!("{owner} refused {code}"),
+        State::Decided(Decision::Confirmed(order)) => format!("{owner} confirmed {order}"),
+        State::Decided(Decision::Refused(code)) => format!("{owner} refused {code}"),
     }
 }
 
@@ -313,8 +307,8 @@ fn read(said: &str) -> Option<(BuyerId, State)> {
     let owner = words.next()?.parse().ok()?;
     let state = match (words.next()?, words.next()) {
         ("pending", None) => State::Pending,
-        ("confirmed", Some(order)) => State::Confirmed(order.parse().ok()?),
-        ("refused", Some(code)) => State::Refused(Code::deserialize(StrDeserializer::<Error>::new(code)).ok()?),
+        ("confirmed", Some(order)) => State::Decided(Decision::Confirmed(order.parse().ok()?)),
+        ("refused", Some(code)) => State::Decided(Decision::Refused(Code::from_name(code)?)),
         _ => return None,
     };
     Some((owner, state))
@@ -334,12 +328,14 @@ fn known(said: &str) -> Option<(RequestId, [u8; 16])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::OrderId;
 
     #[test]
     fn a_status_is_read_as_it_was_written() {
         let owner = BuyerId(uuid::Uuid::from_u128(7));
         let order = OrderId(uuid::Uuid::from_u128(8));
-        for state in [State::Pending, State::Confirmed(order), State::Refused(Code::SoldOut)] {
+        let decisions = [Decision::Confirmed(order), Decision::Refused(Code::SoldOut)];
+        for state in decisions.map(State::Decided).into_iter().chain([State::Pending]) {
             assert_eq!(read(&written(owner, state)), Some((owner, state)));
         }
         for damaged in ["", "pending", "x pending", "7 refused sold-out", "refused"] {

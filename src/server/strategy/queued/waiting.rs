@@ -37,9 +37,6 @@ struct Kept {
     since: Instant,
     /// Its place in the server's bounded queue, given back with the outcome.
     place: Option<OwnedSemaphorePermit>,
-    /// Whether it was refused while Redis could not be asked. It is not tried again before that: who knows what the buyer
-    /// was told by then.
-    was_refused: bool,
 }
 
 impl Waiting {
@@ -48,7 +45,7 @@ impl Waiting {
         if let Some(key) = &entry.key {
             table.by_key.insert((entry.buyer, key.key.clone()), entry.request);
         }
-        table.by_request.insert(entry.request, Kept { entry, since: Instant::now(), place, was_refused: false });
+        table.by_request.insert(entry.request, Kept { entry, since: Instant::now(), place });
         table.tell();
     }
 
@@ -79,17 +76,6 @@ impl Waiting {
 
     pub fn owner(&self, request: RequestId) -> Option<BuyerId> {
         self.state.lock().by_request.get(&request).map(|kept| kept.entry.buyer)
-    }
-
-    /// Whether a request still waits here, and was not refused while Redis was lost.
-    fn may_buy(&self, request: RequestId) -> bool {
-        self.state.lock().by_request.get(&request).is_some_and(|kept| !kept.was_refused)
-    }
-
-    fn refuse(&self, request: RequestId) {
-        if let Some(kept) = self.state.lock().by_request.get_mut(&request) {
-            kept.was_refused = true;
-        }
     }
 
     /// Those that have waited for a while.
@@ -123,20 +109,20 @@ pub async fn keep_looking_after(shared: Weak<Shared>) {
 }
 
 impl Shared {
-    /// Forgets those that were decided elsewhere, puts those back in line that Redis has forgotten, and lets all buy while
+    /// Forgets those that were decided elsewhere, puts those back in line that Redis has forgotten, and decides all while
     /// it cannot be asked.
     async fn look_after(&self, entries: &[Entry]) {
         let requests: Vec<_> = entries.iter().map(|entry| entry.request).collect();
         let Some(said) = self.line.look_at_all(&requests).await else {
             for entry in entries {
-                self.buy_without_redis(entry).await;
+                self.decide_without_redis(entry).await;
             }
             return;
         };
         for (entry, said) in entries.iter().zip(said) {
             match said {
                 Some(State::Pending) => {}
-                Some(State::Confirmed(_) | State::Refused(_)) => drop(self.waiting.remove(entry.request)),
+                Some(State::Decided(_)) => drop(self.waiting.remove(entry.request)),
                 // It may just have been decided here.
                 None if self.waiting.owner(entry.request).is_none() => {}
                 None => {
@@ -148,15 +134,11 @@ impl Shared {
         }
     }
 
-    /// Lets an entry buy that nobody can be handed now. A refusal is not told: Redis may hand the same entry to somebody
-    /// else when it is back, and who was refused must not be granted it then.
-    async fn buy_without_redis(&self, entry: &Entry) {
-        if !self.waiting.may_buy(entry.request) {
-            return;
-        }
+    /// Decides an entry that Redis may have handed to somebody, or hand to somebody when it is back: whoever says first what
+    /// becomes of it, in the database, has said it for all.
+    async fn decide_without_redis(&self, entry: &Entry) {
         match self.decide(entry).await {
-            Ok(State::Confirmed(_)) => drop(self.waiting.remove(entry.request)),
-            Ok(State::Refused(_) | State::Pending) => self.waiting.refuse(entry.request),
+            Ok(_) => drop(self.waiting.remove(entry.request)),
             Err(error) => tracing::warn!(%error, request = %entry.request, "a purchase in line cannot be decided now"),
         }
     }

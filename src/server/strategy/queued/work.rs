@@ -7,15 +7,17 @@ use std::{
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{
-    Shared,
-    entry::Entry,
-    line::{Delivery, State},
-};
+use super::{Shared, entry::Entry, line::Delivery};
 use crate::{
-    model::{ids::BuyerId, limits::MAX_QUEUE_TRIES, outcome::Code, strategy::StrategyKind},
+    model::{
+        ids::BuyerId,
+        limits::{MAX_MILLISECONDS_IN_LINE, MAX_QUEUE_TRIES},
+        outcome::Code,
+        strategy::StrategyKind,
+    },
     server::{
-        store::{self, StoredBody},
+        failpoint::failpoint,
+        store::{self, DecidedRequest, Decision, StoredBody},
         strategy::{Claim, Desk, KeyClaim, KeyGuard, SaleDesk, Verdict, atomic_update::buy, key_reused, refuse_early},
         telemetry::metrics::{DEAD_LETTERS, KEPT_DEAD_LETTERS, QUEUE_DECISIONS, QUEUE_RETRIES},
     },
@@ -30,6 +32,9 @@ const KEEP_EVERY: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The pause while the database is away, or Redis cannot be told.
 const LONG_PAUSE: Duration = Duration::from_millis(250);
+
+/// What an entry comes to that cannot be decided: its buyer may try again.
+const GIVEN_UP: Decision = Decision::Refused(Code::Contended);
 
 /// Takes entries as workers are free, those of silent workers first.
 pub async fn keep_working(shared: Weak<Shared>) {
@@ -83,18 +88,11 @@ impl Shared {
     /// Decides one entry, and tells what became of it.
     async fn work(&self, delivery: Delivery) {
         let Some(entry) = &delivery.entry else { return self.bury(&delivery, None, "it cannot be read").await };
-        let may_be_decided = delivery.deliveries > 1 || entry.again;
-        if may_be_decided
-            && let Some(Some((_, state))) = self.line.look(entry.request).await
-            && state != State::Pending
-        {
-            return self.finish(&delivery, entry, state).await;
-        }
-        if may_be_decided && let Ok(Some(state)) = self.decided(entry).await {
-            return self.finish(&delivery, entry, state).await;
-        }
         if delivery.deliveries > MAX_QUEUE_TRIES {
             return self.bury(&delivery, Some(entry), "servers were lost over it").await;
+        }
+        if entry.is_older_than(MAX_MILLISECONDS_IN_LINE, self.desk.clock.now()) {
+            return self.bury(&delivery, Some(entry), "it was in line for too long").await;
         }
         let (mut tries, mut kept) = (0, Instant::now());
         loop {
@@ -106,7 +104,7 @@ impl Shared {
                 }
             }
             match self.decide(entry).await {
-                Ok(state) => return self.finish(&delivery, entry, state).await,
+                Ok(decision) => return self.finish(&delivery, entry, decision).await,
                 // It stays in line for whoever comes next.
                 Err(_) if self.workers.is_closed() => return,
                 // The database is away: that is not the entry's fault.
@@ -123,13 +121,14 @@ impl Shared {
         }
     }
 
-    /// Writes what became of an entry, as soon as that is possible.
-    async fn finish(&self, delivery: &Delivery, entry: &Entry, state: State) {
+    /// Tells what became of an entry, as soon as that is possible.
+    async fn finish(&self, delivery: &Delivery, entry: &Entry, decision: Decision) {
+        failpoint!("decided");
         // Nobody may put it back in line from here on; its place is given back when the outcome can be read.
         let place = self.waiting.remove(entry.request);
-        let outcome = if let State::Refused(code) = state { code.name() } else { "confirmed" };
+        let outcome = decision.columns().1.unwrap_or("confirmed");
         metrics::counter!(QUEUE_DECISIONS, "outcome" => outcome).increment(1);
-        while self.line.finish(delivery, entry, state).await.is_none() && !self.workers.is_closed() {
+        while self.line.finish(delivery, entry, decision).await.is_none() && !self.workers.is_closed() {
             tokio::time::sleep(LONG_PAUSE).await;
         }
         drop(place);
@@ -139,9 +138,9 @@ impl Shared {
     async fn bury(&self, delivery: &Delivery, entry: Option<&Entry>, reason: &str) {
         // It may have been bought all the same, by a try whose answer was lost.
         while let Some(entry) = entry {
-            match self.decided(entry).await {
-                Ok(Some(state)) => return self.finish(delivery, entry, state).await,
-                Ok(None) => break,
+            match self.stands(entry, GIVEN_UP).await {
+                Ok(GIVEN_UP) => break,
+                Ok(decision) => return self.finish(delivery, entry, decision).await,
                 Err(_) if self.workers.is_closed() => return,
                 Err(_) => tokio::time::sleep(LONG_PAUSE).await,
             }
@@ -150,7 +149,7 @@ impl Shared {
         metrics::counter!(DEAD_LETTERS).increment(1);
         let place = entry.and_then(|entry| self.waiting.remove(entry.request));
         while !self.workers.is_closed() {
-            if let Some(letters) = self.line.bury(delivery, reason).await {
+            if let Some(letters) = self.line.bury(delivery, GIVEN_UP, reason).await {
                 #[allow(clippy::cast_precision_loss)] // far below 2⁵³
                 metrics::gauge!(KEPT_DEAD_LETTERS).set(letters as f64);
                 break;
@@ -160,8 +159,8 @@ impl Shared {
         drop(place);
     }
 
-    /// Decides an entry.
-    pub async fn decide(&self, entry: &Entry) -> Result<State, sqlx::Error> {
+    /// Decides an entry, or returns what was decided before.
+    pub async fn decide(&self, entry: &Entry) -> Result<Decision, sqlx::Error> {
         let sale = self.desk.sales.read().get(&entry.sale_id).cloned();
         let Some(sale) = sale.filter(|sale| entry.fits(&sale.stock.read())) else {
             // Another server may have made it, or added to it, a moment ago.
@@ -174,7 +173,7 @@ impl Shared {
             verdict = self.try_to_buy(entry, &sale).await;
         }
         let refusal = match verdict {
-            Verdict::Won(order) => return Ok(State::Confirmed(order.id)),
+            Verdict::Won(order) => return Ok(Decision::Confirmed(order.id)),
             Verdict::Unknown(error) => return Err(error),
             Verdict::Repeated => key_reused(),
             Verdict::RefusedByDatabase(refusal) => {
@@ -185,7 +184,7 @@ impl Shared {
             Verdict::Overloaded | Verdict::Waiting(_) => unreachable!("it is decided here and now"),
         };
         // What it wanted may be gone because it has it: bought by another server, or here while Redis was lost.
-        Ok(self.decided(entry).await?.unwrap_or(State::Refused(refusal.code)))
+        self.stands(entry, Decision::Refused(refusal.code)).await
     }
 
     async fn try_to_buy(&self, entry: &Entry, sale: &Arc<SaleDesk>) -> Verdict {
@@ -199,7 +198,7 @@ impl Shared {
             fingerprint: key.fingerprint,
         });
         let (buyer, wish) = (entry.buyer, entry.wish);
-        let claim = Claim { sale: sale.clone(), buyer, wish, key, place: None, order: Some(entry.order()) };
+        let claim = Claim { sale: sale.clone(), buyer, wish, key, place: None, request: Some(entry.request) };
         buy(&self.desk, claim).await
     }
 
@@ -215,17 +214,35 @@ impl Shared {
         }
     }
 
-    /// The order that an entry, or its key, has become already.
-    async fn decided(&self, entry: &Entry) -> Result<Option<State>, sqlx::Error> {
+    /// Says in the database what becomes of an entry, and returns what stands there: what was said before, the order of its
+    /// key, or now this. Only what stands may be told.
+    async fn stands(&self, entry: &Entry, decision: Decision) -> Result<Decision, sqlx::Error> {
+        let decision = self.of_its_key(entry).await?.unwrap_or(decision);
+        let decided = DecidedRequest { buyer: entry.buyer, decision, at: self.desk.clock.now() };
+        let mut writer = self.desk.writer().await?;
+        let is_new = store::decide_request(writer.in_doubt(), entry.request, &decided).await?;
+        writer.settle();
+        if is_new {
+            return Ok(decision);
+        }
+        drop(writer);
         let mut reader = self.desk.store.reader().await?;
+        let said = store::find_decided(reader.connection(), entry.request).await?;
+        Ok(said.ok_or(sqlx::Error::RowNotFound)?.decision)
+    }
+
+    /// What an entry comes to that has become an order, or whose key stands for an answer.
+    async fn of_its_key(&self, entry: &Entry) -> Result<Option<Decision>, sqlx::Error> {
+        let mut reader = self.desk.store.reader().await?;
+        // What was decided very long ago is known by its order alone.
         if store::find_order(reader.connection(), entry.order(), Some(entry.buyer), true).await?.is_some() {
-            return Ok(Some(State::Confirmed(entry.order())));
+            return Ok(Some(Decision::Confirmed(entry.order())));
         }
         let Some(key) = &entry.key else { return Ok(None) };
         let answer = store::find_answer(reader.connection(), entry.buyer, &key.key).await?;
         Ok(answer.map(|answer| match answer.body {
-            StoredBody::Order(order) if answer.fingerprint == key.fingerprint => State::Confirmed(order),
-            StoredBody::Order(_) | StoredBody::Sent { .. } => State::Refused(Code::IdempotencyKeyReused),
+            StoredBody::Order(order) if answer.fingerprint == key.fingerprint => Decision::Confirmed(order),
+            StoredBody::Order(_) | StoredBody::Sent { .. } => Decision::Refused(Code::IdempotencyKeyReused),
         }))
     }
 }

@@ -1,0 +1,171 @@
+//! A server that dies in the middle of a purchase: between its gate and its database, inside the transaction, between
+//! commit and answer. Each death is a process of its own, killed at a named place of the code; what it leaves behind is
+//! taken over by the next one.
+
+use std::{
+    collections::HashMap,
+    os::unix::process::ExitStatusExt,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, future::join_all, stream};
+use tokio::process::Command;
+
+use super::*;
+use crate::model::ids::OrderId;
+
+/// What a process needs to know that is to die: database, Redis, sale.
+const VICTIM: &str = "ONSALE_TEST_VICTIM";
+/// The test that it runs.
+const VICTIMS_TEST: &str = "server::engine::tests::crashes::a_server_dies_where_it_is_told_to";
+const BUYERS: u128 = 40;
+/// Less of each tier than its buyers want.
+const UNITS: [u64; 2] = [17, 8];
+/// Ways to sell that are tried at once.
+const AT_ONCE: usize = 4;
+
+/// The places at which a purchase by this strategy can be cut off.
+fn places(strategy: StrategyKind) -> &'static [&'static str] {
+    match strategy {
+        // Decided and written in one step.
+        StrategyKind::GroupCommit => &["admitted", "committed"],
+        StrategyKind::Queued => &["joined", "admitted", "taken", "recorded", "committed", "decided"],
+        _ => &["admitted", "taken", "recorded", "committed"],
+    }
+}
+
+fn queue() -> QueueOptions {
+    QueueOptions { take_over_after: Duration::from_millis(300), ..QueueOptions::default() }
+}
+
+fn buyer(number: u128) -> BuyerId {
+    BuyerId(uuid::Uuid::from_u128(number))
+}
+
+/// One ask of one buyer, whose key is always the same. `None` where there is no answer yet.
+async fn ask(engine: &Engine, sale: &SaleId, number: u128) -> Option<Result<OrderId, Code>> {
+    let (tier, key) = (if number.is_multiple_of(3) { "floor" } else { "ga" }, format!("{sale}-{number}"));
+    let key = Some(IdempotencyKey::parse(&key).unwrap());
+    match engine.buy_and_wait(sale, buyer(number), BuyBody::tier(tier.into(), 1), key, PATIENCE).await {
+        Ok(BuyOutcome::Bought { order, .. }) => Some(Ok(order.id)),
+        Ok(BuyOutcome::Refused(refusal)) if matches!(refusal.code, Code::Contended | Code::IdempotencyInFlight) => None,
+        Ok(BuyOutcome::Refused(refusal)) => Some(Err(refusal.code)),
+        Ok(BuyOutcome::Waiting { .. }) | Err(_) => None,
+    }
+}
+
+/// Asks until there is an answer.
+async fn insist(engine: &Engine, sale: &SaleId, number: u128) -> Result<OrderId, Code> {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask(engine, sale, number).await {
+            return answer;
+        }
+        assert!(started.elapsed() < PATIENCE, "buyer {number} has no answer");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Not a test of its own: the process that the others start, and that dies. It says who was told what.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "started by the tests beside it"]
+async fn a_server_dies_where_it_is_told_to() {
+    let told = std::env::var(VICTIM).expect("who starts this says where");
+    let [url, redis, sale] = *told.split(' ').collect::<Vec<_>>() else { panic!("three words: {told}") };
+    // A panic would be caught by the task around it, and what it holds would be given back: a process that dies gives
+    // nothing back.
+    std::panic::set_hook(Box::new(|_| {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }));
+    let engine = House::engine_with(url, redis, queue()).await;
+    let _places = fail::FailScenario::setup();
+    let sale = SaleId::from(sale);
+    let asks = (1..=BUYERS).map(|number| {
+        let (engine, sale) = (engine.clone(), sale.clone());
+        tokio::spawn(async move {
+            match insist(&engine, &sale, number).await {
+                Ok(order) => println!("told {number} {order}"),
+                Err(code) => println!("refused {number} {code}"),
+            }
+        })
+    });
+    join_all(asks.collect::<Vec<_>>()).await;
+}
+
+/// Lets a server sell until it dies at this place, the `time`th time that it comes there; returns who was told of an order.
+async fn die(database: &Database, sale: &SaleId, place: &str, time: usize) -> HashMap<u128, OrderId> {
+    let died = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", VICTIMS_TEST, "--ignored", "--nocapture"])
+        .env(VICTIM, format!("{} {} {sale}", database.url, redis_url()))
+        .env("FAILPOINTS", format!("{place}={}*off->panic", time - 1))
+        .stderr(Stdio::inherit())
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&died.stdout);
+    assert_eq!(died.status.signal(), Some(9), "it did not die at {place}: {said}");
+    let told = said.lines().filter_map(|line| line.split_once("told ")?.1.split_once(' '));
+    told.filter_map(|(number, order)| Some((number.parse().ok()?, order.parse().ok()?))).collect()
+}
+
+/// What the next server makes of what the dead one left: whoever was told has it still, every key stands for one order at
+/// most, and all units are sold in the end.
+async fn succeed(database: &Database, sale: &SaleId, told: &HashMap<u128, OrderId>, way: &str) {
+    let engine = House::engine_with(&database.url, &redis_url(), queue()).await;
+    // Long enough for the note of whoever was on the way through a gate.
+    engine.clock().advance(5_001);
+    for (number, order) in told {
+        assert!(engine.order(Some(buyer(*number)), *order).await.unwrap().is_some(), "{way}: {number} had {order}");
+    }
+    let mut owners = HashMap::new();
+    for (number, answer) in
+        join_all((1..=BUYERS).map(async |number| (number, insist(&engine, sale, number).await))).await
+    {
+        if let Some(order) = told.get(&number) {
+            assert_eq!(answer, Ok(*order), "{way}: {number} was told of another order");
+        }
+        if let Ok(order) = answer {
+            assert_eq!(owners.insert(order, number), None, "{way}: {order} is another's too");
+        }
+    }
+    // A gate may have kept units back that died with the other server; not for long.
+    for (number, tier) in (1_000..).zip(["ga", "floor"].into_iter().cycle()) {
+        if engine.sale(sale).await.unwrap().available == 0 {
+            break;
+        }
+        assert!(number < 3_000, "{way}: units are stranded");
+        let _ = engine.buy_and_wait(sale, buyer(number), BuyBody::tier(tier.into(), 1), None, PATIENCE).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let audit = engine.audit(sale).await.unwrap().unwrap();
+    assert!(audit.clean && audit.sold == UNITS.iter().sum::<u64>(), "{way}: {audit:?}");
+    engine.close().await;
+}
+
+async fn die_at_every_place(kind: StoreKind, strategy: StrategyKind) {
+    let house = House::open(kind).await;
+    let mut sales = Vec::new();
+    for place in places(strategy) {
+        sales.push((*place, house.sale(strategy, vec![general_admission(UNITS[0]), seated(2, 4)]).await));
+    }
+    house.engine.close().await;
+    for (index, (place, sale)) in sales.into_iter().enumerate() {
+        let time = if strategy == StrategyKind::GroupCommit { 1 } else { 1 + 4 * index };
+        let way = format!("{} on {kind:?}, at {place}", strategy.name());
+        let told = die(&house.database, &sale, place, time).await;
+        eprintln!("{way}: {} were told", told.len());
+        succeed(&house.database, &sale, &told, &way).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_purchase_was_at_when_its_server_died_nothing_is_lost_and_nothing_sold_twice() {
+    let mut ways = Vec::new();
+    for kind in STORES {
+        let strategies = House::open(kind).await.engine.strategies.kinds();
+        ways.extend(strategies.into_iter().filter(|strategy| strategy.is_exact()).map(|strategy| (kind, strategy)));
+    }
+    let deaths = ways.into_iter().map(|(kind, strategy)| die_at_every_place(kind, strategy));
+    stream::iter(deaths).buffer_unordered(AT_ONCE).collect::<()>().await;
+}

@@ -1,0 +1,165 @@
+//! Purchases in line are decided once: who was refused is not granted, who was granted is not refused, whoever hands out
+//! their entry again.
+
+use std::time::Duration;
+
+use super::{
+    lost_redis::Server,
+    queue::{buyer, join, key, length, options, outcome, redis, status, stream, tell},
+    *,
+};
+use crate::{
+    model::limits::{DECIDED_REQUEST_TTL_MILLISECONDS, MAX_MILLISECONDS_IN_LINE},
+    server::store::{DecidedRequest, Decision},
+};
+
+/// The unit that one wanted is sold to another, and comes back after that one was refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_refused_is_not_granted_by_a_server_that_did_not_hear_of_it() {
+    let server = Server::start().await;
+    let database = Database::make(StoreKind::Postgres).await;
+    let house = House { engine: House::engine_with(&database.url, &server.url(), options(0)).await, database };
+    let unit = BuyBody::tier("ga".into(), 1);
+    for attempt in 0..5_u128 {
+        let sale = house.sale(StrategyKind::Queued, vec![general_admission(1)]).await;
+        let (mine, number) = (join(&house.engine, &sale, 1 + attempt, "ga", None).await, 1 + attempt);
+        let joined = std::time::Instant::now();
+        let quick = House::engine_with(&house.database.url, "redis://127.0.0.1:1", options(0)).await;
+        assert_eq!(code(&quick.buy(&sale, buyer(100), unit.clone(), None).await.unwrap()), None);
+        let worker = House::engine_with(&house.database.url, &server.url(), options(1)).await;
+        assert_eq!(outcome(&worker, number, mine).await.code, Some(Code::SoldOut));
+        server.signal("STOP");
+        // The first server looks after who waits there when they have waited for a second: now it cannot ask.
+        let is_in_time = joined.elapsed() < Duration::from_millis(900);
+        quick.add_stock(&sale, StockBody { tier: "ga".into(), add: 1 }, None).await.unwrap().unwrap();
+        if is_in_time {
+            nodes::wait_until(|| async { house.engine.queue_length() == 0 }).await;
+        }
+        let without_redis = status(&house.engine, number, mine).await.expect("the database knows");
+        assert_eq!(without_redis.code, Some(Code::SoldOut), "what was told stays told");
+        server.signal("CONT");
+        assert_eq!(outcome(&worker, number, mine).await.code, Some(Code::SoldOut));
+        let audit = quick.audit(&sale).await.unwrap().unwrap();
+        assert!(audit.clean && audit.available == 1, "{audit:?}");
+        assert_eq!(code(&quick.buy(&sale, buyer(200), unit.clone(), None).await.unwrap()), None, "it is for others");
+        worker.close().await;
+        quick.close().await;
+        if is_in_time {
+            return;
+        }
+    }
+    panic!("the machine is too slow for this test: five times no second was enough");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_first_stands() {
+    for kind in STORES {
+        let database = Database::make(kind).await;
+        let house = House { engine: House::engine_with(&database.url, &redis_url(), options(0)).await, database };
+        let sale = house.sale(StrategyKind::Queued, vec![general_admission(5)]).await;
+        let (mine, other) =
+            (join(&house.engine, &sale, 1, "ga", key("mine")).await, join(&house.engine, &sale, 2, "ga", None).await);
+        // A worker refuses the one, says so in the database, and is not heard of again.
+        let store = &house.engine.desk.store;
+        let refused = DecidedRequest {
+            buyer: buyer(1),
+            decision: Decision::Refused(Code::SoldOut),
+            at: house.engine.clock().now(),
+        };
+        assert!(store::decide_request(store.writer().await.unwrap().connection(), mine, &refused).await.unwrap());
+        assert!(!store::decide_request(store.writer().await.unwrap().connection(), mine, &refused).await.unwrap());
+        assert!(house.tamper("UPDATE decided_requests SET refusal = 'contended'").await.is_err(), "{kind:?}");
+        house.engine.close().await;
+        let engine = House::engine_with(&house.database.url, &redis_url(), options(1)).await;
+        assert!(outcome(&engine, 2, other).await.order.is_some(), "{kind:?}");
+        assert_eq!(outcome(&engine, 1, mine).await.code, Some(Code::SoldOut), "{kind:?}: granted after a refusal");
+        let audit = engine.audit(&sale).await.unwrap().unwrap();
+        assert!(audit.clean && audit.sold == 1, "{audit:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_requests_is_forgotten_when_none_of_them_can_be_in_line() {
+    for kind in STORES {
+        let database = Database::make(kind).await;
+        let house = House { engine: House::engine_with(&database.url, &redis_url(), options(0)).await, database };
+        let sale = house.sale(StrategyKind::Queued, vec![general_admission(5)]).await;
+        let request = join(&house.engine, &sale, 1, "ga", None).await;
+        house.engine.close().await;
+        // All servers stood still for more than a day: too long to be sold anything still.
+        let options = EngineOptions {
+            clock: Clock::manual(house.engine.clock().now().plus_milliseconds(MAX_MILLISECONDS_IN_LINE + 1_000)),
+            redis_url: Some(redis_url()),
+            queue: options(1),
+            ..EngineOptions::new(tokio::runtime::Handle::current())
+        };
+        let engine = Engine::open(Store::open(&house.database.url).await.unwrap(), options).await.unwrap();
+        assert_eq!(outcome(&engine, 1, request).await.code, Some(Code::Contended), "{kind:?}");
+        let kept = async || {
+            let mut reader = engine.desk.store.reader().await.unwrap();
+            store::find_decided(reader.connection(), request).await.unwrap().is_some()
+        };
+        engine.tidy().await.unwrap();
+        assert!(kept().await, "{kind:?}");
+        engine.clock().advance(DECIDED_REQUEST_TTL_MILLISECONDS - MAX_MILLISECONDS_IN_LINE);
+        engine.tidy().await.unwrap();
+        assert!(!kept().await, "{kind:?}");
+        assert_eq!(engine.audit(&sale).await.unwrap().unwrap().sold, 0, "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_answer_was_lost_is_confirmed_and_not_refused() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        let sale = house.sale(StrategyKind::Queued, vec![general_admission(1)]).await;
+        let request = join(&house.engine, &sale, 1, "ga", key("the-last-one")).await;
+        outcome(&house.engine, 1, request).await;
+        // The worker died between commit and answer: the status is as it was, and the entry is handed out again.
+        let redis = redis().await;
+        let pending = format!("{} pending", buyer(1));
+        let () = tell(&redis, &["SET", &stream(&house.engine, &format!("request:{request}")), &pending]).await;
+        let entry = format!(
+            r#"{{"request":"{request}","sale_id":1,"buyer":"{}","wish":{{"units":{{"tier_index":0,"quantity":1}}}},"key":null,"is_first":false,"again":true}}"#,
+            buyer(1)
+        );
+        let _: String = tell(&redis, &["XADD", &stream(&house.engine, "rest"), "*", "payload", &entry]).await;
+        assert_eq!(outcome(&house.engine, 1, request).await.order.map(|order| order.0), Some(request.0), "{kind:?}");
+        assert!(house.audit(&sale).await.clean);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_bought_while_redis_did_not_answer_is_not_refused_afterwards() {
+    let server = Server::start().await;
+    for kind in STORES {
+        let database = Database::make(kind).await;
+        let house = House { engine: House::engine_with(&database.url, &server.url(), options(0)).await, database };
+        let sale = house.sale(StrategyKind::Queued, vec![seated(1, 2)]).await;
+        let mut requests = Vec::new();
+        for (number, seat) in [(1, "A-1"), (2, "A-2")] {
+            match house.engine.buy(&sale, buyer(number), BuyBody::seat(seat.into()), None).await.unwrap() {
+                BuyOutcome::Waiting { request } => requests.push((number, request)),
+                outcome => panic!("no receipt: {outcome:?}"),
+            }
+        }
+        server.signal("STOP");
+        for (number, request) in &requests {
+            assert!(outcome(&house.engine, *number, *request).await.order.is_some(), "{kind:?}");
+        }
+        server.signal("CONT");
+        house.engine.close().await;
+        // Both stand in line still, and their seats are sold.
+        let line = stream(&house.engine, "rest");
+        assert_eq!(length(&server.connect().await.unwrap(), &line).await, 2);
+        let engine = House::engine_with(&house.database.url, &server.url(), options(1)).await;
+        let connection = server.connect().await.unwrap();
+        nodes::wait_until(|| async { length(&connection, &line).await == 0 }).await;
+        for (number, request) in requests {
+            assert!(
+                status(&engine, number, request).await.unwrap().order.is_some(),
+                "{kind:?}: told refused, and sold"
+            );
+        }
+    }
+}
