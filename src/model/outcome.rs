@@ -1,5 +1,7 @@
 //! Expected answers. What cannot be had is a result, not an error: it travels as a value to the edge.
 
+use std::borrow::Cow;
+
 use serde::{
     Deserialize, Serialize,
     de::value::{Error, StrDeserializer},
@@ -77,29 +79,34 @@ impl Code {
 
     /// The name used in JSON, in metrics and in markup.
     pub const fn name(self) -> &'static str {
+        self.problem_type().split_at("/problems/".len()).1
+    }
+
+    /// The `type` of its problem documents: ends with its name.
+    pub const fn problem_type(self) -> &'static str {
         match self {
-            Self::SoldOut => "sold-out",
-            Self::SeatTaken => "seat-taken",
-            Self::LimitReached => "limit-reached",
-            Self::Contended => "contended",
-            Self::SaleNotOpen => "sale-not-open",
-            Self::NotFound => "not-found",
-            Self::Invalid => "invalid",
-            Self::Malformed => "malformed",
-            Self::HoldExpired => "hold-expired",
-            Self::HoldFinished => "hold-finished",
-            Self::PaymentDeclined => "payment-declined",
-            Self::IdempotencyInFlight => "idempotency-in-flight",
-            Self::IdempotencyKeyReused => "idempotency-key-reused",
-            Self::StrategyUnsupported => "strategy-unsupported",
-            Self::Unauthenticated => "unauthenticated",
-            Self::Forbidden => "forbidden",
-            Self::Overloaded => "overloaded",
-            Self::RateLimited => "rate-limited",
-            Self::TooLarge => "too-large",
-            Self::UnsupportedMediaType => "unsupported-media-type",
-            Self::MethodNotAllowed => "method-not-allowed",
-            Self::StepNotAllowed => "step-not-allowed",
+            Self::SoldOut => "/problems/sold-out",
+            Self::SeatTaken => "/problems/seat-taken",
+            Self::LimitReached => "/problems/limit-reached",
+            Self::Contended => "/problems/contended",
+            Self::SaleNotOpen => "/problems/sale-not-open",
+            Self::NotFound => "/problems/not-found",
+            Self::Invalid => "/problems/invalid",
+            Self::Malformed => "/problems/malformed",
+            Self::HoldExpired => "/problems/hold-expired",
+            Self::HoldFinished => "/problems/hold-finished",
+            Self::PaymentDeclined => "/problems/payment-declined",
+            Self::IdempotencyInFlight => "/problems/idempotency-in-flight",
+            Self::IdempotencyKeyReused => "/problems/idempotency-key-reused",
+            Self::StrategyUnsupported => "/problems/strategy-unsupported",
+            Self::Unauthenticated => "/problems/unauthenticated",
+            Self::Forbidden => "/problems/forbidden",
+            Self::Overloaded => "/problems/overloaded",
+            Self::RateLimited => "/problems/rate-limited",
+            Self::TooLarge => "/problems/too-large",
+            Self::UnsupportedMediaType => "/problems/unsupported-media-type",
+            Self::MethodNotAllowed => "/problems/method-not-allowed",
+            Self::StepNotAllowed => "/problems/step-not-allowed",
         }
     }
 
@@ -167,8 +174,8 @@ impl std::fmt::Display for Code {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     #[serde(rename = "type")]
-    pub kind: String,
-    pub title: String,
+    pub kind: Cow<'static, str>,
+    pub title: Cow<'static, str>,
     pub status: u16,
     pub detail: String,
     pub instance: String,

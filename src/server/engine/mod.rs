@@ -19,6 +19,7 @@ mod waiting; // what has become of purchases with a receipt
 use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxHashMap;
 use tokio::{sync::Semaphore, task::JoinHandle};
 
 use self::keys::Keys;
@@ -161,7 +162,7 @@ pub struct Engine {
 
 #[derive(Default)]
 struct Sales {
-    by_slug: HashMap<SaleId, Arc<SaleDesk>>,
+    by_slug: FxHashMap<SaleId, Arc<SaleDesk>>,
     in_order: Vec<Arc<SaleDesk>>,
 }
 

@@ -11,7 +11,11 @@ use crate::{
     model::{body::BuyBody, ids::SaleId, order::Order, outcome::BuyOutcome, request::Receipt},
     server::{
         app::App,
-        http::{answer, asked, body::read_json, problem::Failure},
+        http::{
+            answer, asked,
+            body::read_json,
+            problem::{self, Failure},
+        },
     },
 };
 
@@ -53,7 +57,7 @@ pub async fn buy(State(app): State<App>, Path(sale): Path<SaleId>, request: Requ
     let answer = match read_json::<BuyBody>(&head.headers, body).await {
         Ok(body) => match app.engine.buy(&sale, asker.buyer, body, key).await {
             Ok(BuyOutcome::Bought { order, replayed }) => bought(&order, replayed),
-            Ok(BuyOutcome::Refused(refusal)) => refusal.into_response(),
+            Ok(BuyOutcome::Refused(refusal)) => problem::document(refusal, head.uri.path()),
             Ok(BuyOutcome::Waiting { request }) => waiting(&Receipt::new(request)),
             Err(error) => error.into_response(),
         },
