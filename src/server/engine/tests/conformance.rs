@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use super::*;
 
 /// Runs a test for every strategy that promises to be exact, on every store that can run it.
-async fn for_every_way(test: impl AsyncFn(&House, StrategyKind)) {
+pub(super) async fn for_every_way(test: impl AsyncFn(&House, StrategyKind)) {
     for kind in STORES {
         let house = House::open(kind).await;
         for strategy in house.engine.strategies.kinds() {

@@ -9,7 +9,7 @@ use super::{
     *,
 };
 use crate::{
-    model::limits::{DECIDED_REQUEST_TTL_MILLISECONDS, MAX_MILLISECONDS_IN_LINE},
+    model::limits::{DECIDED_REQUEST_TTL_MILLISECONDS, MAX_MILLISECONDS_IN_LINE, REQUEST_TTL_MILLISECONDS},
     server::store::{DecidedRequest, Decision},
 };
 
@@ -161,5 +161,26 @@ async fn what_was_bought_while_redis_did_not_answer_is_not_refused_afterwards() 
                 "{kind:?}: told refused, and sold"
             );
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_redis_tells_for_an_hour_what_became_of_a_request() {
+    for kind in STORES {
+        let database = Database::make(kind).await;
+        let house = House { engine: House::engine_with(&database.url, &redis_url(), options(1)).await, database };
+        let sale = house.sale(StrategyKind::Queued, vec![general_admission(1)]).await;
+        let request = join(&house.engine, &sale, 1, "ga", None).await;
+        let told = outcome(&house.engine, 1, request).await;
+        house.engine.close().await;
+        let options = EngineOptions {
+            clock: Clock::manual(house.engine.clock().now().plus_milliseconds(REQUEST_TTL_MILLISECONDS)),
+            ..EngineOptions::new(tokio::runtime::Handle::current())
+        };
+        let engine = Engine::open(Store::open(&house.database.url).await.unwrap(), options).await.unwrap();
+        assert_eq!(status(&engine, 1, request).await, Some(told), "{kind:?}");
+        assert_eq!(status(&engine, 2, request).await, None, "{kind:?}: it is another buyer's");
+        engine.clock().advance(1);
+        assert_eq!(status(&engine, 1, request).await, None, "{kind:?}");
     }
 }

@@ -4,6 +4,7 @@ mod conformance; // every strategy on every store that can run it
 mod crashes; // servers that die in the middle of a purchase
 mod decided_once; // purchases in line that are handed out twice
 mod gone_away; // organisers who do not wait for their answer
+mod leaking_gate; // units that were let in and refused
 mod lost_database; // the database lost in mid-commit
 mod lost_redis; // Redis lost, flushed and left behind
 mod nodes; // several engines on one shared store
