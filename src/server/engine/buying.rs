@@ -119,10 +119,11 @@ impl Engine {
             (Verdict::Repeated, None) => unreachable!("only a key can be repeated"),
             (Verdict::Unknown(error), _) => Err(EngineError::Store(error)),
             (Verdict::Overloaded, _) => Err(EngineError::Overloaded),
+            (Verdict::Unanswerable, _) => Err(EngineError::Unanswerable),
         }
     }
 
-    /// The request in line that came with this key, where there is one: it may still be granted.
+    /// The request in line that came with this key, where there is one or may be one: it may still be granted.
     async fn find_waiting(
         &self,
         sale: &SaleDesk,

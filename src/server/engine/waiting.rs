@@ -52,7 +52,7 @@ impl Engine {
         // Whether it is still in line is for Redis to say.
         match self.strategies.queue().and_then(|queue| queue.owner_of_waiting(request)) {
             Some(owner) => Ok((owner == buyer).then(pending)),
-            None => Err(EngineError::Overloaded),
+            None => Err(EngineError::Unanswerable),
         }
     }
 

@@ -84,6 +84,9 @@ impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Overloaded => Self::new(Code::Overloaded, "Too many requests are waiting; nothing was tried."),
+            EngineError::Unanswerable => {
+                Self::new(Code::Overloaded, "What became of it cannot be said just now; ask again, with the same key.")
+            }
             EngineError::Redis(error) => {
                 tracing::error!(%error, "Redis cannot be used");
                 Self::new(Code::Overloaded, "The server is not set up.")

@@ -99,7 +99,7 @@ impl InMemory {
                 Fate::Returned
             }
             Verdict::Unknown(_) => Fate::Unknown,
-            Verdict::Waiting(_) => unreachable!("it is decided here and now"),
+            Verdict::Waiting(_) | Verdict::Unanswerable => unreachable!("it is decided here and now"),
         };
         drop(admission);
         claim.settle(verdict)

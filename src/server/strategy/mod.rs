@@ -105,6 +105,8 @@ pub enum Verdict {
     Unknown(sqlx::Error),
     /// The bounded queue is full; nothing was tried.
     Overloaded,
+    /// It would be refused, but its key may be in line, and nobody can say whether it is.
+    Unanswerable,
 }
 
 impl Verdict {

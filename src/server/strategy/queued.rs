@@ -109,11 +109,16 @@ impl Queued {
         Self { shared }
     }
 
-    /// The request that waits for this key, if it does.
+    /// The request that waits for this key, if it does. Where others sell too, it may have joined at one of them, which
+    /// only Redis knows.
     pub async fn find(&self, buyer: BuyerId, key: &str, fingerprint: [u8; 16]) -> Option<Verdict> {
         let known = match self.shared.waiting.find(buyer, key) {
             Some(known) => Some(known),
-            None => self.shared.line.find(buyer, key).await,
+            None => match self.shared.line.find(buyer, key).await {
+                Some(known) => known,
+                None if self.shared.desk.store.is_shared() => return Some(Verdict::Unanswerable),
+                None => None,
+            },
         };
         known.map(|known| of_known(known, fingerprint))
     }
@@ -167,7 +172,14 @@ impl Queued {
             Err(NoAnswer::InDoubt) => Verdict::Waiting(request),
             Err(NoAnswer::NotAsked) => {
                 claim.place = waiting.remove(request);
-                buy(desk, claim).await
+                let is_keyed = claim.key.is_some();
+                match buy(desk, claim).await {
+                    // The key may be in line by way of another server: it is granted or refused there.
+                    Verdict::Refused(_) | Verdict::RefusedByDatabase(_) if is_keyed && desk.store.is_shared() => {
+                        Verdict::Unanswerable
+                    }
+                    verdict => verdict,
+                }
             }
         }
     }

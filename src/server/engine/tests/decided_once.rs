@@ -1,54 +1,78 @@
 //! Purchases in line are decided once: who was refused is not granted, who was granted is not refused, whoever hands out
 //! their entry again.
 
-use std::time::Duration;
-
 use super::{
     lost_redis::Server,
     queue::{buyer, join, key, length, options, outcome, redis, status, stream, tell},
     *,
 };
 use crate::{
-    model::limits::{DECIDED_REQUEST_TTL_MILLISECONDS, MAX_MILLISECONDS_IN_LINE, REQUEST_TTL_MILLISECONDS},
+    model::{
+        ids::RequestId,
+        limits::{DECIDED_REQUEST_TTL_MILLISECONDS, MAX_MILLISECONDS_IN_LINE, REQUEST_TTL_MILLISECONDS},
+    },
     server::store::{DecidedRequest, Decision},
 };
 
-/// The unit that one wanted is sold to another, and comes back after that one was refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_refused_is_not_granted_by_a_server_that_did_not_hear_of_it() {
     let server = Server::start().await;
+    for kind in STORES {
+        let database = Database::make(kind).await;
+        let house = House { engine: House::engine_with(&database.url, &server.url(), options(0)).await, database };
+        let sale = house.sale(StrategyKind::Queued, vec![general_admission(1)]).await;
+        let mine = join(&house.engine, &sale, 1, "ga", None).await;
+        server.signal("STOP");
+        // Another server's worker had refused it and told so; this one, which took it, cannot ask Redis any more.
+        say(&house.engine, 1, mine, Code::LimitReached).await;
+        nodes::wait_until(|| async { house.engine.queue_length() == 0 }).await;
+        assert_eq!(outcome(&house.engine, 1, mine).await.code, Some(Code::LimitReached), "{kind:?}");
+        server.signal("CONT");
+        house.engine.close().await;
+        let engine = House::engine_with(&house.database.url, &server.url(), options(1)).await;
+        let (connection, line) = (server.connect().await.unwrap(), stream(&engine, "rest"));
+        nodes::wait_until(|| async { length(&connection, &line).await == 0 }).await;
+        assert_eq!(
+            outcome(&engine, 1, mine).await.code,
+            Some(Code::LimitReached),
+            "{kind:?}: what was told stays told"
+        );
+        let unit = BuyBody::tier("ga".into(), 1);
+        let other = engine.buy_and_wait(&sale, buyer(2), unit, None, PATIENCE).await.unwrap();
+        assert_eq!(code(&other), None, "{kind:?}: the unit is for others");
+    }
+}
+
+/// What a worker that refuses writes before it tells anybody.
+async fn say(engine: &Engine, number: u128, request: RequestId, refusal: Code) {
+    let refused =
+        DecidedRequest { buyer: buyer(number), decision: Decision::Refused(refusal), at: engine.clock().now() };
+    let mut writer = engine.desk.store.writer().await.unwrap();
+    assert!(store::decide_request(writer.connection(), request, &refused).await.unwrap());
+    assert!(!store::decide_request(writer.connection(), request, &refused).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_may_be_in_line_is_not_refused_while_redis_is_lost() {
+    let mut server = Server::start().await;
     let database = Database::make(StoreKind::Postgres).await;
     let house = House { engine: House::engine_with(&database.url, &server.url(), options(0)).await, database };
+    let sale = house.sale(StrategyKind::Queued, vec![general_admission(1)]).await;
+    let mine = join(&house.engine, &sale, 1, "ga", key("mine")).await;
+    house.engine.close().await;
+    server.kill();
+    // Another server knows nothing of that key; the unit goes to somebody without one.
+    let other = House::engine_with(&house.database.url, &server.url(), options(0)).await;
     let unit = BuyBody::tier("ga".into(), 1);
-    for attempt in 0..5_u128 {
-        let sale = house.sale(StrategyKind::Queued, vec![general_admission(1)]).await;
-        let (mine, number) = (join(&house.engine, &sale, 1 + attempt, "ga", None).await, 1 + attempt);
-        let joined = std::time::Instant::now();
-        let quick = House::engine_with(&house.database.url, "redis://127.0.0.1:1", options(0)).await;
-        assert_eq!(code(&quick.buy(&sale, buyer(100), unit.clone(), None).await.unwrap()), None);
-        let worker = House::engine_with(&house.database.url, &server.url(), options(1)).await;
-        assert_eq!(outcome(&worker, number, mine).await.code, Some(Code::SoldOut));
-        server.signal("STOP");
-        // The first server looks after who waits there when they have waited for a second: now it cannot ask.
-        let is_in_time = joined.elapsed() < Duration::from_millis(900);
-        quick.add_stock(&sale, StockBody { tier: "ga".into(), add: 1 }, None).await.unwrap().unwrap();
-        if is_in_time {
-            nodes::wait_until(|| async { house.engine.queue_length() == 0 }).await;
-        }
-        let without_redis = status(&house.engine, number, mine).await.expect("the database knows");
-        assert_eq!(without_redis.code, Some(Code::SoldOut), "what was told stays told");
-        server.signal("CONT");
-        assert_eq!(outcome(&worker, number, mine).await.code, Some(Code::SoldOut));
-        let audit = quick.audit(&sale).await.unwrap().unwrap();
-        assert!(audit.clean && audit.available == 1, "{audit:?}");
-        assert_eq!(code(&quick.buy(&sale, buyer(200), unit.clone(), None).await.unwrap()), None, "it is for others");
-        worker.close().await;
-        quick.close().await;
-        if is_in_time {
-            return;
-        }
+    assert_eq!(code(&other.buy(&sale, buyer(2), unit.clone(), None).await.unwrap()), None);
+    assert_eq!(code(&other.buy(&sale, buyer(3), unit.clone(), None).await.unwrap()), Some(Code::SoldOut));
+    for number in [1, 3] {
+        let said = other.buy(&sale, buyer(number), unit.clone(), key("mine")).await;
+        assert!(
+            matches!(said, Err(EngineError::Unanswerable)),
+            "{said:?}: the receipt for {mine} may still be granted"
+        );
     }
-    panic!("the machine is too slow for this test: five times no second was enough");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,14 +84,7 @@ async fn what_was_said_first_stands() {
         let (mine, other) =
             (join(&house.engine, &sale, 1, "ga", key("mine")).await, join(&house.engine, &sale, 2, "ga", None).await);
         // A worker refuses the one, says so in the database, and is not heard of again.
-        let store = &house.engine.desk.store;
-        let refused = DecidedRequest {
-            buyer: buyer(1),
-            decision: Decision::Refused(Code::SoldOut),
-            at: house.engine.clock().now(),
-        };
-        assert!(store::decide_request(store.writer().await.unwrap().connection(), mine, &refused).await.unwrap());
-        assert!(!store::decide_request(store.writer().await.unwrap().connection(), mine, &refused).await.unwrap());
+        say(&house.engine, 1, mine, Code::SoldOut).await;
         assert!(house.tamper("UPDATE decided_requests SET refusal = 'contended'").await.is_err(), "{kind:?}");
         house.engine.close().await;
         let engine = House::engine_with(&house.database.url, &redis_url(), options(1)).await;

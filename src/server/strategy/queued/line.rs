@@ -195,10 +195,10 @@ impl Line {
         Ok(known(&said).map_or(Joined::InLine, |(request, fingerprint)| Joined::Known(request, fingerprint)))
     }
 
-    /// The request that a key stands in line for, with its fingerprint.
-    pub async fn find(&self, buyer: BuyerId, key: &str) -> Option<(RequestId, [u8; 16])> {
+    /// The request that a key stands in line for, with its fingerprint; `None` where Redis cannot be asked.
+    pub async fn find(&self, buyer: BuyerId, key: &str) -> Option<Option<(RequestId, [u8; 16])>> {
         let said: String = self.redis.run(&READ, &[self.slot(buyer, key)], &[]).await?;
-        known(&said)
+        Some(known(&said))
     }
 
     /// Whose a request is and what became of it; `None` inside where it is not known.

@@ -181,7 +181,9 @@ impl Shared {
                 refusal
             }
             Verdict::Refused(refusal) => refusal,
-            Verdict::Overloaded | Verdict::Waiting(_) => unreachable!("it is decided here and now"),
+            Verdict::Overloaded | Verdict::Waiting(_) | Verdict::Unanswerable => {
+                unreachable!("it is decided here and now")
+            }
         };
         // What it wanted may be gone because it has it: bought by another server, or here while Redis was lost.
         self.stands(entry, Decision::Refused(refusal.code)).await
