@@ -73,10 +73,11 @@ pub const HEARTBEAT_MILLISECONDS: u64 = 10_000;
 /// Frames kept for viewers who come back, per sale, and their bytes in all.
 pub const REPLAY_WINDOW_FRAMES: usize = 256;
 pub const REPLAY_WINDOW_BYTES: usize = 1024 * 1024;
-/// Frames a viewer may be behind before it gets a snapshot instead.
-pub const VIEWER_BACKLOG_FRAMES: usize = 64;
-/// Milliseconds that a write to a viewer may be blocked before its place in the feed is given up, and before the
-/// connection is.
+/// Viewers to whom one task writes, and frames it may be behind before each of them catches up by itself.
+pub const VIEWERS_IN_CROWD: usize = 64;
+pub const CROWD_BACKLOG_FRAMES: usize = 64;
+/// Milliseconds that a write to a viewer may be blocked before it gets a snapshot instead of its backlog, and before the
+/// connection is given up.
 pub const VIEWER_STALL_MILLISECONDS: u64 = 250;
 pub const VIEWER_PATIENCE_MILLISECONDS: u64 = 30_000;
 /// Bytes that the system may buffer for one viewer.

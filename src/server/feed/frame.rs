@@ -1,5 +1,7 @@
 //! What is written to viewers: server-sent events, encoded once and shared as bytes.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -46,6 +48,17 @@ impl Frame {
 
     pub fn heartbeat(heartbeat: &Heartbeat) -> Self {
         Self { kind: FrameKind::Notice, seq: heartbeat.seq, bytes: event("event: heartbeat\n", heartbeat) }
+    }
+
+    /// The frame that leads a viewer on from `position`; `None` where it is beyond that already. Frames follow each other
+    /// without a gap, so none begins after `position`.
+    pub fn as_seen_from(&self, position: u64) -> Option<Cow<'_, Self>> {
+        match self.kind {
+            FrameKind::Snapshot | FrameKind::Notice => (self.seq >= position).then_some(Cow::Borrowed(self)),
+            FrameKind::Delta { .. } if self.seq <= position => None,
+            FrameKind::Delta { from } if from < position => Some(Cow::Owned(self.rebased(position))),
+            FrameKind::Delta { .. } => Some(Cow::Borrowed(self)),
+        }
     }
 
     /// This delta for a viewer who stands at `position`, inside of it. Right because a delta says how seats and tiers

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-use tokio::sync::{Notify, broadcast};
+use parking_lot::{Mutex, MutexGuard};
+use tokio::{net::TcpStream, sync::Notify};
 
 use super::{
     Announcement, Change, Resume,
+    crowd::Membership,
     frame::Frame,
     published::{Published, Update},
     ticker,
@@ -26,7 +27,7 @@ pub struct Hub {
     /// What was committed since the last tick. Held for moments only: the engine waits for it.
     pending: Mutex<Pending>,
     /// Locked before `pending` where both are needed.
-    published: Mutex<Published>,
+    pub(super) published: Mutex<Published>,
     /// There is something for the next tick.
     pub(super) something_new: Notify,
     pub(super) closing: Shutdown,
@@ -39,21 +40,13 @@ struct Pending {
     announcement: Option<Announcement>,
 }
 
-/// A viewer's place in the feed: what it has to be told first, and everything that comes after.
+/// A viewer's place in the feed: what it has to be told before it stands level with the others.
 pub(super) struct Place {
     pub first: Vec<Frame>,
-    pub then: broadcast::Receiver<Frame>,
     /// Where the viewer stands before `first`.
     pub position: u64,
-}
-
-/// Why a viewer who already watches needs the whole state again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Lost {
-    /// More frames came than are kept for the slow.
-    Lagged,
-    /// A write to it was blocked for too long.
-    Stalled,
+    /// Frames that had been sent then: where there are more by now, `first` is no longer all.
+    pub frames_sent: u64,
 }
 
 impl Hub {
@@ -138,52 +131,78 @@ impl Hub {
 
     /// A place for a viewer who stands where it says; `None` once closed.
     pub(super) fn join(&self, resume: &Resume) -> Option<Place> {
-        let mut published = self.published.lock();
-        let then = published.subscribe()?;
+        let published = self.open()?;
         let reason = match resume {
             Resume::New => "new",
             Resume::Unreadable => "unknown_position",
             Resume::From { epoch: Some(epoch), .. } if epoch != published.epoch() => "other_epoch",
             Resume::From { seq, .. } => match self.missed(&published, *seq) {
-                Some(first) => {
+                Some(place) => {
                     metrics::counter!(RESUMES).increment(1);
-                    return Some(Place { first, then, position: *seq });
+                    return Some(place);
                 }
                 None => "unknown_position",
             },
         };
-        metrics::counter!(SNAPSHOTS, "reason" => reason).increment(1);
-        let mut first = vec![published.snapshot_frame(self.clock.now())];
-        if *resume != Resume::New {
-            first.push(published.status_frame());
+        Some(self.whole_state(published, reason, *resume != Resume::New))
+    }
+
+    /// Lets a viewer in among those who are told every frame, if it stands level with them. Otherwise its next place, or
+    /// `None` once closed. To be called on the viewers' runtime.
+    pub(super) fn enter(
+        &self,
+        socket: &Arc<TcpStream>,
+        position: u64,
+        frames_sent: u64,
+    ) -> Result<Membership, Option<Place>> {
+        let mut published = self.published.lock();
+        if published.frames_sent == frames_sent {
+            return published.admit(socket, position).ok_or(None);
         }
-        Some(Place { first, then, position: published.seq })
+        drop(published);
+        Err(self.catch_up(position))
+    }
+
+    /// A place for a viewer who watched until it stood at `position`; `None` once closed.
+    pub(super) fn catch_up(&self, position: u64) -> Option<Place> {
+        let published = self.open()?;
+        Some(match self.missed(&published, position) {
+            Some(place) => place,
+            None => self.whole_state(published, "lagged", true),
+        })
+    }
+
+    /// A fresh place for a viewer who watched but did not read for so long that its backlog is no news; `None` once closed.
+    pub(super) fn start_over(&self) -> Option<Place> {
+        Some(self.whole_state(self.open()?, "stalled", true))
+    }
+
+    /// What viewers have been told; `None` once closed.
+    fn open(&self) -> Option<MutexGuard<'_, Published>> {
+        Some(self.published.lock()).filter(|published| !published.is_closed())
     }
 
     /// What a viewer at `position` has missed; `None` where only a snapshot helps.
-    fn missed(&self, published: &Published, position: u64) -> Option<Vec<Frame>> {
+    fn missed(&self, published: &Published, position: u64) -> Option<Place> {
         if position > self.pending.lock().head {
             return None; // from the future
         }
         // Ahead of the last frame is where a page stands that was rendered between two ticks: the next frame is rebased.
-        let mut frames = published.window.after(position)?;
+        let mut first = published.window.after(position)?;
         if position <= published.status_seq && position <= published.seq {
-            frames.push(published.status_frame());
+            first.push(published.status_frame());
         }
-        Some(frames)
+        Some(Place { first, position, frames_sent: published.frames_sent })
     }
 
-    /// A fresh place for a viewer who could not keep up; `None` once closed. Its backlog may have held a status, which
-    /// a snapshot tells only in part.
-    pub(super) fn join_again(&self, lost: Lost) -> Option<Place> {
-        let mut published = self.published.lock();
-        let then = published.subscribe()?;
-        let reason = match lost {
-            Lost::Lagged => "lagged",
-            Lost::Stalled => "stalled",
-        };
+    /// The place of a viewer who gets a snapshot, for this `reason`. Who watched before may have missed a status, which a
+    /// snapshot tells only in part.
+    fn whole_state(&self, mut published: MutexGuard<'_, Published>, reason: &'static str, with_status: bool) -> Place {
         metrics::counter!(SNAPSHOTS, "reason" => reason).increment(1);
-        let first = vec![published.snapshot_frame(self.clock.now()), published.status_frame()];
-        Some(Place { first, then, position: published.seq })
+        let mut first = vec![published.snapshot_frame(self.clock.now())];
+        if with_status {
+            first.push(published.status_frame());
+        }
+        Place { first, position: published.seq, frames_sent: published.frames_sent }
     }
 }

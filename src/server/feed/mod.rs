@@ -1,7 +1,7 @@
 //! What viewers hear: one [`Hub`] per sale, which turns committed changes into frames and hands them to every viewer.
 //!
 //! ```text
-//! engine --publish--> pending --tick--> published state --one frame, encoded once--> window, broadcast --> viewers
+//! engine --publish--> pending --tick--> published state --one frame, encoded once--> window, broadcast --> crowds of viewers
 //! ```
 //!
 //! The engine publishes strictly after commit and in commit order; nothing here reads SQL or decides about stock. All of
@@ -14,6 +14,7 @@ use crate::model::{
     time::Timestamp,
 };
 
+mod crowd; // viewers who are told each frame one after another
 mod frame; // what is written to viewers, encoded once
 mod hub; // one per sale: publishing, joining, closing
 mod published; // the state that viewers have been told

@@ -1,12 +1,19 @@
 //! The state that viewers have been told, and what it takes to tell them more.
 
-use tokio::sync::broadcast;
+use std::sync::Arc;
 
-use super::{Announcement, Change, frame::Frame, window::Window};
+use tokio::{net::TcpStream, sync::broadcast};
+
+use super::{
+    Announcement, Change,
+    crowd::{Crowd, Membership},
+    frame::Frame,
+    window::Window,
+};
 use crate::{
     model::{
         frame::{Delta, Heartbeat, Snapshot, digest},
-        limits::VIEWER_BACKLOG_FRAMES,
+        limits::CROWD_BACKLOG_FRAMES,
         sale::{SaleStatus, TierCounts},
         time::Timestamp,
     },
@@ -39,6 +46,9 @@ pub struct Published {
     reusable_snapshot: Option<(Timestamp, Frame)>,
     /// `None` once the hub is closed.
     frames: Option<broadcast::Sender<Frame>>,
+    pub frames_sent: u64,
+    /// Everybody who watches, but for those who are being told what they missed.
+    crowds: Vec<Arc<Crowd>>,
 }
 
 impl Published {
@@ -54,7 +64,9 @@ impl Published {
             announcement,
             status,
             reusable_snapshot: None,
-            frames: Some(broadcast::Sender::new(VIEWER_BACKLOG_FRAMES)),
+            frames: Some(broadcast::Sender::new(CROWD_BACKLOG_FRAMES)),
+            frames_sent: 0,
+            crowds: Vec::new(),
         }
     }
 
@@ -67,17 +79,33 @@ impl Published {
         self.frames.as_ref().map(broadcast::Sender::subscribe)
     }
 
-    pub fn close(&mut self) {
-        self.frames = None;
+    /// Takes in a viewer who stands at `position` and has been told every frame sent so far; `None` once closed.
+    pub fn admit(&mut self, socket: &Arc<TcpStream>, position: u64) -> Option<Membership> {
+        let frames = self.subscribe()?;
+        let crowd = self.crowds.iter().find(|crowd| crowd.has_room()).cloned().unwrap_or_else(|| {
+            let crowd = Crowd::gather(frames);
+            self.crowds.push(crowd.clone());
+            crowd
+        });
+        Some(crowd.admit(socket.clone(), position))
     }
 
-    /// Whether some viewer has not yet taken up the last frames.
+    pub fn close(&mut self) {
+        self.frames = None;
+        self.crowds.clear();
+    }
+
+    pub const fn is_closed(&self) -> bool {
+        self.frames.is_none()
+    }
+
+    /// Whether some crowd has not yet taken up the last frames.
     pub fn has_unread_frames(&self) -> bool {
         self.frames.as_ref().is_some_and(|frames| !frames.is_empty())
     }
 
     fn has_viewers(&self) -> bool {
-        self.frames.as_ref().is_some_and(|frames| frames.receiver_count() > 0)
+        self.crowds.iter().any(|crowd| !crowd.is_empty())
     }
 
     /// The whole state, encoded once for all who ask about the same time.
@@ -185,7 +213,7 @@ impl Published {
     }
 
     /// Tells that the stream lives, and what a viewer should know by now.
-    pub fn heartbeat(&self, now: Timestamp) {
+    pub fn heartbeat(&mut self, now: Timestamp) {
         if self.has_viewers() {
             let digest = digest(&self.seats, &self.tiers);
             metrics::counter!(FRAMES, "event" => "heartbeat").increment(1);
@@ -193,8 +221,9 @@ impl Published {
         }
     }
 
-    fn send(&self, frame: Frame) {
+    fn send(&mut self, frame: Frame) {
         if let Some(frames) = &self.frames {
+            self.frames_sent += 1;
             // Fails where nobody watches: then nobody has to be told.
             let _ = frames.send(frame);
         }

@@ -4,21 +4,25 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tokio::{
-    io::AsyncReadExt,
-    net::{TcpListener, TcpStream},
     runtime::{Builder, Runtime},
-    sync::broadcast::error::TryRecvError,
+    sync::broadcast::{Receiver, error::TryRecvError},
     time::{Instant, sleep, timeout},
 };
 
-use super::{frame::FrameKind, hub::Place, *};
+use super::{
+    frame::{Frame, FrameKind},
+    hub::Place,
+    *,
+};
 use crate::{
     model::{
         frame::{Delta, Heartbeat, Snapshot, digest},
-        limits::{HEARTBEAT_MILLISECONDS, MAX_TICK_MILLISECONDS, TICK_MILLISECONDS, VIEWER_BACKLOG_FRAMES},
+        limits::{HEARTBEAT_MILLISECONDS, MAX_TICK_MILLISECONDS, TICK_MILLISECONDS},
     },
     server::clock::Clock,
 };
+
+mod sockets; // viewers on real sockets, and their crowds
 
 const SEATS: usize = 12;
 const START: Timestamp = Timestamp::from_milliseconds(1_795_000_000_000);
@@ -113,40 +117,39 @@ fn still_hub(state: &State) -> (std::sync::Arc<Hub>, Runtime) {
     (hub, runtime)
 }
 
-/// A viewer without a socket.
+/// The frames that a crowd would be told from now on.
+fn subscribe(hub: &Hub) -> Receiver<Frame> {
+    hub.published.lock().subscribe().unwrap()
+}
+
+/// A viewer without a socket, in a crowd of its own.
 struct Viewer {
     state: State,
-    place: Place,
+    then: Receiver<Frame>,
 }
 
 impl Viewer {
-    fn join(hub: &Hub, resume: &Resume, state: State) -> Self {
-        let mut place = hub.join(resume).unwrap();
-        let mut viewer_state = state;
-        for frame in std::mem::take(&mut place.first) {
-            viewer_state.fold(&frame.bytes);
-        }
-        Self { state: viewer_state, place }
+    fn join(hub: &Hub, resume: &Resume, mut state: State) -> Self {
+        let place = hub.join(resume).unwrap();
+        place.first.iter().for_each(|frame| state.fold(&frame.bytes));
+        Self { state, then: subscribe(hub) }
     }
 
     fn read(&mut self, hub: &Hub) {
         loop {
-            match self.place.then.try_recv() {
+            match self.then.try_recv() {
                 Ok(frame) => {
-                    if let Some(frame) = viewer::as_seen_from(self.state.seq, frame) {
+                    if let Some(frame) = frame.as_seen_from(self.state.seq) {
                         self.state.fold(&frame.bytes);
                     }
                 }
-                Err(TryRecvError::Lagged(_)) => *self = Self::again(hub, self.state.clone()),
+                Err(TryRecvError::Lagged(_)) => {
+                    let place = hub.catch_up(self.state.seq).unwrap();
+                    place.first.iter().for_each(|frame| self.state.fold(&frame.bytes));
+                }
                 Err(_) => return,
             }
         }
-    }
-
-    fn again(hub: &Hub, mut state: State) -> Self {
-        let mut place = hub.join_again(hub::Lost::Lagged).unwrap();
-        std::mem::take(&mut place.first).iter().for_each(|frame| state.fold(&frame.bytes));
-        Self { state, place }
     }
 }
 
@@ -216,7 +219,7 @@ proptest! {
     }
 }
 
-fn kinds(frames: &[frame::Frame]) -> Vec<FrameKind> {
+fn kinds(frames: &[Frame]) -> Vec<FrameKind> {
     frames.iter().map(|frame| frame.kind).collect()
 }
 
@@ -247,7 +250,7 @@ fn a_status_is_told_when_stock_or_organiser_change_it() {
     let mut truth = State::new();
     truth.tiers = vec![tier("vip", 99)];
     let (hub, _runtime) = still_hub(&truth);
-    let mut then = hub.join(&Resume::New).unwrap().then;
+    let mut then = subscribe(&hub);
     let mut texts = || {
         std::iter::from_fn(|| then.try_recv().ok())
             .map(|frame| String::from_utf8(frame.bytes.to_vec()).unwrap())
@@ -280,7 +283,7 @@ async fn a_sale_opens_by_the_clock() {
         clock.clone(),
         &tokio::runtime::Handle::current(),
     );
-    let Place { first, mut then, .. } = hub.join(&Resume::New).unwrap();
+    let (first, mut then) = (hub.join(&Resume::New).unwrap().first, subscribe(&hub));
     assert!(String::from_utf8_lossy(&first[0].bytes).contains(r#""status":"soon""#));
     sleep(Duration::from_secs(3)).await;
     assert!(then.try_recv().is_err());
@@ -291,9 +294,12 @@ async fn a_sale_opens_by_the_clock() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tick_is_one_frame_and_quiet_is_silent() {
+    let (server, _browser) = sockets::connection().await;
     let mut truth = State::new();
     let hub = Hub::new(truth.snapshot(), announcement(), Clock::System, &tokio::runtime::Handle::current());
-    let mut then = hub.join(&Resume::New).unwrap().then;
+    let Place { position, frames_sent, .. } = hub.join(&Resume::New).unwrap();
+    let _membership = hub.enter(&std::sync::Arc::new(server), position, frames_sent);
+    let mut then = subscribe(&hub);
     let quiet = Instant::now();
     hub.publish(truth.sell(0));
     assert_eq!(then.recv().await.unwrap().seq, 2);
@@ -314,8 +320,7 @@ async fn a_tick_is_one_frame_and_quiet_is_silent() {
 async fn a_tick_is_stretched_while_frames_are_not_read_but_not_for_ever() {
     let mut truth = State::new();
     let hub = Hub::new(truth.snapshot(), announcement(), Clock::System, &tokio::runtime::Handle::current());
-    let mut quick = hub.join(&Resume::New).unwrap().then;
-    let _slow = hub.join(&Resume::New).unwrap().then;
+    let (mut quick, _slow) = (subscribe(&hub), subscribe(&hub));
     hub.publish(truth.sell(0));
     quick.recv().await.unwrap();
     let last = Instant::now();
@@ -323,57 +328,4 @@ async fn a_tick_is_stretched_while_frames_are_not_read_but_not_for_ever() {
     quick.recv().await.unwrap();
     let stretched = u64::try_from(last.elapsed().as_millis()).unwrap();
     assert!((MAX_TICK_MILLISECONDS..MAX_TICK_MILLISECONDS + 20).contains(&stretched), "{stretched}");
-}
-
-/// A hub with a viewer on a real socket.
-async fn watched(truth: &State) -> (std::sync::Arc<Hub>, TcpStream, tokio::task::JoinHandle<()>) {
-    let hub = Hub::new(truth.snapshot(), announcement(), Clock::System, &tokio::runtime::Handle::current());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let (server, _) = listener.accept().await.unwrap();
-    let watching = tokio::spawn(watch(server, bytes::Bytes::from_static(b"head\r\n\r\n"), hub.clone(), Resume::New));
-    (hub, client, watching)
-}
-
-#[tokio::test]
-async fn a_viewer_who_leaves_is_noticed_without_a_frame() {
-    let (_hub, client, watching) = watched(&State::new()).await;
-    sleep(Duration::from_millis(50)).await;
-    assert!(!watching.is_finished());
-    drop(client);
-    timeout(Duration::from_secs(1), watching).await.expect("noticed").unwrap();
-}
-
-#[tokio::test]
-async fn a_viewer_who_does_not_read_gets_a_fresh_snapshot_instead_of_its_backlog() {
-    // Frames so large that the system's buffers are soon full.
-    let mut truth = State { seats: vec![b'A'; 20_000], ..State::new() };
-    let (hub, mut client, watching) = watched(&truth).await;
-    for round in 0..VIEWER_BACKLOG_FRAMES * 2 {
-        let seats = (0..20_000).map(|seat| (seat, SeatStatus::ALL[1 + round % 2])).collect();
-        let letter = SeatStatus::ALL[1 + round % 2].letter();
-        truth.seats.fill(letter);
-        hub.publish(Change { from: truth.seq, seq: truth.seq + 1, at: START, seats, tiers: vec![] });
-        truth.seq += 1;
-        hub.tick();
-    }
-    sleep(Duration::from_millis(400)).await;
-    let mut text = Vec::new();
-    let reading = async {
-        let end = format!("event: snapshot\ndata: {{\"seq\":{},", truth.seq);
-        let mut buffer = vec![0; 1 << 20];
-        let mut looked_at = 0;
-        while !text[looked_at..].windows(end.len()).any(|window| window == end.as_bytes()) {
-            looked_at = text.len().saturating_sub(end.len());
-            let count = client.read(&mut buffer).await.unwrap();
-            assert_ne!(count, 0, "the stream goes on");
-            text.extend_from_slice(&buffer[..count]);
-        }
-    };
-    timeout(Duration::from_secs(20), reading).await.expect("a fresh snapshot comes");
-    let deltas = String::from_utf8_lossy(&text).matches("event: delta").count();
-    assert!(deltas < VIEWER_BACKLOG_FRAMES * 2, "{deltas} deltas were written to one who did not read");
-    hub.close();
-    drop(client);
-    timeout(Duration::from_secs(5), watching).await.unwrap().unwrap();
 }

@@ -3,12 +3,17 @@
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::{io::AsyncWriteExt, net::TcpStream, sync::broadcast::error::RecvError, time::timeout};
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 
 use super::{
     Hub, Resume,
-    frame::{Frame, FrameKind, retry},
-    hub::{Lost, Place},
+    crowd::{Membership, Returned},
+    frame::retry,
+    hub::Place,
 };
 use crate::{
     model::limits::{VIEWER_PATIENCE_MILLISECONDS, VIEWER_STALL_MILLISECONDS},
@@ -20,118 +25,70 @@ const PATIENCE: Duration = Duration::from_millis(VIEWER_PATIENCE_MILLISECONDS);
 
 /// Writes `head` (of the HTTP answer) and then frames to the socket, until the viewer leaves or the hub is closed. The
 /// end of the connection is the end of the stream.
-pub async fn watch(mut socket: TcpStream, head: Bytes, hub: Arc<Hub>, resume: Resume) {
+pub async fn watch(socket: TcpStream, head: Bytes, hub: Arc<Hub>, resume: Resume) {
     metrics::gauge!(VIEWERS).increment(1.0);
+    let socket = Arc::new(socket);
     // An error is a viewer who left: nobody is there to be told.
     let _ = tell(&socket, &head, &hub, resume).await;
-    let _ = socket.shutdown().await;
+    if let Some(mut socket) = Arc::into_inner(socket) {
+        let _ = socket.shutdown().await;
+    }
     metrics::gauge!(VIEWERS).decrement(1.0);
 }
 
-async fn tell(socket: &TcpStream, head: &[u8], hub: &Hub, resume: Resume) -> io::Result<()> {
-    write(socket, head).await?.finish(socket).await?;
-    write(socket, retry(rand::random()).as_bytes()).await?.finish(socket).await?;
+/// Tells a viewer what it has missed until it stands level with the others, who are told each frame together. Who blocks is
+/// back here, where nobody waits for it.
+async fn tell(socket: &Arc<TcpStream>, head: &[u8], hub: &Hub, resume: Resume) -> io::Result<()> {
+    write(socket, head).await?;
+    write(socket, retry(rand::random()).as_bytes()).await?;
     let mut place = hub.join(&resume);
     drop(resume);
-    while let Some(taken) = place {
-        let Some(lost) = follow(socket, taken).await? else { return Ok(()) };
-        place = hub.join_again(lost);
+    while let Some(Place { first, mut position, frames_sent }) = place {
+        for frame in first {
+            write(socket, &frame.bytes).await?;
+            position = frame.seq.max(position);
+        }
+        place = match hub.enter(socket, position, frames_sent) {
+            Ok(membership) => {
+                let Returned { rest, position } = stay(socket, membership).await?;
+                let returned_at = Instant::now();
+                write(socket, &rest).await?;
+                if returned_at.elapsed() < STALL { hub.catch_up(position) } else { hub.start_over() }
+            }
+            Err(next) => next,
+        };
     }
     Ok(())
 }
 
-/// Writes everything from a place on; ends with the reason why the viewer needs another, or `None` at the end of the
-/// feed.
-async fn follow(socket: &TcpStream, place: Place) -> io::Result<Option<Lost>> {
-    let Place { first, mut then, mut position } = place;
-    for frame in first {
-        position = frame.seq.max(position);
-        if let Written::Partly(rest) = write(socket, &frame.bytes).await? {
-            drop(then); // while it is blocked, this viewer must not hold back the others' tick
-            finish(socket, rest).await?;
-            return Ok(Some(Lost::Stalled));
-        }
-    }
-    let mut gone = pin!(hung_up(socket));
-    loop {
-        let received = tokio::select! {
-            biased; // where there is a frame, writing it shows as well whether anybody is left
-            received = then.recv() => received,
-            error = &mut gone => return Err(error),
-        };
-        let frame = match received {
-            Ok(frame) => frame,
-            Err(RecvError::Lagged(_)) => return Ok(Some(Lost::Lagged)),
-            Err(RecvError::Closed) => return Ok(None),
-        };
-        let Some(frame) = as_seen_from(position, frame) else { continue };
-        position = frame.seq;
-        if let Written::Partly(rest) = write(socket, &frame.bytes).await? {
-            drop(then);
-            finish(socket, rest).await?;
-            return Ok(Some(Lost::Stalled));
-        }
+/// Waits until the viewer is given back; fails when it has left.
+async fn stay(socket: &TcpStream, mut membership: Membership) -> io::Result<Returned> {
+    tokio::select! {
+        biased; // a viewer who left is not in the crowd either
+        error = pin!(hung_up(socket)) => Err(error),
+        returned = &mut membership.returned => returned.map_err(|_| io::ErrorKind::BrokenPipe.into()),
     }
 }
 
-/// The frame that leads a viewer on from `position`; `None` where it is beyond that already. Frames of a place follow
-/// each other without a gap, so none begins after `position`.
-pub(super) fn as_seen_from(position: u64, frame: Frame) -> Option<Frame> {
-    match frame.kind {
-        FrameKind::Snapshot => Some(frame),
-        FrameKind::Notice => (frame.seq >= position).then_some(frame),
-        FrameKind::Delta { .. } if frame.seq <= position => None,
-        FrameKind::Delta { from } if from < position => Some(frame.rebased(position)),
-        FrameKind::Delta { .. } => Some(frame),
-    }
-}
-
-/// How a write went within the time that nobody else is held back by it.
-enum Written<'a> {
-    Wholly,
-    Partly(&'a [u8]),
-}
-
-impl Written<'_> {
-    async fn finish(self, socket: &TcpStream) -> io::Result<()> {
-        match self {
-            Self::Wholly => Ok(()),
-            Self::Partly(rest) => finish(socket, rest).await,
-        }
-    }
-}
-
-/// Writes at once what the system takes; waits only when it has to.
-async fn write<'a>(socket: &TcpStream, bytes: &'a [u8]) -> io::Result<Written<'a>> {
-    let mut rest = bytes;
-    match socket.try_write(rest) {
-        Ok(written) if written == rest.len() => return Ok(Written::Wholly),
-        Ok(written) => rest = &rest[written..],
+/// Writes at once what the system takes; waits only when it has to, until the viewer is given up.
+async fn write(socket: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    match socket.try_write(bytes) {
+        Ok(written) => bytes = &bytes[written..],
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
         Err(error) => return Err(error),
     }
+    if bytes.is_empty() {
+        return Ok(());
+    }
     // On the heap, for the rare case only: the timer would be the largest part of a viewer.
-    match Box::pin(timeout(STALL, write_rest(socket, &mut rest))).await {
-        Ok(Ok(())) => Ok(Written::Wholly),
-        Ok(Err(error)) => Err(error),
-        Err(_elapsed) => Ok(Written::Partly(rest)),
-    }
+    Box::pin(timeout(PATIENCE, write_rest(socket, bytes))).await?
 }
 
-/// Ends a blocked write, or gives the viewer up.
-async fn finish(socket: &TcpStream, mut rest: &[u8]) -> io::Result<()> {
-    match Box::pin(timeout(PATIENCE, write_rest(socket, &mut rest))).await {
-        Ok(result) => result,
-        Err(_elapsed) => Err(io::ErrorKind::TimedOut.into()),
-    }
-}
-
-/// Keeps `rest` true at every step, so that it may be abandoned and taken up again.
-async fn write_rest(socket: &TcpStream, rest: &mut &[u8]) -> io::Result<()> {
-    while !rest.is_empty() {
+async fn write_rest(socket: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
         socket.writable().await?;
-        match socket.try_write(rest) {
-            Ok(written) => *rest = &rest[written..],
+        match socket.try_write(bytes) {
+            Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }

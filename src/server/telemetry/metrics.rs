@@ -42,7 +42,7 @@ pub const CONNECTIONS_REFUSED: &str = "onsale_connections_refused_total";
 pub const VIEWERS: &str = "onsale_viewers";
 /// Frames encoded, by `event`; each once, however many viewers there are.
 pub const FRAMES: &str = "onsale_frames_total";
-/// Snapshots handed to viewers, by `reason`: `new`, `unknown_position`, `other_epoch`, `lagged`, `stalled`, `replaced`.
+/// Snapshots handed to viewers, by `reason`: `new`, `unknown_position`, `other_epoch`, `lagged`, `stalled`.
 pub const SNAPSHOTS: &str = "onsale_snapshots_total";
 /// Viewers who came back and were told only what they had missed.
 pub const RESUMES: &str = "onsale_resumes_total";

@@ -10,15 +10,16 @@ use axum::{
         sse::{Event, Sse},
     },
 };
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt};
 use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     model::{
         body::SimulationBody,
         ids::{SaleId, SimulationId},
-        simulation::{Simulation, SimulationStatus},
+        simulation::Simulation,
     },
     server::{
         app::App,
@@ -128,27 +129,9 @@ fn events(
     progress: watch::Receiver<Simulation>,
     shutdown: Shutdown,
 ) -> impl Stream<Item = Result<Event, axum::Error>> + Send {
-    stream::unfold(Some(progress), move |progress| {
-        let shutdown = shutdown.clone();
-        async move {
-            let mut progress = progress?;
-            let simulation = progress.borrow_and_update().clone();
-            let event = Event::default().event(PROGRESS).json_data(&simulation);
-            let is_running = simulation.status == SimulationStatus::Running;
-            Some((event, if is_running { wait_for_change(progress, shutdown).await } else { None }))
-        }
-    })
-}
-
-/// The receiver, once it has something new to tell.
-async fn wait_for_change(
-    mut progress: watch::Receiver<Simulation>,
-    shutdown: Shutdown,
-) -> Option<watch::Receiver<Simulation>> {
-    tokio::select! {
-        changed = progress.changed() => changed.ok().map(|()| progress),
-        () = shutdown.started() => None,
-    }
+    WatchStream::new(progress)
+        .map(|simulation| Event::default().event(PROGRESS).json_data(&simulation))
+        .take_until(async move { shutdown.started().await })
 }
 
 fn is_admin(app: &App, head: &Parts) -> Result<bool, Failure> {
