@@ -178,6 +178,9 @@ in_either_database! {
     /// Keeps everybody else from changing the sale until the transaction ends.
     fn lock_sale(sale_id: i64) -> ();
 
+    /// Keeps everybody else from selling from the sale's tiers until the transaction ends.
+    fn lock_tiers(sale_id: i64) -> ();
+
     /// Keeps everybody else from making sales until the transaction ends.
     fn lock_catalogue() -> ();
 

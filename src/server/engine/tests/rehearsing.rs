@@ -152,3 +152,37 @@ async fn a_reset_in_the_middle_of_a_storm_succeeds_and_leaves_nothing_half_done(
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_and_added_stock_get_through_however_long_buyers_come() {
+    const BUYERS: u128 = 16;
+    let house = House::open(StoreKind::Postgres).await;
+    let sale = rehearsal(&house, vec![general_admission(2_000), seated(2, 50)]).await;
+    for strategy in [StrategyKind::AtomicUpdate, StrategyKind::SkipLocked, StrategyKind::GroupCommit] {
+        rehearse(&house, &sale, strategy).await;
+        let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let buyers = (1..=BUYERS).map(|buyer| {
+            let (engine, sale, over) = (house.engine.clone(), sale.clone(), over.clone());
+            let tier = if buyer % 4 == 0 { "floor" } else { "ga" };
+            tokio::spawn(async move {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    let (body, buyer) = (BuyBody::tier(tier.into(), 1), BuyerId(uuid::Uuid::from_u128(buyer)));
+                    let _won_or_refused = engine.buy_and_wait(&sale, buyer, body, None, PATIENCE).await.unwrap();
+                }
+            })
+        });
+        let buyers = buyers.collect::<Vec<_>>();
+        for _ in 0..2 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            house.engine.reset_sale(&sale, None).await.unwrap().unwrap();
+            let more = StockBody { tier: "ga".into(), add: 1 };
+            house.engine.add_stock(&sale, more, None).await.unwrap().unwrap();
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        for buyer in buyers {
+            buyer.await.unwrap();
+        }
+        let audit = house.audit(&sale).await;
+        assert!(audit.clean, "{strategy:?}: {audit:?}");
+    }
+}

@@ -23,8 +23,8 @@ pub use orders::{find_order, orders_of, owned_positions, units_by_buyer, units_o
 pub use records::{find_sale, load_sales};
 pub use requests::{decide_request, find_decided, forget_decided};
 pub use sales::{
-    add_stock, heads, insert_sale, insert_seats, lock_catalogue, lock_sale, patch_sale, reset_sale, sale_identity,
-    set_head, set_strategy, slugs_like,
+    add_stock, heads, insert_sale, insert_seats, lock_catalogue, lock_sale, lock_tiers, patch_sale, reset_sale,
+    sale_identity, set_head, set_strategy, slugs_like,
 };
 pub use settings::setting;
 pub use unguarded::{next_seq, record_unguarded, write_available, write_sold};

@@ -216,6 +216,11 @@ pub async fn lock_sale(_: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Err
     Ok(())
 }
 
+/// Keeps everybody else from selling from the sale's tiers until the transaction ends; nothing to do here either.
+pub async fn lock_tiers(_: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
+    Ok(())
+}
+
 /// Keeps everybody else from making sales until the transaction ends; nothing to do here either.
 pub async fn lock_catalogue(_: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     Ok(())
