@@ -266,18 +266,13 @@ pub async fn lock_sale(connection: &mut PgConnection, sale_id: i64) -> Result<()
     Ok(())
 }
 
-/// Keeps everybody else from selling from the sale's tiers until the transaction ends. In the order in which a purchase alone
-/// locks them: units in rows of their own, then the tier. Seats need no lock: those that somebody is about to take are
-/// available to everybody else.
+/// Keeps everybody else from selling from the sale's tiers until the transaction ends. Seats need no lock: those that
+/// somebody is about to take are available to everybody else.
 pub async fn lock_tiers(connection: &mut PgConnection, sale_id: i64) -> Result<(), sqlx::Error> {
-    const STATEMENTS: [&str; 2] = [
-        "SELECT 1 FROM units JOIN tiers ON tiers.id = units.tier_id WHERE tiers.sale_id = $1
-         ORDER BY units.tier_id, units.number FOR UPDATE OF units",
-        "SELECT 1 FROM tiers WHERE sale_id = $1 ORDER BY id FOR UPDATE",
-    ];
-    for statement in STATEMENTS {
-        sqlx::query(statement).bind(sale_id).execute(&mut *connection).await?;
-    }
+    sqlx::query("SELECT 1 FROM tiers WHERE sale_id = $1 ORDER BY id FOR UPDATE")
+        .bind(sale_id)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
