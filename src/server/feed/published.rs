@@ -46,6 +46,7 @@ pub struct Published {
     reusable_snapshot: Option<(Timestamp, Frame)>,
     /// `None` once the hub is closed.
     frames: Option<broadcast::Sender<Frame>>,
+    /// How many frames have been sent, of whatever kind: it tells whether a viewer was told all of them.
     pub frames_sent: u64,
     /// Everybody who watches, but for those who are being told what they missed.
     crowds: Vec<Arc<Crowd>>,
