@@ -24,10 +24,7 @@ use crate::{
     },
 };
 
-/// Times a change is tried anew that the database ended for another one's sake, and the longest pause before the first.
-///
-/// It holds the sale still from the start, because it has to read all of it. A purchase may wait for the change then and the
-/// change for the purchase, and the database ends one of the two: see [`hold_still`].
+/// Times a change is tried anew that had to wait too long for those who sell, and the longest pause before the first.
 const MAX_RETRIES: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -40,15 +37,6 @@ async fn may_try_again(error: &EngineError, tries: &mut u32) -> bool {
     tokio::time::sleep((PAUSE * 2_u32.pow(*tries)).mul_f64(rand::random())).await;
     *tries += 1;
     true
-}
-
-/// Locks the sale until the transaction ends. A batch locks the sale's row before its tiers, a purchase alone locks it last:
-/// tries take turns, so that neither kind can stop a change for as long as buyers come.
-async fn hold_still(transaction: &mut Transaction<'_>, sale_id: i64, tries: u32) -> Result<(), sqlx::Error> {
-    if !tries.is_multiple_of(2) {
-        store::lock_tiers(transaction.connection(), sale_id).await?;
-    }
-    store::lock_sale(transaction.connection(), sale_id).await
 }
 
 impl Engine {
@@ -86,7 +74,7 @@ impl Engine {
         };
         let mut tries = 0;
         let sale = loop {
-            match self.put_back(&desk, body.strategy, begun.as_ref(), tries).await {
+            match self.put_back(&desk, body.strategy, begun.as_ref()).await {
                 Err(error) if may_try_again(&error, &mut tries).await => {}
                 result => break result?,
             }
@@ -99,12 +87,11 @@ impl Engine {
         desk: &Arc<SaleDesk>,
         strategy: Option<StrategyKind>,
         begun: Option<&Begun>,
-        tries: u32,
     ) -> Result<Sale, EngineError> {
         let mut writer = self.desk.writer().await?;
         let now = self.clock().now();
         let mut transaction = writer.begin().await?;
-        hold_still(&mut transaction, desk.sale_id, tries).await?;
+        store::lock_stock(transaction.connection(), desk.sale_id).await?;
         let stock = stored(&mut transaction, desk.slug().as_str()).await?;
         let all = stock.tiers.iter().map(|tier| units(tier.id.as_str(), tier.counts.capacity()));
         let (sale_id, line) = (desk.sale_id, next_line(&stock, now, ChangeKind::Reset, all.collect()));
@@ -142,7 +129,7 @@ impl Engine {
         };
         let mut tries = 0;
         let added = loop {
-            match self.add(&desk, &body, begun.as_ref(), tries).await {
+            match self.add(&desk, &body, begun.as_ref()).await {
                 Err(error) if may_try_again(&error, &mut tries).await => {}
                 result => break result?,
             }
@@ -155,12 +142,11 @@ impl Engine {
         desk: &Arc<SaleDesk>,
         body: &StockBody,
         begun: Option<&Begun>,
-        tries: u32,
     ) -> Decided<StockCreated> {
         let mut writer = self.desk.writer().await?;
         let now = self.clock().now();
         let mut transaction = writer.begin().await?;
-        hold_still(&mut transaction, desk.sale_id, tries).await?;
+        store::lock_stock(transaction.connection(), desk.sale_id).await?;
         let stock = stored(&mut transaction, desk.slug().as_str()).await?;
         // Checked again in turn: others may have added in the meantime.
         let (tier_index, add) = match check_stock(&stock, body) {

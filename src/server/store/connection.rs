@@ -284,6 +284,14 @@ impl Writer {
         }
     }
 
+    /// The same for a transaction that sells from a sale one by one: it waits while somebody has all of the sale's stock.
+    pub async fn begin_selling(&mut self, sale_id: i64) -> Result<Transaction<'_>, sqlx::Error> {
+        match self {
+            Self::Sqlite(writer) => writer.begin().await.map(Transaction::Sqlite),
+            Self::Postgres(writer) => writer.begin_selling(sale_id).await.map(Transaction::Postgres),
+        }
+    }
+
     /// Whether an outcome was lost since the last turn, so that nothing remembered of the database can be trusted.
     pub const fn is_reopened(&self) -> bool {
         match self {

@@ -178,8 +178,8 @@ in_either_database! {
     /// Keeps everybody else from changing the sale until the transaction ends.
     fn lock_sale(sale_id: i64) -> ();
 
-    /// Keeps everybody else from selling from the sale's tiers until the transaction ends.
-    fn lock_tiers(sale_id: i64) -> ();
+    /// The same, and waits for those who sell by [`Writer::begin_selling`]: none of them has anything of the sale locked then.
+    fn lock_stock(sale_id: i64) -> ();
 
     /// Keeps everybody else from making sales until the transaction ends.
     fn lock_catalogue() -> ();

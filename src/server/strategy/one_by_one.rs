@@ -141,7 +141,7 @@ async fn try_once(
         Ok(settings) => settings,
         Err(refusal) => return Ok(Some(Attempt::Done(Verdict::Refused(refusal)))),
     };
-    let mut transaction = writer.begin().await?;
+    let mut transaction = writer.begin_selling(wanted.sale_id).await?;
     if let Some(request) = claim.request {
         let decision = Decision::Confirmed(OrderId(request.0));
         let decided = DecidedRequest { buyer: claim.buyer, decision, at };

@@ -20,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::server::store::OpenError;
+use crate::server::store::{OpenError, postgres::sales::begin_selling};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -181,6 +181,11 @@ impl Writer {
 
     pub async fn begin(&mut self) -> Result<sqlx::Transaction<'_, Postgres>, sqlx::Error> {
         self.in_doubt().begin().await
+    }
+
+    /// Starts a transaction that sells from a sale one by one.
+    pub async fn begin_selling(&mut self, sale_id: i64) -> Result<sqlx::Transaction<'_, Postgres>, sqlx::Error> {
+        begin_selling(self.in_doubt(), sale_id).await
     }
 
     /// The connection, for statements that are transactions by themselves.

@@ -23,7 +23,7 @@ pub use orders::{find_order, orders_of, owned_positions, units_by_buyer, units_o
 pub use records::{find_sale, load_sales};
 pub use requests::{decide_request, find_decided, forget_decided};
 pub use sales::{
-    add_stock, heads, insert_sale, insert_seats, lock_catalogue, lock_sale, lock_tiers, patch_sale, reset_sale,
+    add_stock, heads, insert_sale, insert_seats, lock_catalogue, lock_sale, lock_stock, patch_sale, reset_sale,
     sale_identity, set_head, set_strategy, slugs_like,
 };
 pub use settings::setting;

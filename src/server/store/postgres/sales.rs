@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use sqlx::{PgConnection, postgres::PgBindIterExt};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction, postgres::PgBindIterExt};
 
 use crate::{
     model::{sale::SaleSwitch, strategy::StrategyKind},
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Names the advisory lock of whoever makes a sale: "onsale" in ASCII.
+/// Names the advisory lock of whoever makes a sale: "onsale" in ASCII. The sales' own locks have the numbers behind it.
 const CATALOGUE: i64 = 0x6f6e_7361_6c65;
 /// Rows of units written at once: well below what a statement may take.
 const UNITS_AT_ONCE: i64 = 250_000;
@@ -266,14 +266,22 @@ pub async fn lock_sale(connection: &mut PgConnection, sale_id: i64) -> Result<()
     Ok(())
 }
 
-/// Keeps everybody else from selling from the sale's tiers until the transaction ends. Seats need no lock: those that
-/// somebody is about to take are available to everybody else.
-pub async fn lock_tiers(connection: &mut PgConnection, sale_id: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT 1 FROM tiers WHERE sale_id = $1 ORDER BY id FOR UPDATE")
-        .bind(sale_id)
-        .execute(connection)
-        .await?;
-    Ok(())
+/// The same, and waits for those who are selling one by one. They lock seats, units and tiers before the sale's row, so
+/// whoever needs all of these would meet them half-way, and each would wait for the other: they share a lock of the sale
+/// before they touch any row ([`begin_selling`]), and this one has it alone. Whoever comes later stands in line behind it.
+pub async fn lock_stock(connection: &mut PgConnection, sale_id: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(CATALOGUE + sale_id).execute(&mut *connection).await?;
+    lock_sale(connection, sale_id).await
+}
+
+/// Starts a transaction that sells from a sale one by one, beside others and not beside [`lock_stock`]: in the round trip
+/// that `BEGIN` takes anyway.
+pub async fn begin_selling(
+    connection: &mut PgConnection,
+    sale_id: i64,
+) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    let statements = format!("BEGIN; SELECT pg_advisory_xact_lock_shared({})", CATALOGUE + sale_id);
+    connection.begin_with(AssertSqlSafe(statements)).await
 }
 
 /// Keeps everybody else from making sales until the transaction ends. Not by a lock on the table: that would hold up

@@ -216,8 +216,8 @@ pub async fn lock_sale(_: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Err
     Ok(())
 }
 
-/// Keeps everybody else from selling from the sale's tiers until the transaction ends; nothing to do here either.
-pub async fn lock_tiers(_: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
+/// The same for all of its stock; nothing to do here either.
+pub async fn lock_stock(_: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
