@@ -24,6 +24,9 @@ const FILE_NAME: &str = "Leptos.toml";
 /// The configuration that the binary was built with, used where there is no file.
 const SHIPPED_FILE: &str = include_str!("../../Leptos.toml");
 
+/// Set for the program by `cargo leptos watch`.
+pub const WATCHED_VARIABLE: &str = "LEPTOS_WATCH";
+
 /// Everything that an operator can decide.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -58,6 +61,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Where the browser's half lies and what it is called.
     pub leptos: LeptosOptions,
+    /// Started by `cargo leptos watch`: the browser's half changes while this serves.
+    pub is_watched: bool,
 }
 
 /// What the command line says; it wins over everything else.
@@ -181,6 +186,7 @@ impl Config {
             log_filter: variable("ONSALE_LOG").unwrap_or(settings.log.filter),
             log_format: settings.log.format,
             leptos,
+            is_watched: variable(WATCHED_VARIABLE).is_some(),
         })
     }
 }

@@ -108,7 +108,10 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
         engine.seed_demo().await.map_err(|error| unusable(&error))?;
     }
     let site_root = Path::new(&*config.leptos.site_root);
-    let site = Site::load(site_root).map_err(|error| format!("{} cannot be read: {error}", site_root.display()))?;
+    let site = match config.is_watched {
+        true => Site::watch(site_root),
+        false => Site::load(site_root).map_err(|error| format!("{} cannot be read: {error}", site_root.display()))?,
+    };
     if site.client().is_none() {
         tracing::warn!("{} has no client: pages work as forms only; `make build` makes it", site_root.display());
     }

@@ -1,8 +1,10 @@
 //! The command line: one binary, one subcommand per task. What each does lives in its own file.
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+
+use super::config::WATCHED_VARIABLE;
 
 mod attack; // virtual buyers against a running server
 mod audit; // is what was sold what there was?
@@ -42,7 +44,7 @@ enum Command {
 
 /// Parses the command line and does what it says. Wrong arguments are told on standard error, exit code 2.
 pub fn run() -> ExitCode {
-    match CommandLine::parse().command {
+    match CommandLine::parse_from(typed()).command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Attack(arguments) => on_a_runtime(attack::run(arguments)),
         Command::Compare(arguments) => on_a_runtime(compare::run(arguments)),
@@ -51,6 +53,15 @@ pub fn run() -> ExitCode {
         Command::Migrate(arguments) => on_a_runtime(prepare::migrate(arguments)),
         Command::Seed(arguments) => on_a_runtime(prepare::seed(arguments)),
     }
+}
+
+/// What was typed. `cargo leptos watch` types nothing, and means the pages.
+fn typed() -> Vec<OsString> {
+    let mut typed: Vec<_> = std::env::args_os().collect();
+    if typed.len() == 1 && std::env::var_os(WATCHED_VARIABLE).is_some() {
+        typed.extend(["serve", "--demo"].map(OsString::from));
+    }
+    typed
 }
 
 fn on_a_runtime(task: impl Future<Output = ExitCode>) -> ExitCode {

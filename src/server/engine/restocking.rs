@@ -137,12 +137,7 @@ impl Engine {
         Ok(added.map(Answer::Fresh))
     }
 
-    async fn add(
-        &self,
-        desk: &Arc<SaleDesk>,
-        body: &StockBody,
-        begun: Option<&Begun>,
-    ) -> Decided<StockCreated> {
+    async fn add(&self, desk: &Arc<SaleDesk>, body: &StockBody, begun: Option<&Begun>) -> Decided<StockCreated> {
         let mut writer = self.desk.writer().await?;
         let now = self.clock().now();
         let mut transaction = writer.begin().await?;

@@ -23,7 +23,8 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
         Err(failure) => return failure.into_response(),
     };
     let nonce = Nonce::new();
-    let policy = content_policy(&nonce);
+    let watched = app.config.is_watched.then(|| app.config.leptos.clone());
+    let policy = content_policy(&nonce, watched.as_ref().map(|options| options.reload_port));
     let context = {
         let asker = asker.clone();
         move || {
@@ -33,6 +34,9 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
             if let Some(client) = app.site.client() {
                 provide_context(client.clone());
             }
+            if let Some(options) = &watched {
+                provide_context(options.clone());
+            }
         }
     };
     let render = leptos_axum::render_app_async_with_context(context, shell);
@@ -41,11 +45,13 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
     asker.introduce(response)
 }
 
-/// The policy of a page: our own files, and the scripts that carry this answer's nonce.
-fn content_policy(nonce: &str) -> HeaderValue {
+/// The policy of a page: our own files, and the scripts that carry this answer's nonce. While somebody works on the pages,
+/// they hear on `reload_port` that they have changed.
+fn content_policy(nonce: &str, reload_port: Option<u32>) -> HeaderValue {
+    let reload = reload_port.map(|port| format!(" ws://*:{port}")).unwrap_or_default();
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; \
-         style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+         style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; connect-src 'self'{reload}; \
          manifest-src 'self'; worker-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; \
          frame-ancestors 'none'"
     );

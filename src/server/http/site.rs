@@ -27,10 +27,16 @@ const REVALIDATED: HeaderValue = HeaderValue::from_static("public, max-age=300")
 /// Encodings in the order of preference, with the ending of the sibling that holds them.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
+/// Where the style sheet's parts are written. `cargo leptos watch` does not join them into one file as our build does.
+const STYLE_FOLDER: &str = "style";
+const NEVER_KEPT: HeaderValue = HeaderValue::from_static("no-store");
+
 #[derive(Default)]
 pub struct Site {
     files: FxHashMap<String, File>,
     client: Option<ClientFiles>,
+    /// A folder that changes while this serves: its files are read when they are asked for.
+    watched: Option<PathBuf>,
 }
 
 struct File {
@@ -57,7 +63,14 @@ impl Site {
         }
         let manifest = files.remove(MANIFEST);
         let client = manifest.map(|file| read_manifest(&file.plain)).transpose()?;
-        Ok(Self { files, client })
+        Ok(Self { files, client, watched: None })
+    }
+
+    /// The folder that `cargo leptos watch` writes to, as it is from request to request.
+    pub fn watch(folder: &Path) -> Self {
+        let named = |ending| format!("{PACKAGE_FOLDER}onsale.{ending}");
+        let client = ClientFiles { js: named("js"), wasm: named("wasm"), css: named("css") };
+        Self { files: FxHashMap::default(), client: Some(client), watched: Some(folder.to_owned()) }
     }
 
     /// The client's files; `None` where it is not built.
@@ -67,7 +80,14 @@ impl Site {
 
     /// The file at this path, in the best encoding that the client takes; 304 where it has it already.
     pub fn get(&self, path: &str, request: &HeaderMap) -> Option<Response> {
-        let file = self.files.get(path)?;
+        let read_now;
+        let file = match &self.watched {
+            None => self.files.get(path)?,
+            Some(folder) => {
+                read_now = find(folder, path)?;
+                &read_now
+            }
+        };
         let text = |name| request.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
         let accepted = text(header::ACCEPT_ENCODING);
         let encoded = ENCODINGS.iter().zip(&file.encoded).find_map(|((encoding, _), bytes)| {
@@ -128,6 +148,20 @@ fn read_manifest(bytes: &[u8]) -> io::Result<ClientFiles> {
         format!("{PACKAGE_FOLDER}{file}")
     };
     Ok(ClientFiles { js: absolute(named.js), wasm: absolute(named.wasm), css: absolute(named.css) })
+}
+
+/// Reads a file of a watched site, or a part of its style sheet. It must be in a folder's list: no path leads outside.
+fn find(site: &Path, path: &str) -> Option<File> {
+    let name = path.strip_prefix('/')?;
+    let style = Path::new(STYLE_FOLDER);
+    let part = path.strip_prefix(PACKAGE_FOLDER).map(|part| (style, style.join(part)));
+    let place = [Some((site, site.join(name))), part].into_iter().flatten().find_map(|(folder, place)| {
+        let mut paths = Vec::new();
+        list(folder, &mut paths).ok()?;
+        paths.contains(&place).then_some(place)
+    })?;
+    let file = File::read(&place, name).ok()?;
+    Some(File { cache_control: NEVER_KEPT, ..file })
 }
 
 /// All files below a folder. Names that start with a dot are nobody's business.
@@ -226,6 +260,29 @@ mod tests {
             assert!(get(&site, path, &[]).is_none(), "{path}");
         }
         assert!(Site::load(Path::new("/there/is/none")).unwrap().client().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_watched_site_is_read_as_it_is_and_not_kept() {
+        let (folder, _) = site();
+        let site = Site::watch(folder.path());
+        let client = site.client().unwrap();
+        assert_eq!(
+            (&*client.js, &*client.wasm, &*client.css),
+            ("/pkg/onsale.js", "/pkg/onsale.wasm", "/pkg/onsale.css")
+        );
+        for text in ["first", "second"] {
+            fs::write(folder.path().join("pkg/onsale.js"), text).unwrap();
+            let response = get(&site, &client.js, &[]).unwrap();
+            assert_eq!(response.headers()[header::CACHE_CONTROL], NEVER_KEPT);
+            assert_eq!(axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap(), text);
+        }
+        assert!(get(&site, "/pkg/tokens.css", &[]).is_some(), "a part of the style sheet");
+        let outside = format!("/pkg/../../{}/.hidden", folder.path().file_name().unwrap().display());
+        for path in ["/pkg/none.js", "/pkg", "/", "", "/.hidden", "/pkg/../favicon.svg", "/pkg/../Cargo.toml", &outside]
+        {
+            assert!(get(&site, path, &[]).is_none(), "{path}");
+        }
     }
 
     #[test]

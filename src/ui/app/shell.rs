@@ -1,6 +1,6 @@
 //! The HTML document around the application.
 
-use leptos::{nonce::use_nonce, prelude::*};
+use leptos::{config::LeptosOptions, hydration::AutoReload, nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
 use super::App;
@@ -28,7 +28,7 @@ setTimeout(() => { document.documentElement.dataset.hydrated = true; });
 ";
 
 /// The document. With the browser's half (`ClientFiles` in the context) its islands come to life; without it, it is the
-/// same page, usable through its forms.
+/// same page, usable through its forms. With `LeptosOptions` it is a page that somebody works on, and reloads when it changes.
 pub fn shell() -> impl IntoView {
     if let Some(context) = Owner::current_shared_context() {
         // What stands outside of islands is final: nothing about it is written down for the browser.
@@ -36,6 +36,7 @@ pub fn shell() -> impl IntoView {
     }
     let nonce = use_nonce();
     let files = use_context::<ClientFiles>();
+    let reload = use_context::<LeptosOptions>().map(|options| view! { <AutoReload options /> });
     let stylesheet = files.as_ref().map(|files| view! { <link rel="stylesheet" href=files.css.clone() /> });
     let client = files.map(|files| {
         let ClientFiles { js, wasm, .. } = &files;
@@ -59,6 +60,7 @@ pub fn shell() -> impl IntoView {
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 {stylesheet}
                 {client}
+                {reload}
                 <MetaTags />
             </head>
             <body>
