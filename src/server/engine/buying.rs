@@ -16,6 +16,7 @@ use crate::{
         limits::MAX_UNITS_PER_REQUEST,
         outcome::{BuyOutcome, Code, Refusal},
         strategy::StrategyKind,
+        time::Timestamp,
     },
     server::{
         store::{self, StoredAnswer, StoredBody},
@@ -67,8 +68,8 @@ impl Engine {
         let Some(desk) = self.find(sale).await? else {
             return Ok(BuyOutcome::Refused(unknown_sale(sale)));
         };
-        let wish = match wish(&desk.stock.read(), &body) {
-            Ok(wish) => wish,
+        let FirstLook { wish, refusal, is_queued } = match look(&desk.stock.read(), &body, self.clock().now()) {
+            Ok(first_look) => first_look,
             Err(refusal) => return Ok(BuyOutcome::Refused(refusal)),
         };
         let fingerprint = || fingerprint(&format!("POST /sales/{sale}/buy"), &body);
@@ -85,12 +86,12 @@ impl Engine {
             },
         };
         let again = key.as_ref().map(|(key, _)| key.clone());
-        let early = refuse_early(&desk.stock.read(), wish, self.clock().now()).err();
-        let verdict = match early {
-            Some(refusal) => {
-                let waiting = self.find_waiting(&desk, buyer, again.as_ref(), fingerprint).await;
+        let verdict = match refusal {
+            Some(refusal) if is_queued => {
+                let waiting = self.find_waiting(buyer, again.as_ref(), fingerprint).await;
                 waiting.unwrap_or(Verdict::Refused(refusal))
             }
+            Some(refusal) => Verdict::Refused(refusal),
             None => {
                 let key = key.map(|(key, guard)| KeyClaim {
                     key: key.into_text(),
@@ -126,14 +127,10 @@ impl Engine {
     /// The request in line that came with this key, where there is one or may be one: it may still be granted.
     async fn find_waiting(
         &self,
-        sale: &SaleDesk,
         buyer: BuyerId,
         key: Option<&IdempotencyKey>,
         fingerprint: impl FnOnce() -> [u8; 16],
     ) -> Option<Verdict> {
-        if sale.stock.read().strategy != StrategyKind::Queued {
-            return None;
-        }
         let (queue, key) = self.strategies.queue().zip(key)?;
         queue.find(buyer, key.as_str(), fingerprint()).await
     }
@@ -254,6 +251,20 @@ pub(super) fn unknown_sale(sale: &SaleId) -> Refusal {
 
 pub(super) fn invalid(detail: impl Into<String>) -> Refusal {
     Refusal::new(Code::Invalid, detail)
+}
+
+/// What one look at a sale says of a request.
+struct FirstLook {
+    wish: Wish,
+    /// Certain, unless the request's key was answered before or is in line.
+    refusal: Option<Refusal>,
+    is_queued: bool,
+}
+
+fn look(stock: &Stock, body: &BuyBody, now: Timestamp) -> Result<FirstLook, Refusal> {
+    let wish = wish(stock, body)?;
+    let refusal = refuse_early(stock, wish, now).err();
+    Ok(FirstLook { wish, refusal, is_queued: stock.strategy == StrategyKind::Queued })
 }
 
 /// What the body names, by positions. Unknown names are refused before anything else about the body.
