@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -11,7 +12,7 @@ use tokio::{
 
 use super::*;
 use crate::{
-    model::limits::{CROWD_BACKLOG_FRAMES, VIEWERS_IN_CROWD},
+    model::limits::{CROWD_BACKLOG_FRAMES, VIEWER_STALL_MILLISECONDS, VIEWERS_IN_CROWD},
     server::feed::crowd::{Crowd, Returned},
 };
 
@@ -39,7 +40,10 @@ struct Browser {
 impl Browser {
     /// Opens a stream, and waits until the server holds this browser level with the others.
     async fn open(hub: &Arc<Hub>) -> Self {
-        let (server, socket) = connection().await;
+        Self::open_by(connection().await, hub).await
+    }
+
+    async fn open_by((server, socket): (TcpStream, TcpStream), hub: &Arc<Hub>) -> Self {
         let watching = tokio::spawn(watch(server, Bytes::from_static(b"head\r\n\r\n"), hub.clone(), Resume::New));
         let mut browser = Self { socket, unread: vec![], state: State::new(), snapshots: 0, deltas: 0, watching };
         while browser.snapshots == 0 {
@@ -73,6 +77,18 @@ impl Browser {
             self.read().await;
         }
     }
+}
+
+/// A sale with changes so large that the system's buffers are soon full.
+fn large() -> State {
+    State { seats: vec![b'A'; 20_000], ..State::new() }
+}
+
+fn change_all(truth: &mut State, status: SeatStatus) -> Change {
+    let seats = (0..).zip(&truth.seats).map(|(seat, _)| (seat, status)).collect();
+    truth.seats.fill(status.letter());
+    truth.seq += 1;
+    Change { from: truth.seq - 1, seq: truth.seq, at: START, seats, tiers: vec![] }
 }
 
 fn hub(truth: &State) -> Arc<Hub> {
@@ -182,18 +198,46 @@ async fn who_is_given_back_goes_on_where_the_write_ended() {
 }
 
 #[tokio::test]
+async fn who_can_take_nothing_is_given_the_whole_frame_back() {
+    let (frames, receiver) = tokio::sync::broadcast::channel(CROWD_BACKLOG_FRAMES);
+    let crowd = Crowd::gather(receiver);
+    let (server, _browser) = connection().await;
+    while SockRef::from(&server).send(b"x").is_ok() {
+        while SockRef::from(&server).send(&[b'x'; 4096]).is_ok() {}
+        sleep(Duration::from_millis(10)).await; // what was taken is on its way
+    }
+    let mut membership = crowd.admit(Arc::new(server), 0);
+    let bytes = Bytes::from_static(b"all of it");
+    frames.send(Frame { kind: FrameKind::Delta { from: 0 }, seq: 1, bytes: bytes.clone() }).unwrap();
+    let returned = timeout(SOON, &mut membership.returned).await.expect("it is not kept").unwrap();
+    assert_eq!(returned, Returned { rest: bytes, position: 1 });
+}
+
+#[tokio::test]
+async fn who_was_blocked_for_long_starts_over_though_its_backlog_is_kept() {
+    let mut truth = large();
+    let hub = hub(&truth);
+    let (server, socket) = connection().await;
+    SockRef::from(&server).set_send_buffer_size(4096).unwrap();
+    SockRef::from(&socket).set_recv_buffer_size(4096).unwrap();
+    let mut slow = Browser::open_by((server, socket), &hub).await;
+    hub.publish(change_all(&mut truth, SeatStatus::Sold));
+    hub.tick();
+    sleep(Duration::from_millis(VIEWER_STALL_MILLISECONDS * 2)).await;
+    hub.publish(truth.change(0, SeatStatus::Available, 0, 1));
+    hub.tick();
+    slow.read_until(&truth).await;
+    assert_eq!((slow.snapshots, slow.deltas), (2, 1));
+}
+
+#[tokio::test]
 async fn who_does_not_read_gets_a_fresh_snapshot_instead_of_its_backlog_and_holds_nobody_back() {
-    // Frames so large that the system's buffers are soon full.
-    let mut truth = State { seats: vec![b'A'; 20_000], ..State::new() };
+    let mut truth = large();
     let hub = hub(&truth);
     let mut slow = Browser::open(&hub).await;
     let mut quick = Browser::open(&hub).await;
     for round in 0..CROWD_BACKLOG_FRAMES * 2 {
-        let status = SeatStatus::ALL[1 + round % 2];
-        let seats = (0..20_000).map(|seat| (seat, status)).collect();
-        truth.seats.fill(status.letter());
-        hub.publish(Change { from: truth.seq, seq: truth.seq + 1, at: START, seats, tiers: vec![] });
-        truth.seq += 1;
+        hub.publish(change_all(&mut truth, SeatStatus::ALL[1 + round % 2]));
         hub.tick();
         quick.read_until(&truth).await;
     }
