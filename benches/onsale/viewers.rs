@@ -33,8 +33,6 @@ const SPARE_DESCRIPTORS: u64 = 1_000;
 /// Pause before the readers look whether there is more. They stand for machines elsewhere: a thread that has to be woken for
 /// each frame would cost the server more than the frame. What is read is late by as much, which counts.
 const PAUSE: Duration = Duration::from_micros(500);
-/// How far the readers give way, for the same reason: to buyers, to the load and to the server. Theirs is the delay then.
-const READERS_NICENESS: i32 = 10;
 /// Bytes read at once.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -110,8 +108,6 @@ struct Shared {
 
 impl Shared {
     fn run(self, count: usize) -> Result<(), String> {
-        // Of this thread only, on Linux.
-        rustix::process::setpriority_process(None, READERS_NICENESS).map_err(|error| error.to_string())?;
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().on_thread_park(|| std::thread::sleep(PAUSE)).build();
         let runtime = runtime.map_err(|error| error.to_string())?;
