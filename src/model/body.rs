@@ -1,4 +1,6 @@
 //! Request bodies: what a client may send. Unknown fields are refused, and `null` is not absence.
+//!
+//! The bounds in the attributes are for the API's description only; a test holds them against those that are checked.
 
 use std::{fmt, marker::PhantomData};
 
@@ -62,11 +64,14 @@ fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 #[serde(deny_unknown_fields)]
 pub struct BuyBody {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub seat: Option<SeatLabel>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub tier: Option<TierId>,
     /// Units of the tier, 1 where it is left out. Any whole number parses; the engine says which are valid.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 100)]
     pub quantity: Option<i64>,
 }
 
@@ -84,18 +89,25 @@ impl BuyBody {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSale {
+    #[schema(min_length = 1, max_length = 120)]
     pub name: String,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub strategy: Option<StrategyKind>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub rehearsal: Option<bool>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub opens_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 86_400)]
     pub hold_ttl_seconds: Option<u32>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
     pub max_per_buyer: Option<u32>,
     #[serde(deserialize_with = "objects")]
+    #[schema(min_items = 1, max_items = 50)]
     pub tiers: Vec<NewTier>,
 }
 
@@ -103,13 +115,18 @@ pub struct NewSale {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTier {
+    #[schema(min_length = 1, max_length = 120)]
     pub name: String,
+    #[schema(maximum = 100_000_000)]
     pub price: u64,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^[A-Z]{3}$")]
     pub currency: Option<String>,
     #[serde(default, deserialize_with = "present_object", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub seats: Option<SeatLayout>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 10_000_000)]
     pub quantity: Option<u64>,
 }
 
@@ -118,15 +135,20 @@ pub struct NewTier {
 #[serde(deny_unknown_fields)]
 pub struct SalePatch {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub status: Option<SaleSwitch>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub opens_at: Option<Timestamp>,
     /// An empty text takes the message away.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 500)]
     pub message: Option<String>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
     pub max_per_buyer: Option<u32>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 86_400)]
     pub hold_ttl_seconds: Option<u32>,
 }
 
@@ -136,6 +158,7 @@ pub struct SalePatch {
 pub struct ResetBody {
     /// For a rehearsal: the strategy that sells it from then on.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub strategy: Option<StrategyKind>,
 }
 
@@ -144,6 +167,7 @@ pub struct ResetBody {
 #[serde(deny_unknown_fields)]
 pub struct StockBody {
     pub tier: TierId,
+    #[schema(minimum = 1, maximum = 10_000_000)]
     pub add: i64,
 }
 
@@ -151,16 +175,22 @@ pub struct StockBody {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SimulationBody {
+    #[schema(minimum = 1, maximum = 10_000)]
     pub buyers: i64,
+    #[schema(minimum = 1, maximum = 2_000)]
     pub concurrency: i64,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub target: Option<Target>,
     /// For a rehearsal: it is put back as it was made, and sold by this strategy from then on.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub strategy: Option<StrategyKind>,
     /// Buyers per second who arrive, whether or not earlier ones have their answer. All at once where it is left out.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, exclusive_minimum = 0, maximum = 100_000)]
     pub rate: Option<f64>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub seed: Option<u64>,
 }

@@ -42,6 +42,8 @@ pub const CLOCK_SKEW_MILLISECONDS: i64 = 5 * 60 * 1000;
 /// The longest `Retry-After`, in seconds; the shortest is one.
 pub const MAX_RETRY_AFTER_SECONDS: u64 = 3;
 
+/// The highest seq that a database can count to; no sale comes near it.
+pub const MAX_SEQ: u64 = i64::MAX.unsigned_abs();
 /// Lines of the ledger that an export reads at once.
 pub const LEDGER_PAGE_LINES: u32 = 1_000;
 
@@ -89,6 +91,8 @@ pub const MAX_STREAMS_PER_ADDRESS: usize = 20;
 /// Virtual buyers of one simulation, and how many act at once.
 pub const MAX_SIMULATED_BUYERS: u32 = 10_000;
 pub const MAX_SIMULATION_CONCURRENCY: u32 = 2_000;
+/// Buyers of a simulation who arrive per second.
+pub const MAX_SIMULATION_RATE_PER_SECOND: f64 = 100_000.0;
 /// Simulations that run at once on one server.
 pub const MAX_RUNNING_SIMULATIONS: usize = 4;
 /// Finished simulations kept for reading.

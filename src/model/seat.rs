@@ -66,8 +66,11 @@ impl SeatStatus {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SeatLayout {
+    #[schema(minimum = 1)]
     pub sections: u32,
+    #[schema(minimum = 1)]
     pub rows: u32,
+    #[schema(minimum = 1)]
     pub per_row: u32,
 }
 

@@ -312,7 +312,10 @@ async fn a_query_names_what_the_route_knows_and_names_it_once() {
     ] {
         target.refusal(query, target.app.get(&target.path(query)).await, status, code);
     }
-    assert_eq!(target.app.get(&target.path("/ledger?after=999")).await.expect(200).body, b"");
+    for far in ["999", "9223372036854775807", "9223372036854775808", "18446744073709551615"] {
+        let lines = target.app.get(&target.path(&format!("/ledger?after={far}"))).await.expect(200);
+        assert_eq!(lines.body, b"", "{far}");
+    }
     let long = format!("/seats?tier={}", "x".repeat(9 * 1024));
     target.refusal("9 KiB", target.app.get(&target.path(&long)).await, 414, "too-large");
     target.assert_untouched().await;

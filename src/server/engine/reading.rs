@@ -9,6 +9,7 @@ use crate::{
         frame::Snapshot,
         ids::{BuyerId, OrderId, SaleId, SeatLabel},
         ledger::LedgerLine,
+        limits::MAX_SEQ,
         order::Order,
         sale::Sale,
         seat::{Seat, SeatList, SeatRow, SeatStatus},
@@ -130,6 +131,7 @@ impl Engine {
     /// Up to `limit` ledger lines with a seq above `after`, in order; empty at the end. `None` for an unknown sale.
     pub async fn ledger(&self, sale: &SaleId, after: u64, limit: u32) -> Result<Option<Vec<LedgerLine>>, EngineError> {
         let Some(desk) = self.find(sale).await? else { return Ok(None) };
+        let after = after.min(MAX_SEQ);
         let mut reader = self.desk.store.reader().await?;
         // The line at `after` comes along for its hash, which the next line names.
         let records = store::lines_from(reader.connection(), desk.sale_id, after, limit.saturating_add(1)).await?;

@@ -10,7 +10,7 @@ use axum::{
 use utoipa::{
     OpenApi,
     openapi::{
-        self, ContentBuilder, HttpMethod, Ref, RefOr,
+        self, ContentBuilder, HttpMethod, Ref, RefOr, ResponseBuilder,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -56,7 +56,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 pub struct Frame;
 
 /// Completes the description that the router has collected: error answers get the problem document as their content,
-/// operations the ways in which a request says who asks.
+/// operations the ways in which a request says who asks, and the answer to a path that cannot be read.
 pub fn complete(mut description: openapi::OpenApi) -> openapi::OpenApi {
     let components = description.components.get_or_insert_default();
     components
@@ -64,6 +64,10 @@ pub fn complete(mut description: openapi::OpenApi) -> openapi::OpenApi {
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("__Host-sid"))));
     for (path, item) in &mut description.paths.paths {
         for (_, operation) in operations_mut(item) {
+            if path.contains('{') {
+                let unreadable = || ResponseBuilder::new().description("`malformed`: the path cannot be read");
+                operation.responses.responses.entry("400".to_owned()).or_insert_with(|| unreadable().build().into());
+            }
             describe_problems(operation);
             if path.starts_with("/api/v1/") {
                 let none = SecurityRequirement::default();
@@ -182,7 +186,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::outcome::Code;
+    use crate::model::{
+        limits::{
+            MAX_GENERAL_ADMISSION_UNITS, MAX_HOLD_TTL_SECONDS, MAX_MESSAGE_CHARACTERS, MAX_NAME_CHARACTERS, MAX_PRICE,
+            MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY, MAX_SIMULATION_RATE_PER_SECOND, MAX_TIERS_PER_SALE,
+            MAX_UNITS_PER_REQUEST,
+        },
+        outcome::Code,
+    };
 
     /// The routes of the contract.
     const CONTRACT: [&str; 28] = [
@@ -251,6 +262,38 @@ mod tests {
         {
             let name = rest.split('"').next().unwrap();
             assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_body_may_hold_is_what_the_server_checks() {
+        let document = serde_json::to_value(&*DESCRIPTION).unwrap();
+        let schemas = &document["components"]["schemas"];
+        #[allow(clippy::cast_precision_loss)] // far below 2⁵³
+        for (property, bound, value) in [
+            ("BuyBody/properties/quantity", "maximum", f64::from(MAX_UNITS_PER_REQUEST)),
+            ("NewSale/properties/name", "maxLength", MAX_NAME_CHARACTERS as f64),
+            ("NewSale/properties/hold_ttl_seconds", "maximum", f64::from(MAX_HOLD_TTL_SECONDS)),
+            ("NewSale/properties/tiers", "maxItems", MAX_TIERS_PER_SALE as f64),
+            ("NewTier/properties/name", "maxLength", MAX_NAME_CHARACTERS as f64),
+            ("NewTier/properties/price", "maximum", MAX_PRICE as f64),
+            ("NewTier/properties/quantity", "maximum", MAX_GENERAL_ADMISSION_UNITS as f64),
+            ("SalePatch/properties/message", "maxLength", MAX_MESSAGE_CHARACTERS as f64),
+            ("SalePatch/properties/hold_ttl_seconds", "maximum", f64::from(MAX_HOLD_TTL_SECONDS)),
+            ("StockBody/properties/add", "maximum", MAX_GENERAL_ADMISSION_UNITS as f64),
+            ("SimulationBody/properties/buyers", "maximum", f64::from(MAX_SIMULATED_BUYERS)),
+            ("SimulationBody/properties/concurrency", "maximum", f64::from(MAX_SIMULATION_CONCURRENCY)),
+            ("SimulationBody/properties/rate", "maximum", MAX_SIMULATION_RATE_PER_SECOND),
+        ] {
+            let described = schemas.pointer(&format!("/{property}/{bound}")).and_then(serde_json::Value::as_f64);
+            assert_eq!(described, Some(value), "{property}");
+        }
+        for name in
+            ["BuyBody", "NewSale", "NewTier", "ResetBody", "SalePatch", "SeatLayout", "SimulationBody", "StockBody"]
+        {
+            let schema = &schemas[name];
+            assert_eq!(schema["additionalProperties"], false, "{name}");
+            assert!(!schema.to_string().contains("\"null\""), "{name} admits null: {schema}");
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     model::{
         body::SimulationBody,
         ids::{SaleId, SimulationId},
-        limits::{MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
+        limits::{MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY, MAX_SIMULATION_RATE_PER_SECOND},
         outcome::{Code, Refusal},
         sale::Sale,
         simulation::{Simulation, Target},
@@ -16,9 +16,6 @@ use crate::{
         engine::{Answer, Decided, Engine, Keyed},
     },
 };
-
-/// Buyers per second of an open-loop run, at most.
-const MAX_RATE_PER_SECOND: f64 = 100_000.0;
 
 /// Whether this sale may be attacked: a rehearsal, any sale of a demo, and all of them by an admin.
 pub fn may_simulate(sale: &Sale, app: &App, is_admin: bool) -> bool {
@@ -96,8 +93,10 @@ fn plan(engine: &Engine, sale: &Sale, body: SimulationBody) -> Result<Plan, Refu
     if !is_known {
         return Err(Refusal::new(Code::NotFound, format!("The sale has no {target}.")));
     }
-    if body.rate.is_some_and(|rate| !(rate > 0.0 && rate <= MAX_RATE_PER_SECOND)) {
-        return Err(invalid(format!("rate is a number above 0, to {MAX_RATE_PER_SECOND} buyers per second.")));
+    if body.rate.is_some_and(|rate| !(rate > 0.0 && rate <= MAX_SIMULATION_RATE_PER_SECOND)) {
+        return Err(invalid(format!(
+            "rate is a number above 0, to {MAX_SIMULATION_RATE_PER_SECOND} buyers per second."
+        )));
     }
     Ok(Plan {
         sale: sale.id.clone(),
