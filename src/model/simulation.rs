@@ -62,7 +62,9 @@ impl<'de> Deserialize<'de> for Target {
 
 impl PartialSchema for Target {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::String).into()
+        let description = "`any`, `seat:LABEL` or `tier:ID`";
+        let pattern = "^(any|(seat|tier):.+)$";
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).description(Some(description)).into()
     }
 }
 

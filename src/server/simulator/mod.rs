@@ -82,7 +82,7 @@ impl Simulations {
     /// Whether one more run may begin. It may not when too many go on already.
     pub fn check_room(&self) -> Result<(), Refusal> {
         if self.runs.lock().iter().filter(|run| run.is_running()).count() >= MAX_RUNNING_SIMULATIONS {
-            return Err(overloaded("too many simulations are running; try again when one has ended"));
+            return Err(overloaded("Too many simulations are running; try again when one has ended."));
         }
         Ok(())
     }
