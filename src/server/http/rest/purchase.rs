@@ -26,8 +26,10 @@ use crate::{
     tag = "buyers",
     params(
         ("sale" = SaleId, Path, description = "The sale's id"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[ -~]{1,255}$", description = "1 to 255 printable ASCII characters; the same \
-            key again gets the same answer for 24 hours"),
+        (
+            "Idempotency-Key" = Option<String>, Header, pattern = "^[ -~]{1,255}$",
+            description = "1 to 255 printable ASCII characters; the same key again gets the same answer for 24 hours",
+        ),
     ),
     request_body = BuyBody,
     responses(

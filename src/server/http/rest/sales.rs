@@ -54,7 +54,10 @@ pub async fn read(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) ->
     path = "/api/v1/sales",
     tag = "organisers",
     request_body = NewSale,
-    params(("Idempotency-Key" = Option<String>, Header, pattern = "^[ -~]{1,255}$", description = "1 to 255 printable ASCII characters")),
+    params((
+        "Idempotency-Key" = Option<String>, Header, pattern = "^[ -~]{1,255}$",
+        description = "1 to 255 printable ASCII characters",
+    )),
     responses(
         (status = 201, body = Sale, headers(("Location" = String, description = "The sale's path"))),
         (status = 400, description = "`malformed`"),
@@ -122,7 +125,10 @@ pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
     tag = "organisers",
     params(
         ("sale" = SaleId, Path, description = "The sale's id"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[ -~]{1,255}$", description = "1 to 255 printable ASCII characters"),
+        (
+            "Idempotency-Key" = Option<String>, Header, pattern = "^[ -~]{1,255}$",
+            description = "1 to 255 printable ASCII characters",
+        ),
     ),
     request_body = Option<ResetBody>,
     responses(
@@ -168,7 +174,10 @@ pub async fn reset(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
     tag = "organisers",
     params(
         ("sale" = SaleId, Path, description = "The sale's id"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[ -~]{1,255}$", description = "1 to 255 printable ASCII characters"),
+        (
+            "Idempotency-Key" = Option<String>, Header, pattern = "^[ -~]{1,255}$",
+            description = "1 to 255 printable ASCII characters",
+        ),
     ),
     request_body = StockBody,
     responses(
