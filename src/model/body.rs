@@ -1,6 +1,7 @@
 //! Request bodies: what a client may send. Unknown fields are refused, and `null` is not absence.
 //!
-//! The bounds in the attributes are for the API's description only; a test holds them against those that are checked.
+//! The bounds in the attributes are for the API's description only; a test holds the upper ones against those that are
+//! checked.
 
 use std::{fmt, marker::PhantomData};
 
