@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::{
     ids::{SaleId, TierId},
+    seat::SeatStatus,
     strategy::StrategyKind,
     time::Timestamp,
 };
@@ -118,6 +119,15 @@ pub struct Counts {
 impl Counts {
     pub const fn capacity(self) -> u64 {
         self.available + self.held + self.sold
+    }
+
+    /// The counter of the units in this state.
+    pub const fn of(&mut self, status: SeatStatus) -> &mut u64 {
+        match status {
+            SeatStatus::Available => &mut self.available,
+            SeatStatus::Held => &mut self.held,
+            SeatStatus::Sold => &mut self.sold,
+        }
     }
 }
 

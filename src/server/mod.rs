@@ -14,6 +14,7 @@ pub mod redis; // which may be lost at any moment
 pub mod shutdown; // the one signal that the server is stopping
 pub mod simulator; // virtual buyers over real sockets, and the auditor that judges them
 pub mod startup; // from a configuration to an application that can answer
+pub mod stock; // a sale in memory, and what a request comes to on it
 pub mod store; // SQL and only SQL
 pub mod strategy; // how one unit is won
 pub mod telemetry; // logs, metrics, health

@@ -18,8 +18,9 @@ use onsale::{
         clock::Clock,
         engine::{Engine, EngineOptions},
         ledger,
+        stock::{Desk, Listeners, Wish, decide::Grant, sold_out},
         store::{self, Connection, NewTicket, Purchase, Store, Transaction},
-        strategy::{Claim, Deciding, Desk, Listeners, Strategy, Verdict, Wish, decide::Grant, sold_out},
+        strategy::{Claim, Deciding, Strategy, Verdict},
     },
 };
 use tokio::{

@@ -19,8 +19,9 @@ use crate::{
         time::Timestamp,
     },
     server::{
+        stock::{SaleDesk, Stock, Wish, key_reused, refuse_early},
         store::{self, StoredAnswer, StoredBody},
-        strategy::{Claim, KeyClaim, SaleDesk, Verdict, Wish, key_reused, refuse_early, stock::Stock},
+        strategy::{Claim, KeyClaim, Verdict},
     },
 };
 

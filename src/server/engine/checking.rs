@@ -11,7 +11,7 @@ use crate::{
         outcome::{Code, Refusal},
         strategy::StrategyKind,
     },
-    server::strategy::stock::Stock,
+    server::stock::Stock,
 };
 
 /// The currency where none is named.

@@ -35,8 +35,9 @@ use crate::{
         clock::Clock,
         feed::{Announcement, Change, Hub},
         redis::Redis,
+        stock::{Desk, Listeners, SaleDesk, Stock},
         store::{self, Store},
-        strategy::{Desk, Listeners, QueueOptions, Registry, SaleDesk, Strategy, stock::Stock},
+        strategy::{QueueOptions, Registry, Strategy},
         telemetry::metrics::PurchaseCounters,
     },
 };
@@ -344,7 +345,7 @@ fn desk(store: Store, clock: Clock, hubs: &Arc<Hubs>, keys: &Arc<Keys>) -> Desk 
     let listeners = Listeners {
         on_commit: Box::new(move |sale, commit| {
             if let Some(hub) = told.get(sale.sale_id) {
-                let crate::server::strategy::Commit { from, seq, at, seats, tiers } = commit;
+                let crate::server::stock::Commit { from, seq, at, seats, tiers } = commit;
                 hub.publish(Change { from, seq, at, seats, tiers });
             }
         }),

@@ -20,8 +20,9 @@ use crate::{
     },
     server::{
         ledger::{self, FIRST_PREVIOUS, Hash},
+        stock::Stock,
         store::{self, LedgerRecord, NewSaleRecord, NewSeatRecord, NewTierRecord, PatchRecord, Transaction},
-        strategy::{KeyGuard, stock::Stock},
+        strategy::KeyGuard,
     },
 };
 

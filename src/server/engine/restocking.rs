@@ -19,8 +19,8 @@ use crate::{
         time::Timestamp,
     },
     server::{
+        stock::{SaleDesk, Stock},
         store::{self, NewSeatRecord, Transaction},
-        strategy::{SaleDesk, stock::Stock},
     },
 };
 

@@ -24,11 +24,12 @@ use tokio::{
 };
 
 use self::pending::{Batch, Decision, Pending, Plan, Waiting};
-use super::{Claim, Deciding, Desk, SaleDesk, Strategy, Verdict, decide::Draft};
+use super::{Claim, Deciding, Strategy, Verdict};
 use crate::{
     model::strategy::StrategyKind,
     server::{
         failpoint::failpoint,
+        stock::{Desk, SaleDesk, decide::Draft},
         store::{self, Connection, Guard, Writer},
         telemetry::metrics::{BATCH_SIZE, COMMIT_DURATION, QUEUE_LENGTH},
     },

@@ -22,11 +22,14 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{
-    Claim, Deciding, Desk, SaleDesk, Strategy, Verdict,
+    Claim, Deciding, Strategy, Verdict,
     atomic_update::ByCondition,
     one_by_one::{Wanted, attempt},
 };
-use crate::model::{seat::SeatStatus, strategy::StrategyKind};
+use crate::{
+    model::{seat::SeatStatus, strategy::StrategyKind},
+    server::stock::{Desk, SaleDesk},
+};
 
 pub struct InMemory {
     desk: Arc<Desk>,

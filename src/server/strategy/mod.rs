@@ -4,12 +4,8 @@
 //! write whose rows decide, so that nothing in front of it can oversell.
 
 mod atomic_update; // one conditional update per request
-pub mod decide; // pure: what a batch of claims comes to on a given stock
-mod desk; // what all strategies share: store, clock, ids, and what happens after a commit
 mod group_commit; // one writer, many buyers per commit
-mod identifiers; // UUIDv7 in the order of creation, and ticket codes
 mod in_memory; // a counter in memory admits, the database confirms
-mod mirror; // a sale's place in memory, and how commits reach it in order
 mod naive; // reads, then writes what was read: oversells
 mod one_by_one; // the frame of strategies that decide each claim in a transaction of its own
 mod optimistic; // write only where the version still stands
@@ -18,32 +14,28 @@ mod queued; // a receipt at once, workers decide from a queue in Redis
 mod redis_gate; // a counter in Redis admits, the database decides
 mod redis_lock; // a lease in Redis, in front of optimistic
 mod skip_locked; // any unit that nobody else is just looking at
-pub mod stock; // the mirror of a sale in memory
 
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     model::{
-        ids::{BuyerId, RequestId, SaleId},
+        ids::{BuyerId, RequestId},
         order::Order,
-        outcome::{Code, Refusal},
-        seat::SeatStatus,
+        outcome::Refusal,
         strategy::StrategyKind,
-        time::Timestamp,
     },
-    server::{redis::Redis, store::StoreKind},
+    server::{
+        redis::Redis,
+        stock::{Desk, SaleDesk, Wish},
+        store::StoreKind,
+    },
 };
 
 use atomic_update::AtomicUpdate;
-use decide::check_open;
-pub use desk::{Desk, Listeners};
 use group_commit::GroupCommit;
-pub use identifiers::Identifiers;
 use in_memory::InMemory;
-pub use mirror::{Commit, SaleDesk};
 use naive::Naive;
 use optimistic::Optimistic;
 use pessimistic::Pessimistic;
@@ -53,7 +45,6 @@ use redis_gate::RedisGate;
 pub use redis_gate::compare as compare_gate;
 use redis_lock::RedisLock;
 use skip_locked::SkipLocked;
-use stock::Stock;
 
 /// One buyer's request for units of one sale, checked and ready to be decided.
 pub struct Claim {
@@ -67,20 +58,19 @@ pub struct Claim {
     pub request: Option<RequestId>,
 }
 
-/// What is wished for, by positions inside the sale.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Wish {
-    Seat { position: u32 },
-    Units { tier_index: usize, quantity: u64 },
-}
-
 /// The key that came with a claim. While it lives, the same key of the same buyer is in flight.
 pub struct KeyClaim {
     pub key: String,
     pub fingerprint: [u8; 16],
     /// Whatever holds the key in flight; the strategy only keeps it until the outcome is known.
     pub guard: Box<dyn KeyGuard>,
+}
+
+impl KeyClaim {
+    /// What is recorded of it with an order.
+    pub fn recorded(&self) -> (String, [u8; 16]) {
+        (self.key.clone(), self.fingerprint)
+    }
 }
 
 /// Holds a key in flight until it is dropped.
@@ -107,6 +97,18 @@ pub enum Verdict {
     Overloaded,
     /// It would be refused, but its key may be in line, and nobody can say whether it is.
     Unanswerable,
+}
+
+impl Claim {
+    /// Ends the claim with a verdict. The key is known from here on where an answer is stored, or may be.
+    pub fn settle(self, verdict: Verdict) -> Verdict {
+        if let Some(key) = &self.key
+            && matches!(verdict, Verdict::Won(_) | Verdict::Unknown(_) | Verdict::Repeated)
+        {
+            key.guard.remember();
+        }
+        verdict
+    }
 }
 
 impl Verdict {
@@ -191,44 +193,5 @@ impl Registry {
     /// Whether a strategy can be run here, or what it would need.
     pub fn support(&self, kind: StrategyKind) -> Result<(), &'static str> {
         if self.strategies.contains_key(&kind) { Ok(()) } else { Err(kind.needs()) }
-    }
-}
-
-/// The refusal where a tier, or the whole sale, has too few units left.
-pub fn sold_out(sale: &SaleId) -> Refusal {
-    Refusal::new(Code::SoldOut, format!("{sale} does not have that many units left."))
-}
-
-/// The refusal where a named seat is another buyer's.
-pub fn seat_taken(seat: &str) -> Refusal {
-    Refusal::new(Code::SeatTaken, format!("Seat {seat} is taken."))
-}
-
-/// The refusal where a buyer would own more than the sale allows.
-pub fn limit_reached(limit: u32) -> Refusal {
-    Refusal::new(Code::LimitReached, format!("One buyer may have {limit} of this sale."))
-}
-
-/// The refusal where stock may remain, but this strategy gave up.
-pub fn contended() -> Refusal {
-    Refusal::new(Code::Contended, "Too many buyers at once. Units may be left: try again.")
-}
-
-/// The refusal where a key came before with something else.
-pub fn key_reused() -> Refusal {
-    Refusal::new(Code::IdempotencyKeyReused, "This key came before with another route or body.")
-}
-
-/// Refuses what is certain from memory.
-pub fn refuse_early(stock: &Stock, wish: Wish, now: Timestamp) -> Result<(), Refusal> {
-    check_open(stock, now)?;
-    match wish {
-        Wish::Seat { position } if stock.seats[position as usize] != SeatStatus::Available => {
-            Err(seat_taken(stock.map.labels[position as usize].as_str()))
-        }
-        Wish::Units { tier_index, quantity } if stock.tiers[tier_index].counts.available < quantity => {
-            Err(sold_out(&stock.id))
-        }
-        Wish::Seat { .. } | Wish::Units { .. } => Ok(()),
     }
 }

@@ -15,13 +15,15 @@
 use std::sync::Arc;
 
 use super::{
-    Claim, Deciding, Desk, Strategy, Verdict,
+    Claim, Deciding, KeyClaim, Strategy, Verdict,
     one_by_one::{Wanted, grant},
-    sold_out,
 };
 use crate::{
     model::{ids::OrderId, seat::SeatStatus, strategy::StrategyKind},
-    server::store::{self, Purchase},
+    server::{
+        stock::{Desk, sold_out},
+        store::{self, Purchase},
+    },
 };
 
 pub struct Naive {
@@ -62,7 +64,7 @@ impl Naive {
             let stock = claim.sale.stock.read();
             let order = OrderId(self.desk.identifiers.next(at));
             let grant = grant(&stock, wanted, read.seats, order, at, (seq, &previous));
-            self.desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref())
+            self.desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref().map(KeyClaim::recorded))
         };
         let left = read.available - wanted.quantity;
         store::write_available(transaction.connection(), wanted.sale_id, wanted.tier_id, left).await?;

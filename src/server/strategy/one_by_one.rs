@@ -6,13 +6,7 @@
 
 use std::time::Duration;
 
-use super::{
-    Claim, Desk, SaleDesk, Verdict, Wish,
-    decide::{Grant, check_open},
-    desk::Sold,
-    limit_reached, seat_taken, sold_out,
-    stock::Stock,
-};
+use super::{Claim, KeyClaim, Verdict};
 use crate::{
     model::{
         ids::OrderId,
@@ -23,6 +17,11 @@ use crate::{
     server::{
         failpoint::failpoint,
         ledger::{self, Hash},
+        stock::{
+            Desk, SaleDesk, Sold, Stock, Wish,
+            decide::{Grant, check_open},
+            limit_reached, seat_taken, sold_out,
+        },
         store::{self, DecidedRequest, Decision, SaleTaken, Transaction},
     },
 };
@@ -238,7 +237,7 @@ async fn number_and_record(
         let stock = claim.sale.stock.read();
         let order = OrderId(claim.request.map_or_else(|| desk.identifiers.next(at), |request| request.0));
         let grant = grant(&stock, wanted, seats, order, at, (seq, &previous));
-        desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref())
+        desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref().map(KeyClaim::recorded))
     };
     store::set_head(transaction.connection(), wanted.sale_id, seq, &sold.purchase.hash).await?;
     store::record(transaction.connection(), wanted.sale_id, at, &[&sold.purchase]).await?;

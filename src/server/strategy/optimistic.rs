@@ -15,12 +15,15 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Claim, Deciding, Desk, Strategy, Verdict, contended,
+    Claim, Deciding, Strategy, Verdict,
     one_by_one::{Attempt, Take, Taken, Wanted, attempt},
 };
 use crate::{
     model::{seat::SeatStatus, strategy::StrategyKind},
-    server::store::{self, Transaction},
+    server::{
+        stock::{Desk, contended},
+        store::{self, Transaction},
+    },
 };
 
 /// Times that a claim reads and writes.

@@ -15,12 +15,15 @@
 use std::sync::Arc;
 
 use super::{
-    Claim, Deciding, Desk, Strategy, Verdict,
+    Claim, Deciding, Strategy, Verdict,
     one_by_one::{Take, Taken, Wanted, attempt},
 };
 use crate::{
     model::{seat::SeatStatus, strategy::StrategyKind},
-    server::store::{self, Transaction},
+    server::{
+        stock::Desk,
+        store::{self, Transaction},
+    },
 };
 
 pub struct Pessimistic {

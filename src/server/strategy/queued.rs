@@ -32,7 +32,7 @@ use self::{
     line::{Joined, Line, State},
     waiting::Waiting,
 };
-use super::{Claim, Deciding, Desk, Strategy, Verdict, atomic_update::buy, key_reused, one_by_one::Wanted};
+use super::{Claim, Deciding, Strategy, Verdict, atomic_update::buy, one_by_one::Wanted};
 use crate::{
     model::{
         ids::{BuyerId, RequestId, TierId},
@@ -42,6 +42,7 @@ use crate::{
     server::{
         failpoint::failpoint,
         redis::{NoAnswer, Redis},
+        stock::{Desk, key_reused},
         store::Decision,
     },
 };

@@ -23,13 +23,18 @@ use redis::Script;
 use uuid::Uuid;
 
 use super::{
-    Claim, Deciding, Desk, SaleDesk, Strategy, Verdict,
+    Claim, Deciding, Strategy, Verdict,
     atomic_update::ByCondition,
     one_by_one::{Wanted, attempt},
 };
 use crate::{
     model::strategy::StrategyKind,
-    server::{redis::Redis, store, telemetry::metrics::GATE_REFUSALS},
+    server::{
+        redis::Redis,
+        stock::{Desk, SaleDesk},
+        store,
+        telemetry::metrics::GATE_REFUSALS,
+    },
 };
 
 /// How long a claim may be on its way before its note runs out and its units count as leaked. One that comes through later

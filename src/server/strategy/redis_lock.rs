@@ -21,10 +21,14 @@ use std::{
 use redis::Script;
 use uuid::Uuid;
 
-use super::{Claim, Deciding, Desk, Strategy, Verdict, contended, one_by_one::Wanted, optimistic::try_versions};
+use super::{Claim, Deciding, Strategy, Verdict, one_by_one::Wanted, optimistic::try_versions};
 use crate::{
     model::strategy::StrategyKind,
-    server::{redis::Redis, telemetry::metrics::LEASES_CONTENDED},
+    server::{
+        redis::Redis,
+        stock::{Desk, contended},
+        telemetry::metrics::LEASES_CONTENDED,
+    },
 };
 
 /// How long a lease lasts that nobody gives back.

@@ -10,7 +10,10 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 
 use super::{conformance::for_every_way, *};
-use crate::server::strategy::{Claim, Deciding, Verdict, sold_out};
+use crate::server::{
+    stock::sold_out,
+    strategy::{Claim, Deciding, Verdict},
+};
 
 const UNITS: u64 = 10;
 /// Longer than any gate may be wrong about what is left.

@@ -12,12 +12,11 @@ use crate::{
     model::{ids::OrderId, limits::MAX_BATCH, outcome::Refusal, time::Timestamp},
     server::{
         ledger::Hash,
-        strategy::{
-            Claim, Desk, SaleDesk, Verdict, Wish,
+        stock::{
+            Desk, SaleDesk, Sold, Stock, Wish,
             decide::{Draft, check_open},
-            desk::Sold,
-            stock::Stock,
         },
+        strategy::{Claim, KeyClaim, Verdict},
     },
 };
 
@@ -79,7 +78,9 @@ impl Plan {
         let decided = check_open(stock, self.at).and_then(|()| draft.decide(stock, order.0, claim.buyer, claim.wish));
         self.head_hash = draft.head_hash;
         self.decisions.push(match decided {
-            Ok(grant) => Decision::Sold(desk.sell(stock, claim.buyer, order, grant, claim.key.as_ref())),
+            Ok(grant) => {
+                Decision::Sold(desk.sell(stock, claim.buyer, order, grant, claim.key.as_ref().map(KeyClaim::recorded)))
+            }
             Err(refusal) => Decision::Refused(refusal),
         });
     }

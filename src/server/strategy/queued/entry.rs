@@ -8,7 +8,10 @@ use crate::{
         limits::MAX_UNITS_PER_REQUEST,
         time::Timestamp,
     },
-    server::strategy::{Claim, Wish, stock::Stock},
+    server::{
+        stock::{Stock, Wish},
+        strategy::Claim,
+    },
 };
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

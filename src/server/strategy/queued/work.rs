@@ -17,8 +17,9 @@ use crate::{
     },
     server::{
         failpoint::failpoint,
+        stock::{Desk, SaleDesk, key_reused, refuse_early},
         store::{self, DecidedRequest, Decision, StoredBody},
-        strategy::{Claim, Desk, KeyClaim, KeyGuard, SaleDesk, Verdict, atomic_update::buy, key_reused, refuse_early},
+        strategy::{Claim, KeyClaim, KeyGuard, Verdict, atomic_update::buy},
         telemetry::metrics::{DEAD_LETTERS, KEPT_DEAD_LETTERS, QUEUE_DECISIONS, QUEUE_RETRIES},
     },
 };

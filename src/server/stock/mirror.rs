@@ -11,7 +11,7 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 
-use super::stock::Stock;
+use super::sale::Stock;
 use crate::{
     model::{
         ids::{BuyerId, SaleId},

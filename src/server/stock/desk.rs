@@ -6,11 +6,11 @@ use parking_lot::RwLock;
 use tokio::sync::Notify;
 
 use super::{
-    Claim, Identifiers, KeyClaim, Verdict,
+    Identifiers,
     decide::Grant,
     identifiers::ticket_code,
     mirror::{Change, Commit, SaleDesk},
-    stock::{Stock, TierStock},
+    sale::{Stock, TierStock},
 };
 use crate::{
     model::{
@@ -195,7 +195,14 @@ impl Desk {
     }
 
     /// Turns a grant into the rows to be recorded.
-    pub fn sell(&self, stock: &Stock, buyer: BuyerId, order: OrderId, grant: Grant, key: Option<&KeyClaim>) -> Sold {
+    pub fn sell(
+        &self,
+        stock: &Stock,
+        buyer: BuyerId,
+        order: OrderId,
+        grant: Grant,
+        key: Option<(String, [u8; 16])>,
+    ) -> Sold {
         let tier = &stock.tiers[grant.tier_index];
         let at = grant.at;
         let tickets = if grant.seats.is_empty() {
@@ -213,7 +220,7 @@ impl Desk {
                 units: serde_json::to_string(&grant.units).expect("units are plain data"),
                 hash: grant.hash,
                 tickets,
-                key: key.map(|key| (key.key.clone(), key.fingerprint)),
+                key,
             },
             seats: grant.seats,
             tier_index: grant.tier_index,
@@ -283,16 +290,4 @@ fn merge(stock: &Stock, changes: &[ChangeRecord]) -> Option<Change> {
         change.head_hash = line.hash;
     }
     Some(change)
-}
-
-impl Claim {
-    /// Ends the claim with a verdict. The key is known from here on where an answer is stored, or may be.
-    pub fn settle(self, verdict: Verdict) -> Verdict {
-        if let Some(key) = &self.key
-            && matches!(verdict, Verdict::Won(_) | Verdict::Unknown(_) | Verdict::Repeated)
-        {
-            key.guard.remember();
-        }
-        verdict
-    }
 }

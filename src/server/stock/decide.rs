@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Wish, limit_reached, seat_taken, sold_out, stock::Stock};
+use super::{Wish, limit_reached, sale::Stock, seat_taken, sold_out};
 use crate::{
     model::{
         ids::BuyerId,

@@ -1,0 +1,31 @@
+//! The refusals that have to do with stock, worded once.
+
+use crate::model::{
+    ids::SaleId,
+    outcome::{Code, Refusal},
+};
+
+/// The refusal where a tier, or the whole sale, has too few units left.
+pub fn sold_out(sale: &SaleId) -> Refusal {
+    Refusal::new(Code::SoldOut, format!("{sale} does not have that many units left."))
+}
+
+/// The refusal where a named seat is another buyer's.
+pub fn seat_taken(seat: &str) -> Refusal {
+    Refusal::new(Code::SeatTaken, format!("Seat {seat} is taken."))
+}
+
+/// The refusal where a buyer would own more than the sale allows.
+pub fn limit_reached(limit: u32) -> Refusal {
+    Refusal::new(Code::LimitReached, format!("One buyer may have {limit} of this sale."))
+}
+
+/// The refusal where stock may remain, but this strategy gave up.
+pub fn contended() -> Refusal {
+    Refusal::new(Code::Contended, "Too many buyers at once. Units may be left: try again.")
+}
+
+/// The refusal where a key came before with something else.
+pub fn key_reused() -> Refusal {
+    Refusal::new(Code::IdempotencyKeyReused, "This key came before with another route or body.")
+}
