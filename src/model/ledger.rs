@@ -49,17 +49,17 @@ impl ChangeKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// From which state a change of this kind takes units, and into which it puts them.
+    /// What a change of this kind does to the units that its line names.
     pub const fn movement(self) -> Movement {
         use SeatStatus::{Available, Held, Sold};
         match self {
-            Self::Stock => Movement::Made(Available),
-            Self::Buy => Movement::Moved { from: Available, to: Sold },
-            Self::Hold => Movement::Moved { from: Available, to: Held },
-            Self::Release | Self::Expire => Movement::Moved { from: Held, to: Available },
-            Self::Confirm => Movement::Moved { from: Held, to: Sold },
-            Self::Refund => Movement::Moved { from: Sold, to: Available },
-            Self::Reset => Movement::AllPutBack(Available),
+            Self::Stock => Movement::Made,
+            Self::Buy => Movement::Between(Shift { from: Available, to: Sold }),
+            Self::Hold => Movement::Between(Shift { from: Available, to: Held }),
+            Self::Release | Self::Expire => Movement::Between(Shift { from: Held, to: Available }),
+            Self::Confirm => Movement::Between(Shift { from: Held, to: Sold }),
+            Self::Refund => Movement::Between(Shift { from: Sold, to: Available }),
+            Self::Reset => Movement::AllPutBack,
         }
     }
 }
@@ -67,32 +67,26 @@ impl ChangeKind {
 /// What a change does to the units that its line names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Movement {
-    /// They are new, and in this state.
-    Made(SeatStatus),
-    Moved {
-        from: SeatStatus,
-        to: SeatStatus,
-    },
-    /// They are all units of the sale, wherever they were, and are in this state now.
-    AllPutBack(SeatStatus),
+    /// They are new, and available.
+    Made,
+    /// They go from one state to another.
+    Between(Shift),
+    /// They are all units of the sale, and are available again, whatever they were.
+    AllPutBack,
 }
 
-impl Movement {
-    /// The state that the units are in afterwards.
-    pub const fn to(self) -> SeatStatus {
-        match self {
-            Self::Made(to) | Self::AllPutBack(to) | Self::Moved { to, .. } => to,
-        }
-    }
+/// The state that units leave, and the one that they are in afterwards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shift {
+    pub from: SeatStatus,
+    pub to: SeatStatus,
+}
 
-    /// What the change adds to the units that a buyer has, for each unit that it names: +1 where it takes them from what is
-    /// available, -1 where it puts them back.
-    pub fn had_by_buyer(self) -> i64 {
-        let is_had = |status| i64::from(status != SeatStatus::Available);
-        match self {
-            Self::Made(_) | Self::AllPutBack(_) => 0,
-            Self::Moved { from, to } => is_had(to) - is_had(from),
-        }
+impl Shift {
+    /// What each unit adds to those that its buyer has, held or sold: 1 where it is taken from what is available, -1 where it
+    /// is put back there.
+    pub const fn had_by_buyer(self) -> i64 {
+        self.to.is_had() as i64 - self.from.is_had() as i64
     }
 }
 
@@ -132,7 +126,10 @@ mod tests {
 
     #[test]
     fn what_takes_from_available_counts_for_its_buyer_and_what_puts_back_counts_against() {
-        let counted = ChangeKind::ALL.map(|kind| (kind.name(), kind.movement().had_by_buyer()));
+        let counted = ChangeKind::ALL.map(|kind| match kind.movement() {
+            Movement::Between(shift) => (kind.name(), shift.had_by_buyer()),
+            Movement::Made | Movement::AllPutBack => (kind.name(), 0),
+        });
         let expected = [
             ("stock", 0),
             ("buy", 1),

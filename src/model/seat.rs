@@ -48,6 +48,11 @@ impl SeatStatus {
         Self::ALL.into_iter().find(|status| status.letter() == letter)
     }
 
+    /// Whether a seat in this state is somebody's.
+    pub const fn is_had(self) -> bool {
+        !matches!(self, Self::Available)
+    }
+
     /// The name used in JSON and in markup.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,8 @@
 //! How a ledger line is hashed, and how a chain of lines is checked. Used by the engine that writes the lines and by
 //! everybody who checks them, so that there is one reading of the contract.
 
+pub mod replay; // what the lines tell, played again
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;

@@ -10,15 +10,18 @@ use onsale::{
         audit::Audit,
         body::{BuyBody, NewSale, NewTier},
         ids::{BuyerId, OrderId, SaleId},
-        ledger::{ChangeKind, Units},
+        ledger::ChangeKind,
         outcome::BuyOutcome,
         strategy::StrategyKind,
     },
     server::{
         clock::Clock,
         engine::{Engine, EngineOptions},
-        ledger,
-        stock::{Desk, Listeners, Wish, decide::Grant, sold_out},
+        stock::{
+            Desk, Listeners, Part, What,
+            decide::{Grant, Granted, Place},
+            sold_out,
+        },
         store::{self, Connection, NewTicket, Purchase, Store, Transaction},
         strategy::{Claim, Deciding, Strategy, Verdict},
     },
@@ -56,7 +59,9 @@ impl Planted {
 
     async fn sell(&self, claim: &Claim) -> Result<Verdict, sqlx::Error> {
         let stock = claim.sale.stock.read().clone();
-        let Wish::Units { tier_index, quantity: 1 } = claim.wish else { panic!("the storm asks for one unit each") };
+        let [Part { tier_index, what: What::Units(1) }] = *claim.wish.parts() else {
+            panic!("the storm asks for one unit each")
+        };
         let tier_id = stock.tiers[tier_index].tier_id;
         let (_, left) = store::read_tier(self.desk.store.reader().await?.connection(), tier_id).await?;
         let left = i64::try_from(left).expect("few");
@@ -104,20 +109,11 @@ impl Planted {
         let Connection::Sqlite(connection) = transaction.connection() else { panic!("an embedded database") };
         let (seq, head): (i64, Vec<u8>) = sqlx::query_as(next_seq).bind(sale_id).fetch_one(connection).await?;
         let seq = u64::try_from(seq).expect("a seq is positive");
-        let units = vec![Units { tier: tier.id.clone(), seat: None, quantity: 1 }];
         let previous = head.try_into().expect("32 bytes");
-        let hash = ledger::hash(seq, &at.to_string(), ChangeKind::Buy, &units, Some(order.0), &previous);
-        let grant = Grant {
-            at,
-            seq,
-            hash,
-            tier_index,
-            seats: Vec::new(),
-            quantity: 1,
-            units,
-            total: tier.price,
-            currency: tier.currency.clone(),
-        };
+        let place = Place { at, written_at: &at.to_string(), seq, previous: &previous };
+        let parts = vec![Granted { tier_index, seats: Vec::new(), quantity: 1 }];
+        let grant = Grant::new(&claim.sale.stock.read(), ChangeKind::Buy, order.0, parts, &place);
+        let hash = grant.hash;
         if self.fault == Fault::Leaks {
             return Ok(grant);
         }

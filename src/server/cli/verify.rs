@@ -11,7 +11,6 @@ use std::{
 use clap::Args;
 
 mod chain; // every line follows from the one before
-mod replay; // what the lines tell never goes below zero
 
 use self::chain::{Chain, Flaw};
 use super::give_up;

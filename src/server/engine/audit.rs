@@ -1,17 +1,21 @@
 //! The independent recount: seats, tickets and the ledger against each other, and the counters against all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::{
     model::{
         audit::{Audit, LedgerAudit},
-        ids::SaleId,
-        ledger::{ChangeKind, Units},
+        ids::{SaleId, SeatLabel},
+        ledger::Movement,
         sale::Counts,
+        seat::SeatStatus,
         time::Timestamp,
     },
     server::{
-        ledger::{self, FIRST_PREVIOUS, Hash, hexadecimal},
+        ledger::{
+            self, FIRST_PREVIOUS, Hash, hexadecimal,
+            replay::{Balance, Replay},
+        },
         store::{self, LedgerRecord, Recount, Store, TierRecount},
     },
 };
@@ -26,7 +30,7 @@ pub async fn audit(store: &Store, sale: &SaleId, now: Timestamp) -> Result<Optio
     let mut transaction = reader.begin().await?;
     let Some(head) = store::sale_identity(transaction.connection(), sale.as_str()).await? else { return Ok(None) };
     let recount = store::recount(transaction.connection(), head.sale_id).await?;
-    let mut replay = Replay::default();
+    let mut replay = Followed::default();
     loop {
         let lines = store::lines_from(transaction.connection(), head.sale_id, replay.seq + 1, LINES_AT_A_TIME).await;
         let lines = match lines {
@@ -47,27 +51,21 @@ pub async fn audit(store: &Store, sale: &SaleId, now: Timestamp) -> Result<Optio
     Ok(Some(judge(sale, head.strategy, &recount, &replay, now)))
 }
 
-/// The state that the ledger's lines add up to.
+/// The ledger, followed line by line.
 #[derive(Default)]
-struct Replay {
+struct Followed {
     seq: u64,
     entries: u64,
     head: Hash,
-    /// A line that does not follow from the one before, or that sells what is not there.
+    /// A line that does not follow from the one before, or that cannot be read.
     broken: bool,
-    tiers: BTreeMap<String, TierReplay>,
-    sold_seats: BTreeSet<String>,
-    /// Sales of a seat that was sold, or of a unit beyond capacity.
-    impossible: u64,
+    /// Where the lines leave every unit.
+    replay: Replay,
+    /// Whether a line moved units from where they were not.
+    impossible: bool,
 }
 
-#[derive(Default)]
-struct TierReplay {
-    capacity: u64,
-    sold: u64,
-}
-
-impl Replay {
+impl Followed {
     fn take(&mut self, line: &LedgerRecord) {
         let previous = if self.seq == 0 { FIRST_PREVIOUS } else { self.head };
         let at = line.at.to_string();
@@ -76,38 +74,14 @@ impl Replay {
         self.seq = line.seq;
         self.head = line.hash;
         self.entries += 1;
-        match line.kind {
-            ChangeKind::Stock => line.units.iter().for_each(|units| self.tier(units).capacity += units.quantity),
-            ChangeKind::Buy => line.units.iter().for_each(|units| self.sell(units)),
-            ChangeKind::Reset => {
-                self.sold_seats.clear();
-                // What was sold by mistake is void like everything that was sold.
-                self.impossible = 0;
-                self.tiers.values_mut().for_each(|tier| tier.sold = 0);
-                self.broken |= line.units.iter().any(|units| self.tier(units).capacity != units.quantity);
-            }
-            // No line of these kinds is written before there are holds and refunds: one that stands there was forged.
-            ChangeKind::Hold | ChangeKind::Release | ChangeKind::Expire | ChangeKind::Confirm | ChangeKind::Refund => {
-                self.broken = true;
-            }
-        }
+        let impossible = !self.replay.apply(line.kind, &line.units).is_empty();
+        // What was sold by mistake is void like everything else once all is put back.
+        self.impossible = impossible || self.impossible && line.kind.movement() != Movement::AllPutBack;
     }
 
-    fn tier(&mut self, units: &Units) -> &mut TierReplay {
-        self.tiers.entry(units.tier.0.clone()).or_default()
-    }
-
-    fn sell(&mut self, units: &Units) {
-        if let Some(seat) = &units.seat
-            && !self.sold_seats.insert(seat.0.clone())
-        {
-            self.impossible += 1;
-        }
-        let tier = self.tier(units);
-        tier.sold += units.quantity;
-        if tier.sold > tier.capacity {
-            self.impossible += 1;
-        }
+    /// Labels of the seats that the lines leave in this state.
+    fn seats(&self, status: SeatStatus) -> BTreeSet<&str> {
+        self.replay.seats(status).map(SeatLabel::as_str).collect()
     }
 }
 
@@ -116,13 +90,13 @@ fn judge(
     sale: &SaleId,
     strategy: crate::model::strategy::StrategyKind,
     recount: &Recount,
-    replay: &Replay,
+    followed: &Followed,
     checked_at: Timestamp,
 ) -> Audit {
     let mut sum = Counts::default();
     let (mut phantoms, mut seats_beyond, mut leaks, mut counters_hold) = (0, 0, 0, true);
     for tier in &recount.tiers {
-        let judged = judge_tier(tier, replay);
+        let judged = judge_tier(tier, followed.replay.balance(&tier.slug.as_str().into()));
         sum = sum + judged.counts;
         // A seat sold twice is a ticket beyond capacity too, once its tier is sold out: one phantom, not two.
         if tier.seated {
@@ -137,11 +111,15 @@ fn judge(
     // A seat that says sold and has no ticket is lost to everybody; a ticket for a seat that does not is a phantom.
     leaks += recount.sold_seats.difference(&recount.ticketed_seats).count() as u64;
     phantoms += recount.ticketed_seats.difference(&recount.sold_seats).count() as u64;
-    let capacity = recount.tiers.iter().map(|tier| replay.tiers.get(&tier.slug).map_or(0, |tier| tier.capacity)).sum();
-    let chain_holds = !replay.broken && replay.seq == recount.seq && replay.head.as_slice() == recount.head_hash;
-    let replay_holds = replay.impossible == 0
-        && replay.sold_seats == recount.ticketed_seats
-        && recount.tiers.iter().all(|tier| replay.tiers.get(&tier.slug).map_or(0, |tier| tier.sold) == tier.tickets);
+    let capacity = recount.tiers.iter().map(|tier| positive(followed.replay.balance(&tier.slug.as_str().into()).capacity())).sum();
+    let chain_holds = !followed.broken && followed.seq == recount.seq && followed.head.as_slice() == recount.head_hash;
+    let sold_as_told = |tier: &TierRecount| {
+        u64::try_from(followed.replay.balance(&tier.slug.as_str().into()).sold).is_ok_and(|sold| sold == tier.tickets)
+    };
+    let replay_holds = !followed.impossible
+        && followed.seats(SeatStatus::Sold).into_iter().eq(&recount.ticketed_seats)
+        && followed.seats(SeatStatus::Held).into_iter().eq(&recount.held_seats)
+        && recount.tiers.iter().all(sold_as_told);
     let verified = chain_holds && replay_holds;
     counters_hold &= sum == recount.counters;
     Audit {
@@ -155,7 +133,7 @@ fn judge(
         tickets: recount.tiers.iter().map(|tier| tier.tickets).sum(),
         phantoms,
         leaks,
-        ledger: LedgerAudit { entries: replay.entries, head_hash: hexadecimal(&replay.head), verified },
+        ledger: LedgerAudit { entries: followed.entries, head_hash: hexadecimal(&followed.head), verified },
         clean: phantoms == 0 && leaks == 0 && verified && counters_hold,
         checked_at,
     }
@@ -167,20 +145,26 @@ struct TierJudgement {
     leaks: u64,
 }
 
-/// Seated tiers are counted by their seats, general admission by capacity less tickets. What the tier's counters offer
-/// beyond that would be sold twice; what they withhold is lost.
-fn judge_tier(tier: &TierRecount, replay: &Replay) -> TierJudgement {
-    let capacity = replay.tiers.get(&tier.slug).map_or(0, |tier| tier.capacity);
+/// Seated tiers are counted by their seats, general admission by its tickets and by what the ledger says is held. What the
+/// tier's counters offer beyond that would be sold twice; what they withhold is lost.
+fn judge_tier(tier: &TierRecount, told: Balance) -> TierJudgement {
+    let (capacity, held) = (positive(told.capacity()), positive(told.held));
     let beyond_capacity = tier.tickets.saturating_sub(capacity);
+    let unsold = capacity.saturating_sub(tier.tickets);
     let counts = if tier.seated {
         Counts { sold: tier.tickets, ..tier.seats }
     } else {
-        Counts { available: capacity.saturating_sub(tier.tickets), held: 0, sold: tier.tickets }
+        Counts { available: unsold.saturating_sub(held), held, sold: tier.tickets }
     };
     let leaks = if tier.seated {
         capacity.saturating_sub(tier.seats.capacity())
     } else {
-        counts.available.saturating_sub(tier.counters.available + tier.counters.held)
+        unsold.saturating_sub(tier.counters.available + tier.counters.held)
     };
     TierJudgement { counts, beyond_capacity, leaks }
+}
+
+/// A count that only a damaged ledger takes below zero.
+fn positive(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
 }

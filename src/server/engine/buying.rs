@@ -264,7 +264,7 @@ struct FirstLook {
 
 fn look(stock: &Stock, body: &BuyBody, now: Timestamp) -> Result<FirstLook, Refusal> {
     let wish = wish(stock, body)?;
-    let refusal = refuse_early(stock, wish, now).err();
+    let refusal = refuse_early(stock, &wish, now).err();
     Ok(FirstLook { wish, refusal, is_queued: stock.strategy == StrategyKind::Queued })
 }
 
@@ -276,7 +276,7 @@ fn wish(stock: &Stock, body: &BuyBody) -> Result<Wish, Refusal> {
                 return Err(Refusal::new(Code::NotFound, format!("There is no seat {label} in this sale.")));
             };
             match body.quantity {
-                None => Ok(Wish::Seat { position: *position }),
+                None => Ok(Wish::seat(stock, *position)),
                 Some(_) => Err(invalid("A named seat comes without a quantity.")),
             }
         }
@@ -288,7 +288,7 @@ fn wish(stock: &Stock, body: &BuyBody) -> Result<Wish, Refusal> {
             if !(1..=u64::from(MAX_UNITS_PER_REQUEST)).contains(&quantity) {
                 return Err(invalid(format!("The quantity is a whole number from 1 to {MAX_UNITS_PER_REQUEST}.")));
             }
-            Ok(Wish::Units { tier_index, quantity })
+            Ok(Wish::units(tier_index, quantity))
         }
         _ => Err(invalid("Name either a seat or a tier.")),
     }

@@ -2,18 +2,22 @@
 //!
 //! The result is a proposal: the guarded write that follows says whether it stands.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use super::{Wish, limit_reached, sale::Stock, seat_taken, sold_out};
+use uuid::Uuid;
+
+use super::{
+    free_seats::FreeSeats,
+    limit_reached,
+    sale::Stock,
+    seat_taken, sold_out,
+    wish::{What, Wish},
+};
 use crate::{
     model::{
         ids::BuyerId,
         ledger::{ChangeKind, Units},
         outcome::Refusal,
-        seat::SeatStatus,
         time::Timestamp,
     },
     server::ledger::{self, Hash},
@@ -27,9 +31,9 @@ pub struct Draft {
     /// The same as it is written.
     written_at: String,
     available: Vec<u64>,
-    taken: HashSet<u32>,
-    /// Units that the buyers granted so far would own, where the sale has a limit.
-    owned: HashMap<BuyerId, u64>,
+    free_seats: FreeSeats,
+    /// Units that the buyers granted so far would have, where the sale has a limit.
+    had: HashMap<BuyerId, u64>,
     pub seq: u64,
     pub head_hash: Hash,
     /// Of the stock that it was begun on.
@@ -39,17 +43,65 @@ pub struct Draft {
 /// What one claim was granted.
 #[derive(Debug)]
 pub struct Grant {
+    pub kind: ChangeKind,
     pub at: Timestamp,
     pub seq: u64,
     pub hash: Hash,
-    pub tier_index: usize,
-    /// Positions of named seats; empty for general admission.
-    pub seats: Vec<u32>,
-    pub quantity: u64,
+    /// In the order of tiers, each tier once.
+    pub parts: Vec<Granted>,
     /// The ledger line's units.
     pub units: Vec<Units>,
     pub total: u64,
     pub currency: Arc<str>,
+}
+
+/// What was granted of one tier.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Granted {
+    pub tier_index: usize,
+    /// Positions of the seats in order; empty for general admission.
+    pub seats: Vec<u32>,
+    pub quantity: u64,
+}
+
+/// Which line of the ledger a grant becomes.
+pub struct Place<'a> {
+    pub at: Timestamp,
+    /// The same as it is written.
+    pub written_at: &'a str,
+    pub seq: u64,
+    /// The hash of the line before.
+    pub previous: &'a Hash,
+}
+
+impl Grant {
+    /// What these parts come to as a change of this kind, for this order or hold, at this place of the ledger.
+    pub fn new(stock: &Stock, kind: ChangeKind, reference: Uuid, parts: Vec<Granted>, place: &Place<'_>) -> Self {
+        let units: Vec<_> = parts.iter().flat_map(|part| part.units(stock)).collect();
+        let price = |part: &Granted| stock.tiers[part.tier_index].price * part.quantity;
+        let first = parts.first().expect("a wish is for something");
+        Self {
+            kind,
+            at: place.at,
+            seq: place.seq,
+            hash: ledger::hash(place.seq, place.written_at, kind, &units, Some(reference), place.previous),
+            units,
+            total: parts.iter().map(price).sum(),
+            currency: stock.tiers[first.tier_index].currency.clone(),
+            parts,
+        }
+    }
+}
+
+impl Granted {
+    /// As the ledger writes it: seats one by one, general admission as one quantity.
+    fn units(&self, stock: &Stock) -> impl Iterator<Item = Units> {
+        let tier = stock.tiers[self.tier_index].id.clone();
+        let counted = self.seats.is_empty().then(|| Units { tier: tier.clone(), seat: None, quantity: self.quantity });
+        let seat =
+            move |position: &u32| Units { tier: tier.clone(), seat: Some(stock.label(*position).clone()), quantity: 1 };
+        counted.into_iter().chain(self.seats.iter().map(seat))
+    }
 }
 
 impl Draft {
@@ -58,8 +110,8 @@ impl Draft {
             at: Timestamp::from_milliseconds(0),
             written_at: String::new(),
             available: stock.tiers.iter().map(|tier| tier.counts.available).collect(),
-            taken: HashSet::new(),
-            owned: HashMap::new(),
+            free_seats: stock.free_seats.clone(),
+            had: HashMap::new(),
             seq: stock.seq,
             head_hash: stock.head_hash,
             revision: stock.revision,
@@ -74,70 +126,88 @@ impl Draft {
         }
     }
 
-    /// Grants or refuses one claim. A refusal leaves the draft as it was.
-    pub fn decide(&mut self, stock: &Stock, order: uuid::Uuid, buyer: BuyerId, wish: Wish) -> Result<Grant, Refusal> {
-        let (tier_index, seats, quantity) = self.find(stock, wish)?;
-        let owned = self.check_limit(stock, buyer, quantity)?;
-        if let Some(owned) = owned {
-            self.owned.insert(buyer, owned);
+    /// Grants or refuses one claim, which becomes a change of this kind for this order or hold. A refusal leaves the draft as
+    /// it was.
+    pub fn decide(
+        &mut self,
+        stock: &Stock,
+        (kind, reference): (ChangeKind, Uuid),
+        buyer: BuyerId,
+        wish: &Wish,
+    ) -> Result<Grant, Refusal> {
+        self.check_left(stock, wish)?;
+        let had = self.check_limit(stock, buyer, wish.quantity())?;
+        let parts = self.take(stock, wish)?;
+        if let Some(had) = had {
+            self.had.insert(buyer, had);
         }
-        self.available[tier_index] -= quantity;
-        self.taken.extend(&seats);
-        let tier = &stock.tiers[tier_index];
-        let units = if seats.is_empty() {
-            vec![Units { tier: tier.id.clone(), seat: None, quantity }]
-        } else {
-            let label = |position: &u32| Some(stock.map.labels[*position as usize].clone());
-            seats.iter().map(|seat| Units { tier: tier.id.clone(), seat: label(seat), quantity: 1 }).collect()
-        };
-        self.seq += 1;
-        self.head_hash =
-            ledger::hash(self.seq, &self.written_at, ChangeKind::Buy, &units, Some(order), &self.head_hash);
-        Ok(Grant {
-            at: self.at,
-            seq: self.seq,
-            hash: self.head_hash,
-            tier_index,
-            seats,
-            quantity,
-            units,
-            total: tier.price * quantity,
-            currency: tier.currency.clone(),
-        })
+        for part in &parts {
+            self.available[part.tier_index] -= part.quantity;
+        }
+        let (previous, seq) = (self.head_hash, self.seq + 1);
+        let place = Place { at: self.at, written_at: &self.written_at, seq, previous: &previous };
+        let grant = Grant::new(stock, kind, reference, parts, &place);
+        (self.seq, self.head_hash) = (grant.seq, grant.hash);
+        Ok(grant)
     }
 
-    /// The tier, seats and quantity that a wish comes to, where they are left.
-    fn find(&self, stock: &Stock, wish: Wish) -> Result<(usize, Vec<u32>, u64), Refusal> {
-        match wish {
-            Wish::Seat { position } => {
-                let tier_index = stock.map.places[position as usize].0 as usize;
-                let free = stock.seats[position as usize] == SeatStatus::Available && !self.taken.contains(&position);
-                // The stock may have been put back since the draft was begun: then nothing of the draft will hold.
-                if !free || self.available[tier_index] == 0 {
-                    return Err(seat_taken(stock.map.labels[position as usize].as_str()));
-                }
-                Ok((tier_index, vec![position], 1))
-            }
-            Wish::Units { tier_index, quantity } => {
-                if self.available[tier_index] < quantity {
-                    return Err(sold_out(&stock.id));
-                }
-                if !stock.tiers[tier_index].seated {
-                    return Ok((tier_index, Vec::new(), quantity));
-                }
-                stock
-                    .pick_seats(tier_index, quantity, |position| self.taken.contains(&position))
-                    .map(|seats| (tier_index, seats, quantity))
-                    .ok_or_else(|| sold_out(&stock.id))
+    /// Whether the seats that are named are free, and enough units are left beside them.
+    fn check_left(&self, stock: &Stock, wish: &Wish) -> Result<(), Refusal> {
+        for part in wish.parts() {
+            // The stock may have been put back since the draft was begun: then nothing of the draft will hold.
+            let is_gone = |position: &&u32| {
+                !self.free_seats.is_free(part.tier_index, **position) || self.available[part.tier_index] == 0
+            };
+            if let Some(position) = part.seats().iter().find(is_gone) {
+                return Err(seat_taken(stock.label(*position)));
             }
         }
+        let is_short = wish.units_by_tier().any(|(tier_index, units)| self.available[tier_index] < units);
+        if is_short { Err(sold_out(&stock.id)) } else { Ok(()) }
     }
 
-    /// What the buyer would own, where the sale has a limit.
+    /// Takes the seats of a wish: those that are named first, so that no other part of it picks them.
+    fn take(&mut self, stock: &Stock, wish: &Wish) -> Result<Vec<Granted>, Refusal> {
+        let mut parts: Vec<Granted> = Vec::with_capacity(wish.parts().len());
+        for part in wish.parts() {
+            let tier_index = part.tier_index;
+            let seats = match &part.what {
+                What::Seats(positions) => Some(positions.clone()),
+                What::Units(quantity) if stock.tiers[tier_index].seated => self.free_seats.pick(tier_index, *quantity),
+                What::Units(_) => Some(Vec::new()),
+            };
+            let Some(seats) = seats else {
+                parts.iter().for_each(|part| self.set_free(part, true));
+                return Err(sold_out(&stock.id));
+            };
+            let granted = Granted { tier_index, seats, quantity: part.quantity() };
+            self.set_free(&granted, false);
+            match parts.last_mut().filter(|last| last.tier_index == tier_index) {
+                Some(last) => last.add(granted),
+                None => parts.push(granted),
+            }
+        }
+        Ok(parts)
+    }
+
+    fn set_free(&mut self, part: &Granted, is_free: bool) {
+        part.seats.iter().for_each(|position| self.free_seats.set(part.tier_index, *position, is_free));
+    }
+
+    /// What the buyer would have, where the sale has a limit.
     fn check_limit(&self, stock: &Stock, buyer: BuyerId, quantity: u64) -> Result<Option<u64>, Refusal> {
         let Some(limit) = stock.max_per_buyer else { return Ok(None) };
-        let owned = self.owned.get(&buyer).or_else(|| stock.owned.get(&buyer)).copied().unwrap_or_default() + quantity;
-        if owned > u64::from(limit) { Err(limit_reached(limit)) } else { Ok(Some(owned)) }
+        let had = self.had.get(&buyer).or_else(|| stock.had.get(&buyer)).copied().unwrap_or_default() + quantity;
+        if had > u64::from(limit) { Err(limit_reached(limit)) } else { Ok(Some(had)) }
+    }
+}
+
+impl Granted {
+    /// Adds what was granted of the same tier by another part of the wish.
+    pub fn add(&mut self, other: Self) {
+        self.quantity += other.quantity;
+        self.seats.extend(other.seats);
+        self.seats.sort_unstable();
     }
 }
 

@@ -7,15 +7,15 @@ use tokio::sync::Notify;
 
 use super::{
     Identifiers,
-    decide::Grant,
+    decide::{Grant, Granted},
     identifiers::ticket_code,
     mirror::{Change, Commit, SaleDesk},
-    sale::{Stock, TierStock},
+    sale::Stock,
 };
 use crate::{
     model::{
         ids::{BuyerId, OrderId, TicketId},
-        ledger::ChangeKind,
+        ledger::{ChangeKind, Movement},
         order::{Order, Ticket},
         time::Timestamp,
     },
@@ -71,9 +71,9 @@ pub struct Desk {
 
 /// A purchase on its way: what is recorded, and what its order is made from when the commit holds.
 pub struct Sold {
+    pub kind: ChangeKind,
     pub purchase: Purchase,
-    pub seats: Vec<u32>,
-    pub tier_index: usize,
+    pub parts: Vec<Granted>,
     pub at: Timestamp,
 }
 
@@ -152,13 +152,13 @@ impl Desk {
     pub async fn catch_up(&self, mut connection: Connection<'_>, sale: &Arc<SaleDesk>) -> Result<bool, sqlx::Error> {
         loop {
             let seq = sale.stock.read().seq;
-            let changes = store::changes_after(connection.again(), sale.sale_id, seq, CHANGES_AT_A_TIME).await?;
-            if changes.is_empty() {
+            let lines = store::changes_after(connection.again(), sale.sale_id, seq, CHANGES_AT_A_TIME).await?;
+            if lines.is_empty() {
                 return Ok(true);
             }
-            let merged = merge(&sale.stock.read(), &changes);
-            let Some(change) = merged else { return Ok(false) };
-            self.take(sale, change);
+            let merged = merge(&sale.stock.read(), &lines);
+            let Some(changes) = merged else { return Ok(false) };
+            changes.into_iter().for_each(|change| self.take(sale, change));
         }
     }
 
@@ -203,14 +203,9 @@ impl Desk {
         grant: Grant,
         key: Option<(String, [u8; 16])>,
     ) -> Sold {
-        let tier = &stock.tiers[grant.tier_index];
         let at = grant.at;
-        let tickets = if grant.seats.is_empty() {
-            (0..grant.quantity).map(|_| self.new_ticket(tier, None, at)).collect()
-        } else {
-            grant.seats.iter().map(|seat| self.new_ticket(tier, Some(*seat), at)).collect()
-        };
         Sold {
+            kind: grant.kind,
             purchase: Purchase {
                 order,
                 buyer,
@@ -219,26 +214,36 @@ impl Desk {
                 seq: grant.seq,
                 units: serde_json::to_string(&grant.units).expect("units are plain data"),
                 hash: grant.hash,
-                tickets,
+                tickets: grant.parts.iter().flat_map(|part| self.tickets(stock, part, at)).collect(),
                 key,
             },
-            seats: grant.seats,
-            tier_index: grant.tier_index,
+            parts: grant.parts,
             at,
         }
     }
 
-    fn new_ticket(&self, tier: &TierStock, seat_position: Option<u32>, at: Timestamp) -> NewTicket {
-        NewTicket { id: TicketId(self.identifiers.next(at)), tier_id: tier.tier_id, seat_position, code: ticket_code() }
+    /// One ticket for each unit.
+    fn tickets(&self, stock: &Stock, part: &Granted, at: Timestamp) -> impl Iterator<Item = NewTicket> {
+        let tier_id = stock.tiers[part.tier_index].tier_id;
+        (0..part.quantity).map(move |unit| NewTicket {
+            id: TicketId(self.identifiers.next(at)),
+            tier_id,
+            seat_position: usize::try_from(unit).ok().and_then(|unit| part.seats.get(unit)).copied(),
+            code: ticket_code(),
+        })
     }
 
     /// Takes what was sold and committed over into the mirror: purchases of one transaction, in their order.
     pub fn committed(&self, sale: &Arc<SaleDesk>, at: Timestamp, sold: &[&Sold]) {
         let (Some(first), Some(last)) = (sold.first(), sold.last()) else { return };
-        let mut change = Change::new(first.purchase.seq - 1, at);
+        let Movement::Between(shift) = first.kind.movement() else {
+            unreachable!("a buyer takes units from somewhere")
+        };
+        let mut change = Change::new(first.purchase.seq - 1, at, shift);
         for one in sold {
-            let quantity = one.purchase.tickets.len() as u64;
-            change.add(one.tier_index, quantity, &one.seats, Some(one.purchase.buyer));
+            for Granted { tier_index, seats, quantity } in &one.parts {
+                change.add(*tier_index, *quantity, seats, Some(one.purchase.buyer));
+            }
         }
         change.seq = last.purchase.seq;
         change.head_hash = last.purchase.hash;
@@ -250,11 +255,14 @@ impl Desk {
 impl Sold {
     /// The order that the buyer gets.
     pub fn order(&self, stock: &Stock) -> Order {
-        let tier = &stock.tiers[self.tier_index];
+        let tier_of = |new: &NewTicket| {
+            let mut tiers = self.parts.iter().map(|part| &stock.tiers[part.tier_index]);
+            tiers.find(|tier| tier.tier_id == new.tier_id).expect("a ticket is of a tier that was granted").id.clone()
+        };
         let ticket = |new: &NewTicket| Ticket {
             id: new.id,
-            tier: tier.id.clone(),
-            seat: new.seat_position.map(|position| stock.map.labels[position as usize].clone()),
+            tier: tier_of(new),
+            seat: new.seat_position.map(|position| stock.label(position).clone()),
             code: hexadecimal(&new.code),
         };
         Order {
@@ -270,14 +278,20 @@ impl Sold {
     }
 }
 
-/// What these lines of the ledger did to the sale, as one change. `None` where a line is not a purchase from the stock that
-/// the mirror knows.
-fn merge(stock: &Stock, changes: &[ChangeRecord]) -> Option<Change> {
-    let mut change = Change::new(stock.seq, changes.last()?.line.at);
-    for ChangeRecord { line, buyer } in changes {
-        if line.kind != ChangeKind::Buy || line.seq != change.seq + 1 {
+/// What these lines of the ledger did to the sale: one change for each run of lines that move units between the same states.
+/// `None` where a line does something else, which only the rows can tell, or names what the mirror does not know.
+fn merge(stock: &Stock, lines: &[ChangeRecord]) -> Option<Vec<Change>> {
+    let mut changes: Vec<Change> = Vec::new();
+    let mut seq = stock.seq;
+    for ChangeRecord { line, buyer } in lines {
+        let Movement::Between(shift) = line.kind.movement() else { return None };
+        if line.seq != seq + 1 {
             return None;
         }
+        if changes.last().is_none_or(|change| change.shift() != shift) {
+            changes.push(Change::new(seq, line.at, shift));
+        }
+        let change = changes.last_mut().expect("one was just made");
         for units in &line.units {
             let tier_index = stock.tier_index(&units.tier)?;
             let seat = match &units.seat {
@@ -286,8 +300,8 @@ fn merge(stock: &Stock, changes: &[ChangeRecord]) -> Option<Change> {
             };
             change.add(tier_index, units.quantity, seat.as_slice(), *buyer);
         }
-        change.seq = line.seq;
-        change.head_hash = line.hash;
+        (change.seq, change.at, change.head_hash) = (line.seq, line.at, line.hash);
+        seq = line.seq;
     }
-    Some(change)
+    Some(changes)
 }

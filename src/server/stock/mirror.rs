@@ -15,6 +15,7 @@ use super::sale::Stock;
 use crate::{
     model::{
         ids::{BuyerId, SaleId},
+        ledger::Shift,
         sale::TierCounts,
         seat::SeatStatus,
         time::Timestamp,
@@ -36,21 +37,22 @@ pub struct SaleDesk {
     early: Mutex<BTreeMap<u64, Change>>,
 }
 
-/// What one or more purchases did to one sale.
+/// What one or more decisions did to one sale: all of them moved units from the same state to the same other one.
 pub struct Change {
     /// The sale's `seq` before and after.
     pub from: u64,
     pub seq: u64,
     pub at: Timestamp,
     pub head_hash: Hash,
+    shift: Shift,
     seats: Vec<u32>,
-    /// Units sold, by tier.
+    /// Units moved, by tier.
     units: Vec<(usize, u64)>,
-    /// Units sold, by buyer.
-    owned: Vec<(BuyerId, u64)>,
+    /// The same by the buyers whose they are or were.
+    buyers: Vec<(BuyerId, u64)>,
 }
 
-/// What a commit sold in one sale, and what is left.
+/// What a commit changed in one sale, and what is left.
 pub struct Commit {
     /// The sale's `seq` before.
     pub from: u64,
@@ -62,8 +64,13 @@ pub struct Commit {
 
 impl Change {
     /// Nothing yet, from this `seq` on.
-    pub const fn new(from: u64, at: Timestamp) -> Self {
-        Self { from, seq: from, at, head_hash: [0; 32], seats: Vec::new(), units: Vec::new(), owned: Vec::new() }
+    pub fn new(from: u64, at: Timestamp, shift: Shift) -> Self {
+        let (seats, units, buyers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { from, seq: from, at, head_hash: [0; 32], shift, seats, units, buyers }
+    }
+
+    pub const fn shift(&self) -> Shift {
+        self.shift
     }
 
     /// Adds units of one tier, with their seats where it has some.
@@ -73,7 +80,7 @@ impl Change {
             None => self.units.push((tier_index, quantity)),
         }
         self.seats.extend(seats);
-        self.owned.extend(buyer.map(|buyer| (buyer, quantity)));
+        self.buyers.extend(buyer.map(|buyer| (buyer, quantity)));
     }
 }
 
@@ -125,7 +132,7 @@ impl SaleDesk {
         !early.is_empty()
     }
 
-    /// Takes the settings of a sale over, and tells of them. `true` where its stock has gone on since: what its buyers own
+    /// Takes the settings of a sale over, and tells of them. `true` where its stock has gone on since: what its buyers have
     /// must then be read anew.
     pub fn patch(&self, stock: Stock, tell: impl FnOnce()) -> bool {
         let early = self.early.lock();
@@ -136,7 +143,7 @@ impl SaleDesk {
             }
             let is_behind = stock.seq != mirror.seq;
             if !is_behind {
-                mirror.owned = stock.owned;
+                mirror.had = stock.had;
                 mirror.revision = stock.revision;
             }
             mirror.switch = stock.switch;
@@ -171,25 +178,30 @@ impl SaleDesk {
 }
 
 impl Stock {
-    /// Takes over what a commit sold.
+    /// Takes over what a commit moved.
+    ///
+    /// # Panics
+    /// Where the mirror is not what the commit was decided on: then it must not be served from.
     fn apply(&mut self, change: Change) -> Commit {
-        let Change { from, seq, at, head_hash, seats, units, owned } = change;
-        self.apply_sold(seq, head_hash, &seats, &units);
+        let Change { from, seq, at, head_hash, shift, seats, units, buyers } = change;
+        assert!(seq > self.seq, "a commit moves the sale's seq on");
+        self.shift(shift, &seats, &units);
+        (self.seq, self.head_hash) = (seq, head_hash);
         if self.max_per_buyer.is_some() {
-            for (buyer, quantity) in owned {
-                *self.owned.entry(buyer).or_default() += quantity;
-            }
-        }
-        for (tier_index, _) in &units {
-            if self.tiers[*tier_index].seated {
-                self.skip_unavailable(*tier_index);
+            for (buyer, quantity) in buyers {
+                let had = self.had.entry(buyer).or_default();
+                *had = match shift.had_by_buyer() {
+                    1 => *had + quantity,
+                    -1 => had.saturating_sub(quantity),
+                    _ => *had,
+                };
             }
         }
         Commit {
             from,
             seq,
             at,
-            seats: seats.into_iter().map(|position| (position, SeatStatus::Sold)).collect(),
+            seats: seats.into_iter().map(|position| (position, shift.to)).collect(),
             tiers: units.iter().map(|(tier_index, _)| self.tiers[*tier_index].tier_counts()).collect(),
         }
     }

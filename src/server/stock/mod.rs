@@ -5,6 +5,7 @@
 
 pub mod decide; // pure: what a batch of claims comes to on a given stock
 mod desk; // what all strategies share: store, clock, ids, and what happens after a commit
+mod free_seats; // which seats are free, row by row
 mod identifiers; // UUIDv7 in the order of creation, and ticket codes
 mod mirror; // a sale's place in memory, and how commits reach it in order
 mod refusals; // the refusals that have to do with stock
@@ -16,4 +17,4 @@ pub use identifiers::Identifiers;
 pub use mirror::{Commit, SaleDesk};
 pub use refusals::{contended, key_reused, limit_reached, seat_taken, sold_out};
 pub use sale::{Stock, TierStock};
-pub use wish::{Wish, refuse_early};
+pub use wish::{Part, What, Wish, refuse_early};

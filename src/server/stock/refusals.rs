@@ -1,7 +1,7 @@
 //! The refusals that have to do with stock, worded once.
 
 use crate::model::{
-    ids::SaleId,
+    ids::{SaleId, SeatLabel},
     outcome::{Code, Refusal},
 };
 
@@ -11,7 +11,7 @@ pub fn sold_out(sale: &SaleId) -> Refusal {
 }
 
 /// The refusal where a named seat is another buyer's.
-pub fn seat_taken(seat: &str) -> Refusal {
+pub fn seat_taken(seat: &SeatLabel) -> Refusal {
     Refusal::new(Code::SeatTaken, format!("Seat {seat} is taken."))
 }
 

@@ -5,10 +5,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use super::free_seats::FreeSeats;
 use crate::{
     model::{
         frame::{Snapshot, StatusChange},
         ids::{BuyerId, SaleId, SeatLabel, TierId},
+        ledger::Shift,
         sale::{Counts, Sale, SaleStatus, SaleSwitch, Tier, TierCounts},
         seat::{Seat, SeatRow, SeatStatus},
         strategy::StrategyKind,
@@ -41,8 +43,9 @@ pub struct Stock {
     pub tiers: Vec<TierStock>,
     pub seats: Vec<SeatStatus>,
     pub map: Arc<SeatMap>,
-    /// Units that buyers own, where the sale has a limit for that.
-    pub owned: HashMap<BuyerId, u64>,
+    pub free_seats: FreeSeats,
+    /// Units that buyers have, where the sale has a limit for that.
+    pub had: HashMap<BuyerId, u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,8 +58,6 @@ pub struct TierStock {
     pub currency: Arc<str>,
     pub seated: bool,
     pub counts: Counts,
-    /// No seat of this tier before this position is available: where a search for one starts.
-    pub first_available: u32,
 }
 
 /// Where the seats stand: what changes only when seats are added.
@@ -106,8 +107,10 @@ impl Stock {
             currency: tier.currency.into(),
             seated: tier.seated,
             counts: tier.counts,
-            first_available: 0,
         });
+        let tiers: Vec<_> = tiers.collect();
+        let seats: Vec<_> = record.seats.iter().map(|seat| seat.status).collect();
+        let map = SeatMap::new(&record.seats);
         Self {
             sale_id: record.id,
             id: SaleId(record.slug),
@@ -122,10 +125,11 @@ impl Stock {
             hold_ttl_seconds: record.hold_ttl_seconds,
             seq: record.seq,
             head_hash: record.head_hash,
-            tiers: tiers.collect(),
-            seats: record.seats.iter().map(|seat| seat.status).collect(),
-            map: Arc::new(SeatMap::new(&record.seats)),
-            owned: record.owned,
+            free_seats: FreeSeats::new(tiers.len(), &map.rows, &seats),
+            tiers,
+            seats,
+            map: Arc::new(map),
+            had: record.owned,
         }
     }
 
@@ -140,6 +144,15 @@ impl Stock {
 
     pub fn tier_index(&self, tier: &TierId) -> Option<usize> {
         self.tiers.iter().position(|candidate| candidate.id == *tier)
+    }
+
+    /// The tier of a seat.
+    pub fn tier_of(&self, position: u32) -> usize {
+        self.map.places[position as usize].0 as usize
+    }
+
+    pub fn label(&self, position: u32) -> &SeatLabel {
+        &self.map.labels[position as usize]
     }
 
     /// The sale as every client sees it.
@@ -195,68 +208,26 @@ impl Stock {
         StatusChange { status: self.status(now), opens_at: self.opens_at, message: self.message.clone() }
     }
 
-    /// Takes over what a commit sold.
+    /// Takes over what a commit moved from one state to another: seats, and units by tier, these seats included.
     ///
     /// # Panics
     /// Where the mirror is not what the commit was decided on: then it must not be served from.
-    pub fn apply_sold(&mut self, seq: u64, head_hash: Hash, seats: &[u32], tiers: &[(usize, u64)]) {
-        assert!(seq > self.seq, "a commit moves the sale's seq on");
+    pub fn shift(&mut self, Shift { from, to }: Shift, seats: &[u32], tiers: &[(usize, u64)]) {
         let capacity = self.counts().capacity();
         for position in seats {
+            let tier_index = self.tier_of(*position);
             let status = &mut self.seats[*position as usize];
-            assert_eq!(*status, SeatStatus::Available, "a seat is sold once");
-            *status = SeatStatus::Sold;
+            assert_eq!(*status, from, "a seat is moved from where it is");
+            *status = to;
+            self.free_seats.set(tier_index, *position, to == SeatStatus::Available);
         }
         for (tier_index, units) in tiers {
             let counts = &mut self.tiers[*tier_index].counts;
-            counts.available = counts.available.checked_sub(*units).expect("units sold were available");
-            counts.sold += units;
+            let left = counts.of(from).checked_sub(*units);
+            *counts.of(from) = left.expect("units are moved from where they are");
+            *counts.of(to) += units;
         }
         assert_eq!(self.counts().capacity(), capacity, "available + held + sold = capacity");
-        self.seq = seq;
-        self.head_hash = head_hash;
-    }
-
-    /// The first `units` available seats of a tier that `is_taken` leaves, side by side in one row where there are so
-    /// many; `None` where fewer are left.
-    pub fn pick_seats(&self, tier_index: usize, units: u64, is_taken: impl Fn(u32) -> bool) -> Option<Vec<u32>> {
-        let wanted = usize::try_from(units).ok()?;
-        let wanted_tier = u32::try_from(tier_index).ok()?;
-        let first = self.tiers[tier_index].first_available;
-        let mut scattered = Vec::with_capacity(wanted);
-        let (mut beside, mut beside_row) = (Vec::with_capacity(wanted), None);
-        for position in first..u32::try_from(self.seats.len()).expect("seats are few") {
-            let (tier, row) = self.map.places[position as usize];
-            let free =
-                tier == wanted_tier && self.seats[position as usize] == SeatStatus::Available && !is_taken(position);
-            if !free || beside_row != Some(row) {
-                beside.clear();
-            }
-            if !free {
-                continue;
-            }
-            beside_row = Some(row);
-            beside.push(position);
-            if beside.len() == wanted {
-                return Some(beside);
-            }
-            if scattered.len() < wanted {
-                scattered.push(position);
-            }
-        }
-        (scattered.len() == wanted).then_some(scattered)
-    }
-
-    /// Moves the start of each tier's search over what is no longer available.
-    pub fn skip_unavailable(&mut self, tier_index: usize) {
-        let tier = u32::try_from(tier_index).expect("tiers are few");
-        let mut position = self.tiers[tier_index].first_available as usize;
-        while position < self.seats.len()
-            && (self.map.places[position].0 != tier || self.seats[position] != SeatStatus::Available)
-        {
-            position += 1;
-        }
-        self.tiers[tier_index].first_available = u32::try_from(position).expect("seats are few");
     }
 }
 

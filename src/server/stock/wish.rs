@@ -5,24 +5,170 @@ use serde::{Deserialize, Serialize};
 use super::{decide::check_open, sale::Stock, seat_taken, sold_out};
 use crate::model::{outcome::Refusal, seat::SeatStatus, time::Timestamp};
 
-/// What is wished for, by positions inside the sale.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// What one request wishes for, all of it or nothing: parts in the order of their tiers. Strategies take part by part in
+/// that order, so that no two of them wait for each other.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Part>", into = "Vec<Part>")]
+pub struct Wish {
+    parts: Vec<Part>,
+}
+
+/// What is wished for of one tier.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Part {
+    pub tier_index: usize,
+    pub what: What,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Wish {
-    Seat { position: u32 },
-    Units { tier_index: usize, quantity: u64 },
+pub enum What {
+    /// Named seats, by position, in order.
+    Seats(Vec<u32>),
+    /// So many units, whichever they are.
+    Units(u64),
+}
+
+impl Part {
+    /// Positions of the seats that are named.
+    pub fn seats(&self) -> &[u32] {
+        match &self.what {
+            What::Seats(positions) => positions,
+            What::Units(_) => &[],
+        }
+    }
+
+    pub fn quantity(&self) -> u64 {
+        match &self.what {
+            What::Seats(positions) => positions.len() as u64,
+            What::Units(quantity) => *quantity,
+        }
+    }
+}
+
+impl Wish {
+    /// A wish of these parts, in whatever order. `None` where it is for nothing, or names a seat or a tier twice.
+    pub fn new(mut parts: Vec<Part>) -> Option<Self> {
+        for part in &mut parts {
+            if let What::Seats(positions) = &mut part.what {
+                positions.sort_unstable();
+            }
+        }
+        parts.sort_unstable();
+        let kind = |part: &Part| (part.tier_index, matches!(part.what, What::Seats(_)));
+        let is_named_twice = parts.windows(2).any(|two| kind(&two[0]) == kind(&two[1]))
+            || parts.iter().any(|part| part.seats().windows(2).any(|two| two[0] == two[1]));
+        let is_for_nothing = parts.is_empty() || parts.iter().any(|part| part.quantity() == 0);
+        (!is_named_twice && !is_for_nothing).then_some(Self { parts })
+    }
+
+    /// One named seat.
+    pub fn seat(stock: &Stock, position: u32) -> Self {
+        Self { parts: vec![Part { tier_index: stock.tier_of(position), what: What::Seats(vec![position]) }] }
+    }
+
+    /// So many units of one tier.
+    pub fn units(tier_index: usize, quantity: u64) -> Self {
+        Self { parts: vec![Part { tier_index, what: What::Units(quantity) }] }
+    }
+
+    /// Whether the sale has such tiers and seats at all.
+    pub fn fits(&self, stock: &Stock) -> bool {
+        self.parts.iter().all(|part| {
+            let is_there = |position: &u32| {
+                (*position as usize) < stock.seats.len() && stock.tier_of(*position) == part.tier_index
+            };
+            part.tier_index < stock.tiers.len() && part.seats().iter().all(is_there)
+        })
+    }
+
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    pub fn quantity(&self) -> u64 {
+        self.parts.iter().map(Part::quantity).sum()
+    }
+
+    /// How many units it takes of each tier, in the order of tiers.
+    pub fn units_by_tier(&self) -> impl Iterator<Item = (usize, u64)> {
+        let same_tier = |one: &Part, other: &Part| one.tier_index == other.tier_index;
+        let tiers = self.parts.chunk_by(same_tier);
+        tiers.map(|parts| (parts[0].tier_index, parts.iter().map(Part::quantity).sum()))
+    }
+
+    /// Positions of all seats that are named.
+    pub fn seats(&self) -> impl Iterator<Item = u32> {
+        self.parts.iter().flat_map(|part| part.seats()).copied()
+    }
+
+    /// The refusal where it cannot be had on the stock as it is: what is said of stock is true of what is committed.
+    pub fn refusal(&self, stock: &Stock) -> Option<Refusal> {
+        let is_gone = |position: &u32| stock.seats[*position as usize] != SeatStatus::Available;
+        if let Some(position) = self.seats().find(is_gone) {
+            return Some(seat_taken(stock.label(position)));
+        }
+        // Seats that are named and free are there, whatever the counter of their tier says.
+        let counts = |tier_index| {
+            self.parts.iter().any(|part| part.tier_index == tier_index && matches!(part.what, What::Units(_)))
+        };
+        let mut counted = self.units_by_tier().filter(|(tier_index, _)| counts(*tier_index));
+        let is_short = counted.any(|(tier_index, units)| stock.tiers[tier_index].counts.available < units);
+        is_short.then(|| sold_out(&stock.id))
+    }
+}
+
+impl TryFrom<Vec<Part>> for Wish {
+    type Error = &'static str;
+
+    fn try_from(parts: Vec<Part>) -> Result<Self, Self::Error> {
+        Self::new(parts).ok_or("a wish is for something, and names each seat and tier once")
+    }
+}
+
+impl From<Wish> for Vec<Part> {
+    fn from(wish: Wish) -> Self {
+        wish.parts
+    }
 }
 
 /// Refuses what is certain from memory.
-pub fn refuse_early(stock: &Stock, wish: Wish, now: Timestamp) -> Result<(), Refusal> {
+pub fn refuse_early(stock: &Stock, wish: &Wish, now: Timestamp) -> Result<(), Refusal> {
     check_open(stock, now)?;
-    match wish {
-        Wish::Seat { position } if stock.seats[position as usize] != SeatStatus::Available => {
-            Err(seat_taken(stock.map.labels[position as usize].as_str()))
+    wish.refusal(stock).map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seats(tier_index: usize, positions: &[u32]) -> Part {
+        Part { tier_index, what: What::Seats(positions.to_vec()) }
+    }
+
+    fn units(tier_index: usize, quantity: u64) -> Part {
+        Part { tier_index, what: What::Units(quantity) }
+    }
+
+    #[test]
+    fn parts_stand_in_the_order_of_tiers_and_seats_in_theirs() {
+        let wish = Wish::new(vec![units(1, 2), units(0, 3), seats(0, &[7, 4])]).unwrap();
+        assert_eq!(wish.parts(), [seats(0, &[4, 7]), units(0, 3), units(1, 2)]);
+        assert_eq!(wish.units_by_tier().collect::<Vec<_>>(), [(0, 5), (1, 2)]);
+        assert_eq!(wish.quantity(), 7);
+    }
+
+    #[test]
+    fn nothing_is_named_twice_and_nothing_is_not_a_wish() {
+        for parts in [
+            vec![],
+            vec![units(0, 0)],
+            vec![seats(0, &[])],
+            vec![seats(0, &[3, 3])],
+            vec![units(0, 1), units(0, 2)],
+            vec![seats(0, &[1]), seats(0, &[2])],
+        ] {
+            assert_eq!(Wish::new(parts.clone()), None, "{parts:?}");
         }
-        Wish::Units { tier_index, quantity } if stock.tiers[tier_index].counts.available < quantity => {
-            Err(sold_out(&stock.id))
-        }
-        Wish::Seat { .. } | Wish::Units { .. } => Ok(()),
     }
 }

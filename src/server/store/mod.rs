@@ -46,8 +46,8 @@ in_either_database! {
     /// Records the purchases of one sale and one instant inside a transaction: buyers, orders, tickets and ledger lines.
     fn record(sale_id: i64, at: Timestamp, purchases: &[&Purchase]) -> ();
 
-    /// Takes units for one purchase by one conditional update per row: the named seat, then the tier.
-    fn take_one_by_one(sale_id: i64, tier_id: i64, seat: Option<u32>, units: u64) -> Taken;
+    /// Takes those of these seats that are available, and returns their positions in order.
+    fn take_seats(sale_id: i64, positions: &[u32]) -> Vec<u32>;
 
     /// Takes so many of a tier's available seats, the first in order, and returns their positions; fewer where fewer are left.
     fn take_any_seats(sale_id: i64, tier_id: i64, units: u64) -> Vec<u32>;

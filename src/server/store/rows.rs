@@ -164,14 +164,6 @@ pub struct NewTicket {
     pub code: [u8; 16],
 }
 
-/// What [`take_one_by_one`] took.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Taken {
-    All,
-    /// A counter or the named seat was not available; the transaction must be rolled back.
-    Nothing,
-}
-
 /// A line as it is stored: the hash of the line before stands in the line before.
 #[derive(Clone, Debug)]
 pub struct LedgerRecord {
@@ -244,6 +236,8 @@ pub struct Recount {
     pub ticketed_seats: BTreeSet<String>,
     /// Labels of the seats whose row says sold.
     pub sold_seats: BTreeSet<String>,
+    /// Labels of the seats whose row says held.
+    pub held_seats: BTreeSet<String>,
 }
 
 pub struct TierRecount {

@@ -1,11 +1,14 @@
 //! `atomic_update`: one conditional update per request.
 //!
 //! **How it works.** Each claim is a transaction of its own: `UPDATE … SET available = available - n WHERE … AND
-//! available >= n`, first the seat, then the tier, last the sale's row that hands out `seq`; whichever changes no row
+//! available >= n`, first the seats, then the tiers, last the sale's row that hands out `seq`; whichever changes no row
 //! ends it with a refusal.
 //!
 //! **What it guarantees.** No phantom and no leak, on any store: the database evaluates the condition on the row that it
 //! locks. It needs nothing in memory to be right.
+//!
+//! **While it does not know.** A row that another transaction has locked is waited for, so every refusal is true of what is
+//! committed.
 //!
 //! **What it costs.** A flush per purchase, and all buyers of a sale in line behind one row.
 //!
@@ -15,7 +18,8 @@ use std::sync::Arc;
 
 use super::{
     Claim, Deciding, Strategy, Verdict,
-    one_by_one::{Take, Taken, Wanted, attempt},
+    one_by_one::{Take, Taken, attempt},
+    wanted::{Wanted, WantedUnits},
 };
 use crate::{
     model::strategy::StrategyKind,
@@ -37,8 +41,7 @@ impl AtomicUpdate {
 
 /// Decides a claim by conditional updates alone.
 pub async fn buy(desk: &Desk, claim: Claim) -> Verdict {
-    let wanted = Wanted::of(&claim);
-    let verdict = attempt(desk, &claim, wanted, &ByCondition).await.verdict(&claim, wanted);
+    let verdict = attempt(desk, &claim, &Wanted::of(&claim), &ByCondition).await.verdict(&claim);
     claim.settle(verdict)
 }
 
@@ -46,20 +49,51 @@ pub async fn buy(desk: &Desk, claim: Claim) -> Verdict {
 pub struct ByCondition;
 
 impl Take for ByCondition {
-    async fn take(&self, transaction: &mut Transaction<'_>, wanted: Wanted) -> Result<Taken, sqlx::Error> {
-        let Wanted { sale_id, tier_id, seated, seat, quantity, .. } = wanted;
-        let taken = store::take_one_by_one(transaction.connection(), sale_id, tier_id, seat, quantity).await?;
-        if taken == store::Taken::Nothing {
-            return Ok(Taken::Gone);
+    async fn take(&self, transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Taken, sqlx::Error> {
+        if let Some(gone) = take_named(transaction, wanted).await? {
+            return Ok(Taken::Gone(Some(gone)));
         }
-        let seats = match seat {
-            Some(position) => vec![position],
-            None if seated => store::take_any_seats(transaction.connection(), sale_id, tier_id, quantity).await?,
-            None => Vec::new(),
-        };
-        let enough = !seated || seats.len() as u64 == quantity;
-        Ok(if enough { Taken::All(seats) } else { Taken::Gone })
+        let mut seats_by_part = Vec::with_capacity(wanted.parts.len());
+        for part in &wanted.parts {
+            let connection = transaction.connection();
+            let seats = match &part.what {
+                WantedUnits::Named(positions) => positions.clone(),
+                WantedUnits::Counted(_) => Vec::new(),
+                WantedUnits::Seats(quantity) => {
+                    store::take_any_seats(connection, wanted.sale_id, part.tier_id, *quantity).await?
+                }
+            };
+            if matches!(part.what, WantedUnits::Seats(quantity) if (seats.len() as u64) < quantity) {
+                return Ok(Taken::Gone(None));
+            }
+            seats_by_part.push(seats);
+        }
+        take_counted(transaction, wanted, seats_by_part).await
     }
+}
+
+/// Takes the seats that are named; one that is gone where they cannot all be had.
+pub async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Option<u32>, sqlx::Error> {
+    let named = wanted.named_seats();
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let taken = store::take_seats(transaction.connection(), wanted.sale_id, &named).await?;
+    Ok(named.into_iter().find(|position| taken.binary_search(position).is_err()))
+}
+
+/// Takes the units off the counters of the tiers, once their seats are taken.
+pub async fn take_counted(
+    transaction: &mut Transaction<'_>,
+    wanted: &Wanted,
+    seats_by_part: Vec<Vec<u32>>,
+) -> Result<Taken, sqlx::Error> {
+    for tier in &wanted.tiers {
+        if !store::set_tier(transaction.connection(), tier.tier_id, None, tier.quantity).await? {
+            return Ok(Taken::Gone(None));
+        }
+    }
+    Ok(Taken::All(wanted.grant(seats_by_part)))
 }
 
 impl Strategy for AtomicUpdate {

@@ -8,6 +8,9 @@
 //! **What it guarantees.** No phantom and no leak, claims decided in the order of their arrival, an answer only after
 //! the commit is on disk.
 //!
+//! **While it does not know.** A claim that is refused because of others on their way hears so after their commit, and is
+//! decided anew where that fails.
+//!
 //! **What it costs.** One flush per batch instead of one per buyer; a lone buyer waits for nobody. One writer per store.
 //!
 //! **Where it is used.** Database logs (group commit in PostgreSQL and MySQL), LMAX, TigerBeetle.
@@ -253,8 +256,10 @@ fn guard(sale: &SaleDesk, plan: &Plan) -> Guard {
     let mut units = vec![0; stock.tiers.len()];
     let (mut seats, mut decisions) = (Vec::new(), 0);
     for sold in plan.sold() {
-        units[sold.tier_index] += sold.purchase.tickets.len() as u64;
-        seats.extend(&sold.seats);
+        for part in &sold.parts {
+            units[part.tier_index] += part.quantity;
+            seats.extend(&part.seats);
+        }
         decisions += 1;
     }
     let tiers = stock.tiers.iter().zip(units).filter(|(_, units)| *units > 0);

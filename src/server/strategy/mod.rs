@@ -4,6 +4,7 @@
 //! write whose rows decide, so that nothing in front of it can oversell.
 
 mod atomic_update; // one conditional update per request
+mod gate; // a gate in memory: who is on the way to the database
 mod group_commit; // one writer, many buyers per commit
 mod in_memory; // a counter in memory admits, the database confirms
 mod naive; // reads, then writes what was read: oversells
@@ -14,6 +15,7 @@ mod queued; // a receipt at once, workers decide from a queue in Redis
 mod redis_gate; // a counter in Redis admits, the database decides
 mod redis_lock; // a lease in Redis, in front of optimistic
 mod skip_locked; // any unit that nobody else is just looking at
+mod wanted; // a wish by the rows of the database
 
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 

@@ -15,13 +15,14 @@
 use std::sync::Arc;
 
 use super::{
-    Claim, Deciding, KeyClaim, Strategy, Verdict,
-    one_by_one::{Wanted, grant},
+    Claim, Deciding, Strategy, Verdict,
+    one_by_one::sold,
+    wanted::{Wanted, WantedUnits},
 };
 use crate::{
-    model::{ids::OrderId, seat::SeatStatus, strategy::StrategyKind},
+    model::{seat::SeatStatus, strategy::StrategyKind},
     server::{
-        stock::{Desk, sold_out},
+        stock::{Desk, decide::Place, sold_out},
         store::{self, Purchase},
     },
 };
@@ -32,8 +33,10 @@ pub struct Naive {
 
 /// What was read, and is believed for far too long.
 struct Read {
-    available: u64,
-    seats: Vec<u32>,
+    /// What was left of each tier.
+    available: Vec<u64>,
+    /// Part by part.
+    seats: Vec<Vec<u32>>,
 }
 
 impl Naive {
@@ -43,16 +46,16 @@ impl Naive {
 
     async fn decide(&self, claim: Claim) -> Verdict {
         let wanted = Wanted::of(&claim);
-        let verdict = match self.try_to(&claim, wanted).await {
+        let verdict = match self.try_to(&claim, &wanted).await {
             Ok(Some(verdict)) => verdict,
-            Ok(None) => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
+            Ok(None) => Verdict::RefusedByDatabase(claim.gone(None)),
             Err(error) if store::is_key_taken(&error) => Verdict::Repeated,
             Err(error) => Verdict::Unknown(error),
         };
         claim.settle(verdict)
     }
 
-    async fn try_to(&self, claim: &Claim, wanted: Wanted) -> Result<Option<Verdict>, sqlx::Error> {
+    async fn try_to(&self, claim: &Claim, wanted: &Wanted) -> Result<Option<Verdict>, sqlx::Error> {
         let Some(read) = self.read(wanted).await? else { return Ok(None) };
         let mut writer = self.desk.writer().await?;
         let at = self.desk.clock.now();
@@ -60,15 +63,14 @@ impl Naive {
         let Some((seq, previous)) = store::next_seq(transaction.connection(), wanted.sale_id).await? else {
             return Ok(Some(Verdict::RefusedByDatabase(sold_out(&claim.sale.stock.read().id))));
         };
-        let sold = {
-            let stock = claim.sale.stock.read();
-            let order = OrderId(self.desk.identifiers.next(at));
-            let grant = grant(&stock, wanted, read.seats, order, at, (seq, &previous));
-            self.desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref().map(KeyClaim::recorded))
-        };
-        let left = read.available - wanted.quantity;
-        store::write_available(transaction.connection(), wanted.sale_id, wanted.tier_id, left).await?;
-        store::write_sold(transaction.connection(), wanted.sale_id, &sold.seats).await?;
+        let place = Place { at, written_at: &at.to_string(), seq, previous: &previous };
+        let sold = sold(&self.desk, claim, wanted.grant(read.seats), &place);
+        for (tier, available) in wanted.tiers.iter().zip(read.available) {
+            let left = available - tier.quantity;
+            store::write_available(transaction.connection(), wanted.sale_id, tier.tier_id, left).await?;
+        }
+        let seats: Vec<_> = sold.parts.iter().flat_map(|part| part.seats.iter().copied()).collect();
+        store::write_sold(transaction.connection(), wanted.sale_id, &seats).await?;
         store::set_head(transaction.connection(), wanted.sale_id, seq, &sold.purchase.hash).await?;
         let without_tickets = Purchase { tickets: Vec::new(), ..sold.purchase.clone() };
         store::record(transaction.connection(), wanted.sale_id, at, &[&without_tickets]).await?;
@@ -84,24 +86,37 @@ impl Naive {
     }
 
     /// Reads what seems to be left; `None` where that is too little.
-    async fn read(&self, wanted: Wanted) -> Result<Option<Read>, sqlx::Error> {
-        let Wanted { sale_id, tier_id, seated, seat, quantity, .. } = wanted;
+    async fn read(&self, wanted: &Wanted) -> Result<Option<Read>, sqlx::Error> {
         let mut reader = self.desk.store.reader().await?;
-        let (_, available) = store::read_tier(reader.connection(), tier_id).await?;
-        let seats: Vec<u32> = match seat {
-            Some(position) => {
-                let read = store::read_seats(reader.connection(), sale_id, &[position]).await?;
-                let free = read.into_iter().filter(|(.., status)| *status == SeatStatus::Available);
-                free.map(|(position, ..)| position).collect()
+        let mut read = Read { available: Vec::new(), seats: Vec::new() };
+        for tier in &wanted.tiers {
+            let (_, available) = store::read_tier(reader.connection(), tier.tier_id).await?;
+            if available < tier.quantity {
+                return Ok(None);
             }
-            None if seated => {
-                let free = store::free_seats(reader.connection(), sale_id, tier_id, quantity, false).await?;
-                free.into_iter().map(|(position, _)| position).collect()
+            read.available.push(available);
+        }
+        for part in &wanted.parts {
+            let (seats, quantity) = match &part.what {
+                WantedUnits::Counted(_) => (Vec::new(), 0),
+                WantedUnits::Named(positions) => {
+                    let read = store::read_seats(reader.connection(), wanted.sale_id, positions).await?;
+                    let free = read.into_iter().filter(|(.., status)| *status == SeatStatus::Available);
+                    (free.map(|(position, ..)| position).collect(), positions.len())
+                }
+                WantedUnits::Seats(quantity) => {
+                    let (sale_id, tier_id) = (wanted.sale_id, part.tier_id);
+                    let free = store::free_seats(reader.connection(), sale_id, tier_id, *quantity, false).await?;
+                    let quantity = usize::try_from(*quantity).expect("a wish is for few units");
+                    (free.into_iter().map(|(position, _)| position).collect::<Vec<_>>(), quantity)
+                }
+            };
+            if seats.len() < quantity {
+                return Ok(None);
             }
-            None => Vec::new(),
-        };
-        let is_left = available >= quantity && (!seated || seats.len() as u64 == quantity);
-        Ok(is_left.then_some(Read { available, seats }))
+            read.seats.push(seats);
+        }
+        Ok(Some(read))
     }
 }
 

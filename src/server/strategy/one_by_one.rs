@@ -1,26 +1,23 @@
 //! The frame of all strategies that decide each claim in a transaction of its own. They differ in how they take units; how
 //! a purchase is then numbered, recorded, committed and told is the same, and stands here once.
 //!
-//! Rows are locked in one order: seats and tier as the strategy does it, the sale's row last and for the shortest time,
-//! because it hands out `seq` and every purchase of the sale waits for it.
+//! Rows are locked in one order: seats, then tiers, then the sale's row, last and for the shortest time, because it hands
+//! out `seq` and every purchase of the sale waits for it.
+//!
+//! What is refused here was asked of the database, which waits for transactions that hold the rows in question: a refusal
+//! is true of what is committed.
 
 use std::time::Duration;
 
-use super::{Claim, KeyClaim, Verdict};
+use super::{Claim, KeyClaim, Verdict, wanted::Wanted};
 use crate::{
-    model::{
-        ids::OrderId,
-        ledger::{ChangeKind, Units},
-        outcome::Refusal,
-        time::Timestamp,
-    },
+    model::{ids::OrderId, ledger::ChangeKind, outcome::Refusal, time::Timestamp},
     server::{
         failpoint::failpoint,
-        ledger::{self, Hash},
         stock::{
-            Desk, SaleDesk, Sold, Stock, Wish,
-            decide::{Grant, check_open},
-            limit_reached, seat_taken, sold_out,
+            Desk, Sold, Stock,
+            decide::{Grant, Granted, Place, check_open},
+            limit_reached,
         },
         store::{self, DecidedRequest, Decision, SaleTaken, Transaction},
     },
@@ -31,25 +28,13 @@ const MAX_RETRIES: u32 = 5;
 /// The longest pause before the first of them; each further one may be twice as long.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What a claim wants, by rows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Wanted {
-    pub sale_id: i64,
-    pub tier_id: i64,
-    pub tier_index: usize,
-    pub seated: bool,
-    /// The position of a named seat.
-    pub seat: Option<u32>,
-    pub quantity: u64,
-}
-
 /// What taking came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Taken {
-    /// Positions of the seats; none where nothing is numbered.
-    All(Vec<u32>),
-    /// Not so many are left.
-    Gone,
+    /// In the order of tiers, each tier once.
+    All(Vec<Granted>),
+    /// Not so many are left, or this seat of them is another buyer's.
+    Gone(Option<u32>),
     /// Stock may be left, but others were quicker: the strategy may try again from the start.
     Outrun,
 }
@@ -62,31 +47,10 @@ pub enum Attempt {
 
 impl Attempt {
     /// The verdict of a strategy that does not try again.
-    pub fn verdict(self, claim: &Claim, wanted: Wanted) -> Verdict {
+    pub fn verdict(self, claim: &Claim) -> Verdict {
         match self {
             Self::Done(verdict) => verdict,
-            Self::Outrun => Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
-        }
-    }
-}
-
-impl Wanted {
-    pub fn of(claim: &Claim) -> Self {
-        let stock = claim.sale.stock.read();
-        let (tier_index, seat, quantity) = match claim.wish {
-            Wish::Seat { position } => (stock.map.places[position as usize].0 as usize, Some(position), 1),
-            Wish::Units { tier_index, quantity } => (tier_index, None, quantity),
-        };
-        let tier = &stock.tiers[tier_index];
-        Self { sale_id: stock.sale_id, tier_id: tier.tier_id, tier_index, seated: tier.seated, seat, quantity }
-    }
-
-    /// The refusal where what is wanted is gone.
-    pub fn refusal(&self, sale: &SaleDesk) -> Refusal {
-        let stock = sale.stock.read();
-        match self.seat {
-            Some(position) => seat_taken(stock.map.labels[position as usize].as_str()),
-            None => sold_out(&stock.id),
+            Self::Outrun => Verdict::RefusedByDatabase(claim.gone(None)),
         }
     }
 }
@@ -98,12 +62,12 @@ pub trait Take: Sync {
     fn take(
         &self,
         transaction: &mut Transaction<'_>,
-        wanted: Wanted,
+        wanted: &Wanted,
     ) -> impl Future<Output = Result<Taken, sqlx::Error>> + Send;
 }
 
 /// Decides a claim in one transaction.
-pub async fn attempt(desk: &Desk, claim: &Claim, wanted: Wanted, take: &impl Take) -> Attempt {
+pub async fn attempt(desk: &Desk, claim: &Claim, wanted: &Wanted, take: &impl Take) -> Attempt {
     failpoint!("admitted");
     let mut tries = 0;
     loop {
@@ -130,7 +94,7 @@ pub async fn attempt(desk: &Desk, claim: &Claim, wanted: Wanted, take: &impl Tak
 async fn try_once(
     desk: &Desk,
     claim: &Claim,
-    wanted: Wanted,
+    wanted: &Wanted,
     take: &impl Take,
 ) -> Result<Option<Attempt>, sqlx::Error> {
     let mut writer = desk.writer().await?;
@@ -141,33 +105,29 @@ async fn try_once(
         Err(refusal) => return Ok(Some(Attempt::Done(Verdict::Refused(refusal)))),
     };
     let mut transaction = writer.begin_selling(wanted.sale_id).await?;
-    if let Some(request) = claim.request {
-        let decision = Decision::Confirmed(OrderId(request.0));
-        let decided = DecidedRequest { buyer: claim.buyer, decision, at };
-        if !store::decide_request(transaction.connection(), request, &decided).await? {
-            transaction.rollback().await?;
-            writer.settle();
-            return Ok(Some(Attempt::Done(Verdict::Repeated)));
-        }
-    }
-    let attempt = match take.take(&mut transaction, wanted).await? {
-        Taken::Outrun => Numbered::Outrun,
-        Taken::Gone => Numbered::Refused(wanted.refusal(&claim.sale)),
-        Taken::All(seats) => {
-            failpoint!("taken");
-            number_and_record(desk, &mut transaction, claim, wanted, seats, settings).await?
-        }
-    };
-    let Numbered::Sold(sold) = attempt else {
+    if !is_undecided(&mut transaction, claim, at).await? {
         transaction.rollback().await?;
         writer.settle();
-        return Ok(Some(match attempt {
+        return Ok(Some(Attempt::Done(Verdict::Repeated)));
+    }
+    let numbered = match take.take(&mut transaction, wanted).await? {
+        Taken::Outrun => Numbered::Outrun,
+        Taken::Gone(seat) => Numbered::Refused(claim.gone(seat)),
+        Taken::All(parts) => {
+            failpoint!("taken");
+            number_and_record(desk, &mut transaction, claim, wanted, parts, settings).await?
+        }
+    };
+    let Numbered::Sold(sold) = numbered else {
+        transaction.rollback().await?;
+        writer.settle();
+        return Ok(Some(match numbered {
             Numbered::Refused(refusal) => Attempt::Done(Verdict::RefusedByDatabase(refusal)),
             Numbered::Stale => {
                 // Another process has paused the sale, or there is less than its tiers say.
                 desk.reload(&mut writer, &claim.sale).await?;
                 let closed = check_open(&claim.sale.stock.read(), at).err();
-                Attempt::Done(Verdict::RefusedByDatabase(closed.unwrap_or_else(|| wanted.refusal(&claim.sale))))
+                Attempt::Done(Verdict::RefusedByDatabase(closed.unwrap_or_else(|| claim.gone(None))))
             }
             Numbered::Changed => {
                 desk.reload(&mut writer, &claim.sale).await?;
@@ -182,6 +142,14 @@ async fn try_once(
     desk.committed(&claim.sale, at, &[&sold]);
     writer.settle();
     Ok(Some(Attempt::Done(Verdict::Won(Box::new(sold.order(&claim.sale.stock.read()))))))
+}
+
+/// Says of a request in line that it is granted, if nobody has said before what became of it.
+async fn is_undecided(transaction: &mut Transaction<'_>, claim: &Claim, at: Timestamp) -> Result<bool, sqlx::Error> {
+    let Some(request) = claim.request else { return Ok(true) };
+    let decision = Decision::Confirmed(OrderId(request.0));
+    let decided = DecidedRequest { buyer: claim.buyer, decision, at };
+    store::decide_request(transaction.connection(), request, &decided).await
 }
 
 /// What an organiser decided, all as of one moment: the sale's row says in the end whether it still stands.
@@ -217,58 +185,34 @@ async fn number_and_record(
     desk: &Desk,
     transaction: &mut Transaction<'_>,
     claim: &Claim,
-    wanted: Wanted,
-    seats: Vec<u32>,
+    wanted: &Wanted,
+    parts: Vec<Granted>,
     settings: Settings,
 ) -> Result<Numbered, sqlx::Error> {
     let Settings { at, revision: known, max_per_buyer } = settings;
-    let taken = store::sale_head(transaction.connection(), wanted.sale_id, wanted.quantity).await?;
+    let quantity = claim.wish.quantity();
+    let taken = store::sale_head(transaction.connection(), wanted.sale_id, quantity).await?;
     let Some(SaleTaken { seq, previous, revision }) = taken else { return Ok(Numbered::Stale) };
     if known != revision {
         return Ok(Numbered::Changed);
     }
     if let Some(limit) = max_per_buyer {
         let owned = store::units_owned(transaction.connection(), wanted.sale_id, claim.buyer).await?;
-        if owned + wanted.quantity > u64::from(limit) {
+        if owned + quantity > u64::from(limit) {
             return Ok(Numbered::Refused(limit_reached(limit)));
         }
     }
-    let sold = {
-        let stock = claim.sale.stock.read();
-        let order = OrderId(claim.request.map_or_else(|| desk.identifiers.next(at), |request| request.0));
-        let grant = grant(&stock, wanted, seats, order, at, (seq, &previous));
-        desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref().map(KeyClaim::recorded))
-    };
+    let place = Place { at, written_at: &at.to_string(), seq, previous: &previous };
+    let sold = sold(desk, claim, parts, &place);
     store::set_head(transaction.connection(), wanted.sale_id, seq, &sold.purchase.hash).await?;
     store::record(transaction.connection(), wanted.sale_id, at, &[&sold.purchase]).await?;
     Ok(Numbered::Sold(Box::new(sold)))
 }
 
-/// What a claim is granted when it is the sale's decision `seq`, behind a line with this hash.
-pub fn grant(
-    stock: &Stock,
-    wanted: Wanted,
-    seats: Vec<u32>,
-    order: OrderId,
-    at: Timestamp,
-    (seq, previous): (u64, &Hash),
-) -> Grant {
-    let tier = &stock.tiers[wanted.tier_index];
-    let units = |seat, quantity| Units { tier: tier.id.clone(), seat, quantity };
-    let units = if seats.is_empty() {
-        vec![units(None, wanted.quantity)]
-    } else {
-        seats.iter().map(|seat| units(Some(stock.map.labels[*seat as usize].clone()), 1)).collect()
-    };
-    Grant {
-        at,
-        seq,
-        hash: ledger::hash(seq, &at.to_string(), ChangeKind::Buy, &units, Some(order.0), previous),
-        tier_index: wanted.tier_index,
-        seats,
-        quantity: wanted.quantity,
-        units,
-        total: tier.price * wanted.quantity,
-        currency: tier.currency.clone(),
-    }
+/// The purchase that a claim becomes which got these parts, at this place of the ledger.
+pub fn sold(desk: &Desk, claim: &Claim, parts: Vec<Granted>, place: &Place<'_>) -> Sold {
+    let stock = claim.sale.stock.read();
+    let order = OrderId(claim.request.map_or_else(|| desk.identifiers.next(place.at), |request| request.0));
+    let grant = Grant::new(&stock, ChangeKind::Buy, order.0, parts, place);
+    desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref().map(KeyClaim::recorded))
 }

@@ -7,6 +7,9 @@
 //!
 //! **What it guarantees.** No phantom and no leak. Not that whoever asks while units are left gets one.
 //!
+//! **While it does not know.** It answers `contended`. "Sold out" and "taken" are said only of rows that it has read, and a
+//! read sees what is committed.
+//!
 //! **What it costs.** Nothing where buyers rarely meet, as on different seats. On one hot counter nearly all tries are in
 //! vain: the work is done, and thrown away.
 //!
@@ -16,13 +19,14 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Claim, Deciding, Strategy, Verdict,
-    one_by_one::{Attempt, Take, Taken, Wanted, attempt},
+    one_by_one::{Attempt, Take, Taken, attempt},
+    wanted::{Wanted, WantedPart, WantedUnits},
 };
 use crate::{
     model::{seat::SeatStatus, strategy::StrategyKind},
     server::{
         stock::{Desk, contended},
-        store::{self, Transaction},
+        store::{self, Reader, Transaction},
     },
 };
 
@@ -41,21 +45,20 @@ impl Optimistic {
     }
 
     async fn decide(&self, claim: Claim) -> Verdict {
-        let verdict = try_versions(&self.desk, &claim).await;
+        let verdict = try_versions(&self.desk, &claim, &Wanted::of(&claim)).await;
         claim.settle(verdict)
     }
 }
 
 /// Reads and writes until nobody was quicker, or [`TRIES`] are over.
-pub async fn try_versions(desk: &Desk, claim: &Claim) -> Verdict {
-    let wanted = Wanted::of(claim);
+pub async fn try_versions(desk: &Desk, claim: &Claim, wanted: &Wanted) -> Verdict {
     for tries in 0..TRIES {
         if tries > 0 {
             tokio::time::sleep(PAUSE * 2_u32.pow(tries - 1)).await;
         }
         let seen = match Seen::read(desk, wanted).await {
-            Ok(Some(seen)) => seen,
-            Ok(None) => return Verdict::RefusedByDatabase(wanted.refusal(&claim.sale)),
+            Ok(Ok(seen)) => seen,
+            Ok(Err(Gone(seat))) => return Verdict::RefusedByDatabase(claim.gone(seat)),
             Err(error) => return Verdict::Unknown(error),
         };
         if let Attempt::Done(verdict) = attempt(desk, claim, wanted, &seen).await {
@@ -66,43 +69,84 @@ pub async fn try_versions(desk: &Desk, claim: &Claim) -> Verdict {
 }
 
 /// What was read, without a lock.
+#[derive(Default)]
 struct Seen {
-    /// The version of the tier's row, where its counter is all that guards the units.
-    tier: Option<i64>,
-    /// Positions and versions of the seats.
-    seats: Vec<(u32, i64)>,
+    /// The versions of the tiers' rows, where their counters are all that guards the units.
+    tiers: Vec<Option<i64>>,
+    /// Positions and versions of the seats, part by part.
+    seats: Vec<Vec<(u32, i64)>>,
 }
 
+/// What is wanted cannot be had: this seat of it, or too many units.
+struct Gone(Option<u32>);
+
 impl Seen {
-    /// Reads what is wanted; `None` where it is gone.
-    async fn read(desk: &Desk, wanted: Wanted) -> Result<Option<Self>, sqlx::Error> {
-        let Wanted { sale_id, tier_id, seated, seat, quantity, .. } = wanted;
+    async fn read(desk: &Desk, wanted: &Wanted) -> Result<Result<Self, Gone>, sqlx::Error> {
         let mut reader = desk.store.reader().await?;
-        if !seated {
-            let (version, available) = store::read_tier(reader.connection(), tier_id).await?;
-            return Ok((available >= quantity).then_some(Self { tier: Some(version), seats: Vec::new() }));
-        }
-        let seats: Vec<(u32, i64)> = match seat {
-            Some(position) => {
-                let read = store::read_seats(reader.connection(), sale_id, &[position]).await?;
-                let free = read.into_iter().filter(|(.., status)| *status == SeatStatus::Available);
-                free.map(|(position, version, _)| (position, version)).collect()
+        let mut seen = Self::default();
+        for tier in &wanted.tiers {
+            let (version, available) = store::read_tier(reader.connection(), tier.tier_id).await?;
+            if !tier.seated && available < tier.quantity {
+                return Ok(Err(Gone(None)));
             }
-            None => store::free_seats(reader.connection(), sale_id, tier_id, quantity, false).await?,
-        };
-        Ok((seats.len() as u64 == quantity).then_some(Self { tier: None, seats }))
+            seen.tiers.push((!tier.seated).then_some(version));
+        }
+        for part in &wanted.parts {
+            let seats = match seen.read_seats(&mut reader, wanted, part).await? {
+                Ok(seats) => seats,
+                Err(gone) => return Ok(Err(gone)),
+            };
+            seen.seats.push(seats);
+        }
+        Ok(Ok(seen))
+    }
+
+    async fn read_seats(
+        &self,
+        reader: &mut Reader,
+        wanted: &Wanted,
+        part: &WantedPart,
+    ) -> Result<Result<Vec<(u32, i64)>, Gone>, sqlx::Error> {
+        Ok(match &part.what {
+            WantedUnits::Counted(_) => Ok(Vec::new()),
+            WantedUnits::Named(positions) => {
+                let read = store::read_seats(reader.connection(), wanted.sale_id, positions).await?;
+                match read.iter().find(|(.., status)| *status != SeatStatus::Available) {
+                    Some((gone, ..)) => Err(Gone(Some(*gone))),
+                    None => Ok(read.into_iter().map(|(position, version, _)| (position, version)).collect()),
+                }
+            }
+            WantedUnits::Seats(quantity) => {
+                // Those that another part of the wish names are not picked again: so many more are asked for.
+                let named = wanted.named_seats();
+                let asked = quantity + named.len() as u64;
+                let mut free =
+                    store::free_seats(reader.connection(), wanted.sale_id, part.tier_id, asked, false).await?;
+                free.retain(|(position, _)| named.binary_search(position).is_err());
+                free.truncate(usize::try_from(*quantity).expect("a wish is for few units"));
+                if free.len() as u64 == *quantity { Ok(free) } else { Err(Gone(None)) }
+            }
+        })
     }
 }
 
 impl Take for Seen {
-    async fn take(&self, transaction: &mut Transaction<'_>, wanted: Wanted) -> Result<Taken, sqlx::Error> {
-        let seats_set = store::set_seats(transaction.connection(), wanted.sale_id, &self.seats).await?;
-        if seats_set != self.seats.len() as u64 {
+    async fn take(&self, transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Taken, sqlx::Error> {
+        let seats: Vec<_> = self.seats.iter().flatten().copied().collect();
+        let seats_set = match seats.is_empty() {
+            true => 0,
+            false => store::set_seats(transaction.connection(), wanted.sale_id, &seats).await?,
+        };
+        if seats_set != seats.len() as u64 {
             return Ok(Taken::Outrun);
         }
-        let tier_set = store::set_tier(transaction.connection(), wanted.tier_id, self.tier, wanted.quantity).await?;
-        let positions = || self.seats.iter().map(|(position, _)| *position).collect();
-        Ok(if tier_set { Taken::All(positions()) } else { Taken::Outrun })
+        for (tier, version) in wanted.tiers.iter().zip(&self.tiers) {
+            if !store::set_tier(transaction.connection(), tier.tier_id, *version, tier.quantity).await? {
+                return Ok(Taken::Outrun);
+            }
+        }
+        let positions = |seats: &Vec<(u32, i64)>| seats.iter().map(|(position, _)| *position).collect();
+        Ok(Taken::All(wanted.grant(self.seats.iter().map(positions).collect())))
     }
 }
 

@@ -1,11 +1,13 @@
 //! `pessimistic`: the row is locked, read again, and written.
 //!
-//! **How it works.** Each claim is a transaction of its own. It locks the tier's row (`SELECT … FOR UPDATE`; on SQLite
-//! `BEGIN IMMEDIATE` locks the whole database), reads how many are left now that nobody else can change it, decides, and
-//! writes. Named seats are locked behind the tier, always in that order, so that no two claims wait for each other.
+//! **How it works.** Each claim is a transaction of its own. It locks the rows of its tiers (`SELECT … FOR UPDATE`; on SQLite
+//! `BEGIN IMMEDIATE` locks the whole database), reads how many are left now that nobody else can change them, decides, and
+//! writes. Named seats are locked behind the tiers, always in that order, so that no two claims wait for each other.
 //!
 //! **What it guarantees.** No phantom and no leak: what was read cannot change before it is written, and the write is
 //! conditional all the same.
+//!
+//! **While it does not know.** It waits for the lock, so every refusal is true of what is committed.
 //!
 //! **What it costs.** A flush and one more round trip per purchase, with the lock held all along: buyers of one tier stand
 //! in line, also those who want different seats.
@@ -16,7 +18,9 @@ use std::sync::Arc;
 
 use super::{
     Claim, Deciding, Strategy, Verdict,
-    one_by_one::{Take, Taken, Wanted, attempt},
+    atomic_update::take_counted,
+    one_by_one::{Take, Taken, attempt},
+    wanted::{Wanted, WantedUnits},
 };
 use crate::{
     model::{seat::SeatStatus, strategy::StrategyKind},
@@ -36,8 +40,7 @@ impl Pessimistic {
     }
 
     async fn decide(&self, claim: Claim) -> Verdict {
-        let wanted = Wanted::of(&claim);
-        let verdict = attempt(&self.desk, &claim, wanted, &ByLock).await.verdict(&claim, wanted);
+        let verdict = attempt(&self.desk, &claim, &Wanted::of(&claim), &ByLock).await.verdict(&claim);
         claim.settle(verdict)
     }
 }
@@ -46,29 +49,49 @@ impl Pessimistic {
 struct ByLock;
 
 impl Take for ByLock {
-    async fn take(&self, transaction: &mut Transaction<'_>, wanted: Wanted) -> Result<Taken, sqlx::Error> {
-        let Wanted { sale_id, tier_id, seated, seat, quantity, .. } = wanted;
-        let (_, available) = store::lock_tier(transaction.connection(), tier_id).await?;
-        if available < quantity {
-            return Ok(Taken::Gone);
-        }
-        let seats: Vec<(u32, i64)> = match seat {
-            Some(position) => {
-                let locked = store::lock_seats(transaction.connection(), sale_id, &[position]).await?;
-                let free = locked.into_iter().filter(|(.., status)| *status == SeatStatus::Available);
-                free.map(|(position, version, _)| (position, version)).collect()
+    async fn take(&self, transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Taken, sqlx::Error> {
+        for tier in &wanted.tiers {
+            let (_, available) = store::lock_tier(transaction.connection(), tier.tier_id).await?;
+            if available < tier.quantity {
+                return Ok(Taken::Gone(None));
             }
-            None if seated => store::free_seats(transaction.connection(), sale_id, tier_id, quantity, false).await?,
-            None => Vec::new(),
-        };
-        if seated && (seats.len() as u64) < quantity {
-            return Ok(Taken::Gone);
         }
-        let seats_set = store::set_seats(transaction.connection(), sale_id, &seats).await?;
-        let tier_set = store::set_tier(transaction.connection(), tier_id, None, quantity).await?;
-        let all = tier_set && seats_set == seats.len() as u64;
-        Ok(if all { Taken::All(seats.into_iter().map(|(position, _)| position).collect()) } else { Taken::Gone })
+        if let Some(gone) = take_named(transaction, wanted).await? {
+            return Ok(Taken::Gone(Some(gone)));
+        }
+        let mut seats_by_part = Vec::with_capacity(wanted.parts.len());
+        for part in &wanted.parts {
+            let connection = transaction.connection();
+            seats_by_part.push(match &part.what {
+                WantedUnits::Named(positions) => positions.clone(),
+                WantedUnits::Counted(_) => Vec::new(),
+                WantedUnits::Seats(quantity) => {
+                    let seats = store::free_seats(connection, wanted.sale_id, part.tier_id, *quantity, false).await?;
+                    let set = store::set_seats(transaction.connection(), wanted.sale_id, &seats).await?;
+                    if set < *quantity {
+                        return Ok(Taken::Gone(None));
+                    }
+                    seats.into_iter().map(|(position, _)| position).collect()
+                }
+            });
+        }
+        take_counted(transaction, wanted, seats_by_part).await
     }
+}
+
+/// Locks the seats that are named and takes them; one that is gone where they cannot all be had.
+async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Option<u32>, sqlx::Error> {
+    let named = wanted.named_seats();
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let locked = store::lock_seats(transaction.connection(), wanted.sale_id, &named).await?;
+    if let Some((gone, ..)) = locked.iter().find(|(.., status)| *status != SeatStatus::Available) {
+        return Ok(Some(*gone));
+    }
+    let free: Vec<_> = locked.into_iter().map(|(position, version, _)| (position, version)).collect();
+    let set = store::set_seats(transaction.connection(), wanted.sale_id, &free).await?;
+    Ok(if set == named.len() as u64 { None } else { named.first().copied() })
 }
 
 impl Strategy for Pessimistic {

@@ -13,6 +13,8 @@
 //! asked, new claims are decided at once, and so are those in line. What both a server and Redis have forgotten was never
 //! sold.
 //!
+//! **While it does not know.** It answers with a receipt, and says later what became of it.
+//!
 //! **What it costs.** A flush per purchase and per refusal, three round trips to Redis, and a buyer who has to ask for the
 //! outcome. It does not sell faster: it answers sooner, and keeps a stampede from the database.
 //!
@@ -32,7 +34,7 @@ use self::{
     line::{Joined, Line, State},
     waiting::Waiting,
 };
-use super::{Claim, Deciding, Strategy, Verdict, atomic_update::buy, one_by_one::Wanted};
+use super::{Claim, Deciding, Strategy, Verdict, atomic_update::buy};
 use crate::{
     model::{
         ids::{BuyerId, RequestId, TierId},
@@ -149,9 +151,11 @@ impl Queued {
     async fn join(&self, mut claim: Claim) -> Verdict {
         let Shared { desk, line, waiting, options, joined, .. } = &*self.shared;
         let request = RequestId(desk.identifiers.next(desk.clock.now()));
-        let wanted = Wanted::of(&claim);
-        let is_first = options.first_tiers.contains(&claim.sale.stock.read().tiers[wanted.tier_index].id);
-        let entry = Entry::new(&claim, wanted.sale_id, request, is_first);
+        let is_first = {
+            let stock = claim.sale.stock.read();
+            claim.wish.parts().iter().any(|part| options.first_tiers.contains(&stock.tiers[part.tier_index].id))
+        };
+        let entry = Entry::new(&claim, claim.sale.sale_id, request, is_first);
         if let Some(known) = entry.key.as_ref().and_then(|key| waiting.find(entry.buyer, &key.key)) {
             return of_known(known, entry.fingerprint());
         }

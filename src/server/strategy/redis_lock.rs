@@ -8,6 +8,8 @@
 //! **What it guarantees.** No phantom and no leak, also where Redis forgets leases, is slow, or is gone: then buyers only
 //! meet at the versions. A holder who loses, or dies, leaves a seat that can be sold at once, or when the lease runs out.
 //!
+//! **While it does not know.** Whoever meets a lease waits for it, and in the end answers `contended`.
+//!
 //! **What it costs.** Two more round trips per purchase. Whoever meets a lease waits and tries again, three times in all,
 //! then gives up with `contended`, which is not `seat-taken`: the holder may yet fail.
 //!
@@ -21,7 +23,11 @@ use std::{
 use redis::Script;
 use uuid::Uuid;
 
-use super::{Claim, Deciding, Strategy, Verdict, one_by_one::Wanted, optimistic::try_versions};
+use super::{
+    Claim, Deciding, Strategy, Verdict,
+    optimistic::try_versions,
+    wanted::{Wanted, WantedUnits},
+};
 use crate::{
     model::strategy::StrategyKind,
     server::{
@@ -63,8 +69,9 @@ impl RedisLock {
     }
 
     async fn decide(&self, claim: Claim) -> Verdict {
-        let verdict = match self.lease(Wanted::of(&claim)).await {
-            Ok(_lease) => try_versions(&self.desk, &claim).await,
+        let wanted = Wanted::of(&claim);
+        let verdict = match self.lease_all(&wanted).await {
+            Ok(_leases) => try_versions(&self.desk, &claim, &wanted).await,
             Err(Contended) => {
                 metrics::counter!(LEASES_CONTENDED).increment(1);
                 Verdict::Refused(contended())
@@ -73,13 +80,31 @@ impl RedisLock {
         claim.settle(verdict)
     }
 
-    /// The lease on what is wanted; none where Redis cannot be asked.
-    async fn lease(&self, wanted: Wanted) -> Result<Option<Lease>, Contended> {
-        let unit = match wanted.seat {
-            Some(position) => format!("lease:{}:seat:{position}", wanted.sale_id),
-            None => format!("lease:{}:tier:{}", wanted.sale_id, wanted.tier_id),
-        };
-        let key = self.redis.key(&unit);
+    /// The leases on what is wanted, as far as Redis can be asked. They are taken in one order, so that no two claims wait for
+    /// each other.
+    async fn lease_all(&self, wanted: &Wanted) -> Result<Vec<Lease>, Contended> {
+        let mut units = Vec::new();
+        for part in &wanted.parts {
+            match &part.what {
+                WantedUnits::Named(positions) => {
+                    units.extend(positions.iter().map(|position| format!("lease:{}:seat:{position}", wanted.sale_id)));
+                }
+                WantedUnits::Seats(_) | WantedUnits::Counted(_) => {
+                    units.push(format!("lease:{}:tier:{}", wanted.sale_id, part.tier_id));
+                }
+            }
+        }
+        units.sort_unstable();
+        let mut leases = Vec::with_capacity(units.len());
+        for unit in units {
+            leases.extend(self.lease(&unit).await?);
+        }
+        Ok(leases)
+    }
+
+    /// One lease; none where Redis cannot be asked.
+    async fn lease(&self, unit: &str) -> Result<Option<Lease>, Contended> {
+        let key = self.redis.key(unit);
         for tries in 0..TRIES {
             if tries > 0 {
                 tokio::time::sleep(PAUSE * 2_u32.pow(tries - 1)).await;

@@ -4,8 +4,10 @@
 //! first available rows that no other transaction has locked (`FOR UPDATE SKIP LOCKED`), so that two buyers never wait for
 //! each other over a unit, and each gets a different one. Counters and `seq` follow as in every strategy.
 //!
-//! **What it guarantees.** No phantom and no leak. Where too few rows are free of locks it looks again: a lock is not a
-//! sale, and "sold out" is never concluded from locks.
+//! **What it guarantees.** No phantom and no leak.
+//!
+//! **While it does not know.** Where too few rows are free of locks it looks again: a lock is not a sale, and "sold out" is
+//! never concluded from locks. After half a second of that it gives up with `contended`.
 //!
 //! **What it costs.** A row per unit, and a scan over those that others hold; PostgreSQL must clean up behind it.
 //!
@@ -15,7 +17,9 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Claim, Deciding, Strategy, Verdict,
-    one_by_one::{Attempt, Take, Taken, Wanted, attempt},
+    atomic_update::{take_counted, take_named},
+    one_by_one::{Attempt, Take, Taken, attempt},
+    wanted::{Wanted, WantedUnits},
 };
 use crate::{
     model::strategy::StrategyKind,
@@ -43,7 +47,7 @@ impl SkipLocked {
         let wanted = Wanted::of(&claim);
         let mut verdict = Verdict::RefusedByDatabase(contended());
         for tries in 0..TRIES {
-            if let Attempt::Done(done) = attempt(&self.desk, &claim, wanted, &Unlocked).await {
+            if let Attempt::Done(done) = attempt(&self.desk, &claim, &wanted, &Unlocked).await {
                 verdict = if tries > 0 { done.after_asking() } else { done };
                 break;
             }
@@ -57,25 +61,43 @@ impl SkipLocked {
 struct Unlocked;
 
 impl Take for Unlocked {
-    async fn take(&self, transaction: &mut Transaction<'_>, wanted: Wanted) -> Result<Taken, sqlx::Error> {
-        let Wanted { sale_id, tier_id, seated, seat, quantity, .. } = wanted;
-        if seat.is_some() {
-            return super::atomic_update::ByCondition.take(transaction, wanted).await;
+    async fn take(&self, transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Taken, sqlx::Error> {
+        if let Some(gone) = take_named(transaction, wanted).await? {
+            return Ok(Taken::Gone(Some(gone)));
         }
-        let (found, seats) = if seated {
-            let seats = store::free_seats(transaction.connection(), sale_id, tier_id, quantity, true).await?;
-            (store::set_seats(transaction.connection(), sale_id, &seats).await?, seats)
-        } else {
-            (store::take_units(transaction.connection(), tier_id, quantity).await?, Vec::new())
-        };
-        if found < quantity {
-            let (_, available) = store::read_tier(transaction.connection(), tier_id).await?;
-            return Ok(if available < quantity { Taken::Gone } else { Taken::Outrun });
+        let mut seats_by_part = Vec::with_capacity(wanted.parts.len());
+        for part in &wanted.parts {
+            let (found, quantity, seats) = match &part.what {
+                WantedUnits::Named(positions) => (positions.len() as u64, positions.len() as u64, positions.clone()),
+                WantedUnits::Seats(quantity) => {
+                    let seats = take_unlocked_seats(transaction, wanted.sale_id, part.tier_id, *quantity).await?;
+                    (seats.len() as u64, *quantity, seats)
+                }
+                WantedUnits::Counted(quantity) => {
+                    let found = store::take_units(transaction.connection(), part.tier_id, *quantity).await?;
+                    (found, *quantity, Vec::new())
+                }
+            };
+            if found < quantity {
+                let (_, available) = store::read_tier(transaction.connection(), part.tier_id).await?;
+                return Ok(if available < quantity { Taken::Gone(None) } else { Taken::Outrun });
+            }
+            seats_by_part.push(seats);
         }
-        let tier_set = store::set_tier(transaction.connection(), tier_id, None, quantity).await?;
-        let positions = || seats.iter().map(|(position, _)| *position).collect();
-        Ok(if tier_set { Taken::All(positions()) } else { Taken::Gone })
+        take_counted(transaction, wanted, seats_by_part).await
     }
+}
+
+/// Takes the first seats of a tier that nobody has locked; fewer where fewer are.
+async fn take_unlocked_seats(
+    transaction: &mut Transaction<'_>,
+    sale_id: i64,
+    tier_id: i64,
+    quantity: u64,
+) -> Result<Vec<u32>, sqlx::Error> {
+    let seats = store::free_seats(transaction.connection(), sale_id, tier_id, quantity, true).await?;
+    store::set_seats(transaction.connection(), sale_id, &seats).await?;
+    Ok(seats.into_iter().map(|(position, _)| position).collect())
 }
 
 impl Strategy for SkipLocked {

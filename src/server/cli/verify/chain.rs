@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use super::replay::{Impossible, Replay};
 use crate::{
     model::ledger::{FIRST_PREVIOUS_HASH, LedgerLine},
-    server::ledger::{hash_line, hexadecimal},
+    server::ledger::{
+        hash_line, hexadecimal,
+        replay::{Impossible, Replay},
+    },
 };
 
 /// The seq of a sale's first change.
@@ -117,7 +119,8 @@ impl Chain {
         if computed != line.hash {
             return Err(Wrong::Hash { computed });
         }
-        self.replay.as_mut().map_or(Ok(()), |replay| replay.apply(line)).map_err(Wrong::Impossible)
+        let impossible = self.replay.as_mut().map(|replay| replay.apply(line.kind, &line.units)).unwrap_or_default();
+        impossible.into_iter().next().map_or(Ok(()), |first| Err(Wrong::Impossible(first)))
     }
 }
 

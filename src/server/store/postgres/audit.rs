@@ -30,6 +30,10 @@ pub async fn recount(connection: &mut PgConnection, sale_id: i64) -> Result<Reco
         .bind(sale_id)
         .fetch_all(&mut *connection)
         .await?;
+    let held_seats: Vec<String> = sqlx::query_scalar("SELECT label FROM seats WHERE sale_id = $1 AND status = 'held'")
+        .bind(sale_id)
+        .fetch_all(&mut *connection)
+        .await?;
     Ok(Recount {
         seq: count(seq),
         head_hash,
@@ -39,6 +43,7 @@ pub async fn recount(connection: &mut PgConnection, sale_id: i64) -> Result<Reco
         doubly_sold: ticketed.iter().map(|(_, tickets)| count(tickets - 1)).sum(),
         ticketed_seats: ticketed.into_iter().map(|(label, _)| label).collect(),
         sold_seats: sold_seats.into_iter().collect(),
+        held_seats: held_seats.into_iter().collect(),
     })
 }
 

@@ -12,7 +12,7 @@ use sqlx::{
 use super::all_small;
 use crate::{
     model::time::Timestamp,
-    server::store::rows::{Guard, Purchase, SaleTaken, Taken, count, integer},
+    server::store::rows::{Guard, Purchase, SaleTaken, count, integer},
 };
 
 /// What `take_and_record` raises where a row is not as expected.
@@ -85,38 +85,28 @@ fn bind_purchases<'q>(call: Call<'q>, at: Timestamp, purchases: &[&Purchase]) ->
         .bind(tickets().map(|ticket| ticket.code.as_slice()).bind_iter())
 }
 
-/// Takes units for one purchase by one conditional update per row: seats, then the tier, then nothing of the sale's
-/// row, which [`sale_head`] locks last.
-pub async fn take_one_by_one(
+/// Takes those of these seats that are available, and returns their positions in order. They are locked in order, so that
+/// two that want the same seats do not wait for each other; one that another has locked is waited for, because its fate
+/// must be known.
+pub async fn take_seats(
     connection: &mut PgConnection,
     sale_id: i64,
-    tier_id: i64,
-    seat: Option<u32>,
-    units: u64,
-) -> Result<Taken, sqlx::Error> {
-    if let Some(position) = seat {
-        let taken = sqlx::query(
-            "UPDATE seats SET status = 'sold', version = version + 1
-             WHERE sale_id = $1 AND position = $2 AND status = 'available'",
-        )
-        .bind(sale_id)
-        .bind(i64::from(position))
-        .execute(&mut *connection)
-        .await?;
-        if taken.rows_affected() != 1 {
-            return Ok(Taken::Nothing);
-        }
-    }
-    let taken = sqlx::query(
-        "UPDATE tiers SET available = available - $1, sold = sold + $1, version = version + 1
-         WHERE id = $2 AND sale_id = $3 AND available >= $1",
+    positions: &[u32],
+) -> Result<Vec<u32>, sqlx::Error> {
+    let taken: Vec<i64> = sqlx::query_scalar(
+        "WITH locked AS (
+             SELECT ctid AS place FROM seats
+             WHERE sale_id = $1 AND position = ANY ($2) AND status = 'available' ORDER BY position FOR UPDATE)
+         UPDATE seats SET status = 'sold', version = version + 1 FROM locked WHERE seats.ctid = locked.place
+         RETURNING position",
     )
-    .bind(integer(units))
-    .bind(tier_id)
     .bind(sale_id)
-    .execute(&mut *connection)
+    .bind(positions.iter().map(|position| i64::from(*position)).collect::<Vec<_>>())
+    .fetch_all(connection)
     .await?;
-    Ok(if taken.rows_affected() == 1 { Taken::All } else { Taken::Nothing })
+    let mut positions = all_small(taken)?;
+    positions.sort_unstable();
+    Ok(positions)
 }
 
 /// Takes so many of a tier's available seats, the first in order, and returns their positions; fewer only where the

@@ -14,7 +14,7 @@ mod settings; // what the database knows of itself
 mod unguarded; // writes without a condition, for the strategy that shows why there must be one
 
 pub use audit::recount;
-pub use claims::{record, sale_head, take_and_record, take_any_seats, take_one_by_one};
+pub use claims::{record, sale_head, take_and_record, take_any_seats, take_seats};
 pub use connection::{Database, Writer, begin_reading};
 pub use guards::{free_seats, lock_seats, lock_tier, read_seats, read_tier, set_seats, set_tier, take_units};
 pub use idempotency::{answers_before, answers_since, find_answer, forget_answers, keep_body};

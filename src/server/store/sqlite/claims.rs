@@ -9,11 +9,14 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use sqlx::{Arguments, AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
+use sqlx::{
+    Arguments, AssertSqlSafe, Row, SqliteConnection,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 
 use crate::{
     model::{limits::MAX_BATCH, time::Timestamp},
-    server::store::rows::{Guard, Purchase, SaleTaken, Taken, count, integer},
+    server::store::rows::{Guard, Purchase, SaleTaken, count, integer},
 };
 
 // The guard of a batch. Each statement says with `changes()` whether the one before it took as many rows as it was meant
@@ -216,38 +219,22 @@ fn pad(arguments: &mut SqliteArguments, nulls: usize) -> Result<(), sqlx::error:
     Ok(())
 }
 
-/// Takes units for one purchase by one conditional update per row: seats, then the tier, then nothing of the sale's row,
-/// which [`sale_head`] locks last.
-pub async fn take_one_by_one(
+/// Takes those of these seats that are available, and returns their positions in order.
+pub async fn take_seats(
     connection: &mut SqliteConnection,
     sale_id: i64,
-    tier_id: i64,
-    seat: Option<u32>,
-    units: u64,
-) -> Result<Taken, sqlx::Error> {
-    if let Some(position) = seat {
-        let taken =
-            sqlx::query("UPDATE seats SET status = 'sold', version = version + 1 WHERE sale_id = ? AND position = ? AND status = 'available'")
-                .bind(sale_id)
-                .bind(i64::from(position))
-                .execute(&mut *connection)
-                .await?;
-        if taken.rows_affected() != 1 {
-            return Ok(Taken::Nothing);
-        }
-    }
-    let taken = sqlx::query(
-        "UPDATE tiers SET available = available - ?, sold = sold + ?, version = version + 1
-         WHERE id = ? AND sale_id = ? AND available >= ?",
+    positions: &[u32],
+) -> Result<Vec<u32>, sqlx::Error> {
+    let rows = sqlx::query(
+        "UPDATE seats SET status = 'sold', version = version + 1
+         WHERE sale_id = ? AND status = 'available' AND position IN (SELECT value FROM json_each(?))
+         RETURNING position",
     )
-    .bind(integer(units))
-    .bind(integer(units))
-    .bind(tier_id)
     .bind(sale_id)
-    .bind(integer(units))
-    .execute(&mut *connection)
+    .bind(serde_json::to_string(positions).expect("numbers are plain data"))
+    .fetch_all(connection)
     .await?;
-    Ok(if taken.rows_affected() == 1 { Taken::All } else { Taken::Nothing })
+    in_order(&rows)
 }
 
 /// Takes so many of a tier's available seats, the first in order, and returns their positions; fewer where fewer are left.
@@ -269,7 +256,12 @@ pub async fn take_any_seats(
     .bind(integer(units))
     .fetch_all(connection)
     .await?;
-    let mut positions = rows.iter().map(|row| row.try_get::<u32, _>(0)).collect::<Result<Vec<_>, _>>()?;
+    in_order(&rows)
+}
+
+/// The positions in these rows, in order.
+fn in_order(rows: &[SqliteRow]) -> Result<Vec<u32>, sqlx::Error> {
+    let mut positions = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<_>, _>>()?;
     positions.sort_unstable();
     Ok(positions)
 }

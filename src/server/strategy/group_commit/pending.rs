@@ -9,11 +9,11 @@ use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
 use crate::{
-    model::{ids::OrderId, limits::MAX_BATCH, outcome::Refusal, time::Timestamp},
+    model::{ids::OrderId, ledger::ChangeKind, limits::MAX_BATCH, outcome::Refusal, time::Timestamp},
     server::{
         ledger::Hash,
         stock::{
-            Desk, SaleDesk, Sold, Stock, Wish,
+            Desk, SaleDesk, Sold, Stock,
             decide::{Draft, check_open},
         },
         strategy::{Claim, KeyClaim, Verdict},
@@ -75,7 +75,8 @@ impl Plan {
     /// Decides one more claim.
     pub fn decide(&mut self, desk: &Desk, stock: &Stock, draft: &mut Draft, claim: &Claim) {
         let order = OrderId(desk.identifiers.next(self.at));
-        let decided = check_open(stock, self.at).and_then(|()| draft.decide(stock, order.0, claim.buyer, claim.wish));
+        let decided = check_open(stock, self.at)
+            .and_then(|()| draft.decide(stock, (ChangeKind::Buy, order.0), claim.buyer, &claim.wish));
         self.head_hash = draft.head_hash;
         self.decisions.push(match decided {
             Ok(grant) => {
@@ -97,7 +98,7 @@ impl Pending {
     /// Adds a claim to the last batch of its sale, and decides it where everything before it is decided.
     pub fn add(&mut self, desk: &Desk, claim: Claim, answer: oneshot::Sender<Verdict>) {
         let sale_id = claim.sale.sale_id;
-        let units = units_of(&claim);
+        let units = claim.wish.quantity();
         let place = self.batches.iter().rposition(|batch| batch.sale.sale_id == sale_id);
         let stock = claim.sale.stock.read();
         if self.drafts.get(&sale_id).is_some_and(|draft| draft.revision != stock.revision) {
@@ -150,12 +151,5 @@ impl Pending {
             // The next claim starts from the mirror again.
             self.drafts.remove(&sale_id);
         }
-    }
-}
-
-fn units_of(claim: &Claim) -> u64 {
-    match claim.wish {
-        Wish::Seat { .. } => 1,
-        Wish::Units { quantity, .. } => quantity,
     }
 }

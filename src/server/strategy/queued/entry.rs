@@ -37,7 +37,7 @@ pub struct EntryKey {
 impl Entry {
     pub fn new(claim: &Claim, sale_id: i64, request: RequestId, is_first: bool) -> Self {
         let key = claim.key.as_ref().map(|key| EntryKey { key: key.key.clone(), fingerprint: key.fingerprint });
-        Self { request, sale_id, buyer: claim.buyer, wish: claim.wish, key, is_first, again: false }
+        Self { request, sale_id, buyer: claim.buyer, wish: claim.wish.clone(), key, is_first, again: false }
     }
 
     pub const fn order(&self) -> OrderId {
@@ -57,11 +57,6 @@ impl Entry {
 
     /// Whether the sale has what is wished for, at all. An entry that did not come from here may say anything.
     pub fn fits(&self, stock: &Stock) -> bool {
-        match self.wish {
-            Wish::Seat { position } => (position as usize) < stock.seats.len(),
-            Wish::Units { tier_index, quantity } => {
-                tier_index < stock.tiers.len() && (1..=u64::from(MAX_UNITS_PER_REQUEST)).contains(&quantity)
-            }
-        }
+        self.wish.quantity() <= u64::from(MAX_UNITS_PER_REQUEST) && self.wish.fits(stock)
     }
 }

@@ -191,7 +191,7 @@ impl Shared {
     }
 
     async fn try_to_buy(&self, entry: &Entry, sale: &Arc<SaleDesk>) -> Verdict {
-        let early = refuse_early(&sale.stock.read(), entry.wish, self.desk.clock.now()).err();
+        let early = refuse_early(&sale.stock.read(), &entry.wish, self.desk.clock.now()).err();
         if let Some(refusal) = early {
             return Verdict::Refused(refusal);
         }
@@ -200,7 +200,7 @@ impl Shared {
             key: key.key,
             fingerprint: key.fingerprint,
         });
-        let (buyer, wish) = (entry.buyer, entry.wish);
+        let (buyer, wish) = (entry.buyer, entry.wish.clone());
         let claim = Claim { sale: sale.clone(), buyer, wish, key, place: None, request: Some(entry.request) };
         buy(&self.desk, claim).await
     }

@@ -1,0 +1,108 @@
+//! A wish by the rows of the database: what the strategies take that decide each claim by itself.
+
+use super::Claim;
+use crate::{
+    model::{outcome::Refusal, seat::SeatStatus},
+    server::stock::{Part, What, decide::Granted, seat_taken, sold_out},
+};
+
+/// What a claim wants, by rows, in the order of tiers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    pub sale_id: i64,
+    pub parts: Vec<WantedPart>,
+    /// Rows of the tiers and how many units are wanted of each.
+    pub tiers: Vec<WantedTier>,
+}
+
+/// One part of a wish.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WantedPart {
+    pub tier_index: usize,
+    pub tier_id: i64,
+    pub what: WantedUnits,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum WantedUnits {
+    /// These seats, by position, in order.
+    Named(Vec<u32>),
+    /// So many seats, whichever they are.
+    Seats(u64),
+    /// So many units that have no seats.
+    Counted(u64),
+}
+
+/// All that is wanted of one tier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WantedTier {
+    pub tier_id: i64,
+    pub quantity: u64,
+    pub seated: bool,
+}
+
+impl Wanted {
+    pub fn of(claim: &Claim) -> Self {
+        let stock = claim.sale.stock.read();
+        let by_rows = |part: &Part| {
+            let tier = &stock.tiers[part.tier_index];
+            let what = match &part.what {
+                What::Seats(positions) => WantedUnits::Named(positions.clone()),
+                What::Units(quantity) if tier.seated => WantedUnits::Seats(*quantity),
+                What::Units(quantity) => WantedUnits::Counted(*quantity),
+            };
+            WantedPart { tier_index: part.tier_index, tier_id: tier.tier_id, what }
+        };
+        let tier = |(tier_index, quantity): (usize, u64)| {
+            let tier = &stock.tiers[tier_index];
+            WantedTier { tier_id: tier.tier_id, quantity, seated: tier.seated }
+        };
+        Self {
+            sale_id: stock.sale_id,
+            parts: claim.wish.parts().iter().map(by_rows).collect(),
+            tiers: claim.wish.units_by_tier().map(tier).collect(),
+        }
+    }
+
+    /// Positions of all seats that are named, in order.
+    pub fn named_seats(&self) -> Vec<u32> {
+        let mut seats = Vec::new();
+        for part in &self.parts {
+            if let WantedUnits::Named(positions) = &part.what {
+                seats.extend(positions);
+            }
+        }
+        seats.sort_unstable();
+        seats
+    }
+
+    /// What is granted where this part of it got these seats, or none because its units have none.
+    pub fn grant(&self, seats_by_part: Vec<Vec<u32>>) -> Vec<Granted> {
+        let mut granted: Vec<Granted> = Vec::with_capacity(self.tiers.len());
+        for (part, seats) in self.parts.iter().zip(seats_by_part) {
+            let quantity = match part.what {
+                WantedUnits::Counted(quantity) => quantity,
+                WantedUnits::Named(_) | WantedUnits::Seats(_) => seats.len() as u64,
+            };
+            let part = Granted { tier_index: part.tier_index, seats, quantity };
+            match granted.last_mut().filter(|last| last.tier_index == part.tier_index) {
+                Some(last) => last.add(part),
+                None => granted.push(part),
+            }
+        }
+        granted
+    }
+}
+
+impl Claim {
+    /// The refusal where the database says that what is wanted is gone: `seat`, where it named one, or too many units.
+    pub fn gone(&self, seat: Option<u32>) -> Refusal {
+        let stock = self.sale.stock.read();
+        let is_gone = |position: &u32| stock.seats[*position as usize] != SeatStatus::Available;
+        let of_one = || self.wish.seats().next().filter(|_| self.wish.quantity() == 1);
+        match seat.or_else(|| self.wish.seats().find(is_gone)).or_else(of_one) {
+            Some(position) => seat_taken(stock.label(position)),
+            None => sold_out(&stock.id),
+        }
+    }
+}
