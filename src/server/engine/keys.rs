@@ -12,7 +12,11 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
 
 use crate::{
-    model::{ids::BuyerId, limits::MAX_IDEMPOTENCY_KEY_CHARACTERS},
+    model::{
+        ids::BuyerId,
+        limits::{IDEMPOTENCY_TTL_MILLISECONDS, MAX_IDEMPOTENCY_KEY_CHARACTERS},
+        time::Timestamp,
+    },
     server::strategy::KeyGuard,
 };
 
@@ -35,6 +39,11 @@ impl IdempotencyKey {
     pub fn into_text(self) -> String {
         self.0
     }
+}
+
+/// When the oldest answer was given that is still kept for its key.
+pub fn oldest_answer(now: Timestamp) -> Timestamp {
+    now.plus_milliseconds(-IDEMPOTENCY_TTL_MILLISECONDS)
 }
 
 /// The keys of one server.
