@@ -31,10 +31,9 @@ pub async fn sales() -> Result<Vec<Sale>, ServerFnError> {
 #[server(name = AskSalePage, prefix = "/rpc", endpoint = "sale_page", input = Wire, output = Wire)]
 pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> {
     let app = super::context::app()?;
-    let Some(found) = app.engine.catalogue.sale(&sale).await else { return Ok(None) };
-    let Some((snapshot, rows)) = app.engine.catalogue.snapshot(&sale).zip(app.engine.catalogue.seat_rows(&sale)) else {
-        return Ok(None);
-    };
+    let catalogue = &app.engine.catalogue;
+    let Some(found) = catalogue.sale(&sale).await else { return Ok(None) };
+    let Some((snapshot, rows)) = catalogue.snapshot(&sale).zip(catalogue.seat_rows(&sale)) else { return Ok(None) };
     let purchases = super::purchases(sale).await?;
     let simulator = super::context::may_simulate(&found)?;
     let form_key = uuid::Uuid::now_v7().to_string();

@@ -71,6 +71,7 @@ impl Core {
         Ok(Arc::new(core))
     }
 
+    /// The one source of the time of day.
     pub fn clock(&self) -> &Clock {
         &self.desk.clock
     }
@@ -103,7 +104,7 @@ impl Core {
         self.sales.read().in_order.clone()
     }
 
-    /// Takes a sale into the house.
+    /// Takes a sale up as it was read from the store, unless it is known already.
     pub fn adopt(&self, stock: Stock) -> Arc<SaleDesk> {
         let mut sales = self.sales.write();
         if let Some(known) = sales.by_slug.get(&stock.id) {

@@ -40,6 +40,7 @@ impl Engine {
         }))
     }
 
+    /// The one source of the time of day.
     pub fn clock(&self) -> &Clock {
         self.core.clock()
     }

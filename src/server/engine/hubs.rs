@@ -19,10 +19,12 @@ pub struct Hubs {
 }
 
 impl Hubs {
+    /// No hubs yet; those to come are served by `viewers`.
     pub fn new(clock: Clock, epoch: String, viewers: tokio::runtime::Handle) -> Self {
         Self { by_sale: RwLock::default(), clock, epoch, viewers }
     }
 
+    /// The hub of the sale in this row.
     pub fn get(&self, sale_id: i64) -> Option<Arc<Hub>> {
         self.by_sale.read().get(&sale_id).cloned()
     }

@@ -32,12 +32,9 @@ impl IdempotencyKey {
         (printable && fits).then(|| Self(text.to_owned()))
     }
 
+    /// The key as it was sent.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    pub fn into_text(self) -> String {
-        self.0
     }
 }
 
@@ -71,6 +68,7 @@ pub enum Begun {
 }
 
 impl Keys {
+    /// The keys of a server that starts: these were answered before.
     pub fn new(known: Vec<(BuyerId, String)>) -> Self {
         let keys = Self { hasher: RandomState::new(), state: Mutex::default() };
         let hashes = known.into_iter().map(|(buyer, key)| keys.hash(buyer, &key)).collect();

@@ -26,6 +26,7 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
+    /// The defaults: system clock, no Redis, a queue of the usual length.
     pub fn new(viewers: tokio::runtime::Handle) -> Self {
         Self {
             clock: Clock::System,

@@ -31,7 +31,7 @@ pub struct Begun {
 
 impl Catalogue {
     /// Answers an organiser's request: as before where its key was answered, else by what `change` comes to.
-    pub async fn answer_once<T, Change: Future<Output = Decided<T>>>(
+    pub(super) async fn answer_once<T, Change: Future<Output = Decided<T>>>(
         &self,
         keyed: Option<Keyed>,
         route: &str,

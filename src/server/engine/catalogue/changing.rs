@@ -48,7 +48,7 @@ pub async fn stored(transaction: &mut Transaction<'_>, slug: &str) -> Result<Sto
 
 impl Catalogue {
     /// Ends a change of the whole stock: reads it back, keeps the answer, commits, and shows everybody the new state.
-    pub async fn commit_anew<T: serde::Serialize>(
+    pub(super) async fn commit_anew<T: serde::Serialize>(
         &self,
         mut transaction: Transaction<'_>,
         desk: &Arc<SaleDesk>,

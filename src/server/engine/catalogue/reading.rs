@@ -29,6 +29,7 @@ impl Catalogue {
         }
     }
 
+    /// A sale as every client sees it. `None` where it is unknown, or cannot be looked for just now.
     pub async fn sale(&self, sale: &SaleId) -> Option<Sale> {
         let desk = self.core.find(sale).await.ok()??;
         let now = self.core.clock().now();

@@ -14,15 +14,17 @@ pub struct Answered {
 }
 
 impl Answered {
+    /// No statement about the claim was needed.
     pub fn without_asking(outcome: Result<BuyOutcome, EngineError>) -> Self {
         Self { outcome, asked_database: false }
     }
 
+    /// The database was asked at least one statement.
     pub fn after_asking(outcome: Result<BuyOutcome, EngineError>) -> Self {
         Self { outcome, asked_database: true }
     }
 
-    /// Whether the database was asked for nothing: the claim was not granted, and is not in line.
+    /// Whether the database was asked for a claim that is neither granted nor in line.
     pub fn is_refused_by_database(&self) -> bool {
         self.asked_database && !matches!(self.outcome, Ok(BuyOutcome::Bought { .. } | BuyOutcome::Waiting { .. }))
     }

@@ -103,6 +103,26 @@ async fn a_refusal_counts_for_the_database_when_it_was_asked_and_only_then() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_with_a_key_asks_a_shared_database_once_more_and_what_a_key_answers_is_no_claim() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(1)]).await;
+        let buy = async |number: u128, quantity: u32, key: &str| {
+            let (buyer, body) = (BuyerId(uuid::Uuid::from_u128(number)), BuyBody::tier("ga".into(), quantity));
+            house.engine.selling.buy(&sale, buyer, body, IdempotencyKey::parse(key)).await.unwrap()
+        };
+        let cost = || house.engine.selling.refused_by_database(&sale);
+        assert_eq!((code(&buy(1, 1, "first").await), cost()), (None, 0), "{kind:?}");
+        // Another server may have answered this key, so only a store of one process is not asked.
+        let one_look = u64::from(kind == StoreKind::Postgres);
+        assert_eq!((code(&buy(2, 1, "second").await), cost()), (Some(Code::SoldOut), one_look), "{kind:?}");
+        assert!(matches!(buy(1, 1, "first").await, BuyOutcome::Bought { replayed: true, .. }), "{kind:?}");
+        let reused = code(&buy(1, 2, "first").await);
+        assert_eq!((reused, cost()), (Some(Code::IdempotencyKeyReused), one_look), "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_storm_is_refused_from_memory_by_those_who_keep_count_there() {
     for kind in STORES {
         let house = House::open(kind).await;
