@@ -9,5 +9,5 @@ use crate::model::{audit::Audit, ids::SaleId};
 #[server(name = AskAudit, prefix = "/rpc", endpoint = "audit", input = Wire, output = Wire)]
 pub async fn audit(sale: SaleId) -> Result<Option<Audit>, ServerFnError> {
     use super::context;
-    context::app()?.engine.audit(&sale).await.map_err(context::unavailable)
+    context::app()?.engine.recount.audit(&sale).await.map_err(context::unavailable)
 }

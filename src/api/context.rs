@@ -48,7 +48,7 @@ pub fn may_simulate(sale: &Sale) -> Result<bool, ServerFnError> {
 /// Whether the asker may reset this sale: a rehearsal, a demo sale in a demo, or an admin's wish.
 pub async fn may_reset(sale: &SaleId) -> Result<Result<(), Refusal>, ServerFnError> {
     let app = app()?;
-    let Some(found) = app.engine.sale(sale).await else {
+    let Some(found) = app.engine.catalogue.sale(sale).await else {
         return Ok(Err(Refusal::new(Code::NotFound, "There is no such sale.")));
     };
     let allowed = app.is_playground(&found) || asker()?.is_admin;

@@ -24,14 +24,14 @@ pub struct Purchases {
 pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome, ServerFnError> {
     use super::context;
     let (key, buyer) = (context::key(&key)?, context::buyer()?);
-    context::app()?.engine.buy(&sale, buyer, body, Some(key)).await.map_err(context::unavailable)
+    context::app()?.engine.selling.buy(&sale, buyer, body, Some(key)).await.map_err(context::unavailable)
 }
 
 /// All orders of the asker, the newest first.
 #[server(name = AskMyOrders, prefix = "/rpc", endpoint = "my_orders", input = Wire, output = Wire)]
 pub async fn my_orders() -> Result<Vec<Order>, ServerFnError> {
     use super::context;
-    let mut orders = context::app()?.engine.orders(context::buyer()?).await.map_err(context::unavailable)?;
+    let mut orders = context::app()?.engine.selling.orders(context::buyer()?).await.map_err(context::unavailable)?;
     orders.sort_by_key(|order| std::cmp::Reverse((order.created_at, order.id)));
     Ok(orders)
 }
@@ -40,7 +40,8 @@ pub async fn my_orders() -> Result<Vec<Order>, ServerFnError> {
 #[server(name = AskPurchases, prefix = "/rpc", endpoint = "purchases", input = Wire, output = Wire)]
 pub async fn purchases(sale: SaleId) -> Result<Purchases, ServerFnError> {
     use super::context;
-    let seats = context::app()?.engine.owned_seats(&sale, context::buyer()?).await.map_err(context::unavailable)?;
+    let seats =
+        context::app()?.engine.selling.owned_seats(&sale, context::buyer()?).await.map_err(context::unavailable)?;
     let orders = my_orders().await?.into_iter().filter(|order| order.sale == sale).collect();
     Ok(Purchases { seats, orders })
 }

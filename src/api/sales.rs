@@ -24,15 +24,16 @@ pub struct SalePage {
 /// All sales.
 #[server(name = AskSales, prefix = "/rpc", endpoint = "sales", input = Wire, output = Wire)]
 pub async fn sales() -> Result<Vec<Sale>, ServerFnError> {
-    Ok(super::context::app()?.engine.sales())
+    Ok(super::context::app()?.engine.catalogue.sales())
 }
 
 /// The page of one sale; `None` for an unknown one.
 #[server(name = AskSalePage, prefix = "/rpc", endpoint = "sale_page", input = Wire, output = Wire)]
 pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> {
     let app = super::context::app()?;
-    let Some(found) = app.engine.sale(&sale).await else { return Ok(None) };
-    let Some((snapshot, rows)) = app.engine.snapshot(&sale).zip(app.engine.seat_rows(&sale)) else { return Ok(None) };
+    let catalogue = &app.engine.catalogue;
+    let Some(found) = catalogue.sale(&sale).await else { return Ok(None) };
+    let Some((snapshot, rows)) = catalogue.snapshot(&sale).zip(catalogue.seat_rows(&sale)) else { return Ok(None) };
     let purchases = super::purchases(sale).await?;
     let simulator = super::context::may_simulate(&found)?;
     let form_key = uuid::Uuid::now_v7().to_string();
@@ -43,8 +44,8 @@ pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> 
 #[server(name = AskSnapshot, prefix = "/rpc", endpoint = "snapshot", input = Wire, output = Wire)]
 pub async fn snapshot(sale: SaleId) -> Result<Option<Snapshot>, ServerFnError> {
     let app = super::context::app()?;
-    app.engine.learn_of(&sale).await;
-    Ok(app.engine.snapshot(&sale))
+    app.engine.catalogue.learn_of(&sale).await;
+    Ok(app.engine.catalogue.snapshot(&sale))
 }
 
 /// Puts the stock of a rehearsal (or, in a demo, of a demo sale) back as it was made. With a strategy, for a rehearsal:
@@ -59,7 +60,7 @@ pub async fn reset(sale: SaleId, strategy: Option<StrategyKind>) -> Result<Resul
     let app = context::app()?;
     let decided = match strategy {
         Some(strategy) => admission::rehearse_with(&app, &sale, strategy, None).await,
-        None => app.engine.reset_sale(&sale, None).await,
+        None => app.engine.catalogue.reset_sale(&sale, None).await,
     };
     Ok(decided.map_err(context::unavailable)?.map(Answer::into_fresh))
 }

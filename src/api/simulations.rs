@@ -16,7 +16,7 @@ use crate::model::{
 #[server(prefix = "/rpc", endpoint = "simulated_sales", input = Wire, output = Wire)]
 pub async fn simulated_sales() -> Result<Vec<Sale>, ServerFnError> {
     use super::context;
-    let mut sales = context::app()?.engine.sales();
+    let mut sales = context::app()?.engine.catalogue.sales();
     sales.retain(|sale| context::may_simulate(sale).unwrap_or(false));
     Ok(sales)
 }
@@ -24,7 +24,7 @@ pub async fn simulated_sales() -> Result<Vec<Sale>, ServerFnError> {
 /// All strategies, and which of them this server can run.
 #[server(prefix = "/rpc", endpoint = "strategies", input = Wire, output = Wire)]
 pub async fn strategies() -> Result<StrategyList, ServerFnError> {
-    Ok(super::context::app()?.engine.strategies())
+    Ok(super::context::app()?.engine.catalogue.strategies())
 }
 
 /// Starts a load run against a sale.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     auth::Sessions,
     config::Config,
-    engine::Engine,
+    engine::{Catalogue, Engine},
     http::{Site, sse::StreamCaps},
     shutdown::Shutdown,
     simulator::Simulations,
@@ -47,6 +47,6 @@ impl From<Parts> for App {
 impl App {
     /// Whether anybody may put this sale's stock back as it was made: rehearsals, and in a demo the demo sales.
     pub fn is_playground(&self, sale: &Sale) -> bool {
-        sale.rehearsal || (self.config.demo && Engine::is_demo_sale(&sale.id))
+        sale.rehearsal || (self.config.demo && Catalogue::is_demo_sale(&sale.id))
     }
 }

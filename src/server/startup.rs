@@ -105,7 +105,7 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
     };
     let engine = Engine::open(store, options).await.map_err(|error| unusable(&error))?;
     if config.demo {
-        engine.seed_demo().await.map_err(|error| unusable(&error))?;
+        engine.catalogue.seed_demo().await.map_err(|error| unusable(&error))?;
     }
     let site_root = Path::new(&*config.leptos.site_root);
     let site = match config.is_watched {

@@ -167,13 +167,13 @@ async fn storm(fault: Option<Fault>) -> (u64, Audit) {
     for _ in 0..BUYERS {
         let (engine, sale) = (engine.clone(), sale.clone());
         let buyer = BuyerId(Uuid::now_v7());
-        buyers.spawn(
-            async move { engine.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), None).await.expect("a verdict") },
-        );
+        buyers.spawn(async move {
+            engine.selling.buy(&sale, buyer, BuyBody::tier("ga".into(), 1), None).await.expect("a verdict")
+        });
     }
     let outcomes = buyers.join_all().await;
     let won = outcomes.iter().filter(|outcome| matches!(outcome, BuyOutcome::Bought { .. })).count() as u64;
-    let audit = engine.audit(&sale).await.expect("a recount").expect("a sale");
+    let audit = engine.recount.audit(&sale).await.expect("a recount").expect("a sale");
     (won, audit)
 }
 
@@ -188,7 +188,7 @@ async fn sale(engine: &Arc<Engine>) -> SaleId {
         max_per_buyer: None,
         tiers: vec![tier],
     };
-    engine.create_sale(body, None).await.expect("a store").expect("a valid sale").into_fresh().id
+    engine.catalogue.create_sale(body, None).await.expect("a store").expect("a valid sale").into_fresh().id
 }
 
 #[tokio::test(flavor = "multi_thread")]

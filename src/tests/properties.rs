@@ -170,7 +170,7 @@ impl Bench {
                 NewTier { name: "GA".into(), price: 100, currency: None, seats: None, quantity: Some(UNITS) },
             ],
         };
-        let made = engine.create_sale(body, None).await.expect("a store").expect("a valid sale");
+        let made = engine.catalogue.create_sale(body, None).await.expect("a store").expect("a valid sale");
         Self { folder, engine, sale: made.into_fresh().id, model: Model::new() }
     }
 
@@ -185,7 +185,7 @@ impl Bench {
             }
             Operation::Add { seated, units } => self.add(*seated, *units).await,
             Operation::Reset => {
-                self.engine.reset_sale(&self.sale, None).await.expect("a store").expect("a reset");
+                self.engine.catalogue.reset_sale(&self.sale, None).await.expect("a store").expect("a reset");
                 let Model { seats, units, is_open, limit, seq, .. } = self.model;
                 self.model = Model { seats, units, is_open, limit, seq: seq + 1, ..Model::new() };
             }
@@ -205,13 +205,13 @@ impl Bench {
     }
 
     async fn patch(&self, body: SalePatch) {
-        self.engine.patch_sale(&self.sale, body).await.expect("a store").expect("a change");
+        self.engine.catalogue.patch_sale(&self.sale, body).await.expect("a store").expect("a change");
     }
 
     async fn add(&mut self, seated: bool, units: i64) {
         let tier = if seated { "floor" } else { "ga" };
         let body = StockBody { tier: tier.into(), add: units };
-        match self.engine.add_stock(&self.sale, body, None).await.expect("a store") {
+        match self.engine.catalogue.add_stock(&self.sale, body, None).await.expect("a store") {
             Ok(_) => {
                 let added = u64::try_from(units).expect("only stock above 0 is added");
                 *(if seated { &mut self.model.seats } else { &mut self.model.units }) += added;
@@ -224,7 +224,7 @@ impl Bench {
     async fn buy(&mut self, operation: &Operation, buyer: u128, body: BuyBody) {
         let expected = self.model.refusal(operation);
         let buyer_id = BuyerId(Uuid::from_u128(buyer));
-        match self.engine.buy(&self.sale, buyer_id, body, None).await.expect("a verdict") {
+        match self.engine.selling.buy(&self.sale, buyer_id, body, None).await.expect("a verdict") {
             BuyOutcome::Bought { order, .. } => {
                 assert_eq!(expected, None, "{operation:?} should have been refused");
                 self.model.sell(buyer, &order);
@@ -236,12 +236,12 @@ impl Bench {
 
     /// Holds the engine's counters and the recount against the model.
     async fn compare(&self) {
-        let sale = self.engine.sale(&self.sale).await.expect("a sale");
+        let sale = self.engine.catalogue.sale(&self.sale).await.expect("a sale");
         let model = &self.model;
         let sold = model.sold_units + model.sold_seats.len() as u64;
         let left = model.left(true) + model.left(false);
         assert_eq!((sale.available, sale.held, sale.sold, sale.seq), (left, 0, sold, model.seq));
-        let seats = self.engine.seats(&self.sale, None, None).expect("a sale").seats;
+        let seats = self.engine.catalogue.seats(&self.sale, None, None).expect("a sale").seats;
         assert_eq!(seats.len() as u64, model.seats);
         for seat in seats {
             assert_eq!(seat.status.name() == "sold", model.sold_seats.contains(&seat.seat.0), "{}", seat.seat);
@@ -249,7 +249,7 @@ impl Bench {
     }
 
     async fn assert_clean(&self) {
-        let audit = self.engine.audit(&self.sale).await.expect("a recount").expect("a sale");
+        let audit = self.engine.recount.audit(&self.sale).await.expect("a recount").expect("a sale");
         assert!(audit.clean, "{audit:?}");
         assert_eq!(audit.available + audit.held + audit.sold, audit.capacity);
         assert_eq!(audit.ledger.entries, self.model.seq);

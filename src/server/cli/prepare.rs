@@ -44,7 +44,7 @@ async fn try_seed(arguments: DatabaseArgs) -> Result<String, String> {
     let options =
         EngineOptions { request_queue: config.request_queue, ..EngineOptions::new(tokio::runtime::Handle::current()) };
     let engine = Engine::open(store, options).await.map_err(unusable)?;
-    let seeded = engine.seed_demo().await.map_err(unusable);
+    let seeded = engine.catalogue.seed_demo().await.map_err(unusable);
     engine.close().await;
     seeded?;
     Ok(config.database.to_string())

@@ -103,8 +103,8 @@ fn welcome(app: &App, address: SocketAddr) {
 /// Streams would go on for ever; they end as soon as the server begins to stop.
 async fn end_streams(app: App) {
     app.shutdown.started().await;
-    for sale in app.engine.sales() {
-        if let Some(hub) = app.engine.hub(&sale.id) {
+    for sale in app.engine.catalogue.sales() {
+        if let Some(hub) = app.engine.catalogue.hub(&sale.id) {
             hub.close();
         }
     }

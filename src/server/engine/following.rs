@@ -1,7 +1,8 @@
 //! Keeps this process's mirrors up to date with what others do to a shared store, and tells the others of its own commits.
 //!
-//! News come by Redis where there is one, else by the database. They say only that something changed; where each sale stands is then read from the database. News that get lost cost a
-//! moment, never an inventory: the database is asked now and then in any case.
+//! News come by Redis where there is one, else by the database. They say only that something changed; where each sale
+//! stands is then read from the database. News that get lost cost a moment, never an inventory: the database is asked now
+//! and then in any case.
 
 use std::{
     sync::{Arc, Weak},
@@ -10,7 +11,7 @@ use std::{
 
 use tokio::{task::JoinHandle, time::sleep};
 
-use super::{Engine, EngineError};
+use super::{core::Core, error::EngineError};
 use crate::{
     model::ids::SaleId,
     server::{
@@ -31,25 +32,25 @@ const TRY_REDIS_EVERY: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Starts to follow and to tell; empty where nobody else writes to the store.
-pub(super) fn follow(engine: &Arc<Engine>) -> Vec<JoinHandle<()>> {
-    if !engine.desk.store.is_shared() {
+pub fn follow(core: &Arc<Core>) -> Vec<JoinHandle<()>> {
+    if !core.desk.store.is_shared() {
         return Vec::new();
     }
-    vec![tokio::spawn(keep_up(Arc::downgrade(engine))), tokio::spawn(keep_telling(Arc::downgrade(engine)))]
+    vec![tokio::spawn(keep_up(Arc::downgrade(core))), tokio::spawn(keep_telling(Arc::downgrade(core)))]
 }
 
-async fn keep_up(engine: Weak<Engine>) {
+async fn keep_up(core: Weak<Core>) {
     let mut news = Heard::default();
     loop {
-        let Some(engine) = engine.upgrade() else { return };
-        news.listen(&engine).await;
-        if let Err(error) = engine.compare().await {
+        let Some(core) = core.upgrade() else { return };
+        news.listen(&core).await;
+        if let Err(error) = compare(&core).await {
             tracing::warn!(%error, "the database cannot be followed just now");
             news = Heard::default();
             sleep(PAUSE).await;
         }
-        let desk = engine.desk.clone();
-        drop(engine);
+        let desk = core.desk.clone();
+        drop(core);
         sleep(COMPARE_EVERY).await;
         tokio::select! {
             () = sleep(LONGEST_SILENCE) => {}
@@ -68,13 +69,13 @@ struct Heard {
 }
 
 impl Heard {
-    async fn listen(&mut self, engine: &Engine) {
+    async fn listen(&mut self, core: &Core) {
         if self.by_database.is_none() {
-            self.by_database = engine.desk.store.listen(&engine.node).await.ok();
+            self.by_database = core.desk.store.listen(&core.node).await.ok();
         }
         let is_due = self.tried_redis.is_none_or(|tried: Instant| tried.elapsed() >= TRY_REDIS_EVERY);
-        if let (None, Some(redis), true) = (&self.by_redis, &engine.redis, is_due) {
-            self.by_redis = redis.listen(&engine.node).await.ok();
+        if let (None, Some(redis), true) = (&self.by_redis, &core.redis, is_due) {
+            self.by_redis = redis.listen(&core.node).await.ok();
             self.tried_redis = Some(Instant::now());
         }
     }
@@ -98,13 +99,13 @@ impl Heard {
     }
 }
 
-async fn keep_telling(engine: Weak<Engine>) {
+async fn keep_telling(core: Weak<Core>) {
     loop {
-        let Some(engine) = engine.upgrade() else { return };
-        let desk = engine.desk.clone();
-        let node = engine.node.clone();
-        let redis = engine.redis.clone();
-        drop(engine);
+        let Some(core) = core.upgrade() else { return };
+        let desk = core.desk.clone();
+        let node = core.node.clone();
+        let redis = core.redis.clone();
+        drop(core);
         desk.changed.notified().await;
         // Where nobody but this process listens there, others may listen to the database alone.
         if let Some(redis) = &redis
@@ -121,22 +122,20 @@ async fn keep_telling(engine: Weak<Engine>) {
     }
 }
 
-impl Engine {
-    /// Compares all mirrors with the database and brings up to date what is behind.
-    async fn compare(&self) -> Result<(), EngineError> {
-        let heads = {
-            let mut reader = self.desk.store.reader().await?;
-            store::heads(reader.connection()).await?
-        };
-        for head in heads {
-            let known = self.desk.sales.read().get(&head.sale_id).cloned();
-            match known {
-                Some(sale) => self.desk.bring_up(&sale, &head).await.map(drop)?,
-                None => {
-                    self.find(&SaleId(head.slug)).await?;
-                }
+/// Compares all mirrors with the database and brings up to date what is behind.
+async fn compare(core: &Core) -> Result<(), EngineError> {
+    let heads = {
+        let mut reader = core.desk.store.reader().await?;
+        store::heads(reader.connection()).await?
+    };
+    for head in heads {
+        let known = core.desk.sales.read().get(&head.sale_id).cloned();
+        match known {
+            Some(sale) => core.desk.bring_up(&sale, &head).await.map(drop)?,
+            None => {
+                core.find(&SaleId(head.slug)).await?;
             }
         }
-        Ok(())
     }
+    Ok(())
 }

@@ -12,7 +12,11 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
 
 use crate::{
-    model::{ids::BuyerId, limits::MAX_IDEMPOTENCY_KEY_CHARACTERS},
+    model::{
+        ids::BuyerId,
+        limits::{IDEMPOTENCY_TTL_MILLISECONDS, MAX_IDEMPOTENCY_KEY_CHARACTERS},
+        time::Timestamp,
+    },
     server::strategy::KeyGuard,
 };
 
@@ -28,13 +32,15 @@ impl IdempotencyKey {
         (printable && fits).then(|| Self(text.to_owned()))
     }
 
+    /// The key as it was sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
 
-    pub fn into_text(self) -> String {
-        self.0
-    }
+/// When the oldest answer was given that is still kept for its key.
+pub fn oldest_answer(now: Timestamp) -> Timestamp {
+    now.plus_milliseconds(-IDEMPOTENCY_TTL_MILLISECONDS)
 }
 
 /// The keys of one server.
@@ -62,6 +68,7 @@ pub enum Begun {
 }
 
 impl Keys {
+    /// The keys of a server that starts: these were answered before.
     pub fn new(known: Vec<(BuyerId, String)>) -> Self {
         let keys = Self { hasher: RandomState::new(), state: Mutex::default() };
         let hashes = known.into_iter().map(|(buyer, key)| keys.hash(buyer, &key)).collect();

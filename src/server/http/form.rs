@@ -50,7 +50,7 @@ async fn decide(
     body: BuyBody,
     key: Option<IdempotencyKey>,
 ) -> Result<Option<OrderId>, Failure> {
-    match app.engine.buy_and_wait(sale, asker.buyer, body, key, PATIENCE).await? {
+    match app.engine.selling.buy_and_wait(sale, asker.buyer, body, key, PATIENCE).await? {
         BuyOutcome::Bought { order, .. } => Ok(Some(order.id)),
         BuyOutcome::Refused(refusal) => Err(refusal.into()),
         BuyOutcome::Waiting { .. } => Ok(None),

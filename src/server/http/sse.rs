@@ -140,8 +140,8 @@ pub async fn stream(
     query: Result<Query<StreamQuery>, QueryRejection>,
     head: Parts,
 ) -> Result<Response, Failure> {
-    app.engine.learn_of(&sale).await;
-    let hub = app.engine.hub(&sale).ok_or_else(unknown_sale)?;
+    app.engine.catalogue.learn_of(&sale).await;
+    let hub = app.engine.catalogue.hub(&sale).ok_or_else(unknown_sale)?;
     let Query(query) = query.map_err(|_| Failure::malformed("The query cannot be read."))?;
     let visit = visit(&app, &head);
     let session = visit.known(&app.sessions, app.engine.clock().now())?.map(|asker| asker.buyer);

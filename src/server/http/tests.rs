@@ -60,7 +60,7 @@ impl Surface {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.path().join("onsale.db").display())).await.unwrap();
         let engine = Engine::open(store, EngineOptions::new(tokio::runtime::Handle::current())).await.unwrap();
-        engine.seed_demo().await.unwrap();
+        engine.catalogue.seed_demo().await.unwrap();
         let config = Config::from_sources(Flags::default(), |_| None, "").unwrap();
         let app = App::from(Parts {
             sessions: Arc::new(Sessions::new(&engine.stored_secret(), Some("organiser".to_owned()))),

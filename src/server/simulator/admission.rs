@@ -24,7 +24,8 @@ pub fn may_simulate(sale: &Sale, app: &App, is_admin: bool) -> bool {
 
 /// The sale, if the asker may attack it.
 pub async fn permit(app: &App, is_admin: bool, sale: &SaleId) -> Result<Sale, Refusal> {
-    let sale = app.engine.sale(sale).await.ok_or_else(|| Refusal::new(Code::NotFound, "There is no such sale."))?;
+    let sale =
+        app.engine.catalogue.sale(sale).await.ok_or_else(|| Refusal::new(Code::NotFound, "There is no such sale."))?;
     if may_simulate(&sale, app, is_admin) {
         return Ok(sale);
     }
@@ -50,7 +51,7 @@ pub async fn begin(app: &App, sale: Sale, body: SimulationBody) -> Decided<Simul
         strategy = wanted;
     }
     let engine = app.engine.clone();
-    let meter = Box::new(move || engine.refused_by_database(&sale.id));
+    let meter = Box::new(move || engine.selling.refused_by_database(&sale.id));
     Ok(app.simulations.start(plan, Insight { strategy, meter }, &app.shutdown))
 }
 
@@ -71,7 +72,7 @@ async fn put_back(app: &App, sale: &SaleId, strategy: StrategyKind, keyed: Optio
         let detail = "A simulation of this sale is running: its strategy can be changed when that has ended.";
         return Ok(Err(Refusal::new(Code::StepNotAllowed, detail)));
     }
-    app.engine.rehearse_with(sale, strategy, keyed).await
+    app.engine.catalogue.rehearse_with(sale, strategy, keyed).await
 }
 
 /// Cancels a run and returns what became of it.
@@ -87,7 +88,7 @@ fn plan(engine: &Engine, sale: &Sale, body: SimulationBody) -> Result<Plan, Refu
     let target = body.target.unwrap_or_default();
     let is_known = match &target {
         Target::Any => true,
-        Target::Seat(label) => engine.seat(&sale.id, label).is_some(),
+        Target::Seat(label) => engine.catalogue.seat(&sale.id, label).is_some(),
         Target::Tier(wanted) => sale.tiers.iter().any(|tier| tier.id == *wanted),
     };
     if !is_known {

@@ -14,7 +14,7 @@ use super::*;
 pub(super) async fn for_every_way(test: impl AsyncFn(&House, StrategyKind)) {
     for kind in STORES {
         let house = House::open(kind).await;
-        for strategy in house.engine.strategies.kinds() {
+        for strategy in house.engine.core.strategies.kinds() {
             if strategy != StrategyKind::Naive {
                 eprintln!("{} on {kind:?}", strategy.name());
                 test(&house, strategy).await;
@@ -53,7 +53,7 @@ fn refusals(strategy: StrategyKind, expected: Code) -> BTreeSet<Code> {
 async fn assert_clean(house: &House, sale: &SaleId, sold: u64) {
     let audit = house.audit(sale).await;
     assert!(audit.clean && audit.sold == sold, "{audit:?}");
-    let mirror = house.engine.sale(sale).await.unwrap();
+    let mirror = house.engine.catalogue.sale(sale).await.unwrap();
     assert_eq!((mirror.sold, mirror.available), (audit.sold, audit.available), "the mirror is the database");
     assert_eq!(mirror.seq, audit.ledger.entries);
 }
@@ -117,7 +117,7 @@ async fn named_seats_any_seats_and_counters_meet() {
             };
             let (engine, sale) = (house.engine.clone(), sale.clone());
             let buyer = BuyerId(uuid::Uuid::from_u128(buyer + 1));
-            tokio::spawn(async move { engine.buy_and_wait(&sale, buyer, body, None, PATIENCE).await.unwrap() })
+            tokio::spawn(async move { engine.selling.buy_and_wait(&sale, buyer, body, None, PATIENCE).await.unwrap() })
         });
         let outcomes = join_all(claims.collect::<Vec<_>>()).await;
         let mut seats = HashSet::new();
@@ -148,7 +148,7 @@ async fn the_same_key_buys_once_however_often_it_comes() {
                 // Whoever is told that it may ask again does so.
                 loop {
                     let body = BuyBody::tier("ga".into(), 1);
-                    match engine.buy_and_wait(&sale, buyer, body, Some(key.clone()), PATIENCE).await.unwrap() {
+                    match engine.selling.buy_and_wait(&sale, buyer, body, Some(key.clone()), PATIENCE).await.unwrap() {
                         BuyOutcome::Bought { order, .. } => return order.id,
                         BuyOutcome::Refused(refusal) => {
                             assert!(matches!(refusal.code, Code::IdempotencyInFlight | Code::Contended), "{refusal:?}");
@@ -172,12 +172,12 @@ async fn nobody_gets_more_than_the_limit() {
     for_every_way(async |house, strategy| {
         let sale = house.sale(strategy, vec![general_admission(100)]).await;
         let patch = SalePatch { max_per_buyer: Some(3), ..SalePatch::default() };
-        house.engine.patch_sale(&sale, patch).await.unwrap().unwrap();
+        house.engine.catalogue.patch_sale(&sale, patch).await.unwrap().unwrap();
         let claims = (0..40_u128).map(|claim| {
             let (engine, sale) = (house.engine.clone(), sale.clone());
             let buyer = BuyerId(uuid::Uuid::from_u128(claim % 2 + 1));
             tokio::spawn(async move {
-                engine.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await.unwrap()
+                engine.selling.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await.unwrap()
             })
         });
         let outcomes = join_all(claims.collect::<Vec<_>>()).await;
@@ -200,8 +200,11 @@ async fn the_order_of_commits_is_the_order_of_time() {
                 for _ in 0..10 {
                     let asked = clock.fetch_add(1, Ordering::SeqCst);
                     let buyer = BuyerId(uuid::Uuid::from_u128(buyer + 1));
-                    let outcome =
-                        engine.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await.unwrap();
+                    let outcome = engine
+                        .selling
+                        .buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE)
+                        .await
+                        .unwrap();
                     let answered = clock.fetch_add(1, Ordering::SeqCst);
                     if let BuyOutcome::Bought { order, .. } = outcome {
                         bought.push((asked, answered, order.seq));
@@ -235,7 +238,7 @@ async fn units_of_buyers_who_went_away_are_sold_to_others() {
             let (engine, sale) = (house.engine.clone(), sale.clone());
             let body = if buyer % 2 == 0 { BuyBody::tier("ga".into(), 1) } else { BuyBody::seat("B-3".into()) };
             let buyer = BuyerId(uuid::Uuid::from_u128(buyer + 1));
-            tokio::spawn(async move { engine.buy_and_wait(&sale, buyer, body, None, PATIENCE).await })
+            tokio::spawn(async move { engine.selling.buy_and_wait(&sale, buyer, body, None, PATIENCE).await })
         });
         // Each claim is dropped wherever it happens to be: before its gate, behind it, inside its transaction.
         for (place, claim) in claims.collect::<Vec<_>>().into_iter().enumerate() {
@@ -259,9 +262,9 @@ async fn added_and_returned_stock_is_sold_too() {
         let sale = house.sale(strategy, vec![general_admission(5), seated(1, 4)]).await;
         let (unit, seat) = (BuyBody::tier("ga".into(), 1), BuyBody::tier("floor".into(), 1));
         assert_eq!((drain(house, &sale, &unit).await, drain(house, &sale, &seat).await), (5, 4), "{strategy:?}");
-        house.engine.add_stock(&sale, StockBody { tier: "ga".into(), add: 3 }, None).await.unwrap().unwrap();
+        house.engine.catalogue.add_stock(&sale, StockBody { tier: "ga".into(), add: 3 }, None).await.unwrap().unwrap();
         assert_eq!(drain(house, &sale, &unit).await, 3, "{strategy:?}");
-        house.engine.reset_sale(&sale, None).await.unwrap().unwrap();
+        house.engine.catalogue.reset_sale(&sale, None).await.unwrap().unwrap();
         assert_eq!((drain(house, &sale, &unit).await, drain(house, &sale, &seat).await), (8, 4), "{strategy:?}");
         assert_clean(house, &sale, 12).await;
     })

@@ -47,7 +47,7 @@ fn buyer(number: u128) -> BuyerId {
 async fn ask(engine: &Engine, sale: &SaleId, number: u128) -> Option<Result<OrderId, Code>> {
     let (tier, key) = (if number.is_multiple_of(3) { "floor" } else { "ga" }, format!("{sale}-{number}"));
     let key = Some(IdempotencyKey::parse(&key).unwrap());
-    match engine.buy_and_wait(sale, buyer(number), BuyBody::tier(tier.into(), 1), key, PATIENCE).await {
+    match engine.selling.buy_and_wait(sale, buyer(number), BuyBody::tier(tier.into(), 1), key, PATIENCE).await {
         Ok(BuyOutcome::Bought { order, .. }) => Some(Ok(order.id)),
         Ok(BuyOutcome::Refused(refusal)) if matches!(refusal.code, Code::Contended | Code::IdempotencyInFlight) => None,
         Ok(BuyOutcome::Refused(refusal)) => Some(Err(refusal.code)),
@@ -116,7 +116,10 @@ async fn succeed(database: &Database, sale: &SaleId, told: &HashMap<u128, OrderI
     // Long enough for the note of whoever was on the way through a gate.
     engine.clock().advance(5_001);
     for (number, order) in told {
-        assert!(engine.order(Some(buyer(*number)), *order).await.unwrap().is_some(), "{way}: {number} had {order}");
+        assert!(
+            engine.selling.order(Some(buyer(*number)), *order).await.unwrap().is_some(),
+            "{way}: {number} had {order}"
+        );
     }
     let mut owners = HashMap::new();
     for (number, answer) in
@@ -131,14 +134,14 @@ async fn succeed(database: &Database, sale: &SaleId, told: &HashMap<u128, OrderI
     }
     // A gate may have kept units back that died with the other server; not for long.
     for (number, tier) in (1_000..).zip(["ga", "floor"].into_iter().cycle()) {
-        if engine.sale(sale).await.unwrap().available == 0 {
+        if engine.catalogue.sale(sale).await.unwrap().available == 0 {
             break;
         }
         assert!(number < 3_000, "{way}: units are stranded");
-        let _ = engine.buy_and_wait(sale, buyer(number), BuyBody::tier(tier.into(), 1), None, PATIENCE).await;
+        let _ = engine.selling.buy_and_wait(sale, buyer(number), BuyBody::tier(tier.into(), 1), None, PATIENCE).await;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let audit = engine.audit(sale).await.unwrap().unwrap();
+    let audit = engine.recount.audit(sale).await.unwrap().unwrap();
     assert!(audit.clean && audit.sold == UNITS.iter().sum::<u64>(), "{way}: {audit:?}");
     engine.close().await;
 }
@@ -163,7 +166,7 @@ async fn die_at_every_place(kind: StoreKind, strategy: StrategyKind) {
 async fn whatever_a_purchase_was_at_when_its_server_died_nothing_is_lost_and_nothing_sold_twice() {
     let mut ways = Vec::new();
     for kind in STORES {
-        let strategies = House::open(kind).await.engine.strategies.kinds();
+        let strategies = House::open(kind).await.engine.core.strategies.kinds();
         ways.extend(strategies.into_iter().filter(|strategy| strategy.is_exact()).map(|strategy| (kind, strategy)));
     }
     let deaths = ways.into_iter().map(|(kind, strategy)| die_at_every_place(kind, strategy));

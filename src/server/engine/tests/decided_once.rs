@@ -25,7 +25,7 @@ async fn who_was_refused_is_not_granted_by_a_server_that_did_not_hear_of_it() {
         server.signal("STOP");
         // Another server's worker had refused it and told so; this one, which took it, cannot ask Redis any more.
         say(&house.engine, 1, mine, Code::LimitReached).await;
-        nodes::wait_until(|| async { house.engine.queue_length() == 0 }).await;
+        nodes::wait_until(|| async { house.engine.selling.queue_length() == 0 }).await;
         assert_eq!(outcome(&house.engine, 1, mine).await.code, Some(Code::LimitReached), "{kind:?}");
         server.signal("CONT");
         house.engine.close().await;
@@ -38,7 +38,7 @@ async fn who_was_refused_is_not_granted_by_a_server_that_did_not_hear_of_it() {
             "{kind:?}: what was told stays told"
         );
         let unit = BuyBody::tier("ga".into(), 1);
-        let other = engine.buy_and_wait(&sale, buyer(2), unit, None, PATIENCE).await.unwrap();
+        let other = engine.selling.buy_and_wait(&sale, buyer(2), unit, None, PATIENCE).await.unwrap();
         assert_eq!(code(&other), None, "{kind:?}: the unit is for others");
     }
 }
@@ -47,7 +47,7 @@ async fn who_was_refused_is_not_granted_by_a_server_that_did_not_hear_of_it() {
 async fn say(engine: &Engine, number: u128, request: RequestId, refusal: Code) {
     let refused =
         DecidedRequest { buyer: buyer(number), decision: Decision::Refused(refusal), at: engine.clock().now() };
-    let mut writer = engine.desk.store.writer().await.unwrap();
+    let mut writer = engine.core.desk.store.writer().await.unwrap();
     assert!(store::decide_request(writer.connection(), request, &refused).await.unwrap());
     assert!(!store::decide_request(writer.connection(), request, &refused).await.unwrap());
 }
@@ -64,10 +64,10 @@ async fn a_key_that_may_be_in_line_is_not_refused_while_redis_is_lost() {
     // Another server knows nothing of that key; the unit goes to somebody without one.
     let other = House::engine_with(&house.database.url, &server.url(), options(0)).await;
     let unit = BuyBody::tier("ga".into(), 1);
-    assert_eq!(code(&other.buy(&sale, buyer(2), unit.clone(), None).await.unwrap()), None);
-    assert_eq!(code(&other.buy(&sale, buyer(3), unit.clone(), None).await.unwrap()), Some(Code::SoldOut));
+    assert_eq!(code(&other.selling.buy(&sale, buyer(2), unit.clone(), None).await.unwrap()), None);
+    assert_eq!(code(&other.selling.buy(&sale, buyer(3), unit.clone(), None).await.unwrap()), Some(Code::SoldOut));
     for number in [1, 3] {
-        let said = other.buy(&sale, buyer(number), unit.clone(), key("mine")).await;
+        let said = other.selling.buy(&sale, buyer(number), unit.clone(), key("mine")).await;
         assert!(
             matches!(said, Err(EngineError::Unanswerable)),
             "{said:?}: the receipt for {mine} may still be granted"
@@ -90,7 +90,7 @@ async fn what_was_said_first_stands() {
         let engine = House::engine_with(&house.database.url, &redis_url(), options(1)).await;
         assert!(outcome(&engine, 2, other).await.order.is_some(), "{kind:?}");
         assert_eq!(outcome(&engine, 1, mine).await.code, Some(Code::SoldOut), "{kind:?}: granted after a refusal");
-        let audit = engine.audit(&sale).await.unwrap().unwrap();
+        let audit = engine.recount.audit(&sale).await.unwrap().unwrap();
         assert!(audit.clean && audit.sold == 1, "{audit:?}");
     }
 }
@@ -113,7 +113,7 @@ async fn what_became_of_requests_is_forgotten_when_none_of_them_can_be_in_line()
         let engine = Engine::open(Store::open(&house.database.url).await.unwrap(), options).await.unwrap();
         assert_eq!(outcome(&engine, 1, request).await.code, Some(Code::Contended), "{kind:?}");
         let kept = async || {
-            let mut reader = engine.desk.store.reader().await.unwrap();
+            let mut reader = engine.core.desk.store.reader().await.unwrap();
             store::find_decided(reader.connection(), request).await.unwrap().is_some()
         };
         engine.tidy().await.unwrap();
@@ -121,7 +121,7 @@ async fn what_became_of_requests_is_forgotten_when_none_of_them_can_be_in_line()
         engine.clock().advance(DECIDED_REQUEST_TTL_MILLISECONDS - MAX_MILLISECONDS_IN_LINE);
         engine.tidy().await.unwrap();
         assert!(!kept().await, "{kind:?}");
-        assert_eq!(engine.audit(&sale).await.unwrap().unwrap().sold, 0, "{kind:?}");
+        assert_eq!(engine.recount.audit(&sale).await.unwrap().unwrap().sold, 0, "{kind:?}");
     }
 }
 
@@ -155,7 +155,7 @@ async fn what_was_bought_while_redis_did_not_answer_is_not_refused_afterwards() 
         let sale = house.sale(StrategyKind::Queued, vec![seated(1, 2)]).await;
         let mut requests = Vec::new();
         for (number, seat) in [(1, "A-1"), (2, "A-2")] {
-            match house.engine.buy(&sale, buyer(number), BuyBody::seat(seat.into()), None).await.unwrap() {
+            match house.engine.selling.buy(&sale, buyer(number), BuyBody::seat(seat.into()), None).await.unwrap() {
                 BuyOutcome::Waiting { request } => requests.push((number, request)),
                 outcome => panic!("no receipt: {outcome:?}"),
             }

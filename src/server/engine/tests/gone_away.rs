@@ -43,10 +43,10 @@ async fn stock_added_for_somebody_who_has_gone_away_is_added_once() {
         for request in 1..=REQUESTS {
             let (engine, of) = (house.engine.clone(), sale.clone());
             let body = || StockBody { tier: "ga".into(), add: 1 };
-            let hasty = async move { engine.add_stock(&of, body(), Some(keyed(request))).await };
+            let hasty = async move { engine.catalogue.add_stock(&of, body(), Some(keyed(request))).await };
             break_off(hasty, STEP * request).await;
-            settle(async || house.engine.add_stock(&sale, body(), Some(keyed(request))).await).await;
-            assert_eq!(house.engine.sale(&sale).await.unwrap().capacity, 5 + u64::from(request), "{kind:?}");
+            settle(async || house.engine.catalogue.add_stock(&sale, body(), Some(keyed(request))).await).await;
+            assert_eq!(house.engine.catalogue.sale(&sale).await.unwrap().capacity, 5 + u64::from(request), "{kind:?}");
         }
         assert!(house.audit(&sale).await.clean);
     }
@@ -67,10 +67,10 @@ async fn a_sale_made_for_somebody_who_has_gone_away_is_made_once_and_listed() {
                 tiers: vec![general_admission(5)],
             };
             let engine = house.engine.clone();
-            let hasty = async move { engine.create_sale(body(), Some(keyed(request))).await };
+            let hasty = async move { engine.catalogue.create_sale(body(), Some(keyed(request))).await };
             break_off(hasty, STEP * request).await;
-            settle(async || house.engine.create_sale(body(), Some(keyed(request))).await).await;
-            let slugs: Vec<_> = house.engine.sales().into_iter().map(|sale| sale.id.0).collect();
+            settle(async || house.engine.catalogue.create_sale(body(), Some(keyed(request))).await).await;
+            let slugs: Vec<_> = house.engine.catalogue.sales().into_iter().map(|sale| sale.id.0).collect();
             let expected: Vec<_> = (1..=request).map(|request| format!("sale-{request}")).collect();
             assert_eq!(slugs, expected, "{kind:?}");
         }

@@ -51,11 +51,11 @@ impl Strategy for LeakingGate {
 async fn stranded(house: &House, strategy: StrategyKind) -> u64 {
     let sale = house.sale(strategy, vec![general_admission(UNITS)]).await;
     let limit = SalePatch { max_per_buyer: Some(1), ..SalePatch::default() };
-    house.engine.patch_sale(&sale, limit).await.unwrap().unwrap();
+    house.engine.catalogue.patch_sale(&sale, limit).await.unwrap().unwrap();
     let unit = BuyBody::tier("ga".into(), 1);
     join_all((0..UNITS).map(|_| house.buy(&sale, 1, unit.clone()))).await;
     let started = Instant::now();
-    while house.engine.sale(&sale).await.unwrap().available > 0 && started.elapsed() < ENOUGH {
+    while house.engine.catalogue.sale(&sale).await.unwrap().available > 0 && started.elapsed() < ENOUGH {
         for buyer in 2..=u128::from(UNITS) {
             house.buy(&sale, buyer, unit.clone()).await;
         }
@@ -82,7 +82,7 @@ async fn a_gate_that_takes_nothing_back_strands_units() {
         let options =
             EngineOptions { strategies: vec![gate.clone()], ..EngineOptions::new(tokio::runtime::Handle::current()) };
         let engine = Engine::open(Store::open(&database.url).await.unwrap(), options).await.unwrap();
-        let behind = engine.strategies.get(StrategyKind::AtomicUpdate).unwrap().clone();
+        let behind = engine.core.strategies.get(StrategyKind::AtomicUpdate).unwrap().clone();
         assert!(gate.behind.set(behind).is_ok());
         let house = House { engine, database };
         assert!(stranded(&house, StrategyKind::RedisGate).await > 0, "{kind:?}: the leak was not seen");

@@ -35,7 +35,10 @@ async fn ask_until_answered(
     loop {
         assert!(started.elapsed() < PATIENCE, "no answer for {buyer}");
         let body = BuyBody::tier("ga".into(), 1);
-        match engine.buy_and_wait(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, Some(key.clone()), PATIENCE).await
+        match engine
+            .selling
+            .buy_and_wait(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, Some(key.clone()), PATIENCE)
+            .await
         {
             Ok(BuyOutcome::Bought { order, .. }) => return (Some(order.id), unknown),
             Ok(BuyOutcome::Refused(refusal)) => match refusal.code {
@@ -53,7 +56,7 @@ async fn ask_until_answered(
 
 async fn sell_the_rest(house: &House, sale: &SaleId) {
     let started = std::time::Instant::now();
-    while house.engine.sale(sale).await.unwrap().available > 0 {
+    while house.engine.catalogue.sale(sale).await.unwrap().available > 0 {
         house.buy(sale, 1_000_000, BuyBody::tier("ga".into(), 1)).await;
         assert!(started.elapsed() < PATIENCE, "units are stranded");
     }
@@ -63,7 +66,7 @@ async fn sell_the_rest(house: &House, sale: &SaleId) {
 async fn an_outcome_lost_with_its_connection_is_settled_by_its_key() {
     let house = House::open(StoreKind::Postgres).await;
     let mut lost = 0;
-    for strategy in house.engine.strategies.kinds() {
+    for strategy in house.engine.core.strategies.kinds() {
         if strategy == StrategyKind::Naive {
             continue;
         }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 
 use super::*;
-use crate::server::strategy::compare_gate;
+use crate::server::{redis::Redis, strategy::compare_gate};
 
 const ALL: [StrategyKind; 3] = [StrategyKind::RedisLock, StrategyKind::RedisGate, StrategyKind::Queued];
 
@@ -89,7 +89,12 @@ async fn persistent_storm(house: &House, sale: &SaleId, buyers: u128, disturb: i
         tokio::spawn(async move {
             loop {
                 let buyer = BuyerId(uuid::Uuid::from_u128(buyer));
-                match engine.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await.unwrap() {
+                match engine
+                    .selling
+                    .buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE)
+                    .await
+                    .unwrap()
+                {
                     BuyOutcome::Bought { .. } => return true,
                     BuyOutcome::Refused(refusal) if refusal.code == Code::Contended => {}
                     BuyOutcome::Refused(_) => return false,
@@ -106,7 +111,7 @@ async fn persistent_storm(house: &House, sale: &SaleId, buyers: u128, disturb: i
 async fn assert_exact(house: &House, sale: &SaleId, capacity: u64) {
     // The gate may have been too high or too low for a moment; a second later it is not.
     let started = std::time::Instant::now();
-    while house.engine.sale(sale).await.unwrap().available > 0 {
+    while house.engine.catalogue.sale(sale).await.unwrap().available > 0 {
         house.buy(sale, 999, BuyBody::tier("ga".into(), 1)).await;
         assert!(started.elapsed() < Duration::from_secs(10), "units are stranded");
     }
@@ -159,24 +164,24 @@ async fn units_that_left_the_gate_with_a_node_that_died_come_back() {
     let house = open(StoreKind::Sqlite, &server).await;
     let sale = house.sale(StrategyKind::RedisGate, vec![general_admission(10)]).await;
     house.buy(&sale, 1, BuyBody::tier("ga".into(), 1)).await;
-    let desk = house.engine.known(&sale).unwrap();
-    let redis = house.engine.redis.clone().unwrap();
+    let desk = house.engine.core.known(&sale).unwrap();
+    let redis = house.engine.core.redis.clone().unwrap();
     let gate = redis.key(&format!("gate:{{{}}}", desk.sale_id));
     let mut connection = server.connect().await.unwrap();
     // A node lets in a claim for seven units, notes it, and dies.
     let now = house.engine.clock().now().milliseconds;
     let _: i64 = connection.hincr(&gate, "0", -7).await.unwrap();
     let _: i64 = connection.zadd(format!("{gate}:notes"), "0:7:dead", now + 5_000).await.unwrap();
-    compare_gate(&house.engine.desk, &redis, &desk).await.unwrap();
+    compare_gate(&house.engine.core.desk, &redis, &desk).await.unwrap();
     let left: i64 = connection.hget(&gate, "0").await.unwrap();
     assert_eq!(left, 2, "while its note stands the claim may still be alive");
     house.engine.clock().advance(5_001);
-    compare_gate(&house.engine.desk, &redis, &desk).await.unwrap();
+    compare_gate(&house.engine.core.desk, &redis, &desk).await.unwrap();
     let left: i64 = connection.hget(&gate, "0").await.unwrap();
     assert_eq!(left, 9, "the gate says what the database says");
     // A gate that lets too many in is corrected too, once nobody is on the way.
     let _: i64 = connection.hincr(&gate, "0", 100).await.unwrap();
-    compare_gate(&house.engine.desk, &redis, &desk).await.unwrap();
+    compare_gate(&house.engine.core.desk, &redis, &desk).await.unwrap();
     let left: i64 = connection.hget(&gate, "0").await.unwrap();
     assert_eq!(left, 9);
 }
@@ -187,12 +192,12 @@ async fn a_refusal_by_the_gate_asks_no_database() {
     let house = open(StoreKind::Postgres, &server).await;
     let sale = house.sale(StrategyKind::RedisGate, vec![general_admission(10)]).await;
     house.buy(&sale, 1, BuyBody::tier("ga".into(), 1)).await;
-    let desk = house.engine.known(&sale).unwrap();
-    let gate = house.engine.redis.as_ref().unwrap().key(&format!("gate:{{{}}}", desk.sale_id));
+    let desk = house.engine.core.known(&sale).unwrap();
+    let gate = house.engine.core.redis.as_ref().unwrap().key(&format!("gate:{{{}}}", desk.sale_id));
     let mut connection = server.connect().await.unwrap();
     let _: i64 = connection.hset(&gate, "0", 0).await.unwrap();
     // Nobody can ask this database anything any more.
-    house.engine.desk.store.close().await;
+    house.engine.core.desk.store.close().await;
     assert_eq!(code(&house.buy(&sale, 2, BuyBody::tier("ga".into(), 1)).await), Some(Code::SoldOut));
 }
 
@@ -201,8 +206,8 @@ async fn a_lease_that_ran_out_cannot_be_given_back_by_its_old_owner() {
     let server = Server::start().await;
     let house = open(StoreKind::Sqlite, &server).await;
     let sale = house.sale(StrategyKind::RedisLock, vec![seated(1, 2)]).await;
-    let desk = house.engine.known(&sale).unwrap();
-    let lease = house.engine.redis.as_ref().unwrap().key(&format!("lease:{}:seat:0", desk.sale_id));
+    let desk = house.engine.core.known(&sale).unwrap();
+    let lease = house.engine.core.redis.as_ref().unwrap().key(&format!("lease:{}:seat:0", desk.sale_id));
     let mut connection = server.connect().await.unwrap();
     let _: () = connection.pset_ex(&lease, "somebody else", 150).await.unwrap();
     let outcome = house.buy(&sale, 1, BuyBody::seat("A-1".into())).await;
@@ -234,7 +239,8 @@ async fn news_come_by_redis_and_by_the_database_where_it_is_lost() {
     let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(10)]).await;
     for sold in 1..=2 {
         assert_eq!(code(&house.buy(&sale, 1, BuyBody::tier("ga".into(), 1)).await), None);
-        nodes::wait_until(|| async { nodes[1].sale(&sale).await.is_some_and(|seen| seen.sold == sold) }).await;
+        nodes::wait_until(|| async { nodes[1].catalogue.sale(&sale).await.is_some_and(|seen| seen.sold == sold) })
+            .await;
         if sold == 1 {
             server.restart().await;
         }

@@ -22,12 +22,18 @@ use crate::{
     model::{
         audit::Audit,
         body::{BuyBody, NewSale, NewTier, SalePatch, StockBody},
+        ids::{BuyerId, SaleId},
         outcome::{BuyOutcome, Code},
         sale::{SaleStatus, SaleSwitch},
         seat::SeatLayout,
         strategy::StrategyKind,
+        time::Timestamp,
     },
-    server::store::StoreKind,
+    server::{
+        clock::Clock,
+        store::{self, Store, StoreKind},
+        strategy::{QueueOptions, Strategy},
+    },
 };
 
 const STORES: [StoreKind; 2] = [StoreKind::Sqlite, StoreKind::Postgres];
@@ -142,15 +148,19 @@ impl House {
             max_per_buyer: None,
             tiers,
         };
-        self.engine.create_sale(body, None).await.unwrap().unwrap().into_fresh().id
+        self.engine.catalogue.create_sale(body, None).await.unwrap().unwrap().into_fresh().id
     }
 
     async fn buy(&self, sale: &SaleId, buyer: u128, body: BuyBody) -> BuyOutcome {
-        self.engine.buy_and_wait(sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, None, PATIENCE).await.unwrap()
+        self.engine
+            .selling
+            .buy_and_wait(sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, None, PATIENCE)
+            .await
+            .unwrap()
     }
 
     async fn audit(&self, sale: &SaleId) -> Audit {
-        self.engine.audit(sale).await.unwrap().unwrap()
+        self.engine.recount.audit(sale).await.unwrap().unwrap()
     }
 
     /// Lets so many buyers go for the same thing at once, and counts the orders and the refusals by code.
@@ -158,7 +168,11 @@ impl House {
         let claims = (1..=buyers).map(|buyer| {
             let (engine, sale, body) = (self.engine.clone(), sale.clone(), body.clone());
             tokio::spawn(async move {
-                engine.buy_and_wait(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, None, PATIENCE).await.unwrap()
+                engine
+                    .selling
+                    .buy_and_wait(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), body, None, PATIENCE)
+                    .await
+                    .unwrap()
             })
         });
         let (mut won, mut codes) = (0, BTreeSet::new());

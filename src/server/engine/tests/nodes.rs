@@ -11,11 +11,11 @@ const CONVERGENCE: Duration = Duration::from_secs(10);
 
 /// Waits until all nodes see the sale as the database has it.
 async fn converge(nodes: &[Arc<Engine>], sale: &SaleId) -> Audit {
-    let audit = nodes[0].audit(sale).await.unwrap().unwrap();
+    let audit = nodes[0].recount.audit(sale).await.unwrap().unwrap();
     let started = std::time::Instant::now();
     for node in nodes {
         loop {
-            let seen = node.sale(sale).await.expect("every node knows every sale");
+            let seen = node.catalogue.sale(sale).await.expect("every node knows every sale");
             if (seen.seq, seen.sold, seen.available) == (audit.ledger.entries, audit.sold, audit.available) {
                 break;
             }
@@ -52,7 +52,7 @@ async fn three_nodes_sell_one_stock() {
     let database = Database::make(StoreKind::Postgres).await;
     let nodes = three_nodes(&database).await;
     let house = House { engine: nodes[0].clone(), database };
-    for strategy in house.engine.strategies.kinds() {
+    for strategy in house.engine.core.strategies.kinds() {
         if strategy == StrategyKind::Naive {
             continue;
         }
@@ -61,7 +61,7 @@ async fn three_nodes_sell_one_stock() {
             let (node, sale) = (nodes[claim % 3].clone(), sale.clone());
             let body = if claim % 4 == 0 { BuyBody::tier("floor".into(), 1) } else { BuyBody::tier("ga".into(), 1) };
             let buyer = BuyerId(uuid::Uuid::from_u128(claim as u128 + 1));
-            tokio::spawn(async move { node.buy_and_wait(&sale, buyer, body, None, PATIENCE).await.unwrap() })
+            tokio::spawn(async move { node.selling.buy_and_wait(&sale, buyer, body, None, PATIENCE).await.unwrap() })
         });
         let outcomes = join_all(claims.collect::<Vec<_>>()).await;
         let won: Vec<_> = outcomes
@@ -99,7 +99,7 @@ async fn a_key_is_answered_once_over_all_nodes() {
             tokio::spawn(async move {
                 loop {
                     let body = BuyBody::tier("ga".into(), 1);
-                    match node.buy_and_wait(&sale, buyer, body, Some(key.clone()), PATIENCE).await.unwrap() {
+                    match node.selling.buy_and_wait(&sale, buyer, body, Some(key.clone()), PATIENCE).await.unwrap() {
                         BuyOutcome::Bought { order, .. } => return order.id,
                         BuyOutcome::Refused(refusal) if refusal.code == Code::IdempotencyInFlight => {
                             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -116,8 +116,11 @@ async fn a_key_is_answered_once_over_all_nodes() {
         for node in &nodes {
             let key = IdempotencyKey::parse(&format!("{}-3", strategy.name())).unwrap();
             let buyer = BuyerId(uuid::Uuid::from_u128(4));
-            let again =
-                node.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), Some(key), PATIENCE).await.unwrap();
+            let again = node
+                .selling
+                .buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), Some(key), PATIENCE)
+                .await
+                .unwrap();
             assert!(matches!(again, BuyOutcome::Bought { replayed: true, .. }), "{strategy:?}: {again:?}");
         }
         assert!(converge(&nodes, &sale).await.clean);
@@ -132,10 +135,13 @@ async fn what_an_organiser_does_at_one_node_holds_at_all() {
     let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(5)]).await;
     let unit = || BuyBody::tier("ga".into(), 1);
     let buy = async |node: &Engine| {
-        code(&node.buy_and_wait(&sale, BuyerId(uuid::Uuid::from_u128(1)), unit(), None, PATIENCE).await.unwrap())
+        code(
+            &node.selling.buy_and_wait(&sale, BuyerId(uuid::Uuid::from_u128(1)), unit(), None, PATIENCE).await.unwrap(),
+        )
     };
     assert_eq!(buy(&nodes[1]).await, None, "a sale made elsewhere is known here");
     nodes[2]
+        .catalogue
         .patch_sale(&sale, SalePatch { status: Some(SaleSwitch::Paused), ..SalePatch::default() })
         .await
         .unwrap()
@@ -144,18 +150,19 @@ async fn what_an_organiser_does_at_one_node_holds_at_all() {
         assert_eq!(buy(node).await, Some(Code::SaleNotOpen), "paused at one node, paused at all");
     }
     nodes[1]
+        .catalogue
         .patch_sale(&sale, SalePatch { status: Some(SaleSwitch::Open), ..SalePatch::default() })
         .await
         .unwrap()
         .unwrap();
-    nodes[1].add_stock(&sale, StockBody { tier: "ga".into(), add: 2 }, None).await.unwrap().unwrap();
+    nodes[1].catalogue.add_stock(&sale, StockBody { tier: "ga".into(), add: 2 }, None).await.unwrap().unwrap();
     converge(&nodes, &sale).await;
     let mut bought = 0;
     while buy(&nodes[bought % 3]).await.is_none() {
         bought += 1;
         assert!(bought <= 6, "more than there is");
     }
-    nodes[2].reset_sale(&sale, None).await.unwrap().unwrap();
+    nodes[2].catalogue.reset_sale(&sale, None).await.unwrap().unwrap();
     let audit = converge(&nodes, &sale).await;
     assert!(audit.clean && audit.available == 7, "{audit:?}");
     assert_eq!(bought, 6);
@@ -167,15 +174,16 @@ async fn what_an_organiser_changes_at_one_node_holds_at_once_on_all() {
     let nodes = three_nodes(&database).await;
     let house = House { engine: nodes[0].clone(), database };
     let one = BuyBody::tier("ga".into(), 1);
-    for strategy in house.engine.strategies.kinds() {
+    for strategy in house.engine.core.strategies.kinds() {
         if strategy == StrategyKind::Naive {
             continue;
         }
         let sale = house.sale(strategy, vec![general_admission(100)]).await;
-        wait_until(|| async { nodes[1].sale(&sale).await.is_some() }).await;
+        wait_until(|| async { nodes[1].catalogue.sale(&sale).await.is_some() }).await;
         let buy = async |node: &Arc<Engine>, buyer: u128| {
             code(
                 &node
+                    .selling
                     .buy_and_wait(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), one.clone(), None, PATIENCE)
                     .await
                     .unwrap(),
@@ -183,14 +191,14 @@ async fn what_an_organiser_changes_at_one_node_holds_at_once_on_all() {
         };
         assert_eq!(buy(&nodes[1], 1).await, None, "{strategy:?}");
         let limit = SalePatch { max_per_buyer: Some(1), ..SalePatch::default() };
-        nodes[0].patch_sale(&sale, limit).await.unwrap().unwrap();
+        nodes[0].catalogue.patch_sale(&sale, limit).await.unwrap().unwrap();
         assert_eq!(buy(&nodes[1], 1).await, Some(Code::LimitReached), "{strategy:?}");
         let later =
             SalePatch { opens_at: Some(nodes[0].clock().now().plus_milliseconds(1_000)), ..SalePatch::default() };
-        nodes[1].patch_sale(&sale, later).await.unwrap().unwrap();
+        nodes[1].catalogue.patch_sale(&sale, later).await.unwrap().unwrap();
         assert_eq!(buy(&nodes[0], 2).await, Some(Code::SaleNotOpen), "{strategy:?}");
         let paused = SalePatch { status: Some(SaleSwitch::Paused), ..SalePatch::default() };
-        nodes[0].patch_sale(&sale, paused).await.unwrap().unwrap();
+        nodes[0].catalogue.patch_sale(&sale, paused).await.unwrap().unwrap();
         assert_eq!(buy(&nodes[1], 3).await, Some(Code::SaleNotOpen), "{strategy:?}");
         assert!(converge(&nodes, &sale).await.clean);
     }

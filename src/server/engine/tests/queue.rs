@@ -31,20 +31,20 @@ pub(super) async fn join(
     tier: &str,
     with: Option<IdempotencyKey>,
 ) -> RequestId {
-    match engine.buy(sale, buyer(number), BuyBody::tier(TierId::from(tier), 1), with).await.unwrap() {
+    match engine.selling.buy(sale, buyer(number), BuyBody::tier(TierId::from(tier), 1), with).await.unwrap() {
         BuyOutcome::Waiting { request } => request,
         outcome => panic!("no receipt: {outcome:?}"),
     }
 }
 
 pub(super) async fn status(engine: &Engine, number: u128, request: RequestId) -> Option<RequestStatus> {
-    engine.request(buyer(number), request).await.unwrap()
+    engine.selling.request(buyer(number), request).await.unwrap()
 }
 
 pub(super) async fn outcome(engine: &Engine, number: u128, request: RequestId) -> RequestStatus {
     let started = std::time::Instant::now();
     loop {
-        if let Ok(Some(status)) = engine.request(buyer(number), request).await
+        if let Ok(Some(status)) = engine.selling.request(buyer(number), request).await
             && status.status != RequestState::Pending
         {
             return status;
@@ -72,7 +72,7 @@ pub(super) async fn length(redis: &MultiplexedConnection, stream: &str) -> usize
 }
 
 pub(super) fn stream(engine: &Engine, name: &str) -> String {
-    format!("onsale:{}:queue:{name}", engine.epoch())
+    format!("onsale:{}:queue:{name}", engine.core.epoch)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +92,7 @@ async fn a_receipt_tells_its_buyer_and_nobody_else_what_became_of_it() {
         let (won, lost) = (outcome(&house.engine, 1, first).await, outcome(&house.engine, 2, second).await);
         let order = won.order.expect("a confirmed request has an order");
         assert_eq!(order.0, first.0, "the order has the id of its request");
-        assert!(house.engine.order(Some(buyer(1)), order).await.unwrap().is_some());
+        assert!(house.engine.selling.order(Some(buyer(1)), order).await.unwrap().is_some());
         assert_eq!((lost.status, lost.code), (RequestState::Refused, Some(Code::SoldOut)));
         assert_eq!(status(&house.engine, 3, first).await, None);
         let unknown = RequestId(uuid::Uuid::now_v7());
@@ -110,14 +110,14 @@ async fn a_key_in_line_has_one_place_there_on_every_server() {
     let first = join(&nodes[0], &sale, 1, "ga", key("once")).await;
     for node in &nodes {
         assert_eq!(join(node, &sale, 1, "ga", key("once")).await, first);
-        let other = node.buy(&sale, buyer(1), BuyBody::tier("floor".into(), 1), key("once")).await.unwrap();
+        let other = node.selling.buy(&sale, buyer(1), BuyBody::tier("floor".into(), 1), key("once")).await.unwrap();
         assert_eq!(code(&other), Some(Code::IdempotencyKeyReused));
     }
     // Somebody else buys the unit meanwhile, at a server without Redis, which decides at once: who is in line is not
     // refused before their turn.
     let worker = House::engine_with(&house.database.url, "redis://127.0.0.1:1", options(0)).await;
-    assert_eq!(code(&worker.buy(&sale, buyer(2), BuyBody::tier("ga".into(), 1), None).await.unwrap()), None);
-    nodes::wait_until(|| async { nodes[1].sale(&sale).await.unwrap().available == 1 }).await;
+    assert_eq!(code(&worker.selling.buy(&sale, buyer(2), BuyBody::tier("ga".into(), 1), None).await.unwrap()), None);
+    nodes::wait_until(|| async { nodes[1].catalogue.sale(&sale).await.unwrap().available == 1 }).await;
     assert_eq!(join(&nodes[1], &sale, 1, "ga", key("once")).await, first);
     let served = House::engine_with(&house.database.url, &redis, options(1)).await;
     assert_eq!(outcome(&served, 1, first).await.code, Some(Code::SoldOut));
@@ -133,16 +133,16 @@ async fn a_key_that_was_refused_may_try_again() {
         house.engine.close().await;
         // Another buyer's server has no Redis, and decides at once.
         let quick = House::engine_with(&house.database.url, "redis://127.0.0.1:1", options(0)).await;
-        assert_eq!(code(&quick.buy(&sale, buyer(2), BuyBody::tier("ga".into(), 1), None).await.unwrap()), None);
+        assert_eq!(code(&quick.selling.buy(&sale, buyer(2), BuyBody::tier("ga".into(), 1), None).await.unwrap()), None);
         quick.close().await;
         let engine = House::engine_with(&house.database.url, &redis_url(), options(1)).await;
         assert_eq!(outcome(&engine, 1, mine).await.code, Some(Code::SoldOut), "{kind:?}");
-        engine.add_stock(&sale, StockBody { tier: "ga".into(), add: 1 }, None).await.unwrap().unwrap();
+        engine.catalogue.add_stock(&sale, StockBody { tier: "ga".into(), add: 1 }, None).await.unwrap().unwrap();
         let again = join(&engine, &sale, 1, "ga", key("mine")).await;
         assert_ne!(again, mine);
         assert!(outcome(&engine, 1, again).await.order.is_some(), "{kind:?}");
         assert_eq!(outcome(&engine, 1, mine).await.code, Some(Code::SoldOut), "what was told stays told");
-        assert!(engine.audit(&sale).await.unwrap().unwrap().clean);
+        assert!(engine.recount.audit(&sale).await.unwrap().unwrap().clean);
     }
 }
 
@@ -161,13 +161,13 @@ async fn some_tiers_are_served_first_and_by_any_server() {
     let mut decided = Vec::new();
     for (number, request) in requests {
         let order = outcome(&house.engine, number, request).await.order.expect("there is enough for all");
-        let order = other.order(Some(buyer(number)), order).await.unwrap().unwrap();
+        let order = other.selling.order(Some(buyer(number)), order).await.unwrap().unwrap();
         decided.push((order.seq, number));
     }
     decided.sort_unstable();
     let numbers: Vec<u128> = decided.into_iter().map(|(_, number)| number).collect();
     assert_eq!(numbers, (21..=30).chain(1..=20).collect::<Vec<u128>>());
-    nodes::wait_until(|| async { house.engine.queue_length() == 0 }).await;
+    nodes::wait_until(|| async { house.engine.selling.queue_length() == 0 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,14 +253,15 @@ async fn without_redis_those_in_line_still_buy_and_new_ones_are_decided_at_once(
         let told = [fifth.code, sixth.code];
         assert!(told.contains(&None) && told.contains(&Some(Code::SoldOut)), "{kind:?}: {told:?}");
         let at_once = nodes::until_some(|| async {
-            match house.engine.buy(&sale, buyer(3), BuyBody::tier("ga".into(), 1), key("three")).await.unwrap() {
+            match house.engine.selling.buy(&sale, buyer(3), BuyBody::tier("ga".into(), 1), key("three")).await.unwrap()
+            {
                 BuyOutcome::Waiting { .. } => None,
                 outcome => Some(outcome),
             }
         })
         .await;
         assert_eq!(code(&at_once), None, "{kind:?}");
-        let refused = house.engine.buy(&sale, buyer(4), BuyBody::tier("ga".into(), 1), None).await.unwrap();
+        let refused = house.engine.selling.buy(&sale, buyer(4), BuyBody::tier("ga".into(), 1), None).await.unwrap();
         assert_eq!(code(&refused), Some(Code::SoldOut));
         server.restart().await;
         for (number, request) in (1..).zip(requests) {
@@ -270,7 +271,7 @@ async fn without_redis_those_in_line_still_buy_and_new_ones_are_decided_at_once(
         assert_eq!(outcome(&house.engine, 6, rivals[1]).await, sixth, "{kind:?}");
         let audit = house.audit(&sale).await;
         assert!(audit.clean && audit.sold == 4, "{audit:?}");
-        nodes::wait_until(|| async { house.engine.queue_length() == 0 }).await;
+        nodes::wait_until(|| async { house.engine.selling.queue_length() == 0 }).await;
     }
 }
 
@@ -294,7 +295,7 @@ async fn purchases_that_redis_forgot_are_put_back_in_line() {
         for (number, request) in (1..).zip(requests) {
             assert!(outcome(&engine, number, request).await.order.is_some(), "{kind:?}");
         }
-        let audit = engine.audit(&sale).await.unwrap().unwrap();
+        let audit = engine.recount.audit(&sale).await.unwrap().unwrap();
         assert!(audit.clean && audit.sold == 10, "{audit:?}");
     }
 }

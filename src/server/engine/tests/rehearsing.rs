@@ -17,11 +17,11 @@ async fn rehearsal(house: &House, tiers: Vec<NewTier>) -> SaleId {
         max_per_buyer: None,
         tiers,
     };
-    house.engine.create_sale(body, None).await.unwrap().unwrap().into_fresh().id
+    house.engine.catalogue.create_sale(body, None).await.unwrap().unwrap().into_fresh().id
 }
 
 async fn rehearse(house: &House, sale: &SaleId, strategy: StrategyKind) {
-    let reset = house.engine.rehearse_with(sale, strategy, None).await.unwrap().unwrap().into_fresh();
+    let reset = house.engine.catalogue.rehearse_with(sale, strategy, None).await.unwrap().unwrap().into_fresh();
     assert_eq!((reset.strategy, reset.sold), (strategy, 0));
 }
 
@@ -35,7 +35,7 @@ async fn a_rehearsal_is_sold_by_one_strategy_after_the_other_and_what_the_naive_
         house.storm(&sale, 100, &BuyBody::seat("A-1".into())).await;
         let audit = house.audit(&sale).await;
         assert!(audit.phantoms > 0 && audit.strategy == StrategyKind::Naive, "{kind:?}: {audit:?}");
-        for strategy in house.engine.strategies.kinds() {
+        for strategy in house.engine.core.strategies.kinds() {
             if strategy == StrategyKind::Naive {
                 continue;
             }
@@ -47,7 +47,7 @@ async fn a_rehearsal_is_sold_by_one_strategy_after_the_other_and_what_the_naive_
         }
         rehearse(&house, &sale, StrategyKind::Pessimistic).await;
         house = house.reopen().await;
-        assert_eq!(house.engine.sale(&sale).await.unwrap().strategy, StrategyKind::Pessimistic, "{kind:?}");
+        assert_eq!(house.engine.catalogue.sale(&sale).await.unwrap().strategy, StrategyKind::Pessimistic, "{kind:?}");
     }
 }
 
@@ -66,12 +66,13 @@ async fn only_a_rehearsal_changes_its_strategy_and_only_to_one_that_can_be_run()
         for (sale, strategy) in
             [(&real, StrategyKind::AtomicUpdate), (&real, StrategyKind::GroupCommit), (&practice, not_here)]
         {
-            let refusal = house.engine.rehearse_with(sale, strategy, None).await.unwrap().unwrap_err();
+            let refusal = house.engine.catalogue.rehearse_with(sale, strategy, None).await.unwrap().unwrap_err();
             assert_eq!(refusal.code, Code::StrategyUnsupported, "{sale} {strategy:?}");
-            let kept = house.engine.sale(sale).await.unwrap();
+            let kept = house.engine.catalogue.sale(sale).await.unwrap();
             assert_eq!((kept.sold, kept.strategy), (1, StrategyKind::GroupCommit), "{sale} {strategy:?}");
         }
-        let missing = house.engine.rehearse_with(&"no-such-sale".into(), StrategyKind::Naive, None).await.unwrap();
+        let missing =
+            house.engine.catalogue.rehearse_with(&"no-such-sale".into(), StrategyKind::Naive, None).await.unwrap();
         assert_eq!(missing.unwrap_err().code, Code::NotFound);
     }
 }
@@ -79,7 +80,7 @@ async fn only_a_rehearsal_changes_its_strategy_and_only_to_one_that_can_be_run()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_counts_for_the_database_when_it_was_asked_and_only_then() {
     for kind in STORES {
-        for strategy in House::open(kind).await.engine.strategies.kinds() {
+        for strategy in House::open(kind).await.engine.core.strategies.kinds() {
             for wish in [BuyBody::tier("ga".into(), 1), BuyBody::seat("A-1".into())] {
                 // What the mirror knows to be gone costs nothing, whatever the strategy.
                 let house = House::open(kind).await;
@@ -88,16 +89,36 @@ async fn a_refusal_counts_for_the_database_when_it_was_asked_and_only_then() {
                 for buyer in 2..5 {
                     assert!(code(&house.buy(&sale, buyer, wish.clone()).await).is_some(), "{strategy:?}");
                 }
-                assert_eq!(house.engine.refused_by_database(&sale), 0, "{strategy:?} on {kind:?}: {wish:?}");
+                assert_eq!(house.engine.selling.refused_by_database(&sale), 0, "{strategy:?} on {kind:?}: {wish:?}");
 
                 // Where the mirror is wrong, the database says so.
                 let house = House::open(kind).await;
                 let sale = house.sale(strategy, vec![general_admission(1), seated(1, 2)]).await;
                 house.tamper(SOLD_BEHIND_ITS_BACK).await.unwrap();
                 assert!(code(&house.buy(&sale, 1, wish.clone()).await).is_some(), "{strategy:?}");
-                assert_eq!(house.engine.refused_by_database(&sale), 1, "{strategy:?} on {kind:?}: {wish:?}");
+                assert_eq!(house.engine.selling.refused_by_database(&sale), 1, "{strategy:?} on {kind:?}: {wish:?}");
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_with_a_key_asks_a_shared_database_once_more_and_what_a_key_answers_is_no_claim() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(1)]).await;
+        let buy = async |number: u128, quantity: u32, key: &str| {
+            let (buyer, body) = (BuyerId(uuid::Uuid::from_u128(number)), BuyBody::tier("ga".into(), quantity));
+            house.engine.selling.buy(&sale, buyer, body, IdempotencyKey::parse(key)).await.unwrap()
+        };
+        let cost = || house.engine.selling.refused_by_database(&sale);
+        assert_eq!((code(&buy(1, 1, "first").await), cost()), (None, 0), "{kind:?}");
+        // Another server may have answered this key, so only a store of one process is not asked.
+        let one_look = u64::from(kind == StoreKind::Postgres);
+        assert_eq!((code(&buy(2, 1, "second").await), cost()), (Some(Code::SoldOut), one_look), "{kind:?}");
+        assert!(matches!(buy(1, 1, "first").await, BuyOutcome::Bought { replayed: true, .. }), "{kind:?}");
+        let reused = code(&buy(1, 2, "first").await);
+        assert_eq!((reused, cost()), (Some(Code::IdempotencyKeyReused), one_look), "{kind:?}");
     }
 }
 
@@ -105,10 +126,10 @@ async fn a_refusal_counts_for_the_database_when_it_was_asked_and_only_then() {
 async fn a_storm_is_refused_from_memory_by_those_who_keep_count_there() {
     for kind in STORES {
         let house = House::open(kind).await;
-        for strategy in house.engine.strategies.kinds() {
+        for strategy in house.engine.core.strategies.kinds() {
             let sale = house.sale(strategy, vec![general_admission(20)]).await;
             let (won, _) = house.storm(&sale, 200, &BuyBody::tier("ga".into(), 1)).await;
-            let by_database = house.engine.refused_by_database(&sale);
+            let by_database = house.engine.selling.refused_by_database(&sale);
             let refused = 200 - won as u64;
             match strategy {
                 StrategyKind::GroupCommit | StrategyKind::InMemory => assert_eq!(by_database, 0, "{strategy:?}"),
@@ -127,7 +148,7 @@ async fn a_reset_in_the_middle_of_a_storm_succeeds_and_leaves_nothing_half_done(
     for kind in STORES {
         let house = House::open(kind).await;
         let sale = rehearsal(&house, vec![general_admission(20), seated(2, 10)]).await;
-        for strategy in house.engine.strategies.kinds() {
+        for strategy in house.engine.core.strategies.kinds() {
             if strategy == StrategyKind::Naive {
                 continue;
             }
@@ -137,12 +158,12 @@ async fn a_reset_in_the_middle_of_a_storm_succeeds_and_leaves_nothing_half_done(
                 let tier = if buyer % 2 == 0 { "ga" } else { "floor" };
                 let body = BuyBody::tier(tier.into(), 1 + u32::from(buyer % 3 == 0));
                 let buyer = BuyerId(uuid::Uuid::from_u128(buyer));
-                tokio::spawn(async move { engine.buy_and_wait(&sale, buyer, body, None, PATIENCE).await })
+                tokio::spawn(async move { engine.selling.buy_and_wait(&sale, buyer, body, None, PATIENCE).await })
             });
             let claims = claims.collect::<Vec<_>>();
             for _ in 0..3 {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-                house.engine.reset_sale(&sale, None).await.unwrap().unwrap();
+                house.engine.catalogue.reset_sale(&sale, None).await.unwrap().unwrap();
             }
             for claim in claims {
                 claim.await.unwrap().unwrap();
@@ -158,7 +179,7 @@ async fn a_reset_and_added_stock_get_through_however_long_buyers_come() {
     const BUYERS: u128 = 16;
     let house = House::open(StoreKind::Postgres).await;
     let sale = rehearsal(&house, vec![general_admission(2_000), seated(2, 50)]).await;
-    for strategy in house.engine.strategies.kinds() {
+    for strategy in house.engine.core.strategies.kinds() {
         if strategy == StrategyKind::Naive {
             continue;
         }
@@ -170,7 +191,8 @@ async fn a_reset_and_added_stock_get_through_however_long_buyers_come() {
             tokio::spawn(async move {
                 while !over.load(std::sync::atomic::Ordering::Relaxed) {
                     let (body, buyer) = (BuyBody::tier(tier.into(), 1), BuyerId(uuid::Uuid::from_u128(buyer)));
-                    let _won_or_refused = engine.buy_and_wait(&sale, buyer, body, None, PATIENCE).await.unwrap();
+                    let _won_or_refused =
+                        engine.selling.buy_and_wait(&sale, buyer, body, None, PATIENCE).await.unwrap();
                     tokio::time::sleep(std::time::Duration::from_millis(1)).await; // refusals need no other wait
                 }
             })
@@ -178,9 +200,9 @@ async fn a_reset_and_added_stock_get_through_however_long_buyers_come() {
         let buyers = buyers.collect::<Vec<_>>();
         for _ in 0..2 {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            house.engine.reset_sale(&sale, None).await.unwrap().unwrap();
+            house.engine.catalogue.reset_sale(&sale, None).await.unwrap().unwrap();
             let more = StockBody { tier: "ga".into(), add: 1 };
-            house.engine.add_stock(&sale, more, None).await.unwrap().unwrap();
+            house.engine.catalogue.add_stock(&sale, more, None).await.unwrap().unwrap();
         }
         over.store(true, std::sync::atomic::Ordering::Relaxed);
         for buyer in buyers {

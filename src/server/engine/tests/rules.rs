@@ -8,10 +8,10 @@ async fn a_nul_reaches_no_store() {
         let house = House::open(kind).await;
         let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(1)]).await;
         let patch = SalePatch { message: Some("a\0b".into()), ..SalePatch::default() };
-        assert_eq!(house.engine.patch_sale(&sale, patch).await.unwrap().unwrap_err().code, Code::Invalid);
+        assert_eq!(house.engine.catalogue.patch_sale(&sale, patch).await.unwrap().unwrap_err().code, Code::Invalid);
         let nobody = SaleId("a\0b".to_owned());
         assert_eq!(code(&house.buy(&nobody, 1, BuyBody::tier("ga".into(), 1)).await), Some(Code::NotFound));
-        assert!(house.engine.audit(&nobody).await.unwrap().is_none());
+        assert!(house.engine.recount.audit(&nobody).await.unwrap().is_none());
     }
 }
 
@@ -73,7 +73,12 @@ async fn the_same_key_buys_once_and_hears_the_same_answer_even_after_a_restart()
                 (BuyerId(uuid::Uuid::from_u128(1)), IdempotencyKey::parse("the-only-key-there-is").unwrap());
             let body = BuyBody::tier("ga".into(), 1);
             let buy = async |house: &House, body: &BuyBody| {
-                house.engine.buy_and_wait(&sale, buyer, body.clone(), Some(key.clone()), PATIENCE).await.unwrap()
+                house
+                    .engine
+                    .selling
+                    .buy_and_wait(&sale, buyer, body.clone(), Some(key.clone()), PATIENCE)
+                    .await
+                    .unwrap()
             };
             let BuyOutcome::Bought { order, replayed: false } = buy(&house, &body).await else {
                 panic!("first comes first")
@@ -99,15 +104,21 @@ async fn a_refusal_is_not_stored_and_hides_no_stored_answer() {
         let (first, second) = (IdempotencyKey::parse("first").unwrap(), IdempotencyKey::parse("second").unwrap());
         let buyer = BuyerId(uuid::Uuid::from_u128(1));
         let body = BuyBody::tier("ga".into(), 1);
-        let won = house.engine.buy_and_wait(&sale, buyer, body.clone(), Some(first.clone()), PATIENCE).await.unwrap();
+        let won =
+            house.engine.selling.buy_and_wait(&sale, buyer, body.clone(), Some(first.clone()), PATIENCE).await.unwrap();
         assert_eq!(code(&won), None);
-        let refused =
-            house.engine.buy_and_wait(&sale, buyer, body.clone(), Some(second.clone()), PATIENCE).await.unwrap();
+        let refused = house
+            .engine
+            .selling
+            .buy_and_wait(&sale, buyer, body.clone(), Some(second.clone()), PATIENCE)
+            .await
+            .unwrap();
         assert_eq!(code(&refused), Some(Code::SoldOut));
-        let replay = house.engine.buy_and_wait(&sale, buyer, body.clone(), Some(first), PATIENCE).await.unwrap();
+        let replay =
+            house.engine.selling.buy_and_wait(&sale, buyer, body.clone(), Some(first), PATIENCE).await.unwrap();
         assert!(matches!(replay, BuyOutcome::Bought { replayed: true, .. }), "sold out, and still told of the order");
-        house.engine.add_stock(&sale, StockBody { tier: "ga".into(), add: 1 }, None).await.unwrap().unwrap();
-        let won = house.engine.buy_and_wait(&sale, buyer, body, Some(second), PATIENCE).await.unwrap();
+        house.engine.catalogue.add_stock(&sale, StockBody { tier: "ga".into(), add: 1 }, None).await.unwrap().unwrap();
+        let won = house.engine.selling.buy_and_wait(&sale, buyer, body, Some(second), PATIENCE).await.unwrap();
         assert!(matches!(won, BuyOutcome::Bought { replayed: false, .. }), "the refused key tries again, and wins");
     }
 }
@@ -119,13 +130,17 @@ async fn the_limit_counts_what_a_buyer_owns_and_what_is_in_the_same_batch() {
         for strategy in [StrategyKind::GroupCommit, StrategyKind::AtomicUpdate] {
             let sale = house.sale(strategy, vec![general_admission(100)]).await;
             let patch = SalePatch { max_per_buyer: Some(3), ..SalePatch::default() };
-            house.engine.patch_sale(&sale, patch).await.unwrap().unwrap();
+            house.engine.catalogue.patch_sale(&sale, patch).await.unwrap().unwrap();
             let claims: Vec<_> = (0..20)
                 .map(|_| {
                     let (engine, sale) = (house.engine.clone(), sale.clone());
                     let buyer = BuyerId(uuid::Uuid::from_u128(5));
                     tokio::spawn(async move {
-                        engine.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await.unwrap()
+                        engine
+                            .selling
+                            .buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE)
+                            .await
+                            .unwrap()
                     })
                 })
                 .collect();
@@ -150,7 +165,12 @@ async fn a_sale_sells_only_while_it_is_open_and_closed_is_final() {
         let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(10)]).await;
         let buy = async || code(&house.buy(&sale, 1, BuyBody::tier("ga".into(), 1)).await);
         let patch = async |status, opens_at| {
-            house.engine.patch_sale(&sale, SalePatch { status, opens_at, ..SalePatch::default() }).await.unwrap()
+            house
+                .engine
+                .catalogue
+                .patch_sale(&sale, SalePatch { status, opens_at, ..SalePatch::default() })
+                .await
+                .unwrap()
         };
         let opening = house.engine.clock().now().plus_milliseconds(60_000);
         assert_eq!(patch(None, Some(opening)).await.unwrap().status, SaleStatus::Soon);
@@ -174,9 +194,12 @@ async fn a_reset_gives_all_stock_back_and_the_ledger_goes_on() {
         let sale = house.sale(StrategyKind::GroupCommit, vec![seated(2, 5), general_admission(5)]).await;
         house.storm(&sale, 20, &BuyBody::tier("floor".into(), 1)).await;
         let before = house.audit(&sale).await;
-        let reset = house.engine.reset_sale(&sale, None).await.unwrap().unwrap().into_fresh();
+        let reset = house.engine.catalogue.reset_sale(&sale, None).await.unwrap().unwrap().into_fresh();
         assert_eq!((reset.available, reset.sold, reset.seq), (15, 0, before.ledger.entries + 1));
-        assert!(house.engine.orders(BuyerId(uuid::Uuid::from_u128(1))).await.unwrap().is_empty(), "orders are void");
+        assert!(
+            house.engine.selling.orders(BuyerId(uuid::Uuid::from_u128(1))).await.unwrap().is_empty(),
+            "orders are void"
+        );
         let (won, _) = house.storm(&sale, 20, &BuyBody::tier("floor".into(), 1)).await;
         assert_eq!(won, 10);
         assert!(house.audit(&sale).await.clean);
@@ -188,14 +211,27 @@ async fn added_seats_stand_behind_all_others() {
     for kind in STORES {
         let house = House::open(kind).await;
         let sale = house.sale(StrategyKind::GroupCommit, vec![seated(2, 5), general_admission(5)]).await;
-        let created =
-            house.engine.add_stock(&sale, StockBody { tier: "floor".into(), add: 7 }, None).await.unwrap().unwrap();
+        let created = house
+            .engine
+            .catalogue
+            .add_stock(&sale, StockBody { tier: "floor".into(), add: 7 }, None)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(created.into_fresh().created, 7);
-        let labels: Vec<_> =
-            house.engine.seats(&sale, None, None).unwrap().seats.into_iter().map(|seat| seat.seat.0).collect();
+        let labels: Vec<_> = house
+            .engine
+            .catalogue
+            .seats(&sale, None, None)
+            .unwrap()
+            .seats
+            .into_iter()
+            .map(|seat| seat.seat.0)
+            .collect();
         assert_eq!(labels[10..], ["C-1", "C-2", "C-3", "C-4", "C-5", "D-1", "D-2"]);
         for add in [0, -1, 1_000_000_000] {
-            let refused = house.engine.add_stock(&sale, StockBody { tier: "ga".into(), add }, None).await.unwrap();
+            let refused =
+                house.engine.catalogue.add_stock(&sale, StockBody { tier: "ga".into(), add }, None).await.unwrap();
             assert_eq!(refused.unwrap_err().code, Code::Invalid);
         }
         assert!(house.audit(&sale).await.clean);
@@ -210,12 +246,12 @@ async fn an_organisers_key_is_answered_once() {
         let keyed = Keyed { buyer: BuyerId(uuid::Uuid::from_u128(9)), key: IdempotencyKey::parse("add-ten").unwrap() };
         let add = async || {
             let body = StockBody { tier: "ga".into(), add: 10 };
-            house.engine.add_stock(&sale, body, Some(keyed.clone())).await.unwrap().unwrap()
+            house.engine.catalogue.add_stock(&sale, body, Some(keyed.clone())).await.unwrap().unwrap()
         };
         let Answer::Fresh(fresh) = add().await else { panic!("the first is fresh") };
         let Answer::Replayed { status: 201, body } = add().await else { panic!("the second is a replay") };
         assert_eq!(body, serde_json::to_string(&fresh).unwrap());
-        assert_eq!(house.engine.sale(&sale).await.unwrap().capacity, 15);
+        assert_eq!(house.engine.catalogue.sale(&sale).await.unwrap().capacity, 15);
     }
 }
 
@@ -232,7 +268,7 @@ async fn a_full_queue_refuses_at_once() {
                 let (engine, sale) = (house.engine.clone(), sale.clone());
                 let buyer = BuyerId(uuid::Uuid::from_u128(buyer));
                 tokio::spawn(async move {
-                    engine.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await
+                    engine.selling.buy_and_wait(&sale, buyer, BuyBody::tier("ga".into(), 1), None, PATIENCE).await
                 })
             })
             .collect();
@@ -259,7 +295,7 @@ async fn a_buyer_finds_all_orders_however_many_changes_lie_between() {
         house.buy(&sale, 1, unit()).await;
         assert_eq!(house.storm(&sale, 2_500, &unit()).await.0, 2_500);
         house.buy(&sale, 1, unit()).await;
-        let orders = house.engine.orders(BuyerId(uuid::Uuid::from_u128(1))).await.unwrap();
+        let orders = house.engine.selling.orders(BuyerId(uuid::Uuid::from_u128(1))).await.unwrap();
         assert!(orders.is_sorted_by(|newer, older| newer.seq > older.seq), "{orders:?}");
         assert_eq!(orders.len(), 3);
     }

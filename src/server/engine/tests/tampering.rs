@@ -173,7 +173,10 @@ async fn plans_that_build_on_a_batch_that_failed_are_made_anew() {
             tokio::spawn(async move {
                 // Not all at once, so that batch follows on batch.
                 tokio::time::sleep(std::time::Duration::from_micros(buyer as u64 * 300)).await;
-                engine.buy(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), BuyBody::tier(tier.into(), 1), None).await
+                engine
+                    .selling
+                    .buy(&sale, BuyerId(uuid::Uuid::from_u128(buyer)), BuyBody::tier(tier.into(), 1), None)
+                    .await
             })
         });
         let claims = claims.collect::<Vec<_>>();

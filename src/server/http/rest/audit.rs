@@ -28,7 +28,7 @@ use crate::{
     )
 )]
 pub async fn audit(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) -> Result<Response, Failure> {
-    let audit = app.engine.audit(&sale).await?.ok_or_else(unknown_sale)?;
+    let audit = app.engine.recount.audit(&sale).await?.ok_or_else(unknown_sale)?;
     let [] = read_query(&uri, [])?;
     Ok(answer::ok(&audit))
 }

@@ -44,7 +44,7 @@ pub async fn export(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) 
     let [after] = read_query(&uri, ["after"])?;
     let after = after.map_or(Ok(0), |text| text.parse().map_err(|_| Failure::invalid("after must be a seq.")))?;
     // The first page decides the status; after that only the connection can tell that something failed.
-    let first = app.engine.ledger(&sale, after, LEDGER_PAGE_LINES).await?.ok_or_else(unknown_sale)?;
+    let first = app.engine.recount.ledger(&sale, after, LEDGER_PAGE_LINES).await?.ok_or_else(unknown_sale)?;
     let mut response = Response::new(Body::from_stream(pages(app.engine.clone(), sale, first)));
     response.headers_mut().insert(header::CONTENT_TYPE, NEWLINE_DELIMITED_JSON);
     Ok(response)
@@ -63,8 +63,11 @@ fn pages(
             let Some(lines) = page else { return Ok(None) };
             let Some(last) = lines.last() else { return Ok(None) };
             let is_full = lines.len() == LEDGER_PAGE_LINES as usize;
-            let next =
-                if is_full { engine.ledger(&sale, last.seq, LEDGER_PAGE_LINES).await.map_err(broken)? } else { None };
+            let next = if is_full {
+                engine.recount.ledger(&sale, last.seq, LEDGER_PAGE_LINES).await.map_err(broken)?
+            } else {
+                None
+            };
             Ok(Some((Bytes::from(text(&lines)?), next)))
         }
     })

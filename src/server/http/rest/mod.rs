@@ -23,7 +23,7 @@ pub fn unknown_sale() -> Failure {
 
 /// Refuses an unknown sale, where that has to come before anything about the rest of the request.
 pub async fn require_sale(engine: &Engine, sale: &SaleId) -> Result<(), Failure> {
-    engine.sale(sale).await.map(|_| ()).ok_or_else(unknown_sale)
+    engine.catalogue.sale(sale).await.map(|_| ()).ok_or_else(unknown_sale)
 }
 
 /// What a failed reading of a request to `sale` is answered with: that the sale is unknown comes before what is wrong with

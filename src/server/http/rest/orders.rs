@@ -28,7 +28,7 @@ pub async fn list(State(app): State<App>, request: Request) -> Result<Response, 
     let (head, _) = request.into_parts();
     let [] = read_query(&head.uri, [])?;
     let asker = asked::buyer(&app, &head)?;
-    let orders = app.engine.orders(asker.buyer).await?;
+    let orders = app.engine.selling.orders(asker.buyer).await?;
     Ok(asker.introduce(answer::ok(&OrderList { orders })))
 }
 
@@ -56,5 +56,5 @@ async fn find(app: &App, asker: &Asker, order: &str) -> Result<Order, Failure> {
     let unknown = || Failure::not_found("order");
     let order: OrderId = order.parse().map_err(|_| unknown())?;
     let owner = (!asker.is_admin).then_some(asker.buyer);
-    app.engine.order(owner, order).await?.ok_or_else(unknown)
+    app.engine.selling.order(owner, order).await?.ok_or_else(unknown)
 }

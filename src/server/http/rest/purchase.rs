@@ -57,7 +57,7 @@ pub async fn buy(State(app): State<App>, Path(sale): Path<SaleId>, request: Requ
     let (head, body) = request.into_parts();
     let (asker, key) = asked::keyed_buyer(&app, &head)?;
     let answer = match read_json::<BuyBody>(&head.headers, body).await {
-        Ok(body) => match app.engine.buy(&sale, asker.buyer, body, key).await {
+        Ok(body) => match app.engine.selling.buy(&sale, asker.buyer, body, key).await {
             Ok(BuyOutcome::Bought { order, replayed }) => bought(&order, replayed),
             Ok(BuyOutcome::Refused(refusal)) => problem::document(refusal, head.uri.path()),
             Ok(BuyOutcome::Waiting { request }) => waiting(&Receipt::new(request)),

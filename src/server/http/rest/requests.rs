@@ -43,5 +43,5 @@ pub async fn read(
 async fn find(app: &App, asker: &Asker, request: &str) -> Result<RequestStatus, Failure> {
     let unknown = || Failure::not_found("request");
     let request: RequestId = request.parse().map_err(|_| unknown())?;
-    app.engine.request(asker.buyer, request).await?.ok_or_else(unknown)
+    app.engine.selling.request(asker.buyer, request).await?.ok_or_else(unknown)
 }

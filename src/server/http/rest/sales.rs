@@ -31,7 +31,7 @@ use crate::{
 #[utoipa::path(get, path = "/api/v1/sales", tag = "sales", responses((status = 200, body = SaleList)))]
 pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Failure> {
     let [] = read_query(&uri, [])?;
-    Ok(answer::ok(&SaleList { sales: app.engine.sales() }))
+    Ok(answer::ok(&SaleList { sales: app.engine.catalogue.sales() }))
 }
 
 /// One sale.
@@ -43,7 +43,7 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Failure>
     responses((status = 200, body = Sale), (status = 404, description = "`not-found`"))
 )]
 pub async fn read(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) -> Result<Response, Failure> {
-    let found = app.engine.sale(&sale).await.ok_or_else(unknown_sale)?;
+    let found = app.engine.catalogue.sale(&sale).await.ok_or_else(unknown_sale)?;
     let [] = read_query(&uri, [])?;
     Ok(answer::ok(&found))
 }
@@ -73,7 +73,7 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
     let (head, body) = request.into_parts();
     let keyed = asked::keyed_admin(&app, &head)?;
     let body = read_json::<NewSale>(&head.headers, body).await?;
-    let answer = app.engine.create_sale(body, keyed).await??;
+    let answer = app.engine.catalogue.create_sale(body, keyed).await??;
     let id = match &answer {
         Answer::Fresh(sale) => Some(sale.id.clone()),
         Answer::Replayed { body, .. } => serde_json::from_str::<Sale>(body).ok().map(|sale| sale.id),
@@ -113,7 +113,7 @@ pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
         Ok(body) => body,
         Err(failure) => return Err(of_sale(&app.engine, &sale, failure).await),
     };
-    Ok(answer::ok(&app.engine.patch_sale(&sale, body).await??))
+    Ok(answer::ok(&app.engine.catalogue.patch_sale(&sale, body).await??))
 }
 
 /// Puts the stock back as it was made and voids orders and holds; the ledger goes on. Open to everyone for rehearsals,
@@ -149,7 +149,7 @@ pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
 )]
 pub async fn reset(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
-    let found = app.engine.sale(&sale).await.ok_or_else(unknown_sale)?;
+    let found = app.engine.catalogue.sale(&sale).await.ok_or_else(unknown_sale)?;
     let (asker, key) = if app.is_playground(&found) {
         asked::keyed_buyer(&app, &head)?
     } else {
@@ -160,7 +160,7 @@ pub async fn reset(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
     let is_keyed = keyed.is_some();
     let decided = match body.strategy {
         Some(strategy) => admission::rehearse_with(&app, &sale, strategy, keyed).await,
-        None => app.engine.reset_sale(&sale, keyed).await,
+        None => app.engine.catalogue.reset_sale(&sale, keyed).await,
     };
     let answer = changed(StatusCode::OK, decided??);
     // Without a key nobody in particular asked, so nobody is introduced.
@@ -202,7 +202,7 @@ pub async fn add_stock(
     let keyed = asked::keyed_admin(&app, &head)?;
     require_sale(&app.engine, &sale).await?;
     let body = read_json::<StockBody>(&head.headers, body).await?;
-    Ok(changed(StatusCode::CREATED, app.engine.add_stock(&sale, body, keyed).await??))
+    Ok(changed(StatusCode::CREATED, app.engine.catalogue.add_stock(&sale, body, keyed).await??))
 }
 
 /// The answer to a change: as it is now, or as it was told when the same key came first.

@@ -43,13 +43,13 @@ pub async fn list(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) ->
         Some(name) => Some(SeatStatus::from_name(&name).ok_or_else(|| Failure::invalid("There is no such status."))?),
     };
     if let Some(tier) = &tier {
-        let found = app.engine.sale(&sale).await.ok_or_else(unknown_sale)?;
+        let found = app.engine.catalogue.sale(&sale).await.ok_or_else(unknown_sale)?;
         if !found.tiers.iter().any(|known| known.id.as_str() == tier) {
             return Err(Failure::invalid("The sale has no such tier."));
         }
     }
-    app.engine.learn_of(&sale).await;
-    let seats = app.engine.seats(&sale, tier.as_deref(), status).ok_or_else(unknown_sale)?;
+    app.engine.catalogue.learn_of(&sale).await;
+    let seats = app.engine.catalogue.seats(&sale, tier.as_deref(), status).ok_or_else(unknown_sale)?;
     Ok(answer::ok(&seats))
 }
 
@@ -70,7 +70,7 @@ pub async fn read(
     uri: Uri,
 ) -> Result<Response, Failure> {
     require_sale(&app.engine, &sale).await?;
-    let found = app.engine.seat(&sale, &seat).ok_or_else(|| Failure::not_found("seat"))?;
+    let found = app.engine.catalogue.seat(&sale, &seat).ok_or_else(|| Failure::not_found("seat"))?;
     let [] = read_query(&uri, [])?;
     Ok(answer::ok(&found))
 }

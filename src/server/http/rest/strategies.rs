@@ -14,5 +14,5 @@ use crate::{
 #[utoipa::path(get, path = "/api/v1/strategies", tag = "sales", responses((status = 200, body = StrategyList)))]
 pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Failure> {
     let [] = read_query(&uri, [])?;
-    Ok(answer::ok(&app.engine.strategies()))
+    Ok(answer::ok(&app.engine.catalogue.strategies()))
 }

@@ -1,6 +1,5 @@
 //! Whether what an organiser asks for can be: names, bounds, layouts. Checked before anything is written.
 
-use super::buying::invalid;
 use crate::{
     model::{
         body::{NewSale, NewTier, SalePatch, StockBody},
@@ -11,14 +10,14 @@ use crate::{
         outcome::{Code, Refusal},
         strategy::StrategyKind,
     },
-    server::stock::Stock,
+    server::{engine::refusals::invalid, stock::Stock},
 };
 
 /// The currency where none is named.
 const DEFAULT_CURRENCY: &str = "USD";
 
 /// Whether a new sale is one that this server can sell.
-pub(super) fn check_new_sale(
+pub fn check_new_sale(
     body: &NewSale,
     support: impl Fn(StrategyKind) -> Result<(), &'static str>,
 ) -> Result<(), Refusal> {
@@ -46,7 +45,7 @@ pub(super) fn check_new_sale(
 }
 
 /// Whether a sale may be put back and sold by another strategy: a rehearsal, by one that this server can run.
-pub(super) fn check_rehearsal(
+pub fn check_rehearsal(
     is_rehearsal: bool,
     strategy: StrategyKind,
     support: Result<(), &'static str>,
@@ -109,26 +108,26 @@ fn check_tier(tier: &NewTier) -> Result<(), Refusal> {
 }
 
 /// A tier's currency, named or not.
-pub(super) fn currency(tier: &NewTier) -> &str {
+pub fn currency(tier: &NewTier) -> &str {
     tier.currency.as_deref().unwrap_or(DEFAULT_CURRENCY)
 }
 
 /// Whether a patch's values are in their bounds.
-pub(super) fn check_patch(body: &SalePatch) -> Result<(), Refusal> {
+pub fn check_patch(body: &SalePatch) -> Result<(), Refusal> {
     check_hold_ttl(body.hold_ttl_seconds)?;
     check_limit(body.max_per_buyer)?;
     match &body.message {
         Some(message) if message.chars().count() > MAX_MESSAGE_CHARACTERS => {
             Err(invalid(format!("A message has at most {MAX_MESSAGE_CHARACTERS} characters.")))
         }
-        // Not every store has text with one.
+        // PostgreSQL text cannot contain NUL.
         Some(message) if message.contains('\0') => Err(invalid("A message has no NUL in it.")),
         _ => Ok(()),
     }
 }
 
 /// The tier's position and the units to add, where there is room for them.
-pub(super) fn check_stock(stock: &Stock, body: &StockBody) -> Result<(usize, u64), Refusal> {
+pub fn check_stock(stock: &Stock, body: &StockBody) -> Result<(usize, u64), Refusal> {
     let Some(tier_index) = stock.tier_index(&body.tier) else {
         return Err(Refusal::new(Code::NotFound, format!("There is no tier {} in this sale.", body.tier)));
     };

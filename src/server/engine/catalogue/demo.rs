@@ -1,21 +1,24 @@
 //! The demo sales: what a visitor finds, and what the simulator may attack.
 
-use super::{Engine, EngineError};
-use crate::model::{
-    body::{NewSale, NewTier},
-    ids::{SaleId, slug},
-    seat::SeatLayout,
+use super::desk::Catalogue;
+use crate::{
+    model::{
+        body::{NewSale, NewTier},
+        ids::{SaleId, slug},
+        seat::SeatLayout,
+    },
+    server::engine::error::EngineError,
 };
 
 /// The names of the demo sales; their slugs are their ids.
 const NAMES: [&str; 4] = ["Golden Ticket", "Club Night", "Theatre", "Rehearsal"];
 
-impl Engine {
+impl Catalogue {
     /// Makes the demo sales that are missing.
     pub async fn seed_demo(&self) -> Result<(), EngineError> {
         for sale in demo_sales() {
             let id = SaleId(slug(&sale.name).expect("demo sales have names"));
-            if self.find(&id).await?.is_none() {
+            if self.core.find(&id).await?.is_none() {
                 let made = self.make_sale(sale, None, true).await?;
                 assert!(made.is_ok(), "a demo sale is valid: {made:?}");
             }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Engine, EngineError, IdempotencyKey};
+use super::desk::Selling;
 use crate::{
     model::{
         body::BuyBody,
-        ids::{BuyerId, OrderId, RequestId, SaleId},
+        ids::{BuyerId, RequestId, SaleId},
         limits::REQUEST_TTL_MILLISECONDS,
-        order::Order,
         outcome::{BuyOutcome, Refusal},
         request::{RequestState, RequestStatus},
     },
     server::{
+        engine::{error::EngineError, keys::IdempotencyKey},
         store::{self, DecidedRequest, Decision},
         strategy::Said,
     },
@@ -21,13 +21,13 @@ use crate::{
 /// How often the outcome is looked for while somebody waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-impl Engine {
+impl Selling {
     /// What has become of a buyer's request; `None` where it is not known, or not theirs.
     ///
     /// # Errors
     /// Where nothing can be said just now.
     pub async fn request(&self, buyer: BuyerId, request: RequestId) -> Result<Option<RequestStatus>, EngineError> {
-        let said = match self.strategies.queue() {
+        let said = match self.core.strategies.queue() {
             Some(queue) => queue.look(request).await,
             None => Said::AskTheDatabase,
         };
@@ -42,7 +42,7 @@ impl Engine {
             Said::Decided(owner, decision) => return Ok((owner == buyer).then(|| decided(decision))),
             Said::AskTheDatabase | Said::RedisIsLost => {}
         }
-        let oldest = self.clock().now().plus_milliseconds(-REQUEST_TTL_MILLISECONDS);
+        let oldest = self.core.clock().now().plus_milliseconds(-REQUEST_TTL_MILLISECONDS);
         if let Some(found) = self.find_decided(request).await?.filter(|found| found.at >= oldest) {
             return Ok((found.buyer == buyer).then(|| decided(found.decision)));
         }
@@ -50,16 +50,16 @@ impl Engine {
             return Ok(None);
         }
         // Whether it is still in line is for Redis to say.
-        match self.strategies.queue().and_then(|queue| queue.owner_of_waiting(request)) {
+        match self.core.strategies.queue().and_then(|queue| queue.owner_of_waiting(request)) {
             Some(owner) => Ok((owner == buyer).then(pending)),
             None => Err(EngineError::Unanswerable),
         }
     }
 
-    /// Buys as [`Engine::buy`] does, and waits for the decision where it is made later, for at most so long.
+    /// Buys as [`Selling::buy`] does, and waits for the decision where it is made later, for at most so long.
     ///
     /// # Errors
-    /// As [`Engine::buy`].
+    /// As [`Selling::buy`].
     pub async fn buy_and_wait(
         &self,
         sale: &SaleId,
@@ -92,17 +92,7 @@ impl Engine {
     }
 
     async fn find_decided(&self, request: RequestId) -> Result<Option<DecidedRequest>, EngineError> {
-        let mut reader = self.desk.store.reader().await?;
+        let mut reader = self.core.desk.store.reader().await?;
         Ok(store::find_decided(reader.connection(), request).await?)
-    }
-
-    /// An order as it was answered once, even if a reset made it void since.
-    pub(super) async fn find_order(
-        &self,
-        order: OrderId,
-        buyer: Option<BuyerId>,
-    ) -> Result<Option<Order>, EngineError> {
-        let mut reader = self.desk.store.reader().await?;
-        Ok(store::find_order(reader.connection(), order, buyer, true).await?)
     }
 }

@@ -1,0 +1,80 @@
+//! An organiser's request with a key happens once, and is answered the same each time.
+
+use super::desk::Catalogue;
+use crate::{
+    model::{
+        outcome::{Code, Refusal},
+        time::Timestamp,
+    },
+    server::{
+        engine::{
+            answer::{Answer, Decided, Keyed},
+            error::EngineError,
+            keyed::{Started, fingerprint},
+            keys::InFlight,
+        },
+        store::{self, StoredBody, Transaction},
+        strategy::KeyGuard,
+    },
+};
+
+/// The answer's status when a sale or stock was made, and when a sale was reset.
+pub const CREATED: u16 = 201;
+pub const OK: u16 = 200;
+
+/// A request with a key that has begun: its key, its fingerprint and what holds it in flight.
+pub struct Begun {
+    keyed: Keyed,
+    fingerprint: [u8; 16],
+    guard: InFlight,
+}
+
+impl Catalogue {
+    /// Answers an organiser's request: as before where its key was answered, else by what `change` comes to.
+    pub(super) async fn answer_once<T, Change: Future<Output = Decided<T>>>(
+        &self,
+        keyed: Option<Keyed>,
+        route: &str,
+        body: &impl serde::Serialize,
+        change: impl FnOnce(Option<Begun>) -> Change,
+    ) -> Decided<Answer<T>> {
+        let Some(keyed) = keyed else { return Ok(change(None).await?.map(Answer::Fresh)) };
+        let fingerprint = fingerprint(route, body);
+        match self.begin(&keyed, fingerprint).await? {
+            Started::New { guard, .. } => {
+                Ok(change(Some(Begun { keyed, fingerprint, guard })).await?.map(Answer::Fresh))
+            }
+            Started::Answered(StoredBody::Sent { status, body }) => Ok(Ok(Answer::Replayed { status, body })),
+            Started::Answered(StoredBody::Order(_)) => {
+                Ok(Err(Refusal::new(Code::IdempotencyKeyReused, "This key came before with a purchase.")))
+            }
+            Started::Refused(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    async fn begin(&self, keyed: &Keyed, fingerprint: [u8; 16]) -> Result<Started, EngineError> {
+        match self.core.begin(keyed.buyer, &keyed.key, || fingerprint).await? {
+            // Another process may have answered this key.
+            Started::New { guard, .. } if self.core.desk.store.is_shared() => {
+                self.core.look_up(keyed.buyer, &keyed.key, || fingerprint, guard).await
+            }
+            started => Ok(started),
+        }
+    }
+}
+
+/// Keeps the answer to a keyed request in the transaction that makes it true. The key is known from here on: where the
+/// commit fails, nobody can say that it was never answered.
+pub async fn keep(
+    transaction: &mut Transaction<'_>,
+    begun: Option<&Begun>,
+    status: u16,
+    answer: &impl serde::Serialize,
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let Some(begun) = begun else { return Ok(()) };
+    begun.guard.remember();
+    let body = serde_json::to_string(answer).expect("an answer is plain data");
+    let key = (begun.keyed.buyer, begun.keyed.key.as_str());
+    store::keep_body(transaction.connection(), key, begun.fingerprint, (status, &body), at).await
+}

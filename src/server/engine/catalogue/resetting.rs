@@ -1,0 +1,82 @@
+//! Putting all stock back: one line of the ledger, like a purchase.
+
+use std::sync::Arc;
+
+use super::{
+    answer_once::{Begun, OK},
+    changing::{stored, to_the_end, tried_anew},
+    checking::check_rehearsal,
+    desk::Catalogue,
+    lines::{next_line, units},
+};
+use crate::{
+    model::{body::ResetBody, ids::SaleId, ledger::ChangeKind, sale::Sale, strategy::StrategyKind},
+    server::{
+        engine::{
+            answer::{Answer, Decided, Keyed},
+            error::EngineError,
+            refusals::unknown_sale,
+        },
+        stock::{SaleDesk, Stock},
+        store,
+    },
+};
+
+impl Catalogue {
+    /// Puts all stock back as made; orders are void, the ledger goes on.
+    pub async fn reset_sale(&self, sale: &SaleId, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
+        self.reset(sale, ResetBody::default(), keyed).await
+    }
+
+    /// The same for a rehearsal, which is sold by this strategy from then on.
+    pub async fn rehearse_with(
+        &self,
+        sale: &SaleId,
+        strategy: StrategyKind,
+        keyed: Option<Keyed>,
+    ) -> Decided<Answer<Sale>> {
+        let Some(desk) = self.core.find(sale).await? else { return Ok(Err(unknown_sale(sale))) };
+        let is_rehearsal = desk.stock.read().rehearsal;
+        if let Err(refusal) = check_rehearsal(is_rehearsal, strategy, self.core.strategies.support(strategy)) {
+            return Ok(Err(refusal));
+        }
+        self.reset(sale, ResetBody { strategy: Some(strategy) }, keyed).await
+    }
+
+    async fn reset(&self, sale: &SaleId, body: ResetBody, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
+        let (catalogue, sale) = (self.clone(), sale.clone());
+        to_the_end(async move { catalogue.put_all_back(&sale, body, keyed).await }).await
+    }
+
+    async fn put_all_back(&self, sale: &SaleId, body: ResetBody, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
+        let Some(desk) = self.core.find(sale).await? else { return Ok(Err(unknown_sale(sale))) };
+        let put_back = async |begun: Option<Begun>| {
+            tried_anew(|| self.put_back(&desk, body.strategy, begun.as_ref())).await.map(Ok)
+        };
+        self.answer_once(keyed, &format!("POST /sales/{sale}/reset"), &body, put_back).await
+    }
+
+    async fn put_back(
+        &self,
+        desk: &Arc<SaleDesk>,
+        strategy: Option<StrategyKind>,
+        begun: Option<&Begun>,
+    ) -> Result<Sale, EngineError> {
+        let mut writer = self.core.desk.writer().await?;
+        let now = self.core.clock().now();
+        let mut transaction = writer.begin().await?;
+        store::lock_stock(transaction.connection(), desk.sale_id).await?;
+        let stock = stored(&mut transaction, desk.slug().as_str()).await?;
+        let all = stock.tiers.iter().map(|tier| units(tier.id.as_str(), tier.counts.capacity()));
+        let (sale_id, line) = (desk.sale_id, next_line(&stock, now, ChangeKind::Reset, all.collect()));
+        store::append(transaction.connection(), sale_id, &line).await?;
+        // Before the stock is put back: some strategies keep it in rows of its own.
+        if let Some(strategy) = strategy {
+            store::set_strategy(transaction.connection(), sale_id, strategy).await?;
+        }
+        store::reset_sale(transaction.connection(), sale_id, &line.hash).await?;
+        let sale = self.commit_anew(transaction, desk, begun, OK, now, Stock::sale).await?;
+        writer.settle();
+        Ok(sale)
+    }
+}

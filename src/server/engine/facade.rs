@@ -1,0 +1,60 @@
+//! The engine as the rest of the program holds it: its desks over one core.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use super::{
+    catalogue::Catalogue, core::Core, error::EngineError, following::follow, options::EngineOptions, recount::Recount,
+    selling::Selling,
+};
+use crate::server::{clock::Clock, store::Store};
+
+/// The desks of one server, and the core that they share.
+pub struct Engine {
+    pub(super) core: Arc<Core>,
+    /// Sales: made, changed, stocked, and what everybody may see of them.
+    pub catalogue: Catalogue,
+    /// Purchases: their way, their receipts and their orders.
+    pub selling: Selling,
+    /// The ledger and the audit.
+    pub recount: Recount,
+    /// What follows a shared store.
+    followers: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Reads everything that is on sale and starts to decide.
+    ///
+    /// # Errors
+    /// Where the store fails, or the address of Redis cannot be understood.
+    pub async fn open(store: Store, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
+        let request_queue = options.request_queue;
+        let core = Core::open(store, options).await?;
+        Ok(Arc::new(Self {
+            catalogue: Catalogue::new(core.clone()),
+            selling: Selling::new(core.clone(), request_queue),
+            recount: Recount::new(core.clone()),
+            followers: follow(&core),
+            core,
+        }))
+    }
+
+    /// The one source of the time of day.
+    pub fn clock(&self) -> &Clock {
+        self.core.clock()
+    }
+
+    /// A secret made once and kept in the database, for where the configuration gives none.
+    pub fn stored_secret(&self) -> [u8; 32] {
+        self.core.secret
+    }
+
+    /// Stops taking claims, lets those in flight finish, ends all streams and closes the store.
+    pub async fn close(&self) {
+        self.selling.close().await;
+        self.followers.iter().for_each(JoinHandle::abort);
+        self.core.hubs.close();
+        self.core.desk.store.close().await;
+    }
+}

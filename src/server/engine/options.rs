@@ -1,0 +1,40 @@
+//! How an engine is set up.
+
+use std::sync::Arc;
+
+use crate::{
+    model::limits::DEFAULT_REQUEST_QUEUE,
+    server::{
+        clock::Clock,
+        strategy::{QueueOptions, Strategy},
+    },
+};
+
+/// How an engine is set up.
+pub struct EngineOptions {
+    pub clock: Clock,
+    /// Claims that may wait; one more is refused.
+    pub request_queue: usize,
+    /// Where the feed ticks and the viewers are served, apart from the buyers.
+    pub viewers: tokio::runtime::Handle,
+    /// Where Redis is, if there is one.
+    pub redis_url: Option<String>,
+    /// How `queued` works on its queue.
+    pub queue: QueueOptions,
+    /// Strategies beside, or in place of, those of the registry.
+    pub strategies: Vec<Arc<dyn Strategy>>,
+}
+
+impl EngineOptions {
+    /// The defaults: system clock, no Redis, a queue of the usual length.
+    pub fn new(viewers: tokio::runtime::Handle) -> Self {
+        Self {
+            clock: Clock::System,
+            request_queue: DEFAULT_REQUEST_QUEUE,
+            viewers,
+            redis_url: None,
+            queue: QueueOptions::default(),
+            strategies: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The refusals that several desks give, worded once.
+
+use crate::model::{
+    ids::SaleId,
+    outcome::{Code, Refusal},
+};
+
+/// The refusal where no sale has this slug.
+pub fn unknown_sale(sale: &SaleId) -> Refusal {
+    Refusal::new(Code::NotFound, format!("There is no sale {sale}."))
+}
+
+/// The refusal where a body names what cannot be.
+pub fn invalid(detail: impl Into<String>) -> Refusal {
+    Refusal::new(Code::Invalid, detail)
+}

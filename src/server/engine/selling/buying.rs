@@ -1,0 +1,230 @@
+//! A claim's way from the edge to its strategy: checked, looked up, refused early where that is certain, queued.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use super::{answered::Answered, desk::Selling};
+use crate::{
+    model::{
+        body::BuyBody,
+        ids::{BuyerId, OrderId, SaleId},
+        limits::MAX_UNITS_PER_REQUEST,
+        outcome::{BuyOutcome, Code, Refusal},
+        strategy::StrategyKind,
+        time::Timestamp,
+    },
+    server::{
+        engine::{
+            error::EngineError,
+            keyed::{Started, fingerprint},
+            keys::{IdempotencyKey, InFlight},
+            refusals::{invalid, unknown_sale},
+        },
+        stock::{SaleDesk, Stock, Wish, key_reused, refuse_early},
+        store::{StoredAnswer, StoredBody},
+        strategy::{Claim, KeyClaim, Verdict},
+    },
+};
+
+/// A purchase as it is asked for.
+struct Request<'a> {
+    sale: &'a SaleId,
+    buyer: BuyerId,
+    body: &'a BuyBody,
+    key: Option<&'a IdempotencyKey>,
+}
+
+impl Request<'_> {
+    fn fingerprint(&self) -> [u8; 16] {
+        fingerprint(&format!("POST /sales/{}/buy", self.sale), self.body)
+    }
+}
+
+/// A request that its key has not answered.
+struct Candidate {
+    sale: Arc<SaleDesk>,
+    first_look: FirstLook,
+    /// Holds the request's key in flight.
+    guard: Option<InFlight>,
+    /// Whether the store was asked for an answer to the key.
+    looked_up: bool,
+}
+
+impl Selling {
+    /// Buys what `body` names for `buyer`, or says why not. With a key, a request that was answered before is answered
+    /// so again.
+    ///
+    /// # Errors
+    /// Where the queue is full or the store fails. After a failed store the outcome is open: the same key settles it.
+    pub async fn buy(
+        &self,
+        sale: &SaleId,
+        buyer: BuyerId,
+        body: BuyBody,
+        key: Option<IdempotencyKey>,
+    ) -> Result<BuyOutcome, EngineError> {
+        let request = Request { sale, buyer, body: &body, key: key.as_ref() };
+        let answered = match self.admit(&request).await {
+            Ok(candidate) => self.decide(&request, candidate).await,
+            Err(answered) => answered,
+        };
+        if answered.is_refused_by_database()
+            && let Some(desk) = self.core.known(sale)
+        {
+            desk.refused_by_database.fetch_add(1, Ordering::Relaxed);
+        }
+        self.purchases.count(answered.name());
+        answered.outcome
+    }
+
+    /// Looks the sale and the key up. What is answered by that alone is an error.
+    async fn admit(&self, request: &Request<'_>) -> Result<Candidate, Answered> {
+        let Some(sale) = self.core.find(request.sale).await? else {
+            return Err(unknown_sale(request.sale).into());
+        };
+        let first_look = look(&sale.stock.read(), request.body, self.core.clock().now())?;
+        let Some(key) = request.key else {
+            return Ok(Candidate { sale, first_look, guard: None, looked_up: false });
+        };
+        match self.core.begin(request.buyer, key, || request.fingerprint()).await? {
+            Started::New { guard, looked_up } => Ok(Candidate { sale, first_look, guard: Some(guard), looked_up }),
+            Started::Answered(StoredBody::Order(order)) => Err(Answered::without_asking(self.replay(order).await)),
+            Started::Answered(StoredBody::Sent { .. }) => Err(key_reused().into()),
+            Started::Refused(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Refuses what is certain from memory, and lets the sale's strategy decide the rest.
+    async fn decide(&self, request: &Request<'_>, candidate: Candidate) -> Answered {
+        let Candidate { sale, first_look: FirstLook { wish, refusal, is_queued }, guard, looked_up } = candidate;
+        // A key that goes with no claim stays in flight until this function ends: its answer may still be looked for.
+        let verdict = match refusal {
+            Some(refusal) => {
+                let waiting = if is_queued { self.find_waiting(request).await } else { None };
+                waiting.unwrap_or(Verdict::Refused(refusal))
+            }
+            None => {
+                let key = request.key.zip(guard).map(|(key, guard)| KeyClaim {
+                    key: key.as_str().to_owned(),
+                    fingerprint: request.fingerprint(),
+                    guard: Box::new(guard),
+                });
+                self.claim(sale, request.buyer, wish, key).await
+            }
+        };
+        let answered = self.answer(request, verdict).await;
+        Answered { asked_database: answered.asked_database || looked_up, ..answered }
+    }
+
+    /// What a verdict means for the buyer, and whether it cost the database a statement.
+    async fn answer(&self, request: &Request<'_>, verdict: Verdict) -> Answered {
+        match (verdict, request.key) {
+            (Verdict::Won(order), _) => {
+                Answered::after_asking(Ok(BuyOutcome::Bought { order: *order, replayed: false }))
+            }
+            (Verdict::Waiting(request), _) => Answered::without_asking(Ok(BuyOutcome::Waiting { request })),
+            // What this process knows of keys is not all where others sell too: they may have answered this one.
+            (Verdict::Refused(refusal) | Verdict::RefusedByDatabase(refusal), Some(key))
+                if self.core.desk.store.is_shared() =>
+            {
+                Answered::after_asking(self.replay_or(request, key, refusal).await)
+            }
+            (Verdict::Refused(refusal), _) => refusal.into(),
+            (Verdict::RefusedByDatabase(refusal), _) => Answered::after_asking(Ok(BuyOutcome::Refused(refusal))),
+            (Verdict::Repeated, Some(key)) => {
+                let refusal = Refusal::new(Code::Contended, "The key was used and forgotten meanwhile. Try again.");
+                Answered::after_asking(self.replay_or(request, key, refusal).await)
+            }
+            (Verdict::Repeated, None) => unreachable!("only a key can be repeated"),
+            (Verdict::Unknown(error), _) => Answered::after_asking(Err(EngineError::Store(error))),
+            (Verdict::Overloaded, _) => EngineError::Overloaded.into(),
+            (Verdict::Unanswerable, _) => EngineError::Unanswerable.into(),
+        }
+    }
+
+    /// The request in line that came with this key, where there is one or may be one: it may still be granted.
+    async fn find_waiting(&self, request: &Request<'_>) -> Option<Verdict> {
+        let (queue, key) = self.core.strategies.queue().zip(request.key)?;
+        queue.find(request.buyer, key.as_str(), request.fingerprint()).await
+    }
+
+    /// The answer that is kept for a key, or this refusal where there is none.
+    async fn replay_or(
+        &self,
+        request: &Request<'_>,
+        key: &IdempotencyKey,
+        refusal: Refusal,
+    ) -> Result<BuyOutcome, EngineError> {
+        match Box::pin(self.core.stored_answer(request.buyer, key)).await? {
+            Some(StoredAnswer { fingerprint, body: StoredBody::Order(order), .. })
+                if fingerprint == request.fingerprint() =>
+            {
+                self.replay(order).await
+            }
+            Some(_) => Ok(BuyOutcome::Refused(key_reused())),
+            None => Ok(BuyOutcome::Refused(refusal)),
+        }
+    }
+
+    async fn replay(&self, order: OrderId) -> Result<BuyOutcome, EngineError> {
+        let order = self.find_order(order, None).await?;
+        let order = order.ok_or(EngineError::Store(sqlx::Error::RowNotFound))?;
+        Ok(BuyOutcome::Bought { order, replayed: true })
+    }
+
+    /// Hands a claim to the sale's strategy, if there is a place in the queue.
+    async fn claim(&self, sale: Arc<SaleDesk>, buyer: BuyerId, wish: Wish, key: Option<KeyClaim>) -> Verdict {
+        let Ok(place) = self.places.clone().try_acquire_owned() else { return Verdict::Overloaded };
+        let kind = sale.stock.read().strategy;
+        let Some(strategy) = self.core.strategies.get(kind) else {
+            let detail = format!("This server cannot run {}.", kind.name());
+            return Verdict::Refused(Refusal::new(Code::StrategyUnsupported, detail));
+        };
+        let claim = Claim { sale, buyer, wish, key, place: Some(place), request: None };
+        if strategy.goes_on_alone() {
+            return strategy.claim(claim).await;
+        }
+        let strategy = strategy.clone();
+        let deciding = tokio::spawn(async move { strategy.claim(claim).await });
+        deciding.await.unwrap_or(Verdict::Unknown(sqlx::Error::WorkerCrashed))
+    }
+}
+
+/// What one look at a sale says of a request.
+struct FirstLook {
+    wish: Wish,
+    /// Certain, unless the request's key was answered before or is in line.
+    refusal: Option<Refusal>,
+    is_queued: bool,
+}
+
+fn look(stock: &Stock, body: &BuyBody, now: Timestamp) -> Result<FirstLook, Refusal> {
+    let wish = wish(stock, body)?;
+    let refusal = refuse_early(stock, &wish, now).err();
+    Ok(FirstLook { wish, refusal, is_queued: stock.strategy == StrategyKind::Queued })
+}
+
+/// What the body names, by positions. Unknown names are refused before anything else about the body.
+fn wish(stock: &Stock, body: &BuyBody) -> Result<Wish, Refusal> {
+    match (&body.seat, &body.tier) {
+        (Some(label), None) => {
+            let Some(position) = stock.map.positions.get(label) else {
+                return Err(Refusal::new(Code::NotFound, format!("There is no seat {label} in this sale.")));
+            };
+            match body.quantity {
+                None => Ok(Wish::seat(stock, *position)),
+                Some(_) => Err(invalid("A named seat comes without a quantity.")),
+            }
+        }
+        (None, Some(tier)) => {
+            let Some(tier_index) = stock.tier_index(tier) else {
+                return Err(Refusal::new(Code::NotFound, format!("There is no tier {tier} in this sale.")));
+            };
+            let quantity = u64::try_from(body.quantity.unwrap_or(1)).unwrap_or(0);
+            if !(1..=u64::from(MAX_UNITS_PER_REQUEST)).contains(&quantity) {
+                return Err(invalid(format!("The quantity is a whole number from 1 to {MAX_UNITS_PER_REQUEST}.")));
+            }
+            Ok(Wish::units(tier_index, quantity))
+        }
+        _ => Err(invalid("Name either a seat or a tier.")),
+    }
+}

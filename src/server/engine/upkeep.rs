@@ -1,0 +1,72 @@
+//! Whether the store is well, and keeping it small: what is past its time is forgotten.
+
+use super::{error::EngineError, facade::Engine, keys::oldest_answer};
+use crate::{model::limits::DECIDED_REQUEST_TTL_MILLISECONDS, server::store};
+
+/// Rows of one turn: few enough that no buyer waits long behind it.
+const IN_ONE_TURN: u32 = 500;
+
+impl Engine {
+    /// Whether a trivial read of the store succeeds now.
+    pub async fn ready(&self) -> bool {
+        self.core.desk.store.is_ready().await
+    }
+
+    /// What is lost that this server can do without; it is slower meanwhile.
+    pub async fn lost(&self) -> Vec<&'static str> {
+        match &self.core.redis {
+            Some(redis) if !redis.is_ready().await => vec!["redis"],
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// Keeps the store's log of changes short, and returns how long it is. Called often while it changes, so that no buyer
+    /// waits for it; nothing depends on it.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn fold_log(&self) -> Result<i64, EngineError> {
+        Ok(self.core.desk.store.fold_log().await?)
+    }
+
+    /// Keeps the store small. Called now and then; nothing depends on when.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn tidy(&self) -> Result<(), EngineError> {
+        self.forget_old_answers().await?;
+        self.forget_decided_requests().await
+    }
+
+    /// Forgets what became of requests in line, long after nobody may ask any more.
+    async fn forget_decided_requests(&self) -> Result<(), EngineError> {
+        loop {
+            let oldest = self.core.desk.clock.now().plus_milliseconds(-DECIDED_REQUEST_TTL_MILLISECONDS);
+            let mut writer = self.core.desk.writer().await?;
+            let forgotten = store::forget_decided(writer.in_doubt(), oldest, IN_ONE_TURN).await?;
+            writer.settle();
+            if forgotten < u64::from(IN_ONE_TURN) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Forgets stored answers.
+    async fn forget_old_answers(&self) -> Result<(), EngineError> {
+        /// Answers looked up at once.
+        const AT_ONCE: u32 = 50_000;
+        loop {
+            let oldest = oldest_answer(self.core.desk.clock.now());
+            let old = {
+                let mut reader = self.core.desk.store.reader().await?;
+                store::answers_before(reader.connection(), oldest, AT_ONCE).await?
+            };
+            if old.is_empty() {
+                return Ok(());
+            }
+            for answers in old.chunks(IN_ONE_TURN as usize) {
+                self.core.forget_answers(answers).await?;
+            }
+        }
+    }
+}
