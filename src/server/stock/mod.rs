@@ -13,6 +13,7 @@ mod sale; // the mirror of a sale: its counters and its seats
 mod wish; // what a buyer wishes for, and what is certain of it
 
 pub use desk::{Desk, Listeners, Sold};
+pub use free_seats::FreeSeats;
 pub use identifiers::Identifiers;
 pub use mirror::{Commit, SaleDesk};
 pub use refusals::{contended, key_reused, limit_reached, seat_taken, sold_out};

@@ -111,7 +111,8 @@ fn judge(
     // A seat that says sold and has no ticket is lost to everybody; a ticket for a seat that does not is a phantom.
     leaks += recount.sold_seats.difference(&recount.ticketed_seats).count() as u64;
     phantoms += recount.ticketed_seats.difference(&recount.sold_seats).count() as u64;
-    let capacity = recount.tiers.iter().map(|tier| positive(followed.replay.balance(&tier.slug.as_str().into()).capacity())).sum();
+    let capacity =
+        recount.tiers.iter().map(|tier| positive(followed.replay.balance(&tier.slug.as_str().into()).capacity())).sum();
     let chain_holds = !followed.broken && followed.seq == recount.seq && followed.head.as_slice() == recount.head_hash;
     let sold_as_told = |tier: &TierRecount| {
         u64::try_from(followed.replay.balance(&tier.slug.as_str().into()).sold).is_ok_and(|sold| sold == tier.tickets)

@@ -172,7 +172,13 @@ impl Selling {
     }
 
     /// Hands a claim to the sale's strategy, if there is a place in the queue.
-    async fn claim(&self, sale: Arc<SaleDesk>, buyer: BuyerId, wish: Wish, key: Option<KeyClaim>) -> Verdict {
+    pub(in crate::server::engine) async fn claim(
+        &self,
+        sale: Arc<SaleDesk>,
+        buyer: BuyerId,
+        wish: Wish,
+        key: Option<KeyClaim>,
+    ) -> Verdict {
         let Ok(place) = self.places.clone().try_acquire_owned() else { return Verdict::Overloaded };
         let kind = sale.stock.read().strategy;
         let Some(strategy) = self.core.strategies.get(kind) else {

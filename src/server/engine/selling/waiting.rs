@@ -75,7 +75,11 @@ impl Selling {
     }
 
     /// What a request in line comes to, as soon as that is known.
-    async fn decision(&self, buyer: BuyerId, request: RequestId) -> Result<BuyOutcome, EngineError> {
+    pub(in crate::server::engine) async fn decision(
+        &self,
+        buyer: BuyerId,
+        request: RequestId,
+    ) -> Result<BuyOutcome, EngineError> {
         loop {
             // Where nothing can be said now, or it is being put back in line, the next look may tell.
             if let Ok(Some(status)) = self.request(buyer, request).await {

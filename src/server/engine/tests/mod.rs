@@ -7,11 +7,13 @@ mod gone_away; // organisers who do not wait for their answer
 mod leaking_gate; // units that were let in and refused
 mod lost_database; // the database lost in mid-commit
 mod lost_redis; // Redis lost, flushed and left behind
+mod movements; // every kind of change, in ledgers written by hand
 mod nodes; // several engines on one shared store
 mod queue; // purchases in line: receipts, priority, dead letters, servers lost
 mod rehearsing; // rehearsals change their strategy, and what refusals cost
 mod rules; // the sale's rules, on both stores
-mod tampering; // what happens behind the engine's back
+mod tampering;
+mod truth; // what is refused is gone // what happens behind the engine's back
 
 use std::{collections::BTreeSet, sync::Arc};
 
