@@ -3,12 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    auth::Sessions,
-    config::Config,
-    engine::Engine,
-    http::{Site, sse::StreamCaps},
-    shutdown::Shutdown,
-    simulator::Simulations,
+    auth::Sessions, config::Config, engine::Engine, limits::StreamCaps, shutdown::Shutdown, simulator::Simulations,
+    site::Site,
 };
 use crate::model::sale::Sale;
 

@@ -17,7 +17,7 @@ use leptos_router::{
     path,
 };
 
-pub use self::shell::{ClientFiles, shell};
+pub use self::shell::shell;
 use self::{
     frame::{Footer, Header},
     home::HomePage,
