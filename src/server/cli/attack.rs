@@ -21,7 +21,8 @@ use crate::{
     },
     server::simulator::{
         client::Server,
-        runner::{Plan, RunError, run as run_plan},
+        run_error::RunError,
+        runner::{Plan, run as run_plan},
     },
 };
 

@@ -7,6 +7,7 @@
 pub mod admission; // who may start a run, and what it may ask for
 pub mod auditor; // an independent model that judges the answers
 pub mod client; // a lean HTTP/1.1 client, one connection per virtual buyer in flight
+pub mod run_error; // why a run could not be made
 pub mod runner; // sends the buyers and tells the progress
 pub mod workload; // reads the sale and draws who asks for what
 
