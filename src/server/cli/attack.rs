@@ -13,7 +13,7 @@ mod report; // what came of it, for people
 
 use self::report::Report;
 pub use self::report::Verdict;
-use super::give_up;
+use super::exit::give_up;
 use crate::{
     model::{
         ids::{SaleId, SimulationId},

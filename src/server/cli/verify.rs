@@ -14,7 +14,7 @@ mod chain; // every line follows from the one before
 mod replay; // what the lines tell never goes below zero
 
 use self::chain::{Chain, Flaw};
-use super::give_up;
+use super::exit::give_up;
 
 /// The exit code of a ledger that is not what it says.
 const NOT_CLEAN: u8 = 1;
