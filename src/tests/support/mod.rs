@@ -1,14 +1,15 @@
 //! What the tests stand on: the server under test, its clients, and the scale of the loops.
 
 mod app; // the server as a child process
+mod asking; // what tests ask of it again and again
 mod client; // requests and answers
 pub mod disk; // what a disk may hold after a loss of power
 pub mod faults; // a disk that fails
 mod ledger; // an exported ledger, checked without the server's code
 mod postgres; // a shared database, and a wire to it that can be cut
 pub mod recording; // what a server did to its files
-pub mod scale; // how long the loops are
 mod sales; // what new sales are made of, and by which strategies
+pub mod scale; // how long the loops are
 mod storm; // many buyers at once
 mod viewer; // one reader of the live stream, with a fold of its own
 pub mod wire; // bytes on a socket
