@@ -3,7 +3,7 @@
 use leptos::{config::LeptosOptions, hydration::AutoReload, nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
-use super::App;
+use super::routes::App;
 use crate::ui::client_files::ClientFiles;
 
 /// Starts the browser's half and its islands. They are found by the name of their component: the digits behind it depend on
