@@ -12,6 +12,7 @@ pub mod http; // routes, problem documents, the listener
 pub mod ledger; // how a ledger line is hashed: one reading of the contract
 pub mod limits; // how much one client may have of what all share
 pub mod redis; // which may be lost at any moment
+pub mod rehearsal; // who may start a run of the simulator, and what it may ask for
 pub mod shutdown; // the one signal that the server is stopping
 pub mod simulator; // virtual buyers over real sockets, and the auditor that judges them
 pub mod site; // the built client and the public files, in memory
