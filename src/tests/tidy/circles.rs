@@ -88,7 +88,7 @@ fn files_do_not_run_in_circles() {
         }
     }
     wrong.extend(known.iter().filter(|circle| !found.contains(*circle)).map(|circle| format!("is gone: {circle:?}")));
-    assert_eq!(wrong, Vec::<String>::new());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[cfg(test)]
