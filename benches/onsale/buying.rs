@@ -12,10 +12,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Failure, Measured, Settings,
     load::{Compose, Outcome, Pace, run},
     report::{Goal, Sample, sample},
     server::Server,
+    settings::{Failure, Measured, Settings},
     wire,
 };
 

@@ -12,7 +12,7 @@ use std::{
 use onsale::model::tally::Latencies;
 use tokio::task::LocalSet;
 
-use super::{Failure, wire::Wire};
+use super::{settings::Failure, wire::Wire};
 
 /// Writes the bytes of a request: the number of the connection, the number of the request on it. `false` when there is
 /// nothing left to ask for.

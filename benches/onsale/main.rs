@@ -9,33 +9,31 @@
 //! `target/bench.json`.
 
 mod buying; // purchases and refusals beside the no-work POST
+mod delivery; // how soon all viewers have read a change
 mod fan_out; // many viewers hear of every change
 mod load; // the closed and the open loop of requests
 mod nchan; // nginx with nchan, the yardstick for fan-out
 mod page; // what a visitor waits for and downloads
 mod parallel; // one thousand buyers in the same moment
+mod picking; // what it costs to pick seats that stand together
 mod report; // medians, goals, table, JSON
 mod server; // a server process of its own, on a fresh database
+mod settings; // how long and how often, and what measuring gives
 mod strategies; // every strategy on every store
 mod viewers; // ten thousand readers of a stream on one thread
 mod wire; // one connection and the bytes on it
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
-use report::{Report, Sample};
-
-/// Why a run counts as nothing.
-type Failure = Box<dyn std::error::Error>;
-type Measured = Result<Vec<Sample>, Failure>;
-
-const DEFAULT_REPETITIONS: usize = 3;
-const DEFAULT_SECONDS: f64 = 3.0;
+use report::Report;
+use settings::{Measured, Settings};
 
 type Measure = fn(&Settings) -> Measured;
 
 /// What can be measured by itself.
-const GROUPS: [(&str, Measure); 7] = [
+const GROUPS: [(&str, Measure); 8] = [
     ("buying", buying::measure),
+    ("picking", picking::measure),
     ("parallel", parallel::measure),
     ("refusals", buying::measure_refusals),
     ("sqlite", strategies::measure_sqlite),
@@ -43,29 +41,6 @@ const GROUPS: [(&str, Measure); 7] = [
     ("fan-out", fan_out::measure),
     ("page", page::measure),
 ];
-
-/// How long and how often.
-pub struct Settings {
-    /// Of each loop of requests.
-    pub duration: Duration,
-    pub repetitions: usize,
-    wanted: Option<String>,
-}
-
-impl Settings {
-    fn from_environment() -> Self {
-        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<f64>().ok());
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a handful
-        let repetitions =
-            number("ONSALE_BENCH_REPETITIONS").map_or(DEFAULT_REPETITIONS, |count| count.max(1.0) as usize);
-        let duration = Duration::from_secs_f64(number("ONSALE_BENCH_SECONDS").unwrap_or(DEFAULT_SECONDS));
-        Self { duration, repetitions, wanted: std::env::var("ONSALE_BENCH_ROWS").ok() }
-    }
-
-    fn wants(&self, group: &str) -> bool {
-        self.wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|name| name.trim() == group))
-    }
-}
 
 fn main() -> ExitCode {
     let settings = Settings::from_environment();

@@ -9,9 +9,9 @@ use std::{
 };
 
 use super::{
-    Failure, Measured, Settings,
-    fan_out::{SETTLING, VIEWERS, delivery},
+    delivery::{SETTLING, VIEWERS, delivery},
     report::Goal,
+    settings::{Failure, Measured, Settings},
     viewers::{Fleet, last_number},
     wire::{self, Wire},
 };

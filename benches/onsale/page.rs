@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, path::Path, process::Command, time::Instant};
 
 use super::{
-    Failure, Measured, Settings,
     report::{Goal, sample},
     server::Server,
+    settings::{Failure, Measured, Settings},
     wire::{self, Wire},
 };
 

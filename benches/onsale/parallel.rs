@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Measured, Settings,
     report::{Goal, sample},
     server::Server,
+    settings::{Measured, Settings},
 };
 
 const BUYERS: u32 = 1_000;

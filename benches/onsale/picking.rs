@@ -5,8 +5,8 @@ use std::{hint::black_box, time::Instant};
 
 use onsale::{
     model::{
-        seat::{SeatLayout, SeatStatus, seat_rows},
         limits::MAX_GENERAL_ADMISSION_UNITS,
+        seat::{SeatLayout, SeatStatus, seat_rows},
     },
     server::stock::FreeSeats,
 };

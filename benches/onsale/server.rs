@@ -11,7 +11,7 @@ use onsale::model::{audit::Audit, order::Me, sale::Sale, strategy::StrategyKind}
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Failure, wire::Wire};
+use super::{settings::Failure, wire::Wire};
 
 /// The binary that this benchmark was built with: the release build.
 const BINARY: &str = env!("CARGO_BIN_EXE_onsale");

@@ -9,11 +9,11 @@ use onsale::model::strategy::StrategyKind;
 use sqlx::{Connection, PgConnection};
 
 use super::{
-    Failure, Measured, Settings,
     buying::{CONNECTIONS, guests, purchases},
     load::{Compose, Pace, run},
     report::{Goal, Sample, sample},
     server::{Server, administer, postgres},
+    settings::{Failure, Measured, Settings},
 };
 
 /// Units of a measured sale: more than can be sold in the time, few enough to have a row each.

@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
+use super::settings::Failure;
 
 /// Connections that are opened at once.
 const OPENING_AT_ONCE: usize = 256;

@@ -13,7 +13,7 @@ use crate::{
         app::App,
         auth::{Asker, parse_idempotency_key},
         engine::{EngineError, IdempotencyKey},
-        simulator::admission,
+        rehearsal,
     },
 };
 
@@ -42,7 +42,7 @@ pub fn key(text: &str) -> Result<IdempotencyKey, ServerFnError> {
 
 /// Whether the asker may attack this sale.
 pub fn may_simulate(sale: &Sale) -> Result<bool, ServerFnError> {
-    Ok(admission::may_simulate(sale, &app()?, asker()?.is_admin))
+    Ok(rehearsal::may_simulate(sale, &app()?, asker()?.is_admin))
 }
 
 /// Whether the asker may reset this sale: a rehearsal, a demo sale in a demo, or an admin's wish.

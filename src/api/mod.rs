@@ -20,6 +20,3 @@ pub use receipts::follow;
 pub use sales::{SalePage, reset, sale_page, sales, snapshot};
 pub use simulations::{cancel_simulation, simulate, simulated_sales, simulation_progress, strategies};
 pub use wire::write;
-
-/// The path under which every server function is mounted.
-pub const PREFIX: &str = "/rpc";

@@ -53,13 +53,13 @@ pub async fn snapshot(sale: SaleId) -> Result<Option<Snapshot>, ServerFnError> {
 #[server(name = AskReset, prefix = "/rpc", endpoint = "reset", input = Wire, output = Wire)]
 pub async fn reset(sale: SaleId, strategy: Option<StrategyKind>) -> Result<Result<Sale, Refusal>, ServerFnError> {
     use super::context;
-    use crate::server::{engine::Answer, simulator::admission};
+    use crate::server::{engine::Answer, rehearsal};
     if let Err(refusal) = context::may_reset(&sale).await? {
         return Ok(Err(refusal));
     }
     let app = context::app()?;
     let decided = match strategy {
-        Some(strategy) => admission::rehearse_with(&app, &sale, strategy, None).await,
+        Some(strategy) => rehearsal::rehearse_with(&app, &sale, strategy, None).await,
         None => app.engine.catalogue.reset_sale(&sale, None).await,
     };
     Ok(decided.map_err(context::unavailable)?.map(Answer::into_fresh))

@@ -31,10 +31,10 @@ pub async fn strategies() -> Result<StrategyList, ServerFnError> {
 #[server(prefix = "/rpc", endpoint = "simulate", input = Wire, output = Wire)]
 pub async fn simulate(sale: SaleId, body: SimulationBody) -> Result<Result<Simulation, Refusal>, ServerFnError> {
     use super::context;
-    use crate::server::simulator::admission;
+    use crate::server::rehearsal;
     let app = context::app()?;
-    match admission::permit(&app, context::asker()?.is_admin, &sale).await {
-        Ok(sale) => admission::begin(&app, sale, body).await.map_err(context::unavailable),
+    match rehearsal::permit(&app, context::asker()?.is_admin, &sale).await {
+        Ok(sale) => rehearsal::begin(&app, sale, body).await.map_err(context::unavailable),
         Err(refusal) => Ok(Err(refusal)),
     }
 }
@@ -49,6 +49,6 @@ pub async fn simulation_progress(simulation: SimulationId) -> Result<Option<Simu
 #[server(prefix = "/rpc", endpoint = "cancel_simulation", input = Wire, output = Wire)]
 pub async fn cancel_simulation(simulation: SimulationId) -> Result<Result<Simulation, Refusal>, ServerFnError> {
     use super::context;
-    use crate::server::simulator::admission;
-    Ok(admission::cancel(&context::app()?, context::asker()?.is_admin, simulation).await)
+    use crate::server::rehearsal;
+    Ok(rehearsal::cancel(&context::app()?, context::asker()?.is_admin, simulation).await)
 }

@@ -6,9 +6,10 @@ use super::{
     auth::Sessions,
     config::Config,
     engine::{Catalogue, Engine},
-    http::{Site, sse::StreamCaps},
+    limits::StreamCaps,
     shutdown::Shutdown,
     simulator::Simulations,
+    site::Site,
 };
 use crate::model::sale::Sale;
 

@@ -10,9 +10,12 @@ mod failpoint; // places at which a test lets the process die
 pub mod feed; // what viewers hear: frames, replay window, lag policy
 pub mod http; // routes, problem documents, the listener
 pub mod ledger; // how a ledger line is hashed: one reading of the contract
+pub mod limits; // how much one client may have of what all share
 pub mod redis; // which may be lost at any moment
+pub mod rehearsal; // who may start a run of the simulator, and what it may ask for
 pub mod shutdown; // the one signal that the server is stopping
 pub mod simulator; // virtual buyers over real sockets, and the auditor that judges them
+pub mod site; // the built client and the public files, in memory
 pub mod startup; // from a configuration to an application that can answer
 pub mod stock; // a sale in memory, and what a request comes to on it
 pub mod store; // SQL and only SQL

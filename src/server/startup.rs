@@ -10,9 +10,10 @@ use super::{
     auth::Sessions,
     config::{Config, Secret},
     engine::{Engine, EngineOptions},
-    http::{Site, sse::StreamCaps},
+    limits::StreamCaps,
     shutdown::Shutdown,
     simulator::Simulations,
+    site::Site,
     store::Store,
     strategy::QueueOptions,
 };

@@ -13,7 +13,7 @@ mod report; // what came of it, for people
 
 use self::report::Report;
 pub use self::report::Verdict;
-use super::give_up;
+use super::exit::give_up;
 use crate::{
     model::{
         ids::{SaleId, SimulationId},
@@ -21,7 +21,8 @@ use crate::{
     },
     server::simulator::{
         client::Server,
-        runner::{Plan, RunError, run as run_plan},
+        run_error::RunError,
+        runner::{Plan, run as run_plan},
     },
 };
 

@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Args;
 use serde::Serialize;
 
-use super::{attack::Verdict, give_up};
+use super::{attack::Verdict, exit::give_up};
 use crate::{
     model::{
         audit::Audit,

@@ -11,7 +11,7 @@ mod rounds; // makes the runs over the public API
 use self::{report::Report, rounds::Server};
 use super::{
     attack::{number_of_buyers, requests_at_once},
-    give_up,
+    exit::give_up,
 };
 use crate::{
     model::{

@@ -4,17 +4,16 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use super::config::WATCHED_VARIABLE;
-
 mod attack; // virtual buyers against a running server
 mod audit; // is what was sold what there was?
 mod compare; // one strategy after another under the same load
+mod exit; // how a command ends that could not look
 mod prepare; // migrate, seed
 mod serve; // the server itself
 mod verify; // an exported ledger, checked offline
 
-/// The exit code of what could not be tried at all: a wrong argument, an address in use, an unusable database.
-const COULD_NOT: u8 = 2;
+use self::exit::give_up;
+use super::config::WATCHED_VARIABLE;
 
 #[derive(Parser)]
 #[command(name = "onsale", version, about, arg_required_else_help = true)]
@@ -69,10 +68,4 @@ fn on_a_runtime(task: impl Future<Output = ExitCode>) -> ExitCode {
         Ok(runtime) => runtime.block_on(task),
         Err(error) => give_up(format_args!("cannot start: {error}")),
     }
-}
-
-/// One clear line for the operator, and the exit code that goes with it.
-fn give_up(reason: impl std::fmt::Display) -> ExitCode {
-    eprintln!("onsale: {reason}");
-    ExitCode::from(COULD_NOT)
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::give_up;
+use super::exit::give_up;
 use crate::server::{
     config::{Config, Flags},
     engine::{Engine, EngineError, EngineOptions},

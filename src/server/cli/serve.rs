@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode, time::Duration};
 use clap::Args;
 use tokio::runtime::Handle;
 
-use super::give_up;
+use super::exit::give_up;
 use crate::server::{
     app::App,
     config::{Config, Flags},

@@ -13,7 +13,7 @@ use clap::Args;
 mod chain; // every line follows from the one before
 
 use self::chain::{Chain, Flaw};
-use super::give_up;
+use super::exit::give_up;
 
 /// The exit code of a ledger that is not what it says.
 const NOT_CLEAN: u8 = 1;

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::Network;
+use super::network::Network;
 use crate::model::{ids::TierId, limits};
 
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]

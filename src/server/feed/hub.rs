@@ -6,11 +6,11 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::{net::TcpStream, sync::Notify};
 
 use super::{
-    Announcement, Change, Resume,
+    change::{Announcement, Change},
     crowd::Membership,
     frame::Frame,
     published::{Published, Update},
-    ticker,
+    resume::Resume,
 };
 use crate::{
     model::{frame::Snapshot, time::Timestamp},
@@ -50,25 +50,17 @@ pub(super) struct Place {
 }
 
 impl Hub {
-    /// A hub that starts from `first` and the organiser's standing decision. `viewers` is the runtime on which frames are
-    /// made, apart from the buyers. `first.status` is ignored: the hub derives it.
-    pub fn new(
-        first: Snapshot,
-        announcement: Announcement,
-        clock: Clock,
-        viewers: &tokio::runtime::Handle,
-    ) -> Arc<Self> {
+    /// A hub that starts from `first`, whose status is ignored, and that nobody makes tick yet.
+    pub(super) fn at_rest(first: Snapshot, announcement: Announcement, clock: Clock) -> Self {
         let pending = Pending { head: first.seq, updates: Vec::new(), announcement: None };
         let published = Published::new(first, announcement, clock.now());
-        let hub = Arc::new(Self {
+        Self {
             clock,
             pending: Mutex::new(pending),
             published: Mutex::new(published),
             something_new: Notify::new(),
             closing: Shutdown::new(),
-        });
-        viewers.spawn(ticker::run(hub.clone()));
-        hub
+        }
     }
 
     /// Takes what one commit changed. Cheap: the work is done at the next tick, on the viewers' runtime.

@@ -7,13 +7,7 @@
 //! The engine publishes strictly after commit and in commit order; nothing here reads SQL or decides about stock. All of
 //! it but `publish` runs on the viewers' own runtime, so that watching never slows buying.
 
-use crate::model::{
-    frame::StatusChange,
-    sale::{SaleStatus, SaleSwitch, TierCounts},
-    seat::SeatStatus,
-    time::Timestamp,
-};
-
+mod change; // what the engine tells a hub
 mod crowd; // viewers who are told each frame one after another
 mod frame; // what is written to viewers, encoded once
 mod hub; // one per sale: publishing, joining, closing
@@ -25,40 +19,7 @@ mod ticker; // when frames are made
 mod viewer; // one open stream
 mod window; // frames kept for viewers who come back
 
+pub use change::{Announcement, Change};
 pub use hub::Hub;
 pub use resume::Resume;
 pub use viewer::watch;
-
-/// What one commit changed in one sale. Published strictly after the commit, in commit order.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// The seq before, and the seq after.
-    pub from: u64,
-    pub seq: u64,
-    pub at: Timestamp,
-    /// Seats that changed: position in the seat list, new state.
-    pub seats: Vec<(u32, SeatStatus)>,
-    /// The tiers that changed, each complete.
-    pub tiers: Vec<TierCounts>,
-}
-
-/// What the organiser has decided and told. With the clock and the stock it gives the status that viewers see, so that
-/// a sale opens on time and sells out without anybody telling the hub.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Announcement {
-    pub switch: SaleSwitch,
-    pub opens_at: Option<Timestamp>,
-    pub message: Option<String>,
-}
-
-impl Announcement {
-    /// The status at `now` of a sale with these tiers.
-    pub fn status(&self, now: Timestamp, tiers: &[TierCounts]) -> SaleStatus {
-        let sellable_or_held = tiers.iter().map(|tier| tier.available + tier.held).sum();
-        self.switch.status(self.opens_at, now, sellable_or_held)
-    }
-
-    fn status_change(&self, status: SaleStatus) -> StatusChange {
-        StatusChange { status, opens_at: self.opens_at, message: self.message.clone() }
-    }
-}

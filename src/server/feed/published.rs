@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::{net::TcpStream, sync::broadcast};
 
 use super::{
-    Announcement, Change,
+    change::{Announcement, Change},
     crowd::{Crowd, Membership},
     frame::Frame,
     window::Window,

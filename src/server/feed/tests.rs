@@ -18,6 +18,9 @@ use crate::{
     model::{
         frame::{Delta, Heartbeat, Snapshot, digest},
         limits::{HEARTBEAT_MILLISECONDS, MAX_TICK_MILLISECONDS, TICK_MILLISECONDS},
+        sale::{SaleStatus, SaleSwitch, TierCounts},
+        seat::SeatStatus,
+        time::Timestamp,
     },
     server::clock::Clock,
 };

@@ -4,8 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Hub;
-use crate::model::limits::{HEARTBEAT_MILLISECONDS, MAX_TICK_MILLISECONDS, TICK_MILLISECONDS};
+use super::{change::Announcement, hub::Hub};
+use crate::{
+    model::{
+        frame::Snapshot,
+        limits::{HEARTBEAT_MILLISECONDS, MAX_TICK_MILLISECONDS, TICK_MILLISECONDS},
+    },
+    server::clock::Clock,
+};
 
 const TICK: Duration = Duration::from_millis(TICK_MILLISECONDS);
 const MAX_TICK: Duration = Duration::from_millis(MAX_TICK_MILLISECONDS);
@@ -15,8 +21,23 @@ const STRETCH_STEP: Duration = Duration::from_millis(10);
 /// The longest sleep while an opening is to come: the wall clock that decides may be set meanwhile.
 const OPENING_STEP: Duration = Duration::from_secs(1);
 
+impl Hub {
+    /// A hub that starts from `first` and the organiser's standing decision. `viewers` is the runtime on which frames are
+    /// made, apart from the buyers. `first.status` is ignored: the hub derives it.
+    pub fn new(
+        first: Snapshot,
+        announcement: Announcement,
+        clock: Clock,
+        viewers: &tokio::runtime::Handle,
+    ) -> Arc<Self> {
+        let hub = Arc::new(Self::at_rest(first, announcement, clock));
+        viewers.spawn(run(hub.clone()));
+        hub
+    }
+}
+
 /// Runs until the hub is closed.
-pub async fn run(hub: Arc<Hub>) {
+async fn run(hub: Arc<Hub>) {
     let mut heartbeat_at = Instant::now() + HEARTBEAT;
     let mut last_tick = Instant::now() - MAX_TICK;
     loop {

@@ -10,10 +10,10 @@ use tokio::{
 };
 
 use super::{
-    Hub, Resume,
     crowd::{Membership, Returned},
     frame::retry,
-    hub::Place,
+    hub::{Hub, Place},
+    resume::Resume,
 };
 use crate::{
     model::limits::{VIEWER_PATIENCE_MILLISECONDS, VIEWER_STALL_MILLISECONDS},

@@ -11,7 +11,6 @@ mod openapi; // the API's own description, and the page that shows it
 mod pages; // pages, server functions, the client's files
 pub mod problem; // what went wrong, as RFC 9457 says it
 mod rest; // one file per noun of the contract
-mod site; // the client's files in memory
 pub mod sse; // who may watch, and from where on
 #[cfg(test)]
 mod tests; // the whole surface over a real store, request by request
@@ -19,7 +18,7 @@ mod tests; // the whole surface over a real store, request by request
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     middleware::from_fn_with_state,
     routing::{get, post},
 };
@@ -29,21 +28,28 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{
     meters::Meters,
     middleware::{Guard, guard},
+    openapi::Description,
     rest::{audit, health, index, ledger, me, orders, purchase, requests, sales, seats, simulations, strategies},
 };
-pub use self::{problem::Failure, site::Site};
 use super::app::App;
 
 /// Every route that the API's description has, in the order of the contract. Methods and paths stand at the handlers,
 /// beside what is said about them.
 fn routes() -> OpenApiRouter<App> {
+    acting_routes().merge(describing_routes())
+}
+
+/// The routes that show the description of all routes.
+fn describing_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(openapi::description)).routes(routes!(index::index))
+}
+
+fn acting_routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::Frame::openapi())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
-        .routes(routes!(openapi::description))
         .routes(routes!(openapi::page))
-        .routes(routes!(index::index))
         .routes(routes!(index::ping))
         .routes(routes!(sales::list, sales::create))
         .routes(routes!(sales::read, sales::patch))
@@ -73,13 +79,15 @@ const DOCUMENTATION_ASSET: &str = "/api/docs/{file}";
 pub fn router(app: App) -> Router {
     // Pages are rendered as tasks; the second router of a process finds it set already.
     let _ = any_spawner::Executor::init_tokio();
-    let (api, description) = routes().split_for_parts();
-    let templates = description.paths.paths.keys().map(String::as_str);
+    let collected = routes().into_openapi();
+    let templates = collected.paths.paths.keys().map(String::as_str);
     let templates = templates.chain(PAGES).chain([FORM, SERVER_FUNCTION, DOCUMENTATION_ASSET]);
     let guarding = Arc::new(Guard { meters: Meters::new(templates), app: app.clone() });
+    let description = Arc::new(Description::new(collected));
+    let api = acting_routes().merge(describing_routes().layer(Extension(description)));
     PAGES
         .into_iter()
-        .fold(api, |router, path| router.route(path, get(pages::page)))
+        .fold(Router::from(api), |router, path| router.route(path, get(pages::page)))
         .route(FORM, post(form::buy))
         .route(SERVER_FUNCTION, post(pages::server_function))
         .route(DOCUMENTATION_ASSET, get(openapi::page_asset))

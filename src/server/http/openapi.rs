@@ -3,24 +3,23 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::{
-    extract::Path,
+    extract::{Extension, Path},
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
+use serde::Serialize;
 use utoipa::{
-    OpenApi,
+    OpenApi, ToSchema,
     openapi::{
         self, ContentBuilder, HttpMethod, Ref, RefOr, ResponseBuilder,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
-
 use utoipa_swagger_ui::Config;
 
 use super::{
     answer,
     problem::{Failure, PROBLEM_JSON},
-    rest::index::IndexedRoute,
 };
 use crate::model::outcome::Problem;
 
@@ -55,9 +54,32 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 )]
 pub struct Frame;
 
+/// The API as it is described. The router makes it from its routes and hands it to the handlers that show it.
+pub struct Description {
+    document: openapi::OpenApi,
+    /// Every route: its method, path and what it does.
+    pub routes: Vec<IndexedRoute>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct IndexedRoute {
+    pub method: String,
+    pub path: String,
+    pub summary: String,
+}
+
+impl Description {
+    /// Completes what the router has collected.
+    pub fn new(collected: openapi::OpenApi) -> Self {
+        let mut document = complete(collected);
+        let routes = list_routes(&mut document);
+        Self { document, routes }
+    }
+}
+
 /// Completes the description that the router has collected: error answers get the problem document as their content,
 /// operations the ways in which a request says who asks, and the answer to a path that cannot be read.
-pub fn complete(mut description: openapi::OpenApi) -> openapi::OpenApi {
+fn complete(mut description: openapi::OpenApi) -> openapi::OpenApi {
     let components = description.components.get_or_insert_default();
     components
         .add_security_scheme("bearer", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
@@ -101,14 +123,9 @@ fn operations_mut(item: &mut openapi::PathItem) -> impl Iterator<Item = (HttpMet
     .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
 }
 
-/// The complete description, written once.
-static DESCRIPTION: LazyLock<openapi::OpenApi> = LazyLock::new(|| complete(super::routes().into_openapi()));
-
-/// Every route: its method, path and what it does.
-pub fn list_routes() -> Vec<IndexedRoute> {
-    let mut description = DESCRIPTION.clone();
+fn list_routes(document: &mut openapi::OpenApi) -> Vec<IndexedRoute> {
     let mut routes = Vec::new();
-    for (path, item) in &mut description.paths.paths {
+    for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations_mut(item) {
             let summary = operation.summary.clone().unwrap_or_default();
             routes.push(IndexedRoute { method: name(&method).to_owned(), path: path.clone(), summary });
@@ -132,8 +149,8 @@ fn name(method: &HttpMethod) -> &'static str {
 
 /// This description.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "index", responses((status = 200, body = serde_json::Value)))]
-pub async fn description() -> Response {
-    answer::ok(&*DESCRIPTION)
+pub async fn description(Extension(description): Extension<Arc<Description>>) -> Response {
+    answer::ok(&description.document)
 }
 
 /// The description as a page.
@@ -195,6 +212,10 @@ mod tests {
         outcome::Code,
     };
 
+    fn described() -> Description {
+        Description::new(super::super::routes().into_openapi())
+    }
+
     /// The routes of the contract.
     const CONTRACT: [&str; 28] = [
         "GET /healthz",
@@ -230,15 +251,15 @@ mod tests {
     #[test]
     fn the_description_has_the_routes_of_the_contract_and_no_other() {
         let described: BTreeSet<String> =
-            list_routes().into_iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+            described().routes.into_iter().map(|route| format!("{} {}", route.method, route.path)).collect();
         assert_eq!(described, CONTRACT.into_iter().map(str::to_owned).collect());
     }
 
     #[test]
     fn every_route_says_what_it_does_and_names_the_code_of_every_refusal() {
         let is_code = |name: &str| serde_json::from_value::<Code>(name.into()).is_ok();
-        let mut description = DESCRIPTION.clone();
-        for (path, item) in &mut description.paths.paths {
+        let mut description = described();
+        for (path, item) in &mut description.document.paths.paths {
             for (method, operation) in operations_mut(item) {
                 let route = format!("{} {path}", name(&method));
                 assert!(operation.summary.as_ref().is_some_and(|summary| !summary.is_empty()), "{route}");
@@ -254,7 +275,7 @@ mod tests {
 
     #[test]
     fn every_schema_that_is_referred_to_is_there() {
-        let text = serde_json::to_string(&*DESCRIPTION).unwrap();
+        let text = serde_json::to_string(&described().document).unwrap();
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         for (_, rest) in
@@ -267,7 +288,7 @@ mod tests {
 
     #[test]
     fn what_a_body_may_hold_is_what_the_server_checks() {
-        let document = serde_json::to_value(&*DESCRIPTION).unwrap();
+        let document = serde_json::to_value(&described().document).unwrap();
         let schemas = &document["components"]["schemas"];
         #[allow(clippy::cast_precision_loss)] // far below 2⁵³
         for (property, bound, value) in [

@@ -6,14 +6,16 @@ use axum::{Router, body::Body, extract::Request, http::HeaderMap};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{Site, router, sse::StreamCaps};
+use super::router;
 use crate::server::{
     app::{App, Parts},
     auth::Sessions,
     config::{Config, Flags},
     engine::{Engine, EngineOptions},
+    limits::StreamCaps,
     shutdown::Shutdown,
     simulator::Simulations,
+    site::Site,
     store::Store,
 };
 

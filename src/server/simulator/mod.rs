@@ -4,9 +4,9 @@
 //! forgets the oldest. A run lives on a thread with a runtime of its own, so that the buyers it invents do not take the
 //! time of real ones.
 
-pub mod admission; // who may start a run, and what it may ask for
 pub mod auditor; // an independent model that judges the answers
 pub mod client; // a lean HTTP/1.1 client, one connection per virtual buyer in flight
+pub mod run_error; // why a run could not be made
 pub mod runner; // sends the buyers and tells the progress
 pub mod workload; // reads the sale and draws who asks for what
 

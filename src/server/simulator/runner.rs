@@ -3,7 +3,6 @@
 //! It never touches the engine: what it reports is what any client would have seen.
 
 use std::{
-    fmt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -24,7 +23,8 @@ use uuid::Uuid;
 
 use super::{
     auditor::{self, Win},
-    client::{Connection, Fault, Reply, Server},
+    client::{Connection, Reply, Server},
+    run_error::RunError,
     workload::{Workload, read, read_ledger},
 };
 use crate::model::{
@@ -63,25 +63,6 @@ pub struct Plan {
 
 /// Reads how many claims on the sale have been refused so far after the database was asked.
 pub type RefusalMeter = dyn Fn() -> u64 + Send + Sync;
-
-/// The run could not be made. Nothing of this is a finding about the sale.
-#[derive(Debug)]
-pub enum RunError {
-    Unreachable(Fault),
-    /// The server said no, in its own words.
-    Refused(String),
-    /// The server answered something that the contract does not know.
-    Unreadable(String),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(fault) => fault.fmt(formatter),
-            Self::Refused(detail) | Self::Unreadable(detail) => formatter.write_str(detail),
-        }
-    }
-}
 
 /// Makes the run: `progress` hears of it every 100 ms and holds the verdict at the end. Cancelling lets requests in
 /// flight finish and judges what was done until then. `meter` is there where the server is this one.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     client::{Connection, Reply},
-    runner::RunError,
+    run_error::RunError,
 };
 use crate::model::{
     ids::SaleId,

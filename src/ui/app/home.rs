@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{drawn, written_down};
+use super::drawn::{drawn, written_down};
 use crate::{
     api,
     model::sale::Sale,

@@ -1,70 +1,14 @@
 //! What only the server makes: the document, the frame around every page, the pages. The browser gets their markup, and code
 //! for the islands in it alone.
 
+mod drawn; // what stands in a page as a string: elements, and data for the browser
 mod frame; // header, navigation, footer
 mod home; // the page of all sales
 mod not_found; // the page for an address that leads nowhere
+mod routes; // which page stands at which address
 mod sale; // the page of one sale
 mod shell; // the HTML document around the application
 mod simulator; // the simulator's own page, and its panel
 mod tickets; // what the visitor owns
 
-use leptos::{nonce::use_nonce, prelude::*, tachys::html::InertElement};
-use leptos_meta::{Title, provide_meta_context};
-use leptos_router::{
-    SsrMode,
-    components::{Route, Router, Routes},
-    path,
-};
-
-pub use self::shell::{ClientFiles, shell};
-use self::{
-    frame::{Footer, Header},
-    home::HomePage,
-    not_found::NotFound,
-    sale::SalePage,
-    simulator::SimulatorPage,
-    tickets::TicketsPage,
-};
-use super::kit::markup::escape;
-
-/// The whole application. Every page is rendered to its end: it is complete without script, and its status is known before
-/// its first byte.
-#[component]
-pub fn App() -> impl IntoView {
-    provide_meta_context();
-    view! {
-        <Title formatter=page_title />
-        <Router>
-            <a class="skip-link" href="#main">"Skip to content"</a>
-            <Header />
-            <main id="main" class="page" tabindex="-1">
-                <Routes fallback=NotFound>
-                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
-                    <Route path=path!("/sales/:sale") view=SalePage ssr=SsrMode::Async />
-                    <Route path=path!("/simulator") view=SimulatorPage ssr=SsrMode::Async />
-                    <Route path=path!("/tickets") view=TicketsPage ssr=SsrMode::Async />
-                </Routes>
-            </main>
-            <Footer />
-        </Router>
-    }
-}
-
-/// The title of a page, from what it calls itself, escaped: the library writes it into the document as it is.
-fn page_title(title: String) -> String {
-    if title.is_empty() { "Onsale".to_owned() } else { format!("{} · Onsale", escape(&title)) }
-}
-
-/// What the browser needs to go on from the markup, beside it. It is never run; it carries the nonce all the same, as every
-/// script of a page does. Nothing in it can end it.
-fn written_down(data: &impl serde::Serialize) -> InertElement {
-    let json = serde_json::to_string(data).expect("our own types can be written").replace('<', "\\u003c");
-    let nonce = use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
-    drawn(format!(r#"<script type="application/json" nonce="{nonce}">{json}</script>"#))
-}
-
-/// One element that was drawn as markup.
-fn drawn(markup: String) -> InertElement {
-    InertElement::new(markup)
-}
+pub use self::shell::shell;

@@ -4,7 +4,11 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::{drawn, not_found::NotFound, simulator::Simulator, written_down};
+use super::{
+    drawn::{drawn, written_down},
+    not_found::NotFound,
+    simulator::Simulator,
+};
 use crate::{
     api,
     model::ids::SaleId,

@@ -3,16 +3,8 @@
 use leptos::{config::LeptosOptions, hydration::AutoReload, nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
-use super::App;
-
-/// Names of the browser's half under the package folder, hashed by content. The router puts them into the context.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-pub struct ClientFiles {
-    /// Addresses from the root, such as `/pkg/onsale.1a2b3c.js`.
-    pub js: String,
-    pub wasm: String,
-    pub css: String,
-}
+use super::routes::App;
+use crate::ui::client_files::ClientFiles;
 
 /// Starts the browser's half and its islands. They are found by the name of their component: the digits behind it depend on
 /// the compiler, and the two halves may come from different ones.

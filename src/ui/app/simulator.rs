@@ -6,7 +6,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::drawn;
+use super::drawn::drawn;
 use crate::{
     api,
     model::{

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::drawn;
+use super::drawn::drawn;
 use crate::{
     api,
     model::{order::Order, sale::Sale},

@@ -35,7 +35,12 @@ pub const fn rounded(value: f64) -> u64 {
     value.round_ties_even() as u64
 }
 
-/// The same with one digit of its fraction.
+/// The same, never rounded down: for latencies.
+pub const fn rounded_up(value: f64) -> u64 {
+    rounded(value.ceil())
+}
+
+/// A number that is not negative, with one digit of its fraction.
 pub fn tenths(value: f64) -> String {
     let tenths = rounded(value * 10.0);
     format!("{}.{}", tenths / 10, tenths % 10)

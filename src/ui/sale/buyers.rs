@@ -2,7 +2,10 @@
 
 use leptos::{prelude::*, task::spawn_local};
 
-use super::desk::{Choice, Desk};
+use super::{
+    buyer::Buyer,
+    desk::{Choice, Desk},
+};
 use crate::{
     api::{self, GuestAnswer},
     live::reducer::{Intent, Settlement},
@@ -18,18 +21,6 @@ use crate::{
 
 /// A browser keeps about six connections to one address; more buyers would only wait in its own line.
 const MAX_BUYERS: usize = 6;
-
-/// One buyer beside the visitor.
-#[derive(Clone)]
-pub struct Buyer {
-    number: u32,
-    /// What it is recognised by, from its first purchase on.
-    token: Option<String>,
-    owned: u32,
-    /// Whether a purchase is under way: it counts as owned, tentatively.
-    is_buying: bool,
-    message: Option<(ToastKind, String)>,
-}
 
 /// What a buyer goes for: the first picked seat, or one unit of the chosen tier.
 struct Goal {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use leptos::prelude::*;
 
-use super::{buyers::Buyer, outcome::outcome_message, seating::Seating};
+use super::{buyer::Buyer, outcome::outcome_message, seating::Seating};
 use crate::{
     api::SalePage,
     live::{

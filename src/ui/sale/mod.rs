@@ -2,6 +2,7 @@
 //! the parts of the page as they are now; the island keeps those in the document so.
 
 mod actions; // what the visitor does
+mod buyer; // one buyer beside the visitor
 pub mod buyers; // several buyers side by side
 mod desk; // what the parts of the page share
 pub mod head; // name, status, what the organiser says

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::{
     bars::{Bar, bars},
-    figures::whole_number,
     session::{Engine, Request, Run},
 };
 use crate::{
@@ -14,7 +13,10 @@ use crate::{
         simulation::{Simulation, SimulationStatus},
         strategy::StrategyKind,
     },
-    ui::kit::{markup::escape, money::rounded},
+    ui::kit::{
+        markup::escape,
+        money::{rounded, rounded_up},
+    },
 };
 
 /// A column: its heading, the name of its figure in the markup, and what stands in it.
@@ -25,8 +27,8 @@ const COLUMNS: [Column; 8] = [
     ("Phantoms", "phantoms", |run| of_audit(run, |audit| audit.phantoms)),
     ("Leaks", "leaks", |run| of_audit(run, |audit| audit.leaks)),
     ("Requests/s", "throughput", |run| rounded(run.throughput).to_string()),
-    ("p50 ms", "p50", |run| whole_number(run.p50_ms).to_string()),
-    ("p99 ms", "p99", |run| whole_number(run.p99_ms).to_string()),
+    ("p50 ms", "p50", |run| rounded_up(run.p50_ms).to_string()),
+    ("p99 ms", "p99", |run| rounded_up(run.p99_ms).to_string()),
     ("Refusals that touched the database", "refusals-by-database", |run| {
         run.refusals_by_database.map_or_else(|| "not known".to_owned(), |refusals| refusals.to_string())
     }),
@@ -200,7 +202,7 @@ pub fn charts(round: &[Run]) -> String {
         r#"<div class="comparison-charts">{}{}{}{refusals}</div>"#,
         bars("Units sold", capacity, &sold),
         bars("Requests per second", None, &of(|run| (rounded(run.throughput), 0))),
-        bars("Latency, p99 in ms", None, &of(|run| (whole_number(run.p99_ms), 0))),
+        bars("Latency, p99 in ms", None, &of(|run| (rounded_up(run.p99_ms), 0))),
     )
 }
 

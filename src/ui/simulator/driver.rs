@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::{
     comparison::Export,
-    document, form,
+    document,
     session::{Engine, Request, Run, Session},
 };
 use crate::{
@@ -69,14 +69,14 @@ pub fn reset(session: Session, sale: SaleId) {
 }
 
 /// Hands the runs to the visitor as JSON.
-pub fn save_json(runs: &[Run]) {
-    let written = api::write(&Export::new(&form::store(), runs)).expect("runs are plain data");
+pub fn save_json(store: &str, runs: &[Run]) {
+    let written = api::write(&Export::new(store, runs)).expect("runs are plain data");
     save(JSON_NAME, "application/json", &String::from_utf8_lossy(&written));
 }
 
-/// Hands the runs to the visitor as a page that needs nothing beside it.
-pub fn save_page(runs: &[Run]) {
-    save(PAGE_NAME, "text/html", &document::draw(&form::document_frame(), &form::store(), runs));
+/// Hands the runs to the visitor as a page that needs nothing beside it, inside `frame`.
+pub fn save_page(frame: &str, store: &str, runs: &[Run]) {
+    save(PAGE_NAME, "text/html", &document::draw(frame, store, runs));
 }
 
 fn save(name: &str, media_type: &str, text: &str) {

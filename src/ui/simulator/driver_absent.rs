@@ -9,6 +9,6 @@ pub fn compare(_: Session, _: Request, _: Vec<StrategyKind>) {}
 
 pub fn reset(_: Session, _: SaleId) {}
 
-pub fn save_json(_: &[Run]) {}
+pub fn save_json(_: &str, _: &[Run]) {}
 
-pub fn save_page(_: &[Run]) {}
+pub fn save_page(_: &str, _: &str, _: &[Run]) {}

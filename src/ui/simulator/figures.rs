@@ -12,7 +12,10 @@ use crate::{
         outcome::Code,
         simulation::{Simulation, SimulationStatus},
     },
-    ui::kit::{markup::escape, money::rounded},
+    ui::kit::{
+        markup::escape,
+        money::{rounded, rounded_up},
+    },
 };
 
 /// Contradictions that are shown; a strategy that oversells makes hundreds.
@@ -63,13 +66,9 @@ pub fn draw(run: &Run) -> String {
     )
 }
 
-/// Latencies are shown in whole milliseconds, never rounded down.
-pub fn whole(milliseconds: f64) -> String {
-    whole_number(milliseconds).to_string()
-}
-
-pub fn whole_number(milliseconds: f64) -> u64 {
-    rounded(milliseconds.ceil())
+/// A latency in whole milliseconds.
+fn whole(milliseconds: f64) -> String {
+    rounded_up(milliseconds).to_string()
 }
 
 /// One figure. The element that carries it holds nothing else.

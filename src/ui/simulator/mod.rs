@@ -41,8 +41,13 @@ fn attend(session: Session) {
         Some((wish, _)) if wish == "reset" => driver::reset(session, form::chosen_sale()),
         Some((wish, _)) if wish == "cancel" => session.cancelled.set(true),
         Some((wish, _)) if wish == "compare" && !session.running.get_untracked() => form::compare(session),
-        Some((wish, _)) if wish == "export-json" => session.ended.with_untracked(|ended| driver::save_json(ended)),
-        Some((wish, _)) if wish == "export-page" => session.ended.with_untracked(|ended| driver::save_page(ended)),
+        Some((wish, _)) if wish == "export-json" => {
+            session.ended.with_untracked(|ended| driver::save_json(&form::store(), ended));
+        }
+        Some((wish, _)) if wish == "export-page" => {
+            let (frame, store) = (form::document_frame(), form::store());
+            session.ended.with_untracked(|ended| driver::save_page(&frame, &store, ended));
+        }
         _ => {}
     });
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     model::audit::Audit,
     ui::simulator::{
-        comparison::{strategy_name, summary, verdict},
+        comparison::{is_as_promised, strategy_name, summary, verdict},
         session::Run,
     },
 };
@@ -45,7 +45,7 @@ impl fmt::Display for Report<'_> {
         }
         writeln!(formatter, "\nBy database: refusals that touched the database; all others came from memory.")?;
         writeln!(formatter, "{}", summary(self.runs))?;
-        for run in self.runs.iter().filter(|run| !super::is_as_promised(&run.simulation)) {
+        for run in self.runs.iter().filter(|run| !is_as_promised(&run.simulation)) {
             for contradiction in &run.simulation.contradictions {
                 writeln!(formatter, "  {}: {contradiction}", strategy_name(&run.simulation))?;
             }

@@ -17,7 +17,7 @@ use crate::{
         cli::attack::{bar, show},
         simulator::{
             client::{self, Connection, Fault, Reply},
-            runner::RunError,
+            run_error::RunError,
             workload::{parse, read},
         },
     },

@@ -21,8 +21,8 @@ use tokio::{
 use tower::ServiceExt;
 
 use super::{
-    Permit, Shared, StreamHandoff,
-    handoff::{self, HandedOver},
+    handoff::{self, HandedOver, StreamHandoff},
+    shared::{Permit, Shared},
 };
 use crate::model::limits::{HEAD_TIMEOUT_MILLISECONDS, MAX_HEAD_BYTES};
 

@@ -11,13 +11,13 @@ use bytes::Bytes;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-use super::{Permit, Shared};
+use super::shared::{Permit, Shared};
 use crate::{
     model::limits::VIEWER_SEND_BUFFER_BYTES,
     server::{
         clock::Clock,
         feed::{Hub, Resume, watch},
-        http::sse::StreamPermit,
+        limits::StreamPermit,
     },
 };
 

@@ -14,20 +14,20 @@ use axum::Router;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_util::task::TaskTracker;
 
-use crate::server::{
-    shutdown::Shutdown,
-    telemetry::metrics::{CONNECTIONS, CONNECTIONS_REFUSED},
-};
+use crate::server::{shutdown::Shutdown, telemetry::metrics::CONNECTIONS_REFUSED};
 
 mod connection; // one client's connection
 mod handoff; // an answer that is a live stream
+mod shared; // what all connections share, and the place that each takes
 
 pub use handoff::StreamHandoff;
+
+use shared::{Permit, Shared};
 
 /// Connections that the system completes before they are accepted.
 const BACKLOG: u32 = 4_096;
@@ -53,15 +53,6 @@ pub struct ListenerOptions {
     /// The runtime that live streams move to.
     pub viewers: Handle,
     pub shutdown: Shutdown,
-}
-
-/// What all connections share.
-struct Shared {
-    router: Router,
-    viewers: Handle,
-    shutdown: Shutdown,
-    /// Connections and streams that have not ended.
-    tasks: TaskTracker,
 }
 
 impl Listener {
@@ -132,24 +123,6 @@ fn refuse(stream: TcpStream) {
     metrics::counter!(CONNECTIONS_REFUSED).increment(1);
     if let Ok(mut stream) = stream.into_std() {
         let _ = io::Write::write(&mut stream, TOO_MANY_CONNECTIONS);
-    }
-}
-
-/// One open connection's place, given back when it ends, wherever it has moved.
-struct Permit {
-    _place: OwnedSemaphorePermit,
-}
-
-impl Permit {
-    fn new(place: OwnedSemaphorePermit) -> Self {
-        metrics::gauge!(CONNECTIONS).increment(1.0);
-        Self { _place: place }
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        metrics::gauge!(CONNECTIONS).decrement(1.0);
     }
 }
 

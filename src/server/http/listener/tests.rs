@@ -17,7 +17,8 @@ use crate::{
         clock::Clock,
         config::{Config, Flags},
         feed::{Announcement, Hub, Resume},
-        http::sse::{StreamCaps, stream_response},
+        http::sse::stream_response,
+        limits::StreamCaps,
     },
 };
 

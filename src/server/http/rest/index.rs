@@ -1,8 +1,12 @@
 //! What there is, and the yardstick that does no work.
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
-use axum::{extract::Request, http::StatusCode, response::Response};
+use axum::{
+    extract::{Extension, Request},
+    http::StatusCode,
+    response::Response,
+};
 use serde::{Serialize, de::IgnoredAny};
 use utoipa::ToSchema;
 
@@ -11,28 +15,20 @@ use crate::{
     server::http::{
         answer,
         body::{JSON, read_bytes},
-        openapi,
+        openapi::{Description, IndexedRoute},
         problem::Failure,
     },
 };
 
 #[derive(Serialize, ToSchema)]
-pub struct Index {
-    pub routes: Vec<IndexedRoute>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct IndexedRoute {
-    pub method: String,
-    pub path: String,
-    pub summary: String,
+pub struct Index<'a> {
+    pub routes: &'a [IndexedRoute],
 }
 
 /// All routes.
 #[utoipa::path(get, path = "/api/v1", tag = "index", responses((status = 200, body = Index)))]
-pub async fn index() -> Response {
-    static INDEX: LazyLock<Index> = LazyLock::new(|| Index { routes: openapi::list_routes() });
-    answer::ok(&*INDEX)
+pub async fn index(Extension(description): Extension<Arc<Description>>) -> Response {
+    answer::ok(&Index { routes: &description.routes })
 }
 
 /// The same body back: what a request costs that decides nothing.

@@ -23,7 +23,7 @@ use crate::{
             body::{read_json, read_optional, read_query},
             problem::Failure,
         },
-        simulator::admission,
+        rehearsal,
     },
 };
 
@@ -159,7 +159,7 @@ pub async fn reset(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
     let keyed = key.map(|key| Keyed { buyer: asker.buyer, key });
     let is_keyed = keyed.is_some();
     let decided = match body.strategy {
-        Some(strategy) => admission::rehearse_with(&app, &sale, strategy, keyed).await,
+        Some(strategy) => rehearsal::rehearse_with(&app, &sale, strategy, keyed).await,
         None => app.engine.catalogue.reset_sale(&sale, keyed).await,
     };
     let answer = changed(StatusCode::OK, decided??);

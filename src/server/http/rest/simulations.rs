@@ -24,8 +24,8 @@ use crate::{
     server::{
         app::App,
         http::{answer, asked, body::read_json, problem::Failure},
+        rehearsal,
         shutdown::Shutdown,
-        simulator::admission,
     },
 };
 
@@ -69,8 +69,8 @@ pub fn routes() -> OpenApiRouter<App> {
 async fn create(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
     let body = read_json::<SimulationBody>(&head.headers, body).await;
-    let sale = admission::permit(&app, is_admin(&app, &head)?, &sale).await?;
-    let simulation = admission::begin(&app, sale, body?).await??;
+    let sale = rehearsal::permit(&app, is_admin(&app, &head)?, &sale).await?;
+    let simulation = rehearsal::begin(&app, sale, body?).await??;
     Ok(answer::created(&simulation, &format!("/api/v1/simulations/{}", simulation.id)))
 }
 
@@ -102,7 +102,7 @@ async fn read(State(app): State<App>, Path(simulation): Path<String>) -> Result<
 )]
 async fn cancel(State(app): State<App>, Path(simulation): Path<String>, request: Request) -> Result<Response, Failure> {
     let (head, _) = request.into_parts();
-    let ended = admission::cancel(&app, is_admin(&app, &head)?, id(&simulation)?).await?;
+    let ended = rehearsal::cancel(&app, is_admin(&app, &head)?, id(&simulation)?).await?;
     Ok(answer::ok(&ended))
 }
 

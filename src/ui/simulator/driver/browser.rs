@@ -10,10 +10,7 @@ use gloo_timers::future::sleep;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
-use super::{
-    Request, Run, Session,
-    fetch::{self, Timings, microseconds, now_ms},
-};
+use super::fetch::{self, Timings, microseconds, now_ms};
 use crate::{
     api,
     model::{
@@ -26,7 +23,7 @@ use crate::{
         simulation::{Simulation, SimulationStatus, Target},
         tally::{Answer, Latencies, Tally},
     },
-    ui::simulator::session::BrowserQueue,
+    ui::simulator::session::{BrowserQueue, Request, Run, Session},
 };
 
 /// How often progress is told.

@@ -2,11 +2,14 @@
 
 use leptos::prelude::WithUntracked;
 
-use super::{Request, Session, StrategyKind, fetch, server};
+use super::{fetch, server};
 use crate::{
     api,
-    model::sale::Sale,
-    ui::simulator::{comparison, session::Stage},
+    model::{sale::Sale, strategy::StrategyKind},
+    ui::simulator::{
+        comparison,
+        session::{Request, Session, Stage},
+    },
 };
 
 /// Makes all runs, or those before the visitor has had enough, and says what came of them.

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use gloo_timers::future::sleep;
 
-use super::{Request, Run, Session};
 use crate::{
     api,
     model::{
         body::SimulationBody,
         simulation::{Simulation, SimulationStatus},
     },
+    ui::simulator::session::{Request, Run, Session},
 };
 
 /// How often the server is asked.

@@ -1,6 +1,5 @@
-//! Who may start a run, and what it may ask for. Both edges, REST and server functions, pass here.
+//! Who may start a run of the simulator, and what it may ask for. Both edges, REST and server functions, pass here.
 
-use super::{Insight, runner::Plan};
 use crate::{
     model::{
         body::SimulationBody,
@@ -14,6 +13,7 @@ use crate::{
     server::{
         app::App,
         engine::{Answer, Decided, Engine, Keyed},
+        simulator::{Insight, runner::Plan},
     },
 };
 

@@ -15,7 +15,7 @@ use axum::{
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
-use crate::ui::app::ClientFiles;
+use crate::ui::client_files::ClientFiles;
 
 /// Folder of the hashed files inside the site, and the list of them.
 const PACKAGE_FOLDER: &str = "/pkg/";

@@ -1,0 +1,36 @@
+//! How long and how often is measured, and what measuring gives.
+
+use std::time::Duration;
+
+use super::report::Sample;
+
+/// Why a run counts as nothing.
+pub type Failure = Box<dyn std::error::Error>;
+pub type Measured = Result<Vec<Sample>, Failure>;
+
+const DEFAULT_REPETITIONS: usize = 3;
+const DEFAULT_SECONDS: f64 = 3.0;
+
+/// How long and how often.
+pub struct Settings {
+    /// Of each loop of requests.
+    pub duration: Duration,
+    pub repetitions: usize,
+    wanted: Option<String>,
+}
+
+impl Settings {
+    pub fn from_environment() -> Self {
+        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<f64>().ok());
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a handful
+        let repetitions =
+            number("ONSALE_BENCH_REPETITIONS").map_or(DEFAULT_REPETITIONS, |count| count.max(1.0) as usize);
+        let duration = Duration::from_secs_f64(number("ONSALE_BENCH_SECONDS").unwrap_or(DEFAULT_SECONDS));
+        Self { duration, repetitions, wanted: std::env::var("ONSALE_BENCH_ROWS").ok() }
+    }
+
+    /// Whether this group is to be measured.
+    pub fn wants(&self, group: &str) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|name| name.trim() == group))
+    }
+}

@@ -1,0 +1,34 @@
+//! What all connections share, and the place that each of them takes.
+
+use axum::Router;
+use tokio::{runtime::Handle, sync::OwnedSemaphorePermit};
+use tokio_util::task::TaskTracker;
+
+use crate::server::{shutdown::Shutdown, telemetry::metrics::CONNECTIONS};
+
+/// What all connections share.
+pub struct Shared {
+    pub router: Router,
+    pub viewers: Handle,
+    pub shutdown: Shutdown,
+    /// Connections and streams that have not ended.
+    pub tasks: TaskTracker,
+}
+
+/// One open connection's place, given back when it ends, wherever it has moved.
+pub struct Permit {
+    _place: OwnedSemaphorePermit,
+}
+
+impl Permit {
+    pub fn new(place: OwnedSemaphorePermit) -> Self {
+        metrics::gauge!(CONNECTIONS).increment(1.0);
+        Self { _place: place }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        metrics::gauge!(CONNECTIONS).decrement(1.0);
+    }
+}
