@@ -8,6 +8,8 @@ mod postgres; // what PostgreSQL does in its own way
 mod rows; // what goes into a store and comes out of it
 mod shared; // what both do with the same SQL
 mod sqlite; // what SQLite does in its own way
+#[cfg(test)]
+mod testing; // databases of their own for tests
 
 use crate::{
     model::{ids::BuyerId, seat::SeatStatus, time::Timestamp},

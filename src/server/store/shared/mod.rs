@@ -13,3 +13,5 @@ pub mod records; // sales as they are stored, read
 pub mod requests; // what became of purchases in line
 pub mod sales; // sales and tiers, changed
 pub mod settings; // what the database knows of itself
+#[cfg(test)]
+mod tests; // what goes in comes out the same, on both databases
