@@ -1,22 +1,18 @@
 //! SQL and only SQL: nothing here decides, publishes or knows who asks.
 //!
-//! One folder per database with the same file names and functions, so that a diff of two shows the dialect.
+//! What both databases do with the same SQL stands once, in `shared`. The rest has one folder per database, with the same
+//! file names and functions, so that a diff of two shows the dialect. All that the store can do is listed below.
 
 mod connection; // the seam: a store, a connection, a transaction of either kind
-mod postgres;
+mod postgres; // what PostgreSQL does in its own way
 mod rows; // what goes into a store and comes out of it
-mod sqlite;
-
-use std::collections::HashMap;
+mod shared; // what both do with the same SQL
+mod sqlite; // what SQLite does in its own way
+#[cfg(test)]
+mod testing; // databases of their own for tests
 
 use crate::{
-    model::{
-        ids::{BuyerId, OrderId, RequestId},
-        order::Order,
-        seat::SeatStatus,
-        strategy::StrategyKind,
-        time::Timestamp,
-    },
+    model::{ids::BuyerId, seat::SeatStatus, time::Timestamp},
     server::ledger::Hash,
 };
 
@@ -24,6 +20,18 @@ pub use connection::{
     Connection, News, OpenError, Reader, Store, StoreKind, Transaction, Writer, is_conflict, is_key_taken,
 };
 pub use rows::*;
+
+// Functions of both databases.
+pub use shared::{
+    audit::recount,
+    idempotency::{answers_before, answers_since, find_answer, keep_body},
+    ledger::{append, changes_after, lines_from},
+    orders::{find_order, orders_of, owned_positions, units_by_buyer, units_owned},
+    records::{find_sale, load_sales},
+    requests::{decide_request, find_decided, forget_decided},
+    sales::{add_stock, heads, insert_sale, patch_sale, reset_sale, sale_identity, set_head, set_strategy, slugs_like},
+    settings::setting,
+};
 
 /// Each of these is a function of that name in both databases; this hands a call on to the one that the connection is of.
 macro_rules! in_either_database {
@@ -92,88 +100,11 @@ in_either_database! {
     /// Records tickets that may be for seats that have an owner already.
     fn record_unguarded(sale_id: i64, purchase: &Purchase) -> ();
 
-    /// The answer kept for a key.
-    fn find_answer(buyer: BuyerId, key: &str) -> Option<StoredAnswer>;
-
-    /// Keeps an answer whose body is not an order.
-    fn keep_body(owner: (BuyerId, &str), fingerprint: [u8; 16], answer: (u16, &str), at: Timestamp) -> ();
-
-    /// All keys of answers made at or after `since`, for the filter that is rebuilt at start.
-    fn answers_since(since: Timestamp) -> Vec<(BuyerId, String)>;
-
-    /// At most `limit` answers made before `oldest`.
-    fn answers_before(oldest: Timestamp, limit: u32) -> Vec<(BuyerId, String)>;
-
     /// Forgets the answers to these keys, so that they may be used anew.
     fn forget_answers(answers: &[(BuyerId, String)]) -> ();
 
-    /// Says what became of a request in line, unless that was said before. `true` where this is now what stands.
-    fn decide_request(request: RequestId, decided: &DecidedRequest) -> bool;
-
-    /// What became of a request in line, and whose it is.
-    fn find_decided(request: RequestId) -> Option<DecidedRequest>;
-
-    /// Forgets what became of at most `limit` requests made before `oldest`, and returns of how many.
-    fn forget_decided(oldest: Timestamp, limit: u32) -> u64;
-
-    /// Appends one line to a ledger.
-    fn append(sale_id: i64, line: &LedgerRecord) -> ();
-
-    /// Up to `limit` lines from `seq` on, in order. A line that cannot be read is an error of the decoder: it was tampered
-    /// with.
-    fn lines_from(sale_id: i64, seq: u64, limit: u32) -> Vec<LedgerRecord>;
-
-    /// Up to `limit` lines behind `seq`, in order, each with its buyer.
-    fn changes_after(sale_id: i64, seq: u64, limit: u32) -> Vec<ChangeRecord>;
-
-    /// An order by its id. With `buyer`, only if it is that buyer's. One that a reset made void is found only where
-    /// `even_void`: an answer once given is given again.
-    fn find_order(order: OrderId, buyer: Option<BuyerId>, even_void: bool) -> Option<Order>;
-
-    /// A buyer's orders, the newest first.
-    fn orders_of(buyer: BuyerId) -> Vec<Order>;
-
-    /// Positions of the seats that a buyer owns in a sale, in order.
-    fn owned_positions(sale_id: i64, buyer: BuyerId) -> Vec<u32>;
-
-    /// How many units of the sale a buyer owns.
-    fn units_owned(sale_id: i64, buyer: BuyerId) -> u64;
-
-    /// How many units of the sale each of its buyers owns.
-    fn units_by_buyer(sale_id: i64) -> HashMap<BuyerId, u64>;
-
-    /// All sales, in the order in which they were made.
-    fn load_sales() -> Vec<SaleRecord>;
-
-    /// One sale by its slug.
-    fn find_sale(slug: &str) -> Option<SaleRecord>;
-
-    /// Inserts a sale and its tiers, and returns their rows. Seats follow by [`insert_seats`].
-    fn insert_sale(sale: &NewSaleRecord<'_>) -> (i64, Vec<i64>);
-
     /// Inserts available seats behind the sale's others, the first at `first_position`.
     fn insert_seats(sale_id: i64, first_position: u32, tier_ids: &[i64], seats: &[NewSeatRecord]) -> ();
-
-    /// Changes what an organiser may change.
-    fn patch_sale(sale_id: i64, patch: &PatchRecord<'_>) -> ();
-
-    /// Adds units to a tier and its sale, and moves the sale's `seq` on by one.
-    fn add_stock(sale_id: i64, tier_id: i64, units: u64, head_hash: &Hash) -> ();
-
-    /// Puts all stock back as made: seats and counters available, orders and tickets void, `seq` on by one.
-    fn reset_sale(sale_id: i64, head_hash: &Hash) -> ();
-
-    /// Has the sale sold by this strategy from now on, and moves its `revision` on.
-    fn set_strategy(sale_id: i64, strategy: StrategyKind) -> ();
-
-    /// A sale's row and strategy.
-    fn sale_identity(slug: &str) -> Option<SaleIdentity>;
-
-    /// Slugs that are `wanted` or start with it and a hyphen.
-    fn slugs_like(wanted: &str) -> Vec<String>;
-
-    /// Writes a sale's newest `seq` and the hash of its line.
-    fn set_head(sale_id: i64, seq: u64, head_hash: &Hash) -> ();
 
     /// Keeps everybody else from changing the sale until the transaction ends.
     fn lock_sale(sale_id: i64) -> ();
@@ -183,14 +114,4 @@ in_either_database! {
 
     /// Keeps everybody else from making sales until the transaction ends.
     fn lock_catalogue() -> ();
-
-    /// Where all sales stand.
-    fn heads() -> Vec<SaleHead>;
-
-    /// Counts one sale; `connection` is inside a transaction, so that all is of one moment.
-    fn recount(sale_id: i64) -> Recount;
-
-    /// A setting by its name; where it is not there, `fresh` becomes it. Of two processes that start at once, one's value
-    /// stands for both.
-    fn setting(name: &str, fresh: &[u8]) -> Vec<u8>;
 }

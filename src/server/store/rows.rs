@@ -74,6 +74,7 @@ pub struct PatchRecord<'a> {
 }
 
 /// A sale's row and strategy.
+#[derive(sqlx::FromRow)]
 pub struct SaleIdentity {
     pub sale_id: i64,
     pub strategy: StrategyKind,
@@ -103,14 +104,16 @@ pub struct SaleRecord {
     pub owned: HashMap<BuyerId, u64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub struct TierRecord {
     pub id: i64,
     pub slug: String,
     pub name: String,
+    #[sqlx(try_from = "i64")]
     pub price: u64,
     pub currency: String,
     pub seated: bool,
+    #[sqlx(flatten)]
     pub counts: Counts,
 }
 
@@ -234,10 +237,10 @@ pub struct Recount {
     pub doubly_sold: u64,
     /// Labels of the seats with a valid ticket.
     pub ticketed_seats: BTreeSet<String>,
-    /// Labels of the seats whose row says sold.
-    pub sold_seats: BTreeSet<String>,
     /// Labels of the seats whose row says held.
     pub held_seats: BTreeSet<String>,
+    /// Labels of the seats whose row says sold.
+    pub sold_seats: BTreeSet<String>,
 }
 
 pub struct TierRecount {
@@ -251,12 +254,14 @@ pub struct TierRecount {
 }
 
 /// Where a sale stands: what tells whether a mirror of it is up to date.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct SaleHead {
     pub sale_id: i64,
     pub slug: String,
+    #[sqlx(try_from = "i64")]
     pub seq: u64,
     /// Moves on whenever an organiser changes the sale.
+    #[sqlx(try_from = "i64")]
     pub revision: u64,
 }
 

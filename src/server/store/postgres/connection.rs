@@ -20,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::server::store::{OpenError, postgres::sales::begin_selling};
+use crate::server::store::{OpenError, postgres::locks::begin_selling};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 

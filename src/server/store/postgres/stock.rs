@@ -1,0 +1,87 @@
+//! Seats and the rows of single units, written many at once.
+
+use std::ops::RangeInclusive;
+
+use sqlx::{PgConnection, postgres::PgBindIterExt};
+
+use crate::{model::strategy::StrategyKind, server::store::rows::NewSeatRecord};
+
+/// Rows of units written at once: well below what a statement may take.
+const UNITS_AT_ONCE: i64 = 250_000;
+
+/// Inserts available seats behind the sale's others, the first at `first_position`.
+pub async fn insert_seats(
+    connection: &mut PgConnection,
+    sale_id: i64,
+    first_position: u32,
+    tier_ids: &[i64],
+    seats: &[NewSeatRecord],
+) -> Result<(), sqlx::Error> {
+    let positions = (i64::from(first_position)..).zip(seats).map(|(position, _)| position);
+    sqlx::query(
+        "INSERT INTO seats (sale_id, position, tier_id, section, row_name, number, label, status)
+         SELECT $1, new.*, 'available'
+         FROM unnest($2, $3, $4, $5, $6, $7) AS new (position, tier_id, section, row_name, number, label)",
+    )
+    .bind(sale_id)
+    .bind(positions.bind_iter())
+    .bind(seats.iter().map(|seat| tier_ids[seat.tier_index as usize]).bind_iter())
+    .bind(seats.iter().map(|seat| seat.section.as_str()).bind_iter())
+    .bind(seats.iter().map(|seat| seat.row.as_str()).bind_iter())
+    .bind(seats.iter().map(|seat| i64::from(seat.number)).bind_iter())
+    .bind(seats.iter().map(|seat| seat.label.as_str()).bind_iter())
+    .execute(&mut *connection)
+    .await?;
+    // Plans that were made when there were few seats are made anew: among few, the best way to find one is to read all.
+    sqlx::query("ANALYZE seats").execute(connection).await?;
+    Ok(())
+}
+
+/// Inserts a row for each of these units of a tier, where its sale's strategy takes units by their rows and the tier
+/// has no seats.
+pub async fn insert_units(
+    connection: &mut PgConnection,
+    tier_id: i64,
+    numbers: RangeInclusive<i64>,
+) -> Result<(), sqlx::Error> {
+    let has_rows: bool = sqlx::query_scalar(
+        "SELECT NOT tiers.seated AND sales.strategy = $2 FROM tiers JOIN sales ON sales.id = tiers.sale_id
+         WHERE tiers.id = $1",
+    )
+    .bind(tier_id)
+    .bind(StrategyKind::SkipLocked.name())
+    .fetch_one(&mut *connection)
+    .await?;
+    if !has_rows {
+        return Ok(());
+    }
+    let (mut first, last) = numbers.into_inner();
+    while first <= last {
+        sqlx::query("INSERT INTO units (tier_id, number) SELECT $1, number FROM generate_series($2, $3) AS number")
+            .bind(tier_id)
+            .bind(first)
+            .bind(last.min(first + UNITS_AT_ONCE - 1))
+            .execute(&mut *connection)
+            .await?;
+        first += UNITS_AT_ONCE;
+    }
+    // As in `insert_seats`.
+    sqlx::query("ANALYZE units").execute(connection).await?;
+    Ok(())
+}
+
+/// Puts the rows of single units back as made: one for each unit of the sale's tiers that has one.
+pub async fn renew_units(connection: &mut PgConnection, sale_id: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM units USING tiers WHERE tiers.id = units.tier_id AND tiers.sale_id = $1")
+        .bind(sale_id)
+        .execute(&mut *connection)
+        .await?;
+    let tiers: Vec<(i64, i64)> = sqlx::query_as("SELECT id, capacity FROM tiers WHERE sale_id = $1")
+        .bind(sale_id)
+        .fetch_all(&mut *connection)
+        .await?;
+    for (tier_id, capacity) in tiers {
+        insert_units(connection, tier_id, 1..=capacity).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! What was bought.
+
+use std::collections::HashMap;
+
+use super::query::{Text, query};
+use crate::{
+    model::{
+        ids::{BuyerId, OrderId, SaleId, SeatLabel, TicketId, TierId},
+        order::{Order, Ticket},
+        time::Timestamp,
+    },
+    server::{
+        ledger::hexadecimal,
+        store::{Connection, rows::count},
+    },
+};
+
+/// One ticket with its order, as it is read.
+#[derive(sqlx::FromRow)]
+struct TicketRow {
+    order_id: OrderId,
+    sale: String,
+    buyer_id: BuyerId,
+    total: i64,
+    currency: String,
+    seq: i64,
+    created_at: Timestamp,
+    ticket_id: TicketId,
+    tier: String,
+    seat: Option<String>,
+    code: Vec<u8>,
+}
+
+/// What [`TicketRow`] is read from, and what that is joined with.
+macro_rules! columns_of_tickets {
+    () => {
+        "orders.id AS order_id, sales.slug AS sale, orders.buyer_id, orders.total, orders.currency, orders.seq,
+         orders.created_at, tickets.id AS ticket_id, tiers.slug AS tier, seats.label AS seat, tickets.code"
+    };
+}
+macro_rules! join_tickets {
+    () => {
+        "JOIN sales ON sales.id = orders.sale_id
+         JOIN tickets ON tickets.order_id = orders.id
+         JOIN tiers ON tiers.id = tickets.tier_id
+         LEFT JOIN seats ON seats.sale_id = tickets.sale_id AND seats.position = tickets.seat_position "
+    };
+}
+
+/// Selects columns of the valid orders of the buyer `$1`, in all sales or in the sale `$2`, joined with what the rest of
+/// the query names. Each database goes by its index `orders_by_buyer`: SQLite's holds the buyers in blocks of a sale's
+/// changes, so that block after block is asked.
+macro_rules! select_of_buyer {
+    (in all sales: $columns:expr, $rest:expr) => {
+        select_of_buyer!($columns, $rest, "", "")
+    };
+    (in one sale: $columns:expr, $rest:expr) => {
+        select_of_buyer!($columns, $rest, "WHERE id = $2", "AND sale_id = $2")
+    };
+    ($columns:expr, $rest:expr, $sales:literal, $and_sale:literal) => {
+        Text {
+            sqlite: concat!(
+                "WITH RECURSIVE blocks (sale_id, block) AS (
+                     SELECT id, seq >> 10 FROM sales ", $sales, "
+                     UNION ALL SELECT sale_id, block - 1 FROM blocks WHERE block > 0)
+                 SELECT ", $columns, "
+                 FROM blocks CROSS JOIN orders ON orders.sale_id = blocks.sale_id AND (orders.seq >> 10) = blocks.block
+                     AND orders.buyer_id = $1 AND NOT orders.void ",
+                $rest
+            ),
+            postgres: concat!(
+                "SELECT ", $columns, "
+                 FROM (SELECT * FROM orders WHERE buyer_id = $1 ", $and_sale, " AND NOT void) AS orders ",
+                $rest
+            ),
+        }
+    };
+}
+
+/// An order by its id. With `buyer`, only if it is that buyer's. One that a reset made void is found only where
+/// `even_void`: an answer once given is given again.
+pub async fn find_order(
+    connection: Connection<'_>,
+    order: OrderId,
+    buyer: Option<BuyerId>,
+    even_void: bool,
+) -> Result<Option<Order>, sqlx::Error> {
+    let rows = query(
+        connection,
+        concat!(
+            "SELECT ",
+            columns_of_tickets!(),
+            " FROM orders ",
+            join_tickets!(),
+            "WHERE orders.id = $1 AND ($2 IS NULL OR orders.buyer_id = $2) AND ($3 OR NOT orders.void)
+             ORDER BY tickets.id"
+        ),
+    )
+    .bind(order)
+    .bind(buyer)
+    .bind(even_void)
+    .fetch_all()
+    .await?;
+    Ok(group(rows).pop())
+}
+
+/// A buyer's orders, the newest first.
+pub async fn orders_of(connection: Connection<'_>, buyer: BuyerId) -> Result<Vec<Order>, sqlx::Error> {
+    let select = select_of_buyer!(
+        in all sales: columns_of_tickets!(),
+        concat!(join_tickets!(), "ORDER BY orders.id DESC, tickets.id")
+    );
+    let rows = query(connection, select).bind(buyer).fetch_all().await?;
+    Ok(group(rows))
+}
+
+/// Positions of the seats that a buyer owns in a sale, in order.
+pub async fn owned_positions(
+    connection: Connection<'_>,
+    sale_id: i64,
+    buyer: BuyerId,
+) -> Result<Vec<u32>, sqlx::Error> {
+    let select = select_of_buyer!(
+        in one sale: "tickets.seat_position",
+        "JOIN tickets ON tickets.order_id = orders.id
+         WHERE tickets.seat_position IS NOT NULL ORDER BY tickets.seat_position"
+    );
+    let positions: Vec<(i64,)> = query(connection, select).bind(buyer).bind(sale_id).fetch_all().await?;
+    let position = |(position,): (i64,)| u32::try_from(position).map_err(|error| sqlx::Error::Decode(error.into()));
+    positions.into_iter().map(position).collect()
+}
+
+/// How many units of the sale a buyer owns.
+pub async fn units_owned(connection: Connection<'_>, sale_id: i64, buyer: BuyerId) -> Result<u64, sqlx::Error> {
+    let select = select_of_buyer!(in one sale: "COUNT(*)", "JOIN tickets ON tickets.order_id = orders.id");
+    let (units,) = query(connection, select).bind(buyer).bind(sale_id).fetch_one().await?;
+    Ok(count(units))
+}
+
+/// How many units of the sale each of its buyers owns.
+pub async fn units_by_buyer(connection: Connection<'_>, sale_id: i64) -> Result<HashMap<BuyerId, u64>, sqlx::Error> {
+    let rows: Vec<(BuyerId, i64)> = query(
+        connection,
+        "SELECT orders.buyer_id, COUNT(*) FROM orders JOIN tickets ON tickets.order_id = orders.id
+         WHERE orders.sale_id = $1 AND NOT orders.void GROUP BY orders.buyer_id",
+    )
+    .bind(sale_id)
+    .fetch_all()
+    .await?;
+    Ok(rows.into_iter().map(|(buyer, units)| (buyer, count(units))).collect())
+}
+
+/// Tickets that stand together by order, as orders.
+fn group(rows: Vec<TicketRow>) -> Vec<Order> {
+    let mut orders: Vec<Order> = Vec::new();
+    for row in rows {
+        let ticket = Ticket {
+            id: row.ticket_id,
+            tier: TierId(row.tier),
+            seat: row.seat.map(SeatLabel),
+            code: hexadecimal(&row.code),
+        };
+        match orders.last_mut() {
+            Some(order) if order.id == row.order_id => order.tickets.push(ticket),
+            _ => orders.push(Order {
+                id: row.order_id,
+                sale: SaleId(row.sale),
+                buyer: row.buyer_id,
+                total: count(row.total),
+                currency: row.currency,
+                seq: count(row.seq),
+                created_at: row.created_at,
+                tickets: vec![ticket],
+            }),
+        }
+    }
+    orders
+}

@@ -1,0 +1,91 @@
+//! One query for either database: its text, the values bound to it, and the rows that come back.
+
+use sqlx::{
+    Encode, FromRow, PgConnection, Postgres, Sqlite, SqliteConnection, Type,
+    postgres::{PgArguments, PgRow},
+    sqlite::{SqliteArguments, SqliteRow},
+};
+
+use crate::server::store::Connection;
+
+/// The text of a query: the same for both databases, or one for each where they find the same rows in different ways.
+#[derive(Clone, Copy)]
+pub struct Text {
+    pub sqlite: &'static str,
+    pub postgres: &'static str,
+}
+
+impl From<&'static str> for Text {
+    fn from(text: &'static str) -> Self {
+        Self { sqlite: text, postgres: text }
+    }
+}
+
+/// What can be bound to a query of either database.
+pub trait Value<'q>: Encode<'q, Sqlite> + Type<Sqlite> + Encode<'q, Postgres> + Type<Postgres> {}
+
+impl<'q, T: Encode<'q, Sqlite> + Type<Sqlite> + Encode<'q, Postgres> + Type<Postgres>> Value<'q> for T {}
+
+/// What can be read from a row of either database.
+pub trait Record: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Record for T {}
+
+/// A query and the connection that it is for. Its methods are named as sqlx names them.
+pub enum Query<'c> {
+    Sqlite(&'c mut SqliteConnection, sqlx::query::Query<'static, Sqlite, SqliteArguments>),
+    Postgres(&'c mut PgConnection, sqlx::query::Query<'static, Postgres, PgArguments>),
+}
+
+/// A query with its parameters written `$1`, `$2`; the values are bound in that order.
+pub fn query(connection: Connection<'_>, text: impl Into<Text>) -> Query<'_> {
+    let text = text.into();
+    match connection {
+        Connection::Sqlite(connection) => Query::Sqlite(connection, sqlx::query(text.sqlite)),
+        Connection::Postgres(connection) => Query::Postgres(connection, sqlx::query(text.postgres)),
+    }
+}
+
+impl Query<'_> {
+    pub fn bind<'q>(self, value: impl Value<'q>) -> Self {
+        match self {
+            Self::Sqlite(connection, query) => Self::Sqlite(connection, query.bind(value)),
+            Self::Postgres(connection, query) => Self::Postgres(connection, query.bind(value)),
+        }
+    }
+
+    /// Runs the query and returns how many rows it changed.
+    pub async fn execute(self) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Sqlite(connection, query) => query.execute(connection).await.map(|done| done.rows_affected()),
+            Self::Postgres(connection, query) => query.execute(connection).await.map(|done| done.rows_affected()),
+        }
+    }
+
+    pub async fn fetch_all<T: Record>(self) -> Result<Vec<T>, sqlx::Error> {
+        match self {
+            Self::Sqlite(connection, query) => query.try_map(read).fetch_all(connection).await,
+            Self::Postgres(connection, query) => query.try_map(read).fetch_all(connection).await,
+        }
+    }
+
+    pub async fn fetch_optional<T: Record>(self) -> Result<Option<T>, sqlx::Error> {
+        match self {
+            Self::Sqlite(connection, query) => query.try_map(read).fetch_optional(connection).await,
+            Self::Postgres(connection, query) => query.try_map(read).fetch_optional(connection).await,
+        }
+    }
+
+    pub async fn fetch_one<T: Record>(self) -> Result<T, sqlx::Error> {
+        self.fetch_optional().await?.ok_or(sqlx::Error::RowNotFound)
+    }
+}
+
+/// Reads a row. Whatever cannot be read is an error of the decoder, as it is where a record finds a column unreadable by
+/// itself: callers take that for a row that was tampered with.
+fn read<R: sqlx::Row, T: for<'r> FromRow<'r, R>>(row: R) -> Result<T, sqlx::Error> {
+    T::from_row(&row).map_err(|error| match error {
+        sqlx::Error::ColumnDecode { .. } => sqlx::Error::Decode(error.into()),
+        error => error,
+    })
+}

@@ -1,0 +1,201 @@
+//! Sales and tiers: made, patched, added to, reset.
+
+use super::query::query;
+use crate::{
+    model::strategy::StrategyKind,
+    server::{
+        ledger::{FIRST_PREVIOUS, Hash},
+        store::{
+            Connection, postgres,
+            rows::{NewSaleRecord, NewTierRecord, PatchRecord, SaleHead, SaleIdentity, integer},
+        },
+    },
+};
+
+/// Inserts a sale and its tiers, and returns their rows. Seats follow by [`insert_seats`](crate::server::store::insert_seats).
+pub async fn insert_sale(
+    mut connection: Connection<'_>,
+    sale: &NewSaleRecord<'_>,
+) -> Result<(i64, Vec<i64>), sqlx::Error> {
+    let capacity: u64 = sale.tiers.iter().map(|tier| tier.capacity).sum();
+    let (sale_id,) = query(
+        connection.again(),
+        "INSERT INTO sales (slug, name, switch, strategy, rehearsal, opens_at, hold_ttl_seconds, max_per_buyer,
+                            created_at, seq, head_hash, capacity, available, held, sold)
+         VALUES ($1, $2, 'open', $3, $4, $5, $6, $7, $8, 0, $9, $10, $10, 0, 0)
+         RETURNING id",
+    )
+    .bind(sale.slug)
+    .bind(sale.name)
+    .bind(sale.strategy)
+    .bind(sale.rehearsal)
+    .bind(sale.opens_at)
+    .bind(i64::from(sale.hold_ttl_seconds))
+    .bind(sale.max_per_buyer.map(i64::from))
+    .bind(sale.created_at)
+    .bind(FIRST_PREVIOUS.as_slice())
+    .bind(integer(capacity))
+    .fetch_one()
+    .await?;
+    let mut tier_ids = Vec::with_capacity(sale.tiers.len());
+    for (position, tier) in (0..).zip(&sale.tiers) {
+        tier_ids.push(insert_tier(connection.again(), sale_id, position, tier).await?);
+    }
+    Ok((sale_id, tier_ids))
+}
+
+async fn insert_tier(
+    mut connection: Connection<'_>,
+    sale_id: i64,
+    position: i64,
+    tier: &NewTierRecord,
+) -> Result<i64, sqlx::Error> {
+    let capacity = integer(tier.capacity);
+    let (tier_id,) = query(
+        connection.again(),
+        "INSERT INTO tiers (sale_id, position, slug, name, price, currency, seated, capacity, available, held, sold)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, 0)
+         RETURNING id",
+    )
+    .bind(sale_id)
+    .bind(position)
+    .bind(&tier.slug)
+    .bind(&tier.name)
+    .bind(integer(tier.price))
+    .bind(&tier.currency)
+    .bind(tier.seated)
+    .bind(capacity)
+    .fetch_one()
+    .await?;
+    if let Connection::Postgres(connection) = connection {
+        postgres::insert_units(connection, tier_id, 1..=capacity).await?;
+    }
+    Ok(tier_id)
+}
+
+/// Changes what an organiser may change.
+pub async fn patch_sale(connection: Connection<'_>, sale_id: i64, patch: &PatchRecord<'_>) -> Result<(), sqlx::Error> {
+    query(
+        connection,
+        "UPDATE sales SET
+             switch = COALESCE($1, switch), opens_at = COALESCE($2, opens_at),
+             message = CASE WHEN $3 THEN $4 ELSE message END,
+             max_per_buyer = COALESCE($5, max_per_buyer), hold_ttl_seconds = COALESCE($6, hold_ttl_seconds),
+             revision = revision + 1
+         WHERE id = $7",
+    )
+    .bind(patch.switch)
+    .bind(patch.opens_at)
+    .bind(patch.message.is_some())
+    .bind(patch.message.flatten())
+    .bind(patch.max_per_buyer.map(i64::from))
+    .bind(patch.hold_ttl_seconds.map(i64::from))
+    .bind(sale_id)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Adds units to a tier and its sale, and moves the sale's `seq` on by one.
+pub async fn add_stock(
+    mut connection: Connection<'_>,
+    sale_id: i64,
+    tier_id: i64,
+    units: u64,
+    head_hash: &Hash,
+) -> Result<(), sqlx::Error> {
+    let units = integer(units);
+    let (capacity,): (i64,) = query(
+        connection.again(),
+        "UPDATE tiers SET capacity = capacity + $1, available = available + $1, version = version + 1
+         WHERE id = $2
+         RETURNING capacity",
+    )
+    .bind(units)
+    .bind(tier_id)
+    .fetch_one()
+    .await?;
+    if let Connection::Postgres(connection) = &mut connection {
+        postgres::insert_units(connection, tier_id, capacity - units + 1..=capacity).await?;
+    }
+    query(
+        connection,
+        "UPDATE sales SET capacity = capacity + $1, available = available + $1, seq = seq + 1, revision = revision + 1,
+                          head_hash = $2
+         WHERE id = $3",
+    )
+    .bind(units)
+    .bind(head_hash.as_slice())
+    .bind(sale_id)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Puts all stock back as made: seats and counters available, orders and tickets void, `seq` on by one.
+pub async fn reset_sale(mut connection: Connection<'_>, sale_id: i64, head_hash: &Hash) -> Result<(), sqlx::Error> {
+    const STATEMENTS: [&str; 4] = [
+        "UPDATE tickets SET void = true WHERE sale_id = $1 AND NOT void",
+        "UPDATE orders SET void = true WHERE sale_id = $1 AND NOT void",
+        "UPDATE seats SET status = 'available', version = version + 1 WHERE sale_id = $1 AND status <> 'available'",
+        "UPDATE tiers SET available = capacity, held = 0, sold = 0, version = version + 1 WHERE sale_id = $1",
+    ];
+    for statement in STATEMENTS {
+        query(connection.again(), statement).bind(sale_id).execute().await?;
+    }
+    if let Connection::Postgres(connection) = &mut connection {
+        postgres::renew_units(connection, sale_id).await?;
+    }
+    query(
+        connection,
+        "UPDATE sales SET available = capacity, held = 0, sold = 0, seq = seq + 1, revision = revision + 1,
+                          head_hash = $1
+         WHERE id = $2",
+    )
+    .bind(head_hash.as_slice())
+    .bind(sale_id)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Has the sale sold by this strategy from now on, and moves its `revision` on.
+pub async fn set_strategy(connection: Connection<'_>, sale_id: i64, strategy: StrategyKind) -> Result<(), sqlx::Error> {
+    query(connection, "UPDATE sales SET strategy = $1, revision = revision + 1 WHERE id = $2")
+        .bind(strategy)
+        .bind(sale_id)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Writes a sale's newest `seq` and the hash of its line.
+pub async fn set_head(connection: Connection<'_>, sale_id: i64, seq: u64, head_hash: &Hash) -> Result<(), sqlx::Error> {
+    query(connection, "UPDATE sales SET seq = $1, head_hash = $2 WHERE id = $3")
+        .bind(integer(seq))
+        .bind(head_hash.as_slice())
+        .bind(sale_id)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// A sale's row and strategy.
+pub async fn sale_identity(connection: Connection<'_>, slug: &str) -> Result<Option<SaleIdentity>, sqlx::Error> {
+    query(connection, "SELECT id AS sale_id, strategy FROM sales WHERE slug = $1").bind(slug).fetch_optional().await
+}
+
+/// Slugs that are `wanted` or start with it and a hyphen. Slugs have only lower case letters, digits and hyphens, none of
+/// which means anything to LIKE.
+pub async fn slugs_like(connection: Connection<'_>, wanted: &str) -> Result<Vec<String>, sqlx::Error> {
+    let slugs: Vec<(String,)> = query(connection, "SELECT slug FROM sales WHERE slug = $1 OR slug LIKE $1 || '-%'")
+        .bind(wanted)
+        .fetch_all()
+        .await?;
+    Ok(slugs.into_iter().map(|(slug,)| slug).collect())
+}
+
+/// Where all sales stand.
+pub async fn heads(connection: Connection<'_>) -> Result<Vec<SaleHead>, sqlx::Error> {
+    query(connection, "SELECT id AS sale_id, slug, seq, revision FROM sales ORDER BY id").fetch_all().await
+}

@@ -1,0 +1,131 @@
+//! What goes into a store comes out the same, on both databases.
+
+mod answers; // answers kept, requests decided, settings
+mod catalogue; // sales, tiers and seats
+mod sold; // ledger lines, orders and tickets, and their recount
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::{
+    model::{
+        ids::{BuyerId, OrderId, SeatLabel, TicketId, TierId},
+        ledger::Units,
+        seat::SeatStatus,
+        strategy::StrategyKind,
+        time::Timestamp,
+    },
+    server::store::{
+        self, NewSaleRecord, NewSeatRecord, NewTicket, NewTierRecord, Purchase, Store, StoreKind, Writer,
+        testing::{Database, STORES},
+    },
+};
+
+/// 2026-11-20T20:00:00Z.
+const NOW: Timestamp = Timestamp::from_milliseconds(1_795_204_800_000);
+
+/// A store on a database of its own, with one sale in it: two seats, and five units without seats.
+struct House {
+    store: Store,
+    sale_id: i64,
+    /// The seated tier and the one without seats.
+    tier_ids: Vec<i64>,
+    _database: Database,
+}
+
+impl House {
+    async fn open(kind: StoreKind) -> Self {
+        let database = Database::make(kind).await;
+        let store = Store::open(&database.url).await.unwrap();
+        let mut writer = store.writer().await.unwrap();
+        let (sale_id, tier_ids) = store::insert_sale(writer.connection(), &new_sale("gala")).await.unwrap();
+        store::insert_seats(writer.connection(), sale_id, 0, &tier_ids, &new_seats()).await.unwrap();
+        drop(writer);
+        Self { store, sale_id, tier_ids, _database: database }
+    }
+
+    async fn writer(&self) -> Writer {
+        self.store.writer().await.unwrap()
+    }
+
+    /// Records a purchase: of these seats, else of one unit without a seat.
+    async fn sell(&self, seq: u64, buyer: BuyerId, seats: &[u32], key: Option<&str>) -> OrderId {
+        let order = OrderId(id_at(NOW.plus_milliseconds(i64::try_from(seq).unwrap())));
+        let ticket = |number: u128, tier_id, seat_position| {
+            let id = TicketId(Uuid::from_u128(order.0.as_u128() + number));
+            NewTicket { id, tier_id, seat_position, code: [seq as u8; 16] }
+        };
+        let seated = (1..).zip(seats).map(|(number, seat)| ticket(number, self.tier_ids[0], Some(*seat)));
+        let tickets = match seats {
+            [] => vec![ticket(1, self.tier_ids[1], None)],
+            _ => seated.collect(),
+        };
+        let purchase = Purchase {
+            order,
+            buyer,
+            total: 4_200,
+            currency: Arc::from("EUR"),
+            seq,
+            units: serde_json::to_string(&[units()]).unwrap(),
+            hash: [seq as u8; 32],
+            tickets,
+            key: key.map(|key| (key.to_owned(), [7; 16])),
+        };
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await.unwrap();
+        store::record(transaction.connection(), self.sale_id, NOW, &[&purchase]).await.unwrap();
+        store::set_head(transaction.connection(), self.sale_id, seq, &purchase.hash).await.unwrap();
+        transaction.commit().await.unwrap();
+        writer.settle();
+        order
+    }
+}
+
+fn new_sale(slug: &str) -> NewSaleRecord<'_> {
+    let tier = |slug: &str, seated, capacity| NewTierRecord {
+        slug: slug.into(),
+        name: format!("Tier {slug} – ☃"),
+        price: u64::from(u32::MAX) + 1,
+        currency: "EUR".into(),
+        seated,
+        capacity,
+    };
+    NewSaleRecord {
+        slug,
+        name: "Gala “Ünïcode”",
+        strategy: StrategyKind::AtomicUpdate,
+        rehearsal: true,
+        opens_at: Some(NOW),
+        hold_ttl_seconds: 86_400,
+        max_per_buyer: Some(u32::MAX),
+        tiers: vec![tier("floor", true, 2), tier("ga", false, 5)],
+        created_at: NOW,
+    }
+}
+
+fn new_seats() -> Vec<NewSeatRecord> {
+    let seat = |number: u32| NewSeatRecord {
+        tier_index: 0,
+        section: "1 \"left\"".into(),
+        row: "Å".into(),
+        number,
+        label: format!("Å-{number}"),
+        status: SeatStatus::Available,
+    };
+    vec![seat(1), seat(u32::MAX)]
+}
+
+fn units() -> Units {
+    Units { tier: TierId::from("floor"), seat: Some(SeatLabel::from("Å-1")), quantity: 1 }
+}
+
+/// An id made at this time, as all ids of orders and requests are.
+fn id_at(time: Timestamp) -> Uuid {
+    let milliseconds = u64::try_from(time.milliseconds).unwrap();
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &[9; 10]).into_uuid()
+}
+
+const fn buyer(number: u128) -> BuyerId {
+    BuyerId(Uuid::from_u128(number))
+}
