@@ -210,17 +210,3 @@ impl Granted {
         self.seats.sort_unstable();
     }
 }
-
-/// The refusal where the sale does not sell at `now`.
-pub fn check_open(stock: &Stock, now: Timestamp) -> Result<(), Refusal> {
-    use crate::model::{outcome::Code, sale::SaleStatus};
-    let detail = match stock.status(now) {
-        SaleStatus::Open | SaleStatus::SoldOut => return Ok(()),
-        SaleStatus::Soon => "The sale has not opened yet.",
-        SaleStatus::Paused => "The sale is paused.",
-        SaleStatus::Closed => "The sale is closed.",
-    };
-    let mut refusal = Refusal::new(Code::SaleNotOpen, detail);
-    refusal.opens_at = stock.opens_at;
-    Err(refusal)
-}

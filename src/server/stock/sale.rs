@@ -11,6 +11,7 @@ use crate::{
         frame::{Snapshot, StatusChange},
         ids::{BuyerId, SaleId, SeatLabel, TierId},
         ledger::Shift,
+        outcome::{Code, Refusal},
         sale::{Counts, Sale, SaleStatus, SaleSwitch, Tier, TierCounts},
         seat::{Seat, SeatRow, SeatStatus},
         strategy::StrategyKind,
@@ -140,6 +141,20 @@ impl Stock {
     pub fn status(&self, now: Timestamp) -> SaleStatus {
         let counts = self.counts();
         self.switch.status(self.opens_at, now, counts.available + counts.held)
+    }
+
+    /// # Errors
+    /// The refusal where the sale does not sell at `now`.
+    pub fn check_open(&self, now: Timestamp) -> Result<(), Refusal> {
+        let detail = match self.status(now) {
+            SaleStatus::Open | SaleStatus::SoldOut => return Ok(()),
+            SaleStatus::Soon => "The sale has not opened yet.",
+            SaleStatus::Paused => "The sale is paused.",
+            SaleStatus::Closed => "The sale is closed.",
+        };
+        let mut refusal = Refusal::new(Code::SaleNotOpen, detail);
+        refusal.opens_at = self.opens_at;
+        Err(refusal)
     }
 
     pub fn tier_index(&self, tier: &TierId) -> Option<usize> {

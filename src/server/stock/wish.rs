@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{decide::check_open, sale::Stock, seat_taken, sold_out};
+use super::{sale::Stock, seat_taken, sold_out};
 use crate::model::{outcome::Refusal, seat::SeatStatus, time::Timestamp};
 
 /// What one request wishes for, all of it or nothing: parts in the order of their tiers. Strategies take part by part in
@@ -134,7 +134,7 @@ impl From<Wish> for Vec<Part> {
 
 /// Refuses what is certain from memory.
 pub fn refuse_early(stock: &Stock, wish: &Wish, now: Timestamp) -> Result<(), Refusal> {
-    check_open(stock, now)?;
+    stock.check_open(now)?;
     wish.refusal(stock).map_or(Ok(()), Err)
 }
 

@@ -16,7 +16,7 @@ use crate::{
         failpoint::failpoint,
         stock::{
             Desk, Sold, Stock,
-            decide::{Grant, Granted, Place, check_open},
+            decide::{Grant, Granted, Place},
             limit_reached,
         },
         store::{self, DecidedRequest, Decision, SaleTaken, Transaction},
@@ -126,7 +126,7 @@ async fn try_once(
             Numbered::Stale => {
                 // Another process has paused the sale, or there is less than its tiers say.
                 desk.reload(&mut writer, &claim.sale).await?;
-                let closed = check_open(&claim.sale.stock.read(), at).err();
+                let closed = claim.sale.stock.read().check_open(at).err();
                 Attempt::Done(Verdict::RefusedByDatabase(closed.unwrap_or_else(|| claim.gone(None))))
             }
             Numbered::Changed => {
@@ -163,7 +163,7 @@ struct Settings {
 impl Settings {
     /// The settings of a sale that is open.
     fn of(stock: &Stock, at: Timestamp) -> Result<Self, Refusal> {
-        check_open(stock, at)?;
+        stock.check_open(at)?;
         Ok(Self { at, revision: stock.revision, max_per_buyer: stock.max_per_buyer })
     }
 }

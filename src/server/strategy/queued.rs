@@ -22,78 +22,37 @@
 
 mod entry; // a purchase in line
 mod line; // the line in Redis
+mod looking_after; // what has waited for long is put back in line, or decided
+mod shared; // what the strategy and its workers share
 mod waiting; // what this server gave receipts for
 mod work; // taking entries and deciding them
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::{Notify, Semaphore};
 
+pub use self::shared::{QueueOptions, Said};
 use self::{
     entry::Entry,
     line::{Joined, Line, State},
+    shared::Shared,
     waiting::Waiting,
 };
 use super::{Claim, Deciding, Strategy, Verdict, atomic_update::buy};
 use crate::{
     model::{
-        ids::{BuyerId, RequestId, TierId},
-        limits::QUEUE_WORKERS,
+        ids::{BuyerId, RequestId},
         strategy::StrategyKind,
     },
     server::{
         failpoint::failpoint,
         redis::{NoAnswer, Redis},
         stock::{Desk, key_reused},
-        store::Decision,
     },
 };
 
-/// How the queue is worked on.
-#[derive(Clone, Debug)]
-pub struct QueueOptions {
-    /// Purchases that this server decides at once.
-    pub workers: usize,
-    /// Tiers that are served before all others.
-    pub first_tiers: Vec<TierId>,
-    /// How long a worker may be silent before its entry is given to another one: longer than a decision can take.
-    pub take_over_after: Duration,
-}
-
-impl Default for QueueOptions {
-    fn default() -> Self {
-        Self {
-            workers: QUEUE_WORKERS,
-            first_tiers: vec![TierId::from("vip")],
-            take_over_after: Duration::from_secs(30),
-        }
-    }
-}
-
-/// What is known of a request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Said {
-    Pending(BuyerId),
-    Decided(BuyerId, Decision),
-    /// What became of it is for the database to say.
-    AskTheDatabase,
-    /// The same, and Redis could not be asked: where the database knows nothing, nothing can be said.
-    RedisIsLost,
-}
-
 pub struct Queued {
     shared: Arc<Shared>,
-}
-
-/// What the strategy and its workers share.
-struct Shared {
-    desk: Arc<Desk>,
-    line: Line,
-    waiting: Waiting,
-    options: QueueOptions,
-    workers: Arc<Semaphore>,
-    /// Told when something has joined the line here.
-    joined: Notify,
 }
 
 impl Queued {
@@ -108,7 +67,7 @@ impl Queued {
             joined: Notify::new(),
         });
         tokio::spawn(work::keep_working(Arc::downgrade(&shared)));
-        tokio::spawn(waiting::keep_looking_after(Arc::downgrade(&shared)));
+        tokio::spawn(looking_after::keep_looking_after(Arc::downgrade(&shared)));
         Self { shared }
     }
 

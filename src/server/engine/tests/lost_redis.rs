@@ -187,7 +187,7 @@ async fn units_that_left_the_gate_with_a_node_that_died_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_by_the_gate_asks_no_database() {
+async fn who_waits_at_the_gate_is_refused_without_asking_the_database() {
     let server = Server::start().await;
     let house = open(StoreKind::Postgres, &server).await;
     let sale = house.sale(StrategyKind::RedisGate, vec![general_admission(10)]).await;
@@ -195,10 +195,24 @@ async fn a_refusal_by_the_gate_asks_no_database() {
     let desk = house.engine.core.known(&sale).unwrap();
     let gate = house.engine.core.redis.as_ref().unwrap().key(&format!("gate:{{{}}}", desk.sale_id));
     let mut connection = server.connect().await.unwrap();
+    // Another server has let somebody in for all nine that are left.
     let _: i64 = connection.hset(&gate, "0", 0).await.unwrap();
-    // Nobody can ask this database anything any more.
-    house.engine.core.desk.store.close().await;
-    assert_eq!(code(&house.buy(&sale, 2, BuyBody::tier("ga".into(), 1)).await), Some(Code::SoldOut));
+    let runs_out = house.engine.clock().now().milliseconds + 60_000;
+    let _: i64 = connection.zadd(format!("{gate}:notes"), "0:9;somebody", runs_out).await.unwrap();
+    let (engine, of_sale) = (house.engine.clone(), sale.clone());
+    let waiting = tokio::spawn(async move {
+        engine.selling.buy(&of_sale, BuyerId(uuid::Uuid::from_u128(2)), BuyBody::tier("ga".into(), 1), None).await
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished(), "who is on the way may fail: nobody knows yet");
+    // They are sold there, and the news arrives.
+    let there = House::engine(&house.database.url, "redis://127.0.0.1:1").await;
+    for _ in 0..9 {
+        let unit = BuyBody::tier("ga".into(), 1);
+        there.selling.buy(&sale, BuyerId(uuid::Uuid::from_u128(3)), unit, None).await.unwrap();
+    }
+    assert_eq!(code(&waiting.await.unwrap().unwrap()), Some(Code::SoldOut));
+    assert_eq!(house.engine.selling.refused_by_database(&sale), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,9 +54,7 @@ async fn rush(house: &House, sale: &SaleId, wishes: &[Wish]) -> Outcome {
         let desk = &desk;
         async move {
             let answer = ask(house, desk, buyer, wish).await;
-            // Where there is one writer, the mirror knows of a commit before the answers that follow from it are given.
-            let is_known = !house.engine.core.desk.store.is_shared();
-            let could_be_had = is_known && wish.refusal(&desk.stock.read()).is_none();
+            let could_be_had = is_known_in_turn(house).await && wish.refusal(&desk.stock.read()).is_none();
             (wish, answer, could_be_had)
         }
     }))
@@ -76,6 +74,12 @@ async fn rush(house: &House, sale: &SaleId, wishes: &[Wish]) -> Outcome {
         }
     }
     outcome
+}
+
+/// Whether the mirror has whatever is committed by now. So it is where there is one writer, who tells the mirror in its turn.
+async fn is_known_in_turn(house: &House) -> bool {
+    let desk = &house.engine.core.desk;
+    !desk.store.is_shared() && desk.writer().await.is_ok()
 }
 
 /// Whether a seat of the wish is taken where that was said, and a tier too short where that was.

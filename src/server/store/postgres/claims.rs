@@ -9,7 +9,7 @@ use sqlx::{
     query::Query,
 };
 
-use super::all_small;
+use super::numbers::all_small;
 use crate::{
     model::time::Timestamp,
     server::store::rows::{Guard, Purchase, SaleTaken, count, integer},

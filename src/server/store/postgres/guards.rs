@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::small;
+use super::numbers::small;
 use crate::{
     model::seat::SeatStatus,
     server::store::rows::{count, integer},

@@ -5,6 +5,7 @@ mod connection; // opens the pools, with durable settings that are read back
 mod guards; // rows read, locked and set one by one
 mod idempotency; // kept answers, forgotten many at once
 mod locks; // who may change a sale at a time
+mod numbers; // numbers for which PostgreSQL has no type
 mod stock; // seats and single units, written many at once
 mod unguarded; // writes without a condition, for the strategy that shows why there must be one
 
@@ -15,13 +16,3 @@ pub use idempotency::forget_answers;
 pub use locks::{lock_catalogue, lock_sale, lock_stock};
 pub use stock::{insert_seats, insert_units, renew_units};
 pub use unguarded::{next_seq, record_unguarded, write_available, write_sold};
-
-/// A position or another number of 32 bits without a sign, for which PostgreSQL has no type: it is kept in 64.
-fn small(integer: i64) -> Result<u32, sqlx::Error> {
-    u32::try_from(integer).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-
-/// The same for many.
-fn all_small(integers: Vec<i64>) -> Result<Vec<u32>, sqlx::Error> {
-    integers.into_iter().map(small).collect()
-}

@@ -12,10 +12,7 @@ use crate::{
     model::{ids::OrderId, ledger::ChangeKind, limits::MAX_BATCH, outcome::Refusal, time::Timestamp},
     server::{
         ledger::Hash,
-        stock::{
-            Desk, SaleDesk, Sold, Stock,
-            decide::{Draft, check_open},
-        },
+        stock::{Desk, SaleDesk, Sold, Stock, decide::Draft},
         strategy::{Claim, KeyClaim, Verdict},
     },
 };
@@ -75,7 +72,8 @@ impl Plan {
     /// Decides one more claim.
     pub fn decide(&mut self, desk: &Desk, stock: &Stock, draft: &mut Draft, claim: &Claim) {
         let order = OrderId(desk.identifiers.next(self.at));
-        let decided = check_open(stock, self.at)
+        let decided = stock
+            .check_open(self.at)
             .and_then(|()| draft.decide(stock, (ChangeKind::Buy, order.0), claim.buyer, &claim.wish));
         self.head_hash = draft.head_hash;
         self.decisions.push(match decided {

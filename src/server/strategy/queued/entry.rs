@@ -9,7 +9,7 @@ use crate::{
         time::Timestamp,
     },
     server::{
-        stock::{Stock, Wish},
+        stock::{Part, Stock, What, Wish},
         strategy::Claim,
     },
 };
@@ -20,12 +20,34 @@ pub struct Entry {
     pub request: RequestId,
     pub sale_id: i64,
     pub buyer: BuyerId,
-    pub wish: Wish,
+    pub wish: WrittenWish,
     pub key: Option<EntryKey>,
     /// Whether it is served before those that are not.
     pub is_first: bool,
     /// Whether it was in line before, and Redis forgot it: it may have been decided then.
     pub again: bool,
+}
+
+/// A wish as it stands in line. One seat, or units of one tier, is written as servers before this one read it: they may work
+/// on the same line while they are replaced.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WrittenWish {
+    Seat { position: u32 },
+    Units { tier_index: usize, quantity: u64 },
+    Parts(Wish),
+}
+
+impl From<&Wish> for WrittenWish {
+    fn from(wish: &Wish) -> Self {
+        match wish.parts() {
+            [Part { what: What::Seats(seats), .. }] if seats.len() == 1 => Self::Seat { position: seats[0] },
+            [Part { tier_index, what: What::Units(quantity) }] => {
+                Self::Units { tier_index: *tier_index, quantity: *quantity }
+            }
+            _ => Self::Parts(wish.clone()),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -37,7 +59,7 @@ pub struct EntryKey {
 impl Entry {
     pub fn new(claim: &Claim, sale_id: i64, request: RequestId, is_first: bool) -> Self {
         let key = claim.key.as_ref().map(|key| EntryKey { key: key.key.clone(), fingerprint: key.fingerprint });
-        Self { request, sale_id, buyer: claim.buyer, wish: claim.wish.clone(), key, is_first, again: false }
+        Self { request, sale_id, buyer: claim.buyer, wish: (&claim.wish).into(), key, is_first, again: false }
     }
 
     pub const fn order(&self) -> OrderId {
@@ -55,8 +77,17 @@ impl Entry {
         i64::try_from(joined).map_or(true, |seconds| seconds * 1_000 < now.milliseconds - milliseconds)
     }
 
-    /// Whether the sale has what is wished for, at all. An entry that did not come from here may say anything.
-    pub fn fits(&self, stock: &Stock) -> bool {
-        self.wish.quantity() <= u64::from(MAX_UNITS_PER_REQUEST) && self.wish.fits(stock)
+    /// What is wished for, where the sale has such seats and tiers at all. An entry that did not come from here may say
+    /// anything.
+    pub fn wish(&self, stock: &Stock) -> Option<Wish> {
+        let wish = match &self.wish {
+            WrittenWish::Seat { position } if (*position as usize) < stock.seats.len() => Wish::seat(stock, *position),
+            WrittenWish::Seat { .. } => return None,
+            WrittenWish::Units { tier_index, quantity } => {
+                Wish::new(vec![Part { tier_index: *tier_index, what: What::Units(*quantity) }])?
+            }
+            WrittenWish::Parts(wish) => wish.clone(),
+        };
+        (wish.quantity() <= u64::from(MAX_UNITS_PER_REQUEST) && wish.fits(stock)).then_some(wish)
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Shared, entry::Entry, line::Delivery};
+use super::{entry::Entry, line::Delivery, shared::Shared};
 use crate::{
     model::{
         ids::BuyerId,
@@ -17,7 +17,7 @@ use crate::{
     },
     server::{
         failpoint::failpoint,
-        stock::{Desk, SaleDesk, key_reused, refuse_early},
+        stock::{Desk, SaleDesk, Wish, key_reused, refuse_early},
         store::{self, DecidedRequest, Decision, StoredBody},
         strategy::{Claim, KeyClaim, KeyGuard, Verdict, atomic_update::buy},
         telemetry::metrics::{DEAD_LETTERS, KEPT_DEAD_LETTERS, QUEUE_DECISIONS, QUEUE_RETRIES},
@@ -163,15 +163,19 @@ impl Shared {
     /// Decides an entry, or returns what was decided before.
     pub async fn decide(&self, entry: &Entry) -> Result<Decision, sqlx::Error> {
         let sale = self.desk.sales.read().get(&entry.sale_id).cloned();
-        let Some(sale) = sale.filter(|sale| entry.fits(&sale.stock.read())) else {
+        let wished = sale.and_then(|sale| {
+            let wish = entry.wish(&sale.stock.read())?;
+            Some((sale, wish))
+        });
+        let Some((sale, wish)) = wished else {
             // Another server may have made it, or added to it, a moment ago.
             self.desk.behind.notify_one();
             return Err(sqlx::Error::RowNotFound);
         };
-        let mut verdict = self.try_to_buy(entry, &sale).await;
+        let mut verdict = self.try_to_buy(entry, &sale, &wish).await;
         // The line is everybody's: a server that has not heard the news must not empty it with old refusals.
         if matches!(verdict, Verdict::Refused(_)) && self.desk.store.is_shared() && self.was_behind(&sale).await? {
-            verdict = self.try_to_buy(entry, &sale).await;
+            verdict = self.try_to_buy(entry, &sale, &wish).await;
         }
         let refusal = match verdict {
             Verdict::Won(order) => return Ok(Decision::Confirmed(order.id)),
@@ -190,8 +194,8 @@ impl Shared {
         self.stands(entry, Decision::Refused(refusal.code)).await
     }
 
-    async fn try_to_buy(&self, entry: &Entry, sale: &Arc<SaleDesk>) -> Verdict {
-        let early = refuse_early(&sale.stock.read(), &entry.wish, self.desk.clock.now()).err();
+    async fn try_to_buy(&self, entry: &Entry, sale: &Arc<SaleDesk>, wish: &Wish) -> Verdict {
+        let early = refuse_early(&sale.stock.read(), wish, self.desk.clock.now()).err();
         if let Some(refusal) = early {
             return Verdict::Refused(refusal);
         }
@@ -200,7 +204,7 @@ impl Shared {
             key: key.key,
             fingerprint: key.fingerprint,
         });
-        let (buyer, wish) = (entry.buyer, entry.wish.clone());
+        let (buyer, wish) = (entry.buyer, wish.clone());
         let claim = Claim { sale: sale.clone(), buyer, wish, key, place: None, request: Some(entry.request) };
         buy(&self.desk, claim).await
     }
