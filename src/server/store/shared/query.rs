@@ -1,5 +1,6 @@
 //! One query for either database: its text, the values bound to it, and the rows that come back.
 
+use futures_util::{StreamExt, TryStreamExt};
 use sqlx::{
     Encode, FromRow, PgConnection, Postgres, Sqlite, SqliteConnection, Type,
     postgres::{PgArguments, PgRow},
@@ -64,15 +65,15 @@ impl Query<'_> {
 
     pub async fn fetch_all<T: Record>(self) -> Result<Vec<T>, sqlx::Error> {
         match self {
-            Self::Sqlite(connection, query) => query.try_map(read).fetch_all(connection).await,
-            Self::Postgres(connection, query) => query.try_map(read).fetch_all(connection).await,
+            Self::Sqlite(connection, query) => query.fetch(connection).map(|row| read(row?)).try_collect().await,
+            Self::Postgres(connection, query) => query.fetch(connection).map(|row| read(row?)).try_collect().await,
         }
     }
 
     pub async fn fetch_optional<T: Record>(self) -> Result<Option<T>, sqlx::Error> {
         match self {
-            Self::Sqlite(connection, query) => query.try_map(read).fetch_optional(connection).await,
-            Self::Postgres(connection, query) => query.try_map(read).fetch_optional(connection).await,
+            Self::Sqlite(connection, query) => query.fetch_optional(connection).await?.map(read).transpose(),
+            Self::Postgres(connection, query) => query.fetch_optional(connection).await?.map(read).transpose(),
         }
     }
 

@@ -12,7 +12,8 @@ use crate::{
     },
 };
 
-/// Inserts a sale and its tiers, and returns their rows. Seats follow by [`insert_seats`](crate::server::store::insert_seats).
+/// Inserts a sale and its tiers, and returns their rows. Seats follow by
+/// [`insert_seats`](crate::server::store::insert_seats).
 pub async fn insert_sale(
     mut connection: Connection<'_>,
     sale: &NewSaleRecord<'_>,
