@@ -1,63 +1,8 @@
 //! The seam between the two databases: whoever comes from above speaks to these types and never learns which it is.
 
-use sqlx::{
-    PgConnection, Postgres, Sqlite, SqliteConnection, migrate::MigrateError, pool::PoolConnection, postgres::PgListener,
-};
+use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, pool::PoolConnection, postgres::PgListener};
 
-use super::{postgres, sqlite};
-
-/// Why a database cannot be used.
-#[derive(Debug)]
-pub enum OpenError {
-    /// The address names a database that this build does not speak to.
-    UnknownKind(String),
-    /// A setting that durability rests on did not take.
-    Setting {
-        name: &'static str,
-        wanted: &'static str,
-        found: String,
-    },
-    Sql(sqlx::Error),
-    Migration(MigrateError),
-}
-
-impl std::fmt::Display for OpenError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::UnknownKind(url) => {
-                write!(
-                    formatter,
-                    "{url} is not a database this build can use; try sqlite:onsale.db or postgres://localhost/onsale"
-                )
-            }
-            Self::Setting { name, wanted, found } => write!(formatter, "{name} is {found}, but must be {wanted}"),
-            Self::Sql(error) => write!(formatter, "{error}"),
-            Self::Migration(error) => write!(formatter, "{error}"),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Sql(error) => Some(error),
-            Self::Migration(error) => Some(error),
-            Self::UnknownKind(_) | Self::Setting { .. } => None,
-        }
-    }
-}
-
-impl From<sqlx::Error> for OpenError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Sql(error)
-    }
-}
-
-impl From<MigrateError> for OpenError {
-    fn from(error: MigrateError) -> Self {
-        Self::Migration(error)
-    }
-}
+use super::{error::OpenError, postgres, sqlite};
 
 /// Where processes that share a store tell each other of commits.
 const CHANNEL: &str = "onsale";
@@ -356,22 +301,4 @@ impl Connection<'_> {
             Self::Postgres(connection) => Connection::Postgres(connection),
         }
     }
-}
-
-/// Whether a write failed because the same purchase stands already, by the key of its buyer.
-pub fn is_key_taken(error: &sqlx::Error) -> bool {
-    /// As PostgreSQL names the index, and SQLite the first of its columns.
-    const INDEX: &str = "one_order_per_key";
-    const COLUMN: &str = "orders.key";
-    error.as_database_error().is_some_and(|error| {
-        error.is_unique_violation() && (error.constraint() == Some(INDEX) || error.message().contains(COLUMN))
-    })
-}
-
-/// Whether the database ended a transaction for another one's sake, so that the same may succeed when it is tried anew.
-pub fn is_conflict(error: &sqlx::Error) -> bool {
-    /// Serialisation failure, deadlock, lock not available; SQLite's BUSY and BUSY_SNAPSHOT. Not a statement that took too
-    /// long: it would again.
-    const CODES: [&str; 5] = ["40001", "40P01", "55P03", "5", "517"];
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| CODES.contains(&code.as_ref()))
 }

@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// Times a batch is proposed anew because another process changed the sale.
-const MAX_RETRIES: u32 = 3;
+const MAX_RETRIES: u32 = 8;
 
 pub struct GroupCommit {
     line: Arc<Line>,

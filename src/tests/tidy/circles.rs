@@ -9,39 +9,7 @@ use super::{
 };
 
 /// The circles of today, each with its files inside `src`, sorted. A circle that is gone has to leave the list.
-const KNOWN: &[&[&str]] = &[
-    &["server/engine/following.rs", "server/engine/mod.rs"],
-    &["server/stock/decide.rs", "server/stock/wish.rs"],
-    &[
-        "server/store/connection.rs",
-        "server/store/mod.rs",
-        "server/store/postgres/claims.rs",
-        "server/store/postgres/connection.rs",
-        "server/store/postgres/guards.rs",
-        "server/store/postgres/mod.rs",
-        "server/store/postgres/orders.rs",
-        "server/store/postgres/records.rs",
-    ],
-    &[
-        "server/strategy/atomic_update.rs",
-        "server/strategy/group_commit.rs",
-        "server/strategy/group_commit/pending.rs",
-        "server/strategy/in_memory.rs",
-        "server/strategy/mod.rs",
-        "server/strategy/naive.rs",
-        "server/strategy/one_by_one.rs",
-        "server/strategy/optimistic.rs",
-        "server/strategy/pessimistic.rs",
-        "server/strategy/queued.rs",
-        "server/strategy/queued/entry.rs",
-        "server/strategy/queued/line.rs",
-        "server/strategy/queued/waiting.rs",
-        "server/strategy/queued/work.rs",
-        "server/strategy/redis_gate.rs",
-        "server/strategy/redis_lock.rs",
-        "server/strategy/skip_locked.rs",
-    ],
-];
+const KNOWN: &[&[&str]] = &[];
 
 /// The files that can be reached from each other, group by group, each group sorted.
 pub fn circles(arrows: &Arrows) -> BTreeSet<Vec<String>> {

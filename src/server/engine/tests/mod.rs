@@ -12,12 +12,10 @@ mod nodes; // several engines on one shared store
 mod queue; // purchases in line: receipts, priority, dead letters, servers lost
 mod rehearsing; // rehearsals change their strategy, and what refusals cost
 mod rules; // the sale's rules, on both stores
-mod tampering;
-mod truth; // what is refused is gone // what happens behind the engine's back
+mod tampering; // what happens behind the engine's back
+mod truth; // what is refused is gone
 
 use std::{collections::BTreeSet, sync::Arc};
-
-use sqlx::{Connection as _, PgConnection};
 
 use super::*;
 use crate::{
@@ -33,17 +31,15 @@ use crate::{
     },
     server::{
         clock::Clock,
-        store::{self, Store, StoreKind},
+        store::{
+            self, Store, StoreKind,
+            testing::{Database, STORES},
+        },
         strategy::{QueueOptions, Strategy},
     },
 };
 
-const STORES: [StoreKind; 2] = [StoreKind::Sqlite, StoreKind::Postgres];
-
-/// The PostgreSQL server of the tests, if the environment does not name another.
-const DEFAULT_POSTGRES: &str = "postgres://postgres@127.0.0.1:5432";
-
-/// The Redis server of the tests, likewise.
+/// The Redis server of the tests, if the environment does not name another.
 const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379";
 
 /// How long a purchase in line may take.
@@ -51,52 +47,6 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 fn redis_url() -> String {
     std::env::var("ONSALE_TEST_REDIS").unwrap_or_else(|_| DEFAULT_REDIS.to_owned())
-}
-
-/// A database of its own, gone when dropped.
-struct Database {
-    url: String,
-    /// Holds the file of an embedded one.
-    _folder: Option<tempfile::TempDir>,
-}
-
-impl Database {
-    async fn make(kind: StoreKind) -> Self {
-        match kind {
-            StoreKind::Sqlite => {
-                let folder = tempfile::tempdir().unwrap();
-                Self { url: format!("sqlite:{}", folder.path().join("onsale.db").display()), _folder: Some(folder) }
-            }
-            StoreKind::Postgres => {
-                let name = format!("onsale_test_{}", uuid::Uuid::now_v7().simple());
-                administer(format!("CREATE DATABASE {name}")).await;
-                Self { url: format!("{}/{name}", postgres()), _folder: None }
-            }
-        }
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        if self._folder.is_some() {
-            return;
-        }
-        let name = self.url.rsplit('/').next().unwrap_or_default().to_owned();
-        let drop_it = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(administer(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
-        };
-        let _ = std::thread::spawn(drop_it).join();
-    }
-}
-
-fn postgres() -> String {
-    std::env::var("ONSALE_TEST_POSTGRES").unwrap_or_else(|_| DEFAULT_POSTGRES.to_owned())
-}
-
-async fn administer(statement: String) {
-    let mut connection = PgConnection::connect(&format!("{}/postgres", postgres())).await.expect("a PostgreSQL server");
-    sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.expect("an administrator");
 }
 
 /// An engine on a database of its own.
