@@ -52,7 +52,8 @@ pub fn postgres() -> String {
     std::env::var("ONSALE_TEST_POSTGRES").unwrap_or_else(|_| DEFAULT_POSTGRES.to_owned())
 }
 
-async fn administer(statement: String) {
+/// Runs a statement as the server's administrator.
+pub async fn administer(statement: String) {
     let mut connection = PgConnection::connect(&format!("{}/postgres", postgres())).await.expect("a PostgreSQL server");
     sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect("an administrator");
 }

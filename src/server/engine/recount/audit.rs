@@ -79,6 +79,24 @@ impl Followed {
         self.impossible = impossible || self.impossible && line.kind.movement() != Movement::AllPutBack;
     }
 
+    /// Whether every line follows from the one before, up to the one that the sale's row names.
+    fn is_the_chain_of(&self, recount: &Recount) -> bool {
+        !self.broken && self.seq == recount.seq && self.head.as_slice() == recount.head_hash
+    }
+
+    /// Whether the lines, played again, come to the tickets and seats that were counted.
+    fn tells_what_is_there(&self, recount: &Recount) -> bool {
+        let is_sold_as_told = |tier: &TierRecount| u64::try_from(self.balance(tier).sold) == Ok(tier.tickets);
+        !self.impossible
+            && self.seats(SeatStatus::Sold).into_iter().eq(&recount.ticketed_seats)
+            && self.seats(SeatStatus::Held).into_iter().eq(&recount.held_seats)
+            && recount.tiers.iter().all(is_sold_as_told)
+    }
+
+    fn balance(&self, tier: &TierRecount) -> Balance {
+        self.replay.balance(&tier.slug.as_str().into())
+    }
+
     /// Labels of the seats that the lines leave in this state.
     fn seats(&self, status: SeatStatus) -> BTreeSet<&str> {
         self.replay.seats(status).map(SeatLabel::as_str).collect()
@@ -96,7 +114,7 @@ fn judge(
     let mut sum = Counts::default();
     let (mut phantoms, mut seats_beyond, mut leaks, mut counters_hold) = (0, 0, 0, true);
     for tier in &recount.tiers {
-        let judged = judge_tier(tier, followed.replay.balance(&tier.slug.as_str().into()));
+        let judged = judge_tier(tier, followed.balance(tier));
         sum = sum + judged.counts;
         // A seat sold twice is a ticket beyond capacity too, once its tier is sold out: one phantom, not two.
         if tier.seated {
@@ -111,17 +129,8 @@ fn judge(
     // A seat that says sold and has no ticket is lost to everybody; a ticket for a seat that does not is a phantom.
     leaks += recount.sold_seats.difference(&recount.ticketed_seats).count() as u64;
     phantoms += recount.ticketed_seats.difference(&recount.sold_seats).count() as u64;
-    let capacity =
-        recount.tiers.iter().map(|tier| positive(followed.replay.balance(&tier.slug.as_str().into()).capacity())).sum();
-    let chain_holds = !followed.broken && followed.seq == recount.seq && followed.head.as_slice() == recount.head_hash;
-    let sold_as_told = |tier: &TierRecount| {
-        u64::try_from(followed.replay.balance(&tier.slug.as_str().into()).sold).is_ok_and(|sold| sold == tier.tickets)
-    };
-    let replay_holds = !followed.impossible
-        && followed.seats(SeatStatus::Sold).into_iter().eq(&recount.ticketed_seats)
-        && followed.seats(SeatStatus::Held).into_iter().eq(&recount.held_seats)
-        && recount.tiers.iter().all(sold_as_told);
-    let verified = chain_holds && replay_holds;
+    let capacity = recount.tiers.iter().map(|tier| positive(followed.balance(tier).capacity())).sum();
+    let verified = followed.is_the_chain_of(recount) && followed.tells_what_is_there(recount);
     counters_hold &= sum == recount.counters;
     Audit {
         sale: sale.clone(),

@@ -14,7 +14,8 @@ const BUYERS: u128 = 400;
 
 /// Ends all connections to this database but its own.
 async fn cut_connections(database: &Database) {
-    let mut connection = PgConnection::connect(&database.url).await.expect("a PostgreSQL server");
+    let mut connection =
+        <sqlx::PgConnection as sqlx::Connection>::connect(&database.url).await.expect("a PostgreSQL server");
     sqlx::query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid()",

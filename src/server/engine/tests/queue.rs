@@ -309,7 +309,7 @@ async fn a_database_lost_while_the_line_is_worked_on_is_tried_again() {
         requests.push(join(&house.engine, &sale, number, "ga", None).await);
         if number % 10 == 0 {
             let name = house.database.url.rsplit('/').next().unwrap();
-            administer(format!(
+            crate::server::store::testing::administer(format!(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
             ))
             .await;
