@@ -280,7 +280,7 @@ impl Sold {
 
 /// What these lines of the ledger did to the sale: one change for each run of lines that move units between the same states.
 /// `None` where a line does something else, which only the rows can tell, or names what the mirror does not know.
-fn merge(stock: &Stock, lines: &[ChangeRecord]) -> Option<Vec<Change>> {
+pub fn merge(stock: &Stock, lines: &[ChangeRecord]) -> Option<Vec<Change>> {
     let mut changes: Vec<Change> = Vec::new();
     let mut seq = stock.seq;
     for ChangeRecord { line, buyer } in lines {

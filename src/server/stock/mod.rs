@@ -10,6 +10,8 @@ mod identifiers; // UUIDv7 in the order of creation, and ticket codes
 mod mirror; // a sale's place in memory, and how commits reach it in order
 mod refusals; // the refusals that have to do with stock
 mod sale; // the mirror of a sale: its counters and its seats
+#[cfg(test)]
+mod tests; // what wishes come to, and what the lines of other servers do
 mod wish; // what a buyer wishes for, and what is certain of it
 
 pub use desk::{Desk, Listeners, Sold};

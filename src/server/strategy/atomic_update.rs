@@ -1,7 +1,7 @@
 //! `atomic_update`: one conditional update per request.
 //!
 //! **How it works.** Each claim is a transaction of its own: `UPDATE … SET available = available - n WHERE … AND
-//! available >= n`, first the seats, then the tiers, last the sale's row that hands out `seq`; whichever changes no row
+//! available >= n`, first the tiers, then the seats, last the sale's row that hands out `seq`; whichever changes no row
 //! ends it with a refusal.
 //!
 //! **What it guarantees.** No phantom and no leak, on any store: the database evaluates the condition on the row that it
@@ -50,6 +50,10 @@ pub struct ByCondition;
 
 impl Take for ByCondition {
     async fn take(&self, transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Taken, sqlx::Error> {
+        // The tiers first: who is to pick any seat meets nobody else among the seats of a tier then, and waits for nobody.
+        if !take_counted(transaction, wanted).await? {
+            return Ok(Taken::Gone(None));
+        }
         if let Some(gone) = take_named(transaction, wanted).await? {
             return Ok(Taken::Gone(Some(gone)));
         }
@@ -68,7 +72,7 @@ impl Take for ByCondition {
             }
             seats_by_part.push(seats);
         }
-        take_counted(transaction, wanted, seats_by_part).await
+        Ok(Taken::All(wanted.grant(seats_by_part)))
     }
 }
 
@@ -82,18 +86,14 @@ pub async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> R
     Ok(named.into_iter().find(|position| taken.binary_search(position).is_err()))
 }
 
-/// Takes the units off the counters of the tiers, once their seats are taken.
-pub async fn take_counted(
-    transaction: &mut Transaction<'_>,
-    wanted: &Wanted,
-    seats_by_part: Vec<Vec<u32>>,
-) -> Result<Taken, sqlx::Error> {
+/// Takes the units off the counters of the tiers; `false` where one has too few left.
+pub async fn take_counted(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<bool, sqlx::Error> {
     for tier in &wanted.tiers {
         if !store::set_tier(transaction.connection(), tier.tier_id, None, tier.quantity).await? {
-            return Ok(Taken::Gone(None));
+            return Ok(false);
         }
     }
-    Ok(Taken::All(wanted.grant(seats_by_part)))
+    Ok(true)
 }
 
 impl Strategy for AtomicUpdate {

@@ -176,24 +176,12 @@ async fn write_batch(
         failpoint!("admitted");
         let started = Instant::now();
         // The first try costs one hop and trusts the mirror. Where others sell the sale too, the next ones hold its row.
-        let taken = match tries > 0 && desk.store.is_shared() {
-            false => write(writer.in_doubt(), sale, &plan).await?,
-            true => {
-                let mut transaction = writer.begin().await?;
-                store::lock_sale(transaction.connection(), sale.sale_id).await?;
-                // The ledger tells what was sold meanwhile; where that was not it, only the rows can.
-                if tries > 1 || !desk.catch_up(transaction.connection(), sale).await? {
-                    desk.read_anew(&mut transaction, sale).await?;
-                }
-                plan = propose(desk, sale, claims, &repeated);
-                plan.asked_database = true;
-                let taken = write(transaction.connection(), sale, &plan).await?;
-                match taken {
-                    Taken::All => transaction.commit().await?,
-                    Taken::Nothing | Taken::KeyInUse => transaction.rollback().await?,
-                }
-                taken
-            }
+        let taken = if tries > 0 && desk.store.is_shared() {
+            let (planned, taken) = write_behind_lock(desk, writer, sale, claims, &repeated, tries).await?;
+            plan = planned;
+            taken
+        } else {
+            write(writer.in_doubt(), sale, &plan).await?
         };
         match taken {
             Taken::All => {
@@ -213,6 +201,31 @@ async fn write_batch(
         plan.asked_database = true;
     }
     Err(sqlx::Error::Protocol("the sale does not hold still: another process sells it too".into()))
+}
+
+/// Plans the claims with the sale's row held, so that nobody else changes it meanwhile, and writes them.
+async fn write_behind_lock(
+    desk: &Desk,
+    writer: &mut Writer,
+    sale: &Arc<SaleDesk>,
+    claims: &[Waiting],
+    repeated: &HashSet<usize>,
+    tries: u32,
+) -> Result<(Plan, Taken), sqlx::Error> {
+    let mut transaction = writer.begin().await?;
+    store::lock_sale(transaction.connection(), sale.sale_id).await?;
+    // The ledger tells what happened meanwhile; where that did not help, only the rows can.
+    if tries > 1 || !desk.catch_up(transaction.connection(), sale).await? {
+        desk.read_anew(&mut transaction, sale).await?;
+    }
+    let mut plan = propose(desk, sale, claims, repeated);
+    plan.asked_database = true;
+    let taken = write(transaction.connection(), sale, &plan).await?;
+    match taken {
+        Taken::All => transaction.commit().await?,
+        Taken::Nothing | Taken::KeyInUse => transaction.rollback().await?,
+    }
+    Ok((plan, taken))
 }
 
 /// What the claims come to on the mirror. Those at the places `repeated` have their answer already.

@@ -1,8 +1,8 @@
 //! The frame of all strategies that decide each claim in a transaction of its own. They differ in how they take units; how
 //! a purchase is then numbered, recorded, committed and told is the same, and stands here once.
 //!
-//! Rows are locked in one order: seats, then tiers, then the sale's row, last and for the shortest time, because it hands
-//! out `seq` and every purchase of the sale waits for it.
+//! Each strategy locks tiers and seats in an order of its own, the same for all claims; the sale's row comes last and for the
+//! shortest time, because it hands out `seq` and every purchase of the sale waits for it.
 //!
 //! What is refused here was asked of the database, which waits for transactions that hold the rows in question: a refusal
 //! is true of what is committed.
@@ -19,7 +19,7 @@ use crate::{
             decide::{Grant, Granted, Place},
             limit_reached,
         },
-        store::{self, DecidedRequest, Decision, SaleTaken, Transaction},
+        store::{self, DecidedRequest, Decision, SaleTaken, Transaction, Writer},
     },
 };
 
@@ -121,20 +121,7 @@ async fn try_once(
     let Numbered::Sold(sold) = numbered else {
         transaction.rollback().await?;
         writer.settle();
-        return Ok(Some(match numbered {
-            Numbered::Refused(refusal) => Attempt::Done(Verdict::RefusedByDatabase(refusal)),
-            Numbered::Stale => {
-                // Another process has paused the sale, or there is less than its tiers say.
-                desk.reload(&mut writer, &claim.sale).await?;
-                let closed = claim.sale.stock.read().check_open(at).err();
-                Attempt::Done(Verdict::RefusedByDatabase(closed.unwrap_or_else(|| claim.gone(None))))
-            }
-            Numbered::Changed => {
-                desk.reload(&mut writer, &claim.sale).await?;
-                return Ok(None);
-            }
-            Numbered::Sold(_) | Numbered::Outrun => Attempt::Outrun,
-        }));
+        return unsold(desk, &mut writer, claim, numbered, at).await;
     };
     failpoint!("recorded");
     transaction.commit().await?;
@@ -142,6 +129,31 @@ async fn try_once(
     desk.committed(&claim.sale, at, &[&sold]);
     writer.settle();
     Ok(Some(Attempt::Done(Verdict::Won(Box::new(sold.order(&claim.sale.stock.read()))))))
+}
+
+/// What an attempt comes to that sold nothing and has been taken back.
+async fn unsold(
+    desk: &Desk,
+    writer: &mut Writer,
+    claim: &Claim,
+    numbered: Numbered,
+    at: Timestamp,
+) -> Result<Option<Attempt>, sqlx::Error> {
+    let refusal = match numbered {
+        Numbered::Refused(refusal) => refusal,
+        Numbered::Stale => {
+            // Another process has paused the sale, or there is less than its tiers say.
+            desk.reload(writer, &claim.sale).await?;
+            let closed = claim.sale.stock.read().check_open(at).err();
+            closed.unwrap_or_else(|| claim.gone(None))
+        }
+        Numbered::Changed => {
+            desk.reload(writer, &claim.sale).await?;
+            return Ok(None);
+        }
+        Numbered::Sold(_) | Numbered::Outrun => return Ok(Some(Attempt::Outrun)),
+    };
+    Ok(Some(Attempt::Done(Verdict::RefusedByDatabase(refusal))))
 }
 
 /// Says of a request in line that it is granted, if nobody has said before what became of it.

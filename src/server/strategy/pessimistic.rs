@@ -75,7 +75,8 @@ impl Take for ByLock {
                 }
             });
         }
-        take_counted(transaction, wanted, seats_by_part).await
+        let is_left = take_counted(transaction, wanted).await?;
+        Ok(if is_left { Taken::All(wanted.grant(seats_by_part)) } else { Taken::Gone(None) })
     }
 }
 

@@ -84,7 +84,8 @@ impl Take for Unlocked {
             }
             seats_by_part.push(seats);
         }
-        take_counted(transaction, wanted, seats_by_part).await
+        let is_left = take_counted(transaction, wanted).await?;
+        Ok(if is_left { Taken::All(wanted.grant(seats_by_part)) } else { Taken::Gone(None) })
     }
 }
 

@@ -1,0 +1,164 @@
+//! A sale in memory: what wishes come to on it, and what other servers' lines do to it.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::{
+    decide::{Draft, Granted},
+    *,
+};
+use crate::{
+    model::{
+        ids::BuyerId,
+        ledger::{ChangeKind, Shift, Units},
+        outcome::Code,
+        sale::{Counts, SaleSwitch},
+        seat::{SeatLayout, SeatStatus, seat_rows},
+        strategy::StrategyKind,
+        time::Timestamp,
+    },
+    server::store::{ChangeRecord, LedgerRecord, NewSeatRecord, SaleRecord, TierRecord},
+};
+
+/// Two rows of four seats in the tier `floor`, and ten units of `ga`.
+fn stock() -> Stock {
+    let tier = |id, slug: &str, seated, available| TierRecord {
+        id,
+        slug: slug.into(),
+        name: slug.into(),
+        price: 100,
+        currency: "USD".into(),
+        seated,
+        counts: Counts { available, held: 0, sold: 0 },
+    };
+    let rows = seat_rows(&[Some(SeatLayout { sections: 1, rows: 2, per_row: 4 })]);
+    let seats = rows.iter().flat_map(|row| {
+        row.labels().map(|(number, label)| NewSeatRecord {
+            tier_index: 0,
+            section: row.section.clone(),
+            row: row.row.clone(),
+            number,
+            label: label.0,
+            status: SeatStatus::Available,
+        })
+    });
+    Stock::new(SaleRecord {
+        id: 1,
+        slug: "sale".into(),
+        name: "Sale".into(),
+        revision: 0,
+        switch: SaleSwitch::Open,
+        strategy: StrategyKind::GroupCommit,
+        rehearsal: false,
+        opens_at: None,
+        message: None,
+        hold_ttl_seconds: 600,
+        max_per_buyer: None,
+        seq: 1,
+        head_hash: [0; 32],
+        tiers: vec![tier(7, "floor", true, 8), tier(8, "ga", false, 10)],
+        seats: seats.collect(),
+        owned: HashMap::new(),
+    })
+}
+
+fn named(positions: &[u32]) -> Part {
+    Part { tier_index: 0, what: What::Seats(positions.to_vec()) }
+}
+
+fn any(tier_index: usize, quantity: u64) -> Part {
+    Part { tier_index, what: What::Units(quantity) }
+}
+
+/// What a wish of these parts is granted, or why not.
+fn decide(draft: &mut Draft, stock: &Stock, parts: Vec<Part>) -> Result<Vec<Granted>, Code> {
+    let wish = Wish::new(parts).unwrap();
+    let change = (ChangeKind::Buy, Uuid::from_u128(1));
+    let grant = draft.decide(stock, change, BuyerId(Uuid::from_u128(2)), &wish);
+    grant.map(|grant| grant.parts).map_err(|refusal| refusal.code)
+}
+
+fn granted(tier_index: usize, seats: &[u32], quantity: u64) -> Granted {
+    Granted { tier_index, seats: seats.to_vec(), quantity }
+}
+
+#[test]
+fn all_parts_of_a_wish_are_granted_or_none() {
+    let stock = stock();
+    let mut draft = Draft::new(&stock);
+    let mixed = decide(&mut draft, &stock, vec![named(&[1]), any(0, 2), any(1, 3)]);
+    // Beside the seat that is named there are two together in the same row.
+    assert_eq!(mixed, Ok(vec![granted(0, &[1, 2, 3], 3), granted(1, &[], 3)]));
+    assert_eq!(decide(&mut draft, &stock, vec![named(&[4]), any(1, 8)]), Err(Code::SoldOut));
+    assert_eq!(decide(&mut draft, &stock, vec![named(&[2, 5])]), Err(Code::SeatTaken));
+    assert_eq!(decide(&mut draft, &stock, vec![named(&[4]), any(0, 5)]), Err(Code::SoldOut));
+    // Whatever was refused has left no trace.
+    assert_eq!(
+        decide(&mut draft, &stock, vec![any(0, 4), any(1, 7)]),
+        Ok(vec![granted(0, &[4, 5, 6, 7], 4), granted(1, &[], 7)])
+    );
+    assert_eq!(draft.seq, 3, "one line for each that was granted");
+}
+
+fn line(seq: u64, kind: ChangeKind, units: Vec<Units>) -> ChangeRecord {
+    let at = Timestamp::from_milliseconds(i64::try_from(seq).unwrap());
+    let line = LedgerRecord { seq, at, kind, units, reference: None, hash: [u8::try_from(seq).unwrap(); 32] };
+    ChangeRecord { line, buyer: None }
+}
+
+fn seat(label: &str) -> Units {
+    Units { tier: "floor".into(), seat: Some(label.into()), quantity: 1 }
+}
+
+fn units(quantity: u64) -> Units {
+    Units { tier: "ga".into(), seat: None, quantity }
+}
+
+#[test]
+fn lines_of_other_servers_become_one_change_for_each_run_of_the_same_movement() {
+    use ChangeKind::{Buy, Confirm, Expire, Hold, Refund, Release};
+    let stock = stock();
+    let lines = [
+        line(2, Buy, vec![units(1)]),
+        line(3, Buy, vec![seat("A-1")]),
+        line(4, Hold, vec![seat("A-2"), units(4)]),
+        line(5, Release, vec![units(1)]),
+        line(6, Expire, vec![units(1)]),
+        line(7, Confirm, vec![seat("A-2")]),
+        line(8, Refund, vec![seat("A-1")]),
+    ];
+    let changes = desk::merge(&stock, &lines).expect("all of these move units between states");
+    let runs: Vec<_> = changes.iter().map(|change| (change.from, change.seq)).collect();
+    assert_eq!(runs, [(1, 3), (3, 4), (4, 6), (6, 7), (7, 8)]);
+    let sale = SaleDesk::new(stock);
+    for change in changes {
+        assert!(!sale.take(change, |_| {}), "each follows on the one before");
+    }
+    let stock = sale.stock.read();
+    assert_eq!(stock.tiers[0].counts, Counts { available: 7, held: 0, sold: 1 });
+    assert_eq!(stock.tiers[1].counts, Counts { available: 7, held: 2, sold: 1 });
+    assert_eq!((stock.seats[0], stock.seats[1]), (SeatStatus::Available, SeatStatus::Sold));
+    assert_eq!(stock.free_seats.pick(0, 2), Some(vec![2, 3]));
+    assert_eq!((stock.seq, stock.head_hash), (8, [8; 32]));
+}
+
+#[test]
+fn what_only_the_rows_can_tell_is_not_taken_from_lines() {
+    let stock = stock();
+    for lines in [
+        vec![line(2, ChangeKind::Stock, vec![units(5)])],
+        vec![line(2, ChangeKind::Buy, vec![units(1)]), line(3, ChangeKind::Reset, vec![units(10)])],
+        vec![line(3, ChangeKind::Buy, vec![units(1)])],
+        vec![line(2, ChangeKind::Buy, vec![seat("Z-9")])],
+    ] {
+        assert!(desk::merge(&stock, &lines).is_none(), "{lines:?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "a seat is moved from where it is")]
+fn a_mirror_that_is_wrong_is_not_served_from() {
+    let shift = Shift { from: SeatStatus::Held, to: SeatStatus::Sold };
+    stock().shift(shift, &[0], &[(0, 1)]);
+}
