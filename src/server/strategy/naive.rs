@@ -7,6 +7,8 @@
 //!
 //! **What it guarantees.** Nothing. The ledger still has one line for each purchase, because it must show what happened.
 //!
+//! **While it does not know.** It never asks itself: what it has read is true until it has written.
+//!
 //! **What it costs.** Your reputation, at the door.
 //!
 //! **Where it is used.** In more shops than would like to know. Here it is the control: a suite that does not catch it sees
