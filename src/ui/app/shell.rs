@@ -1,5 +1,7 @@
 //! The HTML document around the application.
 
+use std::collections::BTreeMap;
+
 use leptos::{config::LeptosOptions, hydration::AutoReload, nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
@@ -12,20 +14,13 @@ pub struct ClientFiles {
     pub js: String,
     pub wasm: String,
     pub css: String,
+    /// WebAssembly that is fetched when its island is seen, by the name of the island. A client that is not split has none.
+    #[serde(default)]
+    pub parts: BTreeMap<String, String>,
 }
 
-/// Starts the browser's half and its islands. They are found by the name of their component: the digits behind it depend on
-/// the compiler, and the two halves may come from different ones.
-const START: &str = "\
-await start({ module_or_path: wasm });
-client.hydrate();
-const name = (text) => text.slice(0, text.lastIndexOf('_'));
-for (const island of document.querySelectorAll('leptos-island')) {
-  const known = Object.keys(client).find((known) => name(known) === name(island.dataset.component));
-  if (known) client[known](island);
-}
-setTimeout(() => { document.documentElement.dataset.hydrated = true; });
-";
+/// Starts the browser's half and its islands.
+const START: &str = include_str!("start.js");
 
 /// The document. With the browser's half (`ClientFiles` in the context) its islands come to life; without it, it is the
 /// same page, usable through its forms. With `LeptosOptions` it is a page that somebody works on, and reloads when it changes.
@@ -40,7 +35,7 @@ pub fn shell() -> impl IntoView {
     let stylesheet = files.as_ref().map(|files| view! { <link rel="stylesheet" href=files.css.clone() /> });
     let client = files.map(|files| {
         let ClientFiles { js, wasm, .. } = &files;
-        let start = format!("import start, * as client from {js:?};\nconst wasm = {wasm:?};\n{START}");
+        let start = format!("import * as client from {js:?};\nconst wasm = {wasm:?};\n{START}");
         view! {
             <link rel="modulepreload" href=files.js nonce=nonce.clone() crossorigin="anonymous" />
             <link rel="preload" href=files.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />

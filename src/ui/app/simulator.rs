@@ -48,16 +48,16 @@ pub fn Simulator(sale: Option<Arc<Sale>>) -> impl IntoView {
     // Only a rehearsal changes its strategy.
     let can_change = sale.as_ref().is_none_or(|sale| sale.rehearsal);
     view! {
-        <SimulatorIsland>
-            <section class="simulator" data-testid="simulator" aria-label="Simulator">
+        <section class="simulator" data-testid="simulator" aria-label="Simulator" data-lazy="true">
+            <SimulatorIsland>
                 {heading}
                 {Suspend::new(async move {
                     let list = api::strategies().await.unwrap_or_default();
                     view! { <Form sale list can_change /> }
                 })}
                 {drawn(results::draw(Session::default()))}
-            </section>
-        </SimulatorIsland>
+            </SimulatorIsland>
+        </section>
     }
 }
 

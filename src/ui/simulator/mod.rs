@@ -25,7 +25,8 @@ use super::kit::{
 };
 
 /// Makes the form that it frames send its buyers, and shows what comes of it.
-#[island]
+#[cfg_attr(feature = "split", island(lazy))]
+#[cfg_attr(not(feature = "split"), island)]
 pub fn SimulatorIsland(children: Children) -> impl IntoView {
     Effect::new(|_| untrack(|| attend(Session::default())));
     children()
