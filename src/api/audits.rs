@@ -2,8 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::wire::Wire;
-use crate::model::{audit::Audit, ids::SaleId};
+use crate::{wire::Wire, model::{audit::Audit, ids::SaleId}};
 
 /// What a recount of seats, tickets and ledger says; `None` for an unknown sale.
 #[server(name = AskAudit, prefix = "/rpc", endpoint = "audit", input = Wire, output = Wire)]

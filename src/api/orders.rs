@@ -3,13 +3,12 @@
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::wire::Wire;
-use crate::model::{
+use crate::{wire::Wire, model::{
     body::BuyBody,
     ids::{SaleId, SeatLabel},
     order::Order,
     outcome::BuyOutcome,
-};
+}};
 
 /// What the asker owns in one sale.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]

@@ -2,15 +2,14 @@
 
 use leptos::prelude::*;
 
-use super::wire::Wire;
-use crate::model::{
+use crate::{wire::Wire, model::{
     body::SimulationBody,
     ids::{SaleId, SimulationId},
     outcome::Refusal,
     sale::Sale,
     simulation::Simulation,
     strategy::StrategyList,
-};
+}};
 
 /// The sales that the asker may attack.
 #[server(prefix = "/rpc", endpoint = "simulated_sales", input = Wire, output = Wire)]

@@ -120,6 +120,7 @@ impl State {
     fn tell(&self, now: Timestamp) {
         let silence = now.since(self.heard_at).max(0);
         self.store.set_hearing(Hearing {
+            is_listening: true,
             connection: connection(self.speaks, silence, self.polls_succeed),
             silence_seconds: silence / 1000,
         });

@@ -9,13 +9,14 @@ mod shell; // the HTML document around the application
 mod simulator; // the simulator's own page, and its panel
 mod tickets; // what the visitor owns
 
-use leptos::{nonce::use_nonce, prelude::*, tachys::html::InertElement};
+use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
     components::{Route, Router, Routes},
     path,
 };
+use serde::Serialize;
 
 pub use self::shell::{ClientFiles, shell};
 use self::{
@@ -26,7 +27,7 @@ use self::{
     simulator::SimulatorPage,
     tickets::TicketsPage,
 };
-use super::kit::markup::escape;
+use super::kit::html::Html;
 
 /// The whole application. Every page is rendered to its end: it is complete without script, and its status is known before
 /// its first byte.
@@ -53,18 +54,18 @@ pub fn App() -> impl IntoView {
 
 /// The title of a page, from what it calls itself, escaped: the library writes it into the document as it is.
 fn page_title(title: String) -> String {
-    if title.is_empty() { "Onsale".to_owned() } else { format!("{} · Onsale", escape(&title)) }
+    if title.is_empty() { "Onsale".to_owned() } else { format!("{} · Onsale", Html::escape(&title)) }
 }
 
-/// What the browser needs to go on from the markup, beside it. It is never run; it carries the nonce all the same, as every
-/// script of a page does. Nothing in it can end it.
-fn written_down(data: &impl serde::Serialize) -> InertElement {
-    let json = serde_json::to_string(data).expect("our own types can be written").replace('<', "\\u003c");
-    let nonce = use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
-    drawn(format!(r#"<script type="application/json" nonce="{nonce}">{json}</script>"#))
+/// Writes down under `id` what an island starts from. It is never run; it carries the nonce all the same, as every script of
+/// a page does. Nothing in it can end it.
+fn write_down<T: Serialize>(id: &'static str, start: T) -> impl IntoView + use<T> {
+    let json = serde_json::to_string(&start).expect("our own types can be written").replace('<', "\\u003c");
+    view! { <script type="application/json" id=id nonce=use_nonce() inner_html=json></script> }
 }
 
-/// One element that was drawn as markup.
-fn drawn(markup: String) -> InertElement {
-    InertElement::new(markup)
+/// The same, and gives it to the island as the context.
+fn hand_over<T: Serialize + Clone + Send + Sync + 'static>(id: &'static str, start: T) -> impl IntoView + use<T> {
+    provide_context(start.clone());
+    write_down(id, start)
 }

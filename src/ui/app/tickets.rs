@@ -3,11 +3,10 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::drawn;
 use crate::{
     api,
     model::{order::Order, sale::Sale},
-    ui::kit::ticket::order_tickets,
+    ui::kit::ticket::OrderTickets,
 };
 
 #[component]
@@ -39,10 +38,11 @@ fn Orders(orders: Vec<Order>, sales: Vec<Sale>) -> impl IntoView {
         }
         .into_any();
     }
-    let orders = orders.iter().map(|order| {
+    let orders = orders.into_iter().map(|order| {
         let sale = sales.iter().find(|sale| sale.id == order.sale);
-        let (name, tiers) = sale.map_or((order.sale.as_str(), &[][..]), |sale| (&sale.name, &sale.tiers));
-        drawn(order_tickets(order, tiers, Some(name)))
+        let name = sale.map_or_else(|| order.sale.to_string(), |sale| sale.name.clone());
+        let tiers = sale.map(|sale| sale.tiers.clone()).unwrap_or_default();
+        view! { <OrderTickets order tiers sale_name=Some(name) /> }
     });
     view! { <div class="orders">{orders.collect_view()}</div> }.into_any()
 }

@@ -1,10 +1,9 @@
-//! Short messages that say what came of an action. Each kind is told apart by its mark and title, not by colour alone.
+//! Short messages about the result of an action. Each kind is told apart by its mark and title, not by colour alone.
 
 use std::time::Duration;
 
 use leptos::prelude::*;
 
-use super::markup::escape;
 use crate::model::outcome::Code;
 
 /// How long a message about a failure stays. A success stays until it is put away.
@@ -123,20 +122,32 @@ impl Toasts {
     }
 }
 
-/// All messages that stand now. Reactive.
-pub fn draw(toasts: Toasts) -> String {
-    let items: String = toasts.list.with(|list| list.iter().map(item).collect());
-    format!(r#"<div class="toasts" data-live="toasts">{items}</div>"#)
+/// All messages that stand now.
+#[component]
+pub fn ToastList(toasts: Toasts) -> impl IntoView {
+    view! {
+        <div class="toasts">
+            <For each=move || toasts.list.get() key=|toast| toast.id let(toast)>
+                <Message toasts toast />
+            </For>
+        </div>
+    }
 }
 
-fn item(toast: &Toast) -> String {
+#[component]
+fn Message(toasts: Toasts, toast: Toast) -> impl IntoView {
     let Toast { id, kind, title, detail } = toast;
-    format!(
-        r#"<div class="toast" data-testid="toast" data-kind="{}" role="{}" data-key="{id}"><span class="toast-mark" aria-hidden="true">{}</span><div class="toast-text"><p class="toast-title">{}</p><p class="toast-detail">{}</p></div><button type="button" class="toast-close" aria-label="Put this message away" data-do="dismiss" data-of="{id}">×</button></div>"#,
-        kind.name(),
-        kind.role(),
-        kind.mark(),
-        escape(title),
-        escape(detail),
-    )
+    view! {
+        <div class="toast" data-testid="toast" data-kind=kind.name() role=kind.role()>
+            <span class="toast-mark" aria-hidden="true">{kind.mark()}</span>
+            <div class="toast-text">
+                <p class="toast-title">{title}</p>
+                <p class="toast-detail">{detail}</p>
+            </div>
+            <button type="button" class="toast-close script-only" aria-label="Close this message"
+                on:click=move |_| toasts.dismiss(id)>
+                "×"
+            </button>
+        </div>
+    }
 }
