@@ -11,6 +11,7 @@ pub mod ledger; // the list of all changes, one line each
 pub mod limits; // every bound of the system, with its unit
 pub mod order; // a confirmed purchase and its tickets
 pub mod outcome; // expected answers: what was won, and why something was refused
+pub mod pages; // the pages: path, title, who may read them
 pub mod request; // a purchase that waits in a queue
 pub mod sale; // a sale, its tiers and its status
 pub mod scenario; // who asks for what in a load run, drawn from a seed

@@ -33,6 +33,7 @@ use self::{
 };
 pub use self::{problem::Failure, site::Site};
 use super::app::App;
+use crate::model::pages::PAGES;
 
 /// Every route that the API's description has, in the order of the contract. Methods and paths stand at the handlers,
 /// beside what is said about them.
@@ -63,8 +64,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(simulations::routes())
 }
 
-/// Pages, and what only pages use.
-const PAGES: [&str; 5] = ["/", "/sales/{sale}", "/simulator", "/tickets", "/admin"];
+/// What only pages use.
 const FORM: &str = "/sales/{sale}/buy";
 const SERVER_FUNCTION: &str = "/rpc/{*function}";
 const DOCUMENTATION_ASSET: &str = "/api/docs/{file}";
@@ -75,9 +75,10 @@ pub fn router(app: App) -> Router {
     let _ = any_spawner::Executor::init_tokio();
     let (api, description) = routes().split_for_parts();
     let templates = description.paths.paths.keys().map(String::as_str);
-    let templates = templates.chain(PAGES).chain([FORM, SERVER_FUNCTION, DOCUMENTATION_ASSET]);
+    let pages = PAGES.map(|page| page.path);
+    let templates = templates.chain(pages).chain([FORM, SERVER_FUNCTION, DOCUMENTATION_ASSET]);
     let guarding = Arc::new(Guard { meters: Meters::new(templates), app: app.clone() });
-    PAGES
+    pages
         .into_iter()
         .fold(api, |router, path| router.route(path, get(pages::page)))
         .route(FORM, post(form::buy))

@@ -12,7 +12,7 @@ mod tickets; // what the visitor owns
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
-    SsrMode,
+    SsrMode, StaticSegment,
     components::{Route, Router, Routes},
     path,
 };
@@ -28,6 +28,7 @@ use self::{
     tickets::TicketsPage,
 };
 use super::kit::html::Html;
+use crate::model::pages::{HOME, SIMULATOR, TICKETS};
 
 /// The whole application. Every page is rendered to its end: it is complete without script, and its status is known before
 /// its first byte.
@@ -41,10 +42,10 @@ pub fn App() -> impl IntoView {
             <Header />
             <main id="main" class="page" tabindex="-1">
                 <Routes fallback=NotFound>
-                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
+                    <Route path=StaticSegment(HOME.path) view=HomePage ssr=SsrMode::Async />
                     <Route path=path!("/sales/:sale") view=SalePage ssr=SsrMode::Async />
-                    <Route path=path!("/simulator") view=SimulatorPage ssr=SsrMode::Async />
-                    <Route path=path!("/tickets") view=TicketsPage ssr=SsrMode::Async />
+                    <Route path=StaticSegment(SIMULATOR.path) view=SimulatorPage ssr=SsrMode::Async />
+                    <Route path=StaticSegment(TICKETS.path) view=TicketsPage ssr=SsrMode::Async />
                 </Routes>
             </main>
             <Footer />
@@ -68,4 +69,22 @@ fn write_down<T: Serialize>(id: &'static str, start: T) -> impl IntoView + use<T
 fn hand_over<T: Serialize + Clone + Send + Sync + 'static>(id: &'static str, start: T) -> impl IntoView + use<T> {
     provide_context(start.clone());
     write_down(id, start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::pages::PAGES;
+
+    #[tokio::test]
+    async fn the_router_knows_the_pages_of_the_list_and_no_others() {
+        // Pages are rendered as tasks; another test of this process may have said so already.
+        let _ = any_spawner::Executor::init_tokio();
+        let mut routed: Vec<String> =
+            leptos_axum::generate_route_list(App).iter().map(|route| route.path().to_owned()).collect();
+        let mut listed = PAGES.map(|page| page.path.to_owned());
+        routed.sort();
+        listed.sort();
+        assert_eq!(routed, listed);
+    }
 }

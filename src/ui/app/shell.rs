@@ -19,6 +19,9 @@ pub struct ClientFiles {
     pub parts: BTreeMap<String, String>,
 }
 
+/// The typeface, under the address that the style sheet names.
+const TYPEFACE: &str = "/fonts/instrument-sans-5.3.0.woff2";
+
 /// Starts the browser's half and its islands.
 const START: &str = include_str!("start.js");
 
@@ -53,6 +56,7 @@ pub fn shell() -> impl IntoView {
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f7f4ee" />
                 <meta name="description" content="Tickets on sale, live: every seat as it stands, sold once." />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <link rel="preload" href=TYPEFACE r#as="font" r#type="font/woff2" crossorigin="anonymous" />
                 {stylesheet}
                 {client}
                 {reload}

@@ -9,7 +9,7 @@ use leptos_meta::Title;
 use super::hand_over;
 use crate::{
     api,
-    model::{ids::SaleId, sale::Sale},
+    model::{ids::SaleId, pages::SIMULATOR, sale::Sale},
     ui::simulator::{
         SimulatorIsland, document,
         start::{START, Start},
@@ -23,7 +23,7 @@ const DEFAULT_SALE: &str = "rehearsal";
 #[component]
 pub fn SimulatorPage() -> impl IntoView {
     view! {
-        <Title text="Simulator" />
+        <Title text=SIMULATOR.title />
         <div class="simulator-page">
             <section class="intro">
                 <p class="eyebrow">"Rehearsal"</p>

@@ -5,17 +5,17 @@ use leptos_meta::Title;
 
 use crate::{
     api,
-    model::{order::Order, sale::Sale},
+    model::{order::Order, pages::{HOME, TICKETS}, sale::Sale},
     ui::kit::ticket::OrderTickets,
 };
 
 #[component]
 pub fn TicketsPage() -> impl IntoView {
     view! {
-        <Title text="My tickets" />
+        <Title text=TICKETS.title />
         <section class="intro">
             <p class="eyebrow">"Yours"</p>
-            <h1>"My tickets"</h1>
+            <h1>{TICKETS.title}</h1>
             <p class="lead">"They belong to this browser. The code is the ticket: show it at the door, and to nobody before."</p>
         </section>
         {Suspend::new(async move {
@@ -33,7 +33,7 @@ fn Orders(orders: Vec<Order>, sales: Vec<Sale>) -> impl IntoView {
         return view! {
             <div class="notice">
                 <p>"You have no tickets yet."</p>
-                <p><a class="button" href="/">"See what is on sale"</a></p>
+                <p><a class="button" href=HOME.path>"See what is on sale"</a></p>
             </div>
         }
         .into_any();

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     model::{
+        pages::SALE,
         sale::{Counts, Sale, SaleStatus},
         time::Timestamp,
     },
@@ -18,7 +19,7 @@ use crate::{
 /// The card of the sale that is `first` in `sales` now, and whatever becomes of it there.
 #[component]
 pub fn SaleCard(sales: RwSignal<Vec<Sale>>, first: Sale, now: ReadSignal<Timestamp>) -> impl IntoView {
-    let link = format!("/sales/{}", first.id);
+    let link = SALE.of(first.id.as_str());
     let sale = Memo::new(move |_| {
         let found = sales.with(|sales| sales.iter().find(|sale| sale.id == first.id).cloned());
         found.unwrap_or_else(|| first.clone())

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     live::connection::Connection,
-    model::sale::SaleStatus,
+    model::{pages::SALE, sale::SaleStatus},
     ui::kit::{html::Html, money::money, toast::ToastList},
 };
 
@@ -33,7 +33,7 @@ pub fn Panel(desk: Desk) -> impl IntoView {
             <form
                 class="buy-form"
                 method="post"
-                action=format!("/sales/{}/buy", desk.id())
+                action=format!("{}/buy", SALE.of(desk.id().as_str()))
                 on:submit=move |event| {
                     event.prevent_default();
                     if untrack(|| offer(desk)).can_buy {

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::desk::Desk;
-use crate::ui::kit::ticket::OrderTickets;
+use crate::{model::pages::TICKETS, ui::kit::ticket::OrderTickets};
 
 /// Orders shown on the sale's page; all of them are on the page of tickets.
 const MAX_ORDERS: usize = 5;
@@ -19,7 +19,7 @@ pub fn OwnTickets(desk: Desk) -> impl IntoView {
                 <OrderTickets order tiers=desk.sale().tiers.clone() sale_name=None />
             </For>
             <p>
-                <a href="/tickets">"All my tickets"</a>
+                <a href=TICKETS.path>"All my tickets"</a>
             </p>
         </section>
     }
