@@ -3,12 +3,15 @@
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{wire::Wire, model::{
-    body::BuyBody,
-    ids::{SaleId, SeatLabel},
-    order::Order,
-    outcome::BuyOutcome,
-}};
+use crate::{
+    model::{
+        body::BuyBody,
+        ids::{SaleId, SeatLabel},
+        order::Order,
+        outcome::BuyOutcome,
+    },
+    wire::Wire,
+};
 
 /// What the asker owns in one sale.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]

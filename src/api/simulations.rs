@@ -2,14 +2,17 @@
 
 use leptos::prelude::*;
 
-use crate::{wire::Wire, model::{
-    body::SimulationBody,
-    ids::{SaleId, SimulationId},
-    outcome::Refusal,
-    sale::Sale,
-    simulation::Simulation,
-    strategy::StrategyList,
-}};
+use crate::{
+    model::{
+        body::SimulationBody,
+        ids::{SaleId, SimulationId},
+        outcome::Refusal,
+        sale::Sale,
+        simulation::Simulation,
+        strategy::StrategyList,
+    },
+    wire::Wire,
+};
 
 /// The sales that the asker may attack.
 #[server(prefix = "/rpc", endpoint = "simulated_sales", input = Wire, output = Wire)]

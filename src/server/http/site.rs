@@ -69,8 +69,7 @@ impl Site {
     /// The folder that `cargo leptos watch` writes to, as it is from request to request.
     pub fn watch(folder: &Path) -> Self {
         let named = |ending| format!("{PACKAGE_FOLDER}onsale.{ending}");
-        let client =
-            ClientFiles { js: named("js"), wasm: named("wasm"), css: named("css"), parts: Default::default() };
+        let client = ClientFiles { js: named("js"), wasm: named("wasm"), css: named("css"), parts: Default::default() };
         Self { files: FxHashMap::default(), client: Some(client), watched: Some(folder.to_owned()) }
     }
 

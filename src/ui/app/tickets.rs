@@ -5,7 +5,11 @@ use leptos_meta::Title;
 
 use crate::{
     api,
-    model::{order::Order, pages::{HOME, TICKETS}, sale::Sale},
+    model::{
+        order::Order,
+        pages::{HOME, TICKETS},
+        sale::Sale,
+    },
     ui::kit::ticket::OrderTickets,
 };
 

@@ -25,7 +25,9 @@ pub fn SaleCard(sales: RwSignal<Vec<Sale>>, first: Sale, now: ReadSignal<Timesta
         found.unwrap_or_else(|| first.clone())
     });
     let status = move || sale.with(|sale| sale.status);
-    let counts = move || sale.with(|Sale { available, held, sold, .. }| Counts { available: *available, held: *held, sold: *sold });
+    let counts = move || {
+        sale.with(|Sale { available, held, sold, .. }| Counts { available: *available, held: *held, sold: *sold })
+    };
     let opens_at = move || sale.with(|sale| sale.opens_at.filter(|_| sale.status == SaleStatus::Soon));
     view! {
         <li class="card" data-status=move || status().name()>

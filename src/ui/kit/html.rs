@@ -147,8 +147,13 @@ mod tests {
     fn texts_are_escaped_by_every_door_and_markup_is_not_escaped_twice() {
         assert_eq!(Html::escape(EVIL).as_str(), HARMLESS);
         let item = html!("<b>{name}</b>", name = EVIL);
-        let list = html!("<p>{item}{perhaps}{nothing}{count}</p>", item = item, perhaps = Some(EVIL.to_owned()),
-            nothing = None::<Html>, count = 3_u32);
+        let list = html!(
+            "<p>{item}{perhaps}{nothing}{count}</p>",
+            item = item,
+            perhaps = Some(EVIL.to_owned()),
+            nothing = None::<Html>,
+            count = 3_u32
+        );
         assert_eq!(list.as_str(), format!("<p><b>{HARMLESS}</b>{HARMLESS}3</p>"));
         let mut grown = Html::trusted("<p>");
         grown.push(EVIL);

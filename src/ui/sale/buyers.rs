@@ -100,7 +100,9 @@ fn BuyerCard(desk: Desk, buyer: Buyer, buyers: RwSignal<Vec<Buyer>>) -> impl Int
     let goal_text = move || goal(desk).map_or_else(|| "Nothing chosen".to_owned(), |goal| format!("Buy {}", goal.name));
     let text = move || if is_buying.get() { "Buying…".to_owned() } else { goal_text() };
     let told = move || {
-        message.get().map(|(kind, text)| view! { <p class="buyer-message" data-kind=kind.name() role="status">{text}</p> })
+        message
+            .get()
+            .map(|(kind, text)| view! { <p class="buyer-message" data-kind=kind.name() role="status">{text}</p> })
     };
     view! {
         <li class="buyer-card" id=format!("card-{number}")>

@@ -170,7 +170,7 @@ mod tests {
     use crate::model::{
         frame::Snapshot,
         sale::SaleStatus,
-        seat::{SeatLayout, seat_rows},
+        seat::{SeatLayout, SeatRow, seat_rows},
         time::Timestamp,
     };
 
@@ -227,6 +227,16 @@ mod tests {
         let markup = markup("<script>\"VIP\"", "AAAA", &[]);
         assert!(!markup.contains("<script>") && markup.contains("&lt;script&gt;&quot;VIP&quot;"));
         assert!(!markup.contains("style="));
+    }
+
+    #[test]
+    fn a_section_and_a_row_that_are_markup_stay_text() {
+        const EVIL: &str = "<img src=x onerror=alert(1)>\"";
+        let row =
+            SeatRow { tier_index: 0, section: EVIL.to_owned(), row: EVIL.to_owned(), seats: 2, section_in_label: true };
+        let markup = map_markup(&Seating::new(vec![row]), &[tier("VIP")], &view("AA", &[])).into_string();
+        assert!(!markup.contains("<img") && markup.contains("&lt;img src=x onerror=alert(1)&gt;&quot;"), "{markup}");
+        assert!(!markup.contains(r#"(1)>""#), "{markup}");
     }
 
     #[test]

@@ -26,7 +26,8 @@ const WORDS: [(&str, &str); 4] = [
 /// What is the same in every file: the style sheet, and what the words mean. The server writes it into its page,
 /// because it would be too much for a program that is downloaded.
 pub fn frame() -> Html {
-    let strategies = StrategyKind::ALL.map(|kind| term(html!("<code>{name}</code>", name = kind.name()), kind.summary()));
+    let strategies =
+        StrategyKind::ALL.map(|kind| term(html!("<code>{name}</code>", name = kind.name()), kind.summary()));
     let words = WORDS.map(|(word, meaning)| term(word, meaning));
     html!(
         "<style>{style}</style>{figures}<h2>How each strategy works</h2><dl>{strategies}</dl><h2>What the words mean</h2><dl>{words}</dl>",
@@ -60,7 +61,8 @@ fn term(word: impl Inside, meaning: impl Inside) -> Html {
 
 fn parameters(store: &str, round: &[Run]) -> Html {
     let Some(Run { request, simulation, .. }) = round.first() else { return Html::default() };
-    let checked_at = simulation.audit.as_ref().map(|audit| html!("<time>{at}</time>", at = audit.checked_at.to_string()));
+    let checked_at =
+        simulation.audit.as_ref().map(|audit| html!("<time>{at}</time>", at = audit.checked_at.to_string()));
     let rows = [
         term("Sale", request.sale.as_str()),
         term("Target", request.target.to_string()),

@@ -61,7 +61,8 @@ fn Numbers(simulation: Simulation) -> impl IntoView {
         ("p99", whole_number(simulation.p99_ms), "result-p99", "ms"),
         ("Slowest", whole_number(simulation.max_ms), "result-max", "ms"),
     ];
-    let figures = counts.map(|(name, value, testid, unit)| view! { <Figure name value=value.to_string() testid unit /> });
+    let figures =
+        counts.map(|(name, value, testid, unit)| view! { <Figure name value=value.to_string() testid unit /> });
     view! {
         <dl class="simulator-results">
             {figures.into_iter().collect_view()}

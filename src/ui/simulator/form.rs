@@ -53,7 +53,8 @@ pub fn SimulatorForm(session: Session, start: Start) -> impl IntoView {
     let is_busy = move || session.running.get().then_some("true");
     let is_comparing = move || session.comparing.get();
     let send_text = move || if is_busy().is_some() && !is_comparing() { "Running…" } else { "Send the buyers" };
-    let compare_text = move || if is_busy().is_some() && is_comparing() { "Comparing…" } else { "Compare strategies" };
+    let compare_text =
+        move || if is_busy().is_some() && is_comparing() { "Comparing…" } else { "Compare strategies" };
     view! {
         <form node_ref=form class="simulator-form script-only" novalidate on:submit=send>
             <div class="simulator-fields">

@@ -16,7 +16,9 @@ pub mod start; // what the panel starts from
 
 use leptos::prelude::*;
 
-use self::{comparison::Comparison, figures::Figures, form::SimulatorForm, progress::Progress, session::Session, start::Start};
+use self::{
+    comparison::Comparison, figures::Figures, form::SimulatorForm, progress::Progress, session::Session, start::Start,
+};
 use super::kit::start::started_from;
 
 /// The form that sends the buyers, and what becomes of them.
