@@ -5,4 +5,4 @@ pub mod app; // what only the server makes: the document, the frame, the pages
 pub mod home; // the sales
 pub mod kit; // small things that every page uses
 pub mod sale; // the heart: seat map, counter, panel
-pub mod simulator; // many buyers at once, and what came of it
+pub mod simulator; // many buyers at once, and the result

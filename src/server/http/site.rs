@@ -169,7 +169,7 @@ fn find(site: &Path, path: &str) -> Option<File> {
     Some(File { cache_control: NEVER_KEPT, ..file })
 }
 
-/// All files below a folder. Names that start with a dot are nobody's business.
+/// All files below a folder, but those whose names start with a dot.
 fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

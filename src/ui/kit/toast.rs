@@ -6,9 +6,9 @@ use leptos::prelude::*;
 
 use crate::model::outcome::Code;
 
-/// How long a message about a failure stays. A success stays until it is put away.
+/// How long a message about a failure stays. A success stays until the visitor closes it.
 const FAILURE_STAYS: Duration = Duration::from_secs(7);
-/// Messages shown at once; an older failure makes room.
+/// Messages shown at once; one more removes the oldest failure.
 const MAX_TOASTS: usize = 4;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,7 +60,7 @@ impl ToastKind {
         }
     }
 
-    /// Failures interrupt; the rest waits its turn.
+    /// A screen reader interrupts itself for a failure, and tells the rest when it has finished.
     const fn role(self) -> &'static str {
         match self {
             Self::Success | Self::Waiting => "status",
@@ -85,7 +85,7 @@ pub struct Toasts {
 }
 
 impl Toasts {
-    /// Starts with what the page itself has to say, if anything: that stays.
+    /// Starts with the page's own message, if it has one, which stays.
     pub fn new(first: Option<(ToastKind, String, String)>) -> Self {
         let toasts = Self { list: RwSignal::new(Vec::new()), next_id: StoredValue::new(0) };
         if let Some((kind, title, detail)) = first {
@@ -94,7 +94,7 @@ impl Toasts {
         toasts
     }
 
-    /// Shows a message; a failure goes away by itself. Returns what it can be put away by.
+    /// Shows a message. A failure is removed after some seconds. Returns the number by which `dismiss` removes it.
     pub fn show(self, kind: ToastKind, title: impl Into<String>, detail: impl Into<String>) -> u32 {
         let id = self.add(kind, title.into(), detail.into());
         if !matches!(kind, ToastKind::Success | ToastKind::Waiting) {

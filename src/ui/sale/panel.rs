@@ -1,4 +1,4 @@
-//! The panel beside the map: how fresh the page is, what to buy, what came of it. Its form works without script.
+//! The panel beside the map: how fresh the page is, what to buy, the result. Its form works without script.
 
 use std::collections::BTreeSet;
 
