@@ -1,5 +1,5 @@
 // The seat map and the purchase with the keyboard alone.
-import { seated } from "./support/box-office";
+import { admission, seated } from "./support/box-office";
 import type { SalePage } from "./support/sale-page";
 import { expect, test } from "./support/test";
 
@@ -67,6 +67,25 @@ test("Space picks and gives back, and Enter on the button buys", async ({ boxOff
   await buyer.page.keyboard.press("Enter");
   await buyer.shows("101-A-2", "mine");
   await expect(buyer.toast("success")).toBeVisible();
+  await expect(buyer.buy).toBeFocused();
+});
+
+test("the focus stays on what was pressed, also where it cannot be pressed again", async ({ boxOffice, buyer }) => {
+  const sale = await boxOffice.makeSale({ tiers: [admission(2)] });
+  await buyer.open(sale);
+  const [more, addBuyer] = ["One more", "Add a buyer"].map((name) => buyer.page.getByRole("button", { name }));
+  await more.press("Enter");
+  await expect(more).toBeDisabled();
+  await expect(more).toBeFocused();
+  await buyer.buy.press("Enter");
+  await expect(buyer.buy).toHaveText("Sold out");
+  await expect(buyer.buy).toBeDisabled();
+  await expect(buyer.buy).toBeFocused();
+  await buyer.page.keyboard.press("Enter");
+  expect(await boxOffice.audit(sale)).toMatchObject({ sold: 2, orders: 1, clean: true });
+  for (let presses = 0; presses < 7; presses += 1) await addBuyer.press("Enter");
+  await expect(buyer.page.locator(".buyer-card")).toHaveCount(6);
+  await expect(addBuyer).toBeFocused();
 });
 
 const isFocused = ({ buy }: SalePage) => buy.evaluate((button) => button === document.activeElement);

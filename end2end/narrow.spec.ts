@@ -17,6 +17,25 @@ for (const path of ["/", "/sales/theatre", "/simulator", "/tickets"]) {
   });
 }
 
+test("one long word in every name widens no page", async ({ boxOffice, buyer }) => {
+  const word = (length: number) => "W".repeat(length);
+  const sale = await boxOffice.makeSale({ name: word(100), tiers: [seated(1, 5, word(60)), admission(5, word(59))] });
+  await boxOffice.change(sale, { message: word(200) });
+  await buyer.open(sale);
+  await buyer.pick("A-1");
+  await buyer.buy.click();
+  await expect(buyer.toast("success")).toBeVisible();
+  await buyer.page.locator("#card-add").click();
+  for (const path of [undefined, "/", "/tickets"]) {
+    if (path) await buyer.page.goto(path);
+    await hydrated(buyer.page);
+    const overflow = await buyer.page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
+    expect(overflow, path ?? "the sale's page").toBe(0);
+  }
+});
+
 test("a seat is picked on the map and bought", async ({ boxOffice, buyer }) => {
   const sale = await boxOffice.makeSale({ tiers: [{ ...seated(6, 14), seats: { sections: 3, rows: 6, per_row: 14 } }] });
   await buyer.open(sale);

@@ -27,6 +27,32 @@ test("a named seat is bought, and the page that comes back shows the ticket", as
   await expect(buyer.page.locator(".ticket")).toHaveCount(1);
 });
 
+test("nothing stands there that only a script makes work", async ({ boxOffice, page }) => {
+  const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [seated(2, 5), admission(5)] });
+  for (const [path, buttons] of [
+    [`/sales/${sale}`, ["Buy the best seat"]],
+    ["/simulator", []],
+    ["/", []],
+  ] as const) {
+    await page.goto(path);
+    await expect(page.locator("button:visible"), path).toHaveText([...buttons]);
+    await expect(page.getByText("Connecting…"), path).toHaveCount(0);
+  }
+  await page.goto("/simulator");
+  await expect(page.locator("noscript p")).toContainText("The simulator needs script");
+  await expect(page.locator("noscript p")).toBeVisible();
+  await expect(page.getByTestId("simulator").locator("input:visible, select:visible")).toHaveCount(0);
+});
+
+test("a seat is found as a person types it", async ({ boxOffice, buyer }) => {
+  const sale = await boxOffice.makeSale({ tiers: [seated(9, 5)] });
+  await buyer.page.goto(`/sales/${sale}`);
+  await buyer.page.getByLabel("Seat, or leave it empty").fill(" h-4 ");
+  await buyer.buy.click();
+  await expect(buyer.page).toHaveURL(/outcome=won/);
+  await buyer.shows("H-4", "mine");
+});
+
 test("a seat that is gone is told as taken", async ({ boxOffice, buyer }) => {
   const sale = await boxOffice.makeSale({ tiers: [seated(2, 5)] });
   await buyer.page.goto(`/sales/${sale}`);

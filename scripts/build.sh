@@ -15,29 +15,44 @@ stamp() {
   { find "$@" -type f -print0 2>/dev/null || true; } | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
 }
 
+# make_small IN OUT. The compiler has made it small already: what the stronger levels take away besides costs more after
+# compression, and functions that stand by name beside their like are compressed better.
+make_small() {
+  wasm-opt -O1 --dae-optimizing --converge --reorder-functions-by-name --enable-bulk-memory \
+    --enable-nontrapping-float-to-int --enable-reference-types --enable-multivalue --enable-mutable-globals \
+    --enable-sign-ext --output "$2" "$1"
+}
+
 build_client() {
   scripts/setup-wasm-target.sh
   scripts/setup-wasm-bindgen.sh
+  scripts/setup-split-client.sh
   scripts/setup-web-tools.sh
   use_client_tools
 
   say "Client: compiling"
-  scripts/cargo-wasm.sh build --profile wasm-release
+  # Where each function and each datum is referred to stays in the file: the split follows these marks.
+  scripts/cargo-wasm.sh rustc --profile wasm-release --features split -- -Clink-args=--emit-relocs
 
   [[ -f style/main.css ]] || die "style/main.css is missing"
-  local inputs
-  inputs=$(stamp "$compiled" scripts/build.sh "$cache/web-tools/versions" Cargo.lock)
+  local inputs part
+  inputs=$(stamp "$compiled" scripts/build.sh scripts/split-client/src scripts/split-client/Cargo.lock "$cache/web-tools/versions" Cargo.lock)
   if [[ ! -f $web/stamp || $(<"$web/stamp") != "$inputs" ]]; then
     rm -rf -- "$web"
-    mkdir -p "$web"
+    mkdir -p "$web/split"
+    say "Client: splitting"
+    split-client "$compiled" "$web/split"
     say "Client: binding to the browser"
-    wasm-bindgen --target web --no-typescript --remove-producers-section --remove-name-section \
-      --out-dir "$web/bound" --out-name onsale "$compiled"
-    # The compiler has made it small already. What the stronger levels take away besides costs more after compression.
+    # The parts are linked to the first file by the names that the linker gave.
+    wasm-bindgen --target web --no-typescript --remove-producers-section --keep-lld-exports --no-demangle \
+      --out-dir "$web/bound" --out-name onsale "$web/split/onsale.wasm"
+    cp "$web/split/__wasm_split.js" "$web/bound/"
     say "Client: making the WebAssembly small"
-    wasm-opt -O1 --enable-bulk-memory --enable-nontrapping-float-to-int --enable-reference-types \
-      --enable-multivalue --enable-mutable-globals --enable-sign-ext \
-      --output "$web/onsale.wasm" "$web/bound/onsale_bg.wasm"
+    make_small "$web/bound/onsale_bg.wasm" "$web/onsale.wasm"
+    for part in "$web/split"/{split,chunk}_*.wasm; do
+      [[ ! -f $part ]] || make_small "$part" "$web/$(basename -- "$part")"
+    done
+    # One script: it and __wasm_split.js import each other.
     esbuild "$web/bound/onsale.js" --bundle --format=esm --minify --log-level=warning --outfile="$web/onsale.js"
     printf '%s\n' "$inputs" >"$web/stamp"
   fi

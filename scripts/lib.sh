@@ -42,7 +42,7 @@ wasm_bindgen_version() { sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\
 
 # What the setup scripts put into the cache comes first.
 use_client_tools() {
-  PATH=$cache/wasm-bindgen-$(wasm_bindgen_version)/bin:$cache/web-tools/node_modules/.bin:$PATH
+  PATH=$cache/wasm-bindgen-$(wasm_bindgen_version)/bin:$cache/split-client/bin:$cache/web-tools/node_modules/.bin:$PATH
 }
 
 # require_node MAJOR

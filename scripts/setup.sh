@@ -5,5 +5,6 @@ here=$(dirname -- "$0")
 
 "$here/setup-wasm-target.sh"
 "$here/setup-wasm-bindgen.sh"
+"$here/setup-split-client.sh"
 "$here/setup-web-tools.sh"
 "$here/setup-browser-tests.sh"

@@ -10,9 +10,9 @@ const [built, assets, site] = process.argv.slice(2);
 const next = `${site}.new`;
 const pkg = join(next, "pkg");
 
-const hashed = (extension, content) => {
+const hashed = (stem, extension, content) => {
   const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
-  const name = `onsale.${hash}.${extension}`;
+  const name = `${stem}.${hash}.${extension}`;
   writeFileSync(join(pkg, name), content);
   return name;
 };
@@ -21,15 +21,28 @@ rmSync(next, { recursive: true, force: true });
 if (existsSync(assets)) cpSync(assets, next, { recursive: true });
 mkdirSync(pkg, { recursive: true });
 
-const wasm = hashed("wasm", readFileSync(join(built, "onsale.wasm")));
-const css = hashed("css", readFileSync(join(built, "onsale.css")));
-const script = readFileSync(join(built, "onsale.js"), "utf8");
-const loader = script.replaceAll("onsale_bg.wasm", wasm);
-if (loader === script) throw new Error("the script does not name the WebAssembly file it loads");
-const js = hashed("js", loader);
+let script = readFileSync(join(built, "onsale.js"), "utf8");
+const rename = (from, to) => {
+  const renamed = script.replaceAll(from, to);
+  if (renamed === script) throw new Error(`the script does not name ${from}, which it should load`);
+  script = renamed;
+};
+
+const wasm = hashed("onsale", "wasm", readFileSync(join(built, "onsale.wasm")));
+rename("onsale_bg.wasm", wasm);
+// Files that are fetched when their island is seen, by the name of the island: split_simulator_island_loader_123.wasm. What
+// several of them share is a chunk with a number.
+const parts = {};
+for (const file of readdirSync(built).filter((file) => /^(split|chunk)_.*\.wasm$/.test(file))) {
+  const part = file.replace(/^split_|(_island)?(_loader)?(_\d{8,})?\.wasm$/g, "");
+  parts[part] = hashed(`onsale-${part}`, "wasm", readFileSync(join(built, file)));
+  rename(file, parts[part]);
+}
+const js = hashed("onsale", "js", script);
+const css = hashed("onsale", "css", readFileSync(join(built, "onsale.css")));
 
 // The server reads this once, when it starts: the only place where the names stand.
-writeFileSync(join(pkg, "manifest.json"), `${JSON.stringify({ js, wasm, css })}\n`);
+writeFileSync(join(pkg, "manifest.json"), `${JSON.stringify({ js, wasm, css, parts })}\n`);
 
 for (const entry of readdirSync(next, { recursive: true, withFileTypes: true })) {
   if (!entry.isFile() || entry.name === "manifest.json") continue;
@@ -55,8 +68,8 @@ for (const entry of readdirSync(next, { recursive: true, withFileTypes: true }))
 rmSync(site, { recursive: true, force: true });
 renameSync(next, site);
 
-const size = (path) => (existsSync(path) ? `${(statSync(path).size / 1024).toFixed(1)} KiB` : "-");
-for (const name of [wasm, js, css]) {
+const size = (path) => (existsSync(path) ? `${(statSync(path).size / 1000).toFixed(1)} KB` : "-");
+for (const name of [wasm, js, css, ...Object.values(parts)]) {
   const path = join(site, "pkg", name);
   console.log(`    ${relative(".", path)}: ${size(path)}, brotli ${size(`${path}.br`)}`);
 }

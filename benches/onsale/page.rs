@@ -10,6 +10,10 @@ use super::{
 };
 
 const PAGE: &str = "/sales/theatre";
+/// All pages that a buyer sees.
+const BUYER_PAGES: [&str; 3] = ["/", PAGE, "/tickets"];
+/// What the heaviest of them may weigh, in WebAssembly and script as brotli sends them.
+const BUDGET_KB: f64 = 190.0;
 /// Times the page is asked for.
 const REQUESTS: usize = 50;
 const HYDRATION_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/onsale/hydration.mjs");
@@ -22,7 +26,6 @@ pub fn measure(_: &Settings) -> Measured {
         let mut wire = Wire::open(server.address).await?;
         let request = wire::request("GET", PAGE, server.address, "Accept: text/html\r\n", b"");
         let mut times = Vec::with_capacity(REQUESTS);
-        let mut html = String::new();
         for _ in 0..REQUESTS {
             let begun = Instant::now();
             let reply = wire.exchange(&request).await?;
@@ -30,18 +33,30 @@ pub fn measure(_: &Settings) -> Measured {
             if reply.status != 200 {
                 return Err(format!("{PAGE} answered {}", reply.status).into());
             }
-            html = String::from_utf8(reply.body.to_vec())?;
         }
         times.sort_by(f64::total_cmp);
-        Ok::<_, Failure>((times[REQUESTS / 2], weight_kb(&mut wire, &server, &html).await?))
+        Ok::<_, Failure>((times[REQUESTS / 2], heaviest_kb(&mut wire, &server).await?))
     })?;
     let mut samples = vec![sample("sale page: server-rendered HTML", html_ms, "ms", Goal::AtMost(100.0))];
     match weight_kb {
-        Some(weight) => samples.push(sample("client weight, brotli", weight, "KB", Goal::AtMost(250.0))),
+        Some(weight) => samples.push(sample("heaviest page of a buyer, brotli", weight, "KB", Goal::AtMost(BUDGET_KB))),
         None => eprintln!("the page asks for no client: build it first (make build)"),
     }
     samples.extend(hydration_ms(&server)?.map(|time| sample("sale page: hydrated", time, "ms", Goal::AtMost(1500.0))));
     Ok(samples)
+}
+
+/// The weight of the heaviest page that a buyer sees.
+async fn heaviest_kb(wire: &mut Wire, server: &Server) -> Result<Option<f64>, Failure> {
+    let mut heaviest: Option<f64> = None;
+    for path in BUYER_PAGES {
+        let reply = wire.exchange(&wire::request("GET", path, server.address, "Accept: text/html\r\n", b"")).await?;
+        let html = std::str::from_utf8(&reply.body)?.to_owned();
+        if let Some(weight) = weight_kb(wire, server, &html).await? {
+            heaviest = Some(heaviest.map_or(weight, |heaviest| heaviest.max(weight)));
+        }
+    }
+    Ok(heaviest)
 }
 
 /// Everything wasm and js that the page names, as the server sends it to a browser that takes brotli. `None` where the

@@ -11,6 +11,7 @@ export interface Tier {
 }
 
 export interface NewSale {
+  name?: string;
   tiers: Tier[];
   rehearsal?: boolean;
   strategy?: string;

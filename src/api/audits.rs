@@ -2,8 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::wire::Wire;
-use crate::model::{audit::Audit, ids::SaleId};
+use crate::{
+    model::{audit::Audit, ids::SaleId},
+    wire::Wire,
+};
 
 /// What a recount of seats, tickets and ledger says; `None` for an unknown sale.
 #[server(name = AskAudit, prefix = "/rpc", endpoint = "audit", input = Wire, output = Wire)]

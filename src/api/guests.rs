@@ -3,12 +3,14 @@
 use gloo_net::http::{Request, Response};
 use leptos::{server_fn::ServerFn, web_sys::RequestCredentials};
 
-use super::{orders::AskBuy, receipts::follow, wire::write};
-use crate::model::{
-    body::BuyBody,
-    ids::SaleId,
-    json,
-    outcome::{BuyOutcome, Code, Refusal},
+use super::{orders::AskBuy, receipts::follow};
+use crate::{
+    model::{
+        body::BuyBody,
+        ids::SaleId,
+        outcome::{BuyOutcome, Code, Refusal},
+    },
+    wire::{json, write},
 };
 
 /// Where a new guest's token stands.

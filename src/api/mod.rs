@@ -11,7 +11,6 @@ mod orders; // purchases, and what the asker owns
 mod receipts; // purchases in line
 mod sales; // sales, their page, their state
 mod simulations; // load runs made by the server
-mod wire; // how questions and answers are written
 
 pub use audits::audit;
 pub use guests::{GuestAnswer, buy_as_guest, guest_purchase_path};
@@ -19,4 +18,3 @@ pub use orders::{Purchases, buy, my_orders, purchases};
 pub use receipts::follow;
 pub use sales::{SalePage, reset, sale_page, sales, snapshot};
 pub use simulations::{cancel_simulation, simulate, simulated_sales, simulation_progress, strategies};
-pub use wire::write;

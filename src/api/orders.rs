@@ -3,12 +3,14 @@
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::wire::Wire;
-use crate::model::{
-    body::BuyBody,
-    ids::{SaleId, SeatLabel},
-    order::Order,
-    outcome::BuyOutcome,
+use crate::{
+    model::{
+        body::BuyBody,
+        ids::{SaleId, SeatLabel},
+        order::Order,
+        outcome::BuyOutcome,
+    },
+    wire::Wire,
 };
 
 /// What the asker owns in one sale.

@@ -7,12 +7,14 @@ use gloo_timers::future::sleep;
 use leptos::web_sys::RequestCredentials;
 use serde::de::DeserializeOwned;
 
-use crate::model::{
-    ids::RequestId,
-    json,
-    order::Order,
-    outcome::{BuyOutcome, Refusal},
-    request::{Receipt, RequestStatus},
+use crate::{
+    model::{
+        ids::RequestId,
+        order::Order,
+        outcome::{BuyOutcome, Refusal},
+        request::{Receipt, RequestStatus},
+    },
+    wire::json,
 };
 
 /// The wait before the first look; it doubles up to the longest.

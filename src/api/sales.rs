@@ -3,8 +3,11 @@
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Purchases, wire::Wire};
-use crate::model::{frame::Snapshot, ids::SaleId, outcome::Refusal, sale::Sale, seat::SeatRow, strategy::StrategyKind};
+use super::Purchases;
+use crate::{
+    model::{frame::Snapshot, ids::SaleId, outcome::Refusal, sale::Sale, seat::SeatRow, strategy::StrategyKind},
+    wire::Wire,
+};
 
 /// Everything the page of one sale is made from. The browser hydrates from exactly this, then replays what came after.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

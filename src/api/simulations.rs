@@ -2,14 +2,16 @@
 
 use leptos::prelude::*;
 
-use super::wire::Wire;
-use crate::model::{
-    body::SimulationBody,
-    ids::{SaleId, SimulationId},
-    outcome::Refusal,
-    sale::Sale,
-    simulation::Simulation,
-    strategy::StrategyList,
+use crate::{
+    model::{
+        body::SimulationBody,
+        ids::{SaleId, SimulationId},
+        outcome::Refusal,
+        sale::Sale,
+        simulation::Simulation,
+        strategy::StrategyList,
+    },
+    wire::Wire,
 };
 
 /// The sales that the asker may attack.

@@ -7,7 +7,7 @@ pub enum Connection {
     Live,
     /// The stream is being opened.
     Reconnecting,
-    /// No stream, but asking every moment works.
+    /// There is no stream, but polls succeed.
     Polling,
     /// Nothing has been heard for too long.
     Stale,

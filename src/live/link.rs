@@ -30,9 +30,9 @@ struct State {
     sale: SaleId,
     store: LiveStore,
     source: Option<Source>,
-    /// Names the open stream: what an earlier one still says is not for us.
+    /// Numbers the streams: messages of an earlier one are dropped.
     generation: u64,
-    /// Whether the open stream has opened indeed.
+    /// Whether the stream has been opened by the server.
     speaks: bool,
     /// Whether the next stream has to begin with a snapshot.
     needs_snapshot: bool,
@@ -120,6 +120,7 @@ impl State {
     fn tell(&self, now: Timestamp) {
         let silence = now.since(self.heard_at).max(0);
         self.store.set_hearing(Hearing {
+            is_listening: true,
             connection: connection(self.speaks, silence, self.polls_succeed),
             silence_seconds: silence / 1000,
         });

@@ -6,7 +6,7 @@ use leptos::{
 };
 
 use super::reducer::Frame;
-use crate::model::json;
+use crate::wire::json;
 
 /// What the stream says.
 pub enum Heard {

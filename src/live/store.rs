@@ -43,6 +43,8 @@ impl Shown {
 /// How well the truth is heard, and how old it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hearing {
+    /// Whether anybody listens: not on the server, nor where no script runs.
+    pub is_listening: bool,
     pub connection: Connection,
     pub silence_seconds: i64,
 }
@@ -66,7 +68,11 @@ impl LiveStore {
             view: StoredValue::new(view),
             shown: RwSignal::new(shown),
             repaint: RwSignal::new(Repaint::Some(Default::default())),
-            hearing: RwSignal::new(Hearing { connection: Connection::Reconnecting, silence_seconds: 0 }),
+            hearing: RwSignal::new(Hearing {
+                is_listening: false,
+                connection: Connection::Reconnecting,
+                silence_seconds: 0,
+            }),
             replaced: RwSignal::new(0),
             is_painting_due: StoredValue::new(false),
         }

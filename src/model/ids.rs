@@ -98,6 +98,13 @@ text_id!(
     SeatLabel
 );
 
+impl SeatLabel {
+    /// A label as a person types it: spaces around it and small letters are meant as they are read.
+    pub fn typed(text: &str) -> Self {
+        Self(text.trim().to_uppercase())
+    }
+}
+
 /// A slug made from a name: lower case letters and digits, runs of anything else as one hyphen. `None` where nothing of
 /// the name is left.
 pub fn slug(name: &str) -> Option<String> {

@@ -7,11 +7,11 @@ pub mod audit; // what a recount of seats, tickets and ledger says
 pub mod body; // request bodies: what a client may send, strictly parsed
 pub mod frame; // what travels over the live stream, and the digest both ends compute
 pub mod ids; // names of things: slugs and UUIDv7
-pub mod json; // a small reader of JSON for the browser's half
 pub mod ledger; // the list of all changes, one line each
 pub mod limits; // every bound of the system, with its unit
 pub mod order; // a confirmed purchase and its tickets
 pub mod outcome; // expected answers: what was won, and why something was refused
+pub mod pages; // the pages: path, title, who may read them
 pub mod request; // a purchase that waits in a queue
 pub mod sale; // a sale, its tiers and its status
 pub mod scenario; // who asks for what in a load run, drawn from a seed

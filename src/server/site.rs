@@ -69,7 +69,7 @@ impl Site {
     /// The folder that `cargo leptos watch` writes to, as it is from request to request.
     pub fn watch(folder: &Path) -> Self {
         let named = |ending| format!("{PACKAGE_FOLDER}onsale.{ending}");
-        let client = ClientFiles { js: named("js"), wasm: named("wasm"), css: named("css") };
+        let client = ClientFiles { js: named("js"), wasm: named("wasm"), css: named("css"), parts: Default::default() };
         Self { files: FxHashMap::default(), client: Some(client), watched: Some(folder.to_owned()) }
     }
 
@@ -147,7 +147,12 @@ fn read_manifest(bytes: &[u8]) -> io::Result<ClientFiles> {
         let file = name.rsplit('/').next().unwrap_or_default();
         format!("{PACKAGE_FOLDER}{file}")
     };
-    Ok(ClientFiles { js: absolute(named.js), wasm: absolute(named.wasm), css: absolute(named.css) })
+    Ok(ClientFiles {
+        js: absolute(named.js),
+        wasm: absolute(named.wasm),
+        css: absolute(named.css),
+        parts: named.parts.into_iter().map(|(part, name)| (part, absolute(name))).collect(),
+    })
 }
 
 /// Reads a file of a watched site, or a part of its style sheet. It must be in a folder's list: no path leads outside.
@@ -164,7 +169,7 @@ fn find(site: &Path, path: &str) -> Option<File> {
     Some(File { cache_control: NEVER_KEPT, ..file })
 }
 
-/// All files below a folder. Names that start with a dot are nobody's business.
+/// All files below a folder, but those whose names start with a dot.
 fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -221,7 +226,10 @@ mod tests {
             ("pkg/onsale.1f.js", "plain"),
             ("pkg/onsale.1f.js.br", "brotli"),
             ("pkg/onsale.1f.js.gz", "gzip"),
-            ("pkg/manifest.json", r#"{"js":"onsale.1f.js","wasm":"onsale.2f.wasm","css":"/pkg/onsale.3f.css"}"#),
+            (
+                "pkg/manifest.json",
+                r#"{"js":"onsale.1f.js","wasm":"onsale.2f.wasm","css":"/pkg/onsale.3f.css","parts":{"simulator":"4f.wasm"}}"#,
+            ),
             ("favicon.svg", "<svg/>"),
             (".hidden", "secret"),
         ] {
@@ -300,5 +308,6 @@ mod tests {
         let (_folder, site) = site();
         let client = site.client().unwrap();
         assert_eq!((client.js.as_str(), client.css.as_str()), ("/pkg/onsale.1f.js", "/pkg/onsale.3f.css"));
+        assert_eq!(client.parts["simulator"], "/pkg/4f.wasm");
     }
 }

@@ -15,6 +15,7 @@ mod disk_faults; // a disk that fails leaves the old state or the new one
 mod durability; // what was acknowledged survives being killed
 mod failing_start; // a first start on a disk that fails
 mod idempotency; // the same key never buys twice
+mod markup; // markup in names is text
 mod nodes; // three servers on one database
 mod openapi; // the description says what the routes do
 mod organisers; // making, changing, adding, resetting

@@ -6,4 +6,4 @@ pub mod client_files; // what the browser's half is called
 pub mod home; // the sales
 pub mod kit; // small things that every page uses
 pub mod sale; // the heart: seat map, counter, panel
-pub mod simulator; // many buyers at once, and what came of it
+pub mod simulator; // many buyers at once, and the result

@@ -96,7 +96,7 @@ async fn compare(arguments: &CompareArgs) -> Result<bool, String> {
     let runs = server.compare(&request, &strategies).await?;
     if let Some((path, mut file)) = page {
         let text = document::draw(&document::frame(), &list.store, &runs);
-        file.write_all(text.as_bytes()).map_err(|error| told(path, &error))?;
+        file.write_all(text.as_str().as_bytes()).map_err(|error| told(path, &error))?;
     }
     show(&list.store, &runs, arguments.json);
     Ok(runs.iter().all(|run| is_as_promised(&run.simulation)))

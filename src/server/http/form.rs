@@ -60,12 +60,12 @@ async fn decide(
 /// The fields of the form. An empty field is one that the buyer left out.
 fn read_form(bytes: &[u8]) -> Result<(BuyBody, Option<IdempotencyKey>), Failure> {
     let [seat, tier, quantity, key] = parse_form(bytes, ["seat", "tier", "quantity", "idempotency_key"])?;
-    let filled = |field: Option<String>| field.filter(|text| !text.is_empty());
+    let filled = |field: Option<String>| field.filter(|text| !text.trim().is_empty());
     let quantity =
         filled(quantity).map(|text| text.parse().map_err(|_| Failure::invalid("quantity must be a number.")));
     // The form always carries a tier, since one is chosen from the start: a seat that was typed in beats it.
     let body = match filled(seat) {
-        Some(seat) => BuyBody::seat(SeatLabel(seat)),
+        Some(seat) => BuyBody::seat(SeatLabel::typed(&seat)),
         None => BuyBody { seat: None, tier: filled(tier).map(TierId), quantity: quantity.transpose()? },
     };
     let key = filled(key).map(|text| parse_idempotency_key(&text)).transpose()?;
@@ -103,7 +103,9 @@ mod tests {
     fn the_form_names_a_seat_or_a_quantity_of_a_tier() {
         let (body, key) = read_form(b"seat=A-12&tier=vip&quantity=1&idempotency_key=k").unwrap();
         assert_eq!((body, key), (BuyBody::seat("A-12".into()), IdempotencyKey::parse("k")));
-        let (body, key) = read_form(b"tier=ga&quantity=2").unwrap();
+        let (body, _) = read_form(b"seat=+h-4+&tier=vip&quantity=1").unwrap();
+        assert_eq!(body, BuyBody::seat("H-4".into()), "as a person types it");
+        let (body, key) = read_form(b"seat=+&tier=ga&quantity=2").unwrap();
         assert_eq!((body, key), (BuyBody::tier("ga".into(), 2), None));
         assert_eq!(read_form(b"tier=ga&quantity=two").unwrap_err().code(), Code::Invalid);
         assert_eq!(read_form(b"price=0").unwrap_err().code(), Code::Invalid);

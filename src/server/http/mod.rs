@@ -32,6 +32,7 @@ use self::{
     rest::{audit, health, index, ledger, me, orders, purchase, requests, sales, seats, simulations, strategies},
 };
 use super::app::App;
+use crate::model::pages::PAGES;
 
 /// Every route that the API's description has, in the order of the contract. Methods and paths stand at the handlers,
 /// beside what is said about them.
@@ -69,8 +70,7 @@ fn acting_routes() -> OpenApiRouter<App> {
         .merge(simulations::routes())
 }
 
-/// Pages, and what only pages use.
-const PAGES: [&str; 5] = ["/", "/sales/{sale}", "/simulator", "/tickets", "/admin"];
+/// What only pages use.
 const FORM: &str = "/sales/{sale}/buy";
 const SERVER_FUNCTION: &str = "/rpc/{*function}";
 const DOCUMENTATION_ASSET: &str = "/api/docs/{file}";
@@ -80,12 +80,13 @@ pub fn router(app: App) -> Router {
     // Pages are rendered as tasks; the second router of a process finds it set already.
     let _ = any_spawner::Executor::init_tokio();
     let collected = routes().into_openapi();
+    let pages = PAGES.map(|page| page.path);
     let templates = collected.paths.paths.keys().map(String::as_str);
-    let templates = templates.chain(PAGES).chain([FORM, SERVER_FUNCTION, DOCUMENTATION_ASSET]);
+    let templates = templates.chain(pages.iter().copied()).chain([FORM, SERVER_FUNCTION, DOCUMENTATION_ASSET]);
     let guarding = Arc::new(Guard { meters: Meters::new(templates), app: app.clone() });
     let description = Arc::new(Description::new(collected));
     let api = acting_routes().merge(describing_routes().layer(Extension(description)));
-    PAGES
+    pages
         .into_iter()
         .fold(Router::from(api), |router, path| router.route(path, get(pages::page)))
         .route(FORM, post(form::buy))

@@ -15,15 +15,16 @@ const MAY_USE: Table = &[
     // Both sides.
     ("lib", &[]),
     ("model", &[]),
-    ("api", &["model", "server/app", "server/auth", "server/engine", "server/rehearsal"]),
-    ("live", &["api", "model"]),
+    ("wire", &["model"]),
+    ("api", &["model", "server/app", "server/auth", "server/engine", "server/rehearsal", "wire"]),
+    ("live", &["api", "model", "wire"]),
     // What people see.
     ("ui/mod", &[]),
     ("ui/client_files", &[]),
-    ("ui/kit", &["live", "model"]),
+    ("ui/kit", &["live", "model", "wire"]),
     ("ui/home", &["api", "live", "model", "ui/kit"]),
     ("ui/sale", &["api", "live", "model", "ui/kit"]),
-    ("ui/simulator", &["api", "live", "model", "ui/kit"]),
+    ("ui/simulator", &["api", "live", "model", "ui/kit", "wire"]),
     ("ui/app", &["api", "model", "ui/client_files", "ui/home", "ui/kit", "ui/sale", "ui/simulator"]),
     // What the server stands on.
     ("server/mod", &[]),

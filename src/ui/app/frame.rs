@@ -3,12 +3,15 @@
 use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_location};
 
+use crate::model::pages::{HOME, PAGES, Page, SALE, SIMULATOR};
+
 #[component]
 pub fn Header() -> impl IntoView {
+    let pages = PAGES.into_iter().filter(Page::is_in_navigation);
     view! {
         <header class="site-header">
             <div class="site-header-inner">
-                <A href="/" exact=true attr:class="brand">
+                <A href=HOME.path exact=true attr:class="brand">
                     <svg class="brand-mark" viewBox="0 0 32 24" width="32" height="24" aria-hidden="true">
                         <path d="M3 0h26a3 3 0 0 1 3 3v5a4 4 0 0 0 0 8v5a3 3 0 0 1-3 3H3a3 3 0 0 1-3-3v-5a4 4 0 0 0 0-8V3a3 3 0 0 1 3-3Z" />
                         <path class="brand-cut" d="M21 4v3m0 3.5v3m0 3.5v3" />
@@ -16,9 +19,7 @@ pub fn Header() -> impl IntoView {
                     <span>"Onsale"</span>
                 </A>
                 <nav class="site-nav" aria-label="Main">
-                    <A href="/" exact=true>"Sales"</A>
-                    <A href="/simulator">"Simulator"</A>
-                    <A href="/tickets">"My tickets"</A>
+                    {pages.map(|page| view! { <A href=page.path exact=true>{page.title}</A> }).collect_view()}
                 </nav>
             </div>
         </header>
@@ -52,9 +53,9 @@ pub fn Footer() -> impl IntoView {
 
 /// The sale whose page stands at `path`; the rehearsal's proofs stand on the simulator's page.
 fn sale_of(path: &str) -> Option<String> {
-    match path.strip_prefix("/sales/") {
+    match path.strip_prefix(&SALE.of("")) {
         Some(sale) if !sale.is_empty() && !sale.contains('/') => Some(sale.to_owned()),
-        None if path == "/simulator" => Some("rehearsal".to_owned()),
+        None if path == SIMULATOR.path => Some("rehearsal".to_owned()),
         _ => None,
     }
 }

@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::drawn::{drawn, written_down};
+use super::handed::hand_over;
 use crate::{
     api,
     model::sale::Sale,
-    ui::home::{SaleBoard, cards, time_of},
+    ui::home::{START, SaleBoard},
 };
 
 #[component]
@@ -35,7 +35,5 @@ fn Sales(sales: Vec<Sale>) -> impl IntoView {
     if sales.is_empty() {
         return view! { <p class="notice">"Nothing is on sale at the moment. Come back soon."</p> }.into_any();
     }
-    let now = time_of(&sales);
-    let cards = cards(&sales, || now);
-    view! { <SaleBoard>{written_down(&sales)} {drawn(cards)}</SaleBoard> }.into_any()
+    view! { {hand_over(START, sales)} <SaleBoard /> }.into_any()
 }

@@ -1,8 +1,8 @@
 //! What only the server makes: the document, the frame around every page, the pages. The browser gets their markup, and code
 //! for the islands in it alone.
 
-mod drawn; // what stands in a page as a string: elements, and data for the browser
 mod frame; // header, navigation, footer
+mod handed; // what islands start from, beside the markup
 mod home; // the page of all sales
 mod not_found; // the page for an address that leads nowhere
 mod routes; // which page stands at which address

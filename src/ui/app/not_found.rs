@@ -4,6 +4,8 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_meta::Title;
 
+use crate::model::pages::HOME;
+
 #[component]
 pub fn NotFound() -> impl IntoView {
     if let Some(response) = use_context::<ResponseOptions>() {
@@ -15,7 +17,7 @@ pub fn NotFound() -> impl IntoView {
             <p class="eyebrow">"404"</p>
             <h1>"Nothing is on sale here"</h1>
             <p class="lead">"The address leads nowhere. The sale may have been renamed, or the link may be cut short."</p>
-            <p><a class="button" href="/">"See all sales"</a></p>
+            <p><a class="button" href=HOME.path>"See all sales"</a></p>
         </section>
     }
 }

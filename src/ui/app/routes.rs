@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
-    SsrMode,
+    SsrMode, StaticSegment,
     components::{Route, Router, Routes},
     path,
 };
@@ -16,7 +16,10 @@ use super::{
     simulator::SimulatorPage,
     tickets::TicketsPage,
 };
-use crate::ui::kit::markup::escape;
+use crate::{
+    model::pages::{HOME, SIMULATOR, TICKETS},
+    ui::kit::html::Html,
+};
 
 /// The whole application. Every page is rendered to its end: it is complete without script, and its status is known before
 /// its first byte.
@@ -30,10 +33,10 @@ pub fn App() -> impl IntoView {
             <Header />
             <main id="main" class="page" tabindex="-1">
                 <Routes fallback=NotFound>
-                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
+                    <Route path=StaticSegment(HOME.path) view=HomePage ssr=SsrMode::Async />
                     <Route path=path!("/sales/:sale") view=SalePage ssr=SsrMode::Async />
-                    <Route path=path!("/simulator") view=SimulatorPage ssr=SsrMode::Async />
-                    <Route path=path!("/tickets") view=TicketsPage ssr=SsrMode::Async />
+                    <Route path=StaticSegment(SIMULATOR.path) view=SimulatorPage ssr=SsrMode::Async />
+                    <Route path=StaticSegment(TICKETS.path) view=TicketsPage ssr=SsrMode::Async />
                 </Routes>
             </main>
             <Footer />
@@ -43,5 +46,23 @@ pub fn App() -> impl IntoView {
 
 /// The title of a page, from what it calls itself, escaped: the library writes it into the document as it is.
 fn page_title(title: String) -> String {
-    if title.is_empty() { "Onsale".to_owned() } else { format!("{} · Onsale", escape(&title)) }
+    if title.is_empty() { "Onsale".to_owned() } else { format!("{} · Onsale", Html::escape(&title)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::pages::PAGES;
+
+    #[tokio::test]
+    async fn the_router_knows_the_pages_of_the_list_and_no_others() {
+        // Pages are rendered as tasks; another test of this process may have said so already.
+        let _ = any_spawner::Executor::init_tokio();
+        let mut routed: Vec<String> =
+            leptos_axum::generate_route_list(App).iter().map(|route| route.path().to_owned()).collect();
+        let mut listed = PAGES.map(|page| page.path.to_owned());
+        routed.sort();
+        listed.sort();
+        assert_eq!(routed, listed);
+    }
 }

@@ -1,21 +1,14 @@
-//! The page of one sale: where its parts stand. What they show is drawn by the parts themselves.
+//! The page of one sale: its island, the seat map inside it, the simulator below.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::{
-    drawn::{drawn, written_down},
-    not_found::NotFound,
-    simulator::Simulator,
-};
+use super::{handed::write_down, not_found::NotFound, simulator::Simulator};
 use crate::{
     api,
     model::ids::SaleId,
-    ui::{
-        kit::toast,
-        sale::{Desk, SaleIsland, buyers, head, legend, map_markup, panel, quantity, stock},
-    },
+    ui::sale::{Desk, START, SaleIsland, map_markup::map_markup},
 };
 
 #[component]
@@ -44,67 +37,24 @@ fn Unavailable() -> impl IntoView {
 
 #[component]
 fn Sale(page: api::SalePage, outcome: Option<String>) -> impl IntoView {
-    let (name, form_key, simulator) = (page.sale.name.clone(), page.form_key.clone(), page.simulator);
-    let data = written_down(&(&page, &outcome));
+    let (name, simulator) = (page.sale.name.clone(), page.simulator);
+    let start = write_down(START, (page.clone(), outcome.clone()));
     let desk = Desk::new(page, outcome);
+    provide_context(desk);
     view! {
         <Title text=name />
-        <SaleIsland>
-            {data}
-            <Parts desk form_key simulator />
-        </SaleIsland>
-    }
-}
-
-/// The parts of the page around one desk.
-#[component]
-fn Parts(desk: Desk, form_key: String, simulator: bool) -> impl IntoView {
-    let (sale, has_seats) = (desk.sale(), desk.seating().seats() > 0);
-    view! {
-        {drawn(head::draw(desk))}
-        <div class="sale" data-seats=has_seats.to_string()>
-            {has_seats.then(|| view! { <div class="sale-map">{drawn(legend::draw(desk))}<SeatMap desk /></div> })}
-            <Panel desk form_key has_seats />
-            <div class="sale-more">
-                {drawn(stock::table(desk))}
-                {drawn(buyers::draw(desk))}
-                {simulator.then(|| view! { <Simulator sale=Some(sale.clone()) /> })}
-            </div>
+        {start}
+        <div class="sale" data-seats=desk.has_seats().to_string()>
+            <SaleIsland>{desk.has_seats().then(|| view! { <SeatMap desk /> })}</SaleIsland>
+            {simulator.then(|| view! { <Simulator sale=Some(desk.sale()) /> })}
         </div>
-    }
-    .into_any()
-}
-
-/// What is left, what to buy, what came of it. The form works without script.
-#[component]
-fn Panel(desk: Desk, form_key: String, has_seats: bool) -> impl IntoView {
-    let action = format!("/sales/{}/buy", desk.id());
-    let seat_field = r#"<label class="field"><span>Seat, or leave it empty for the best one</span><input name="seat" placeholder="A-12" autocomplete="off"></label>"#;
-    view! {
-        <section class="panel" aria-label="Buy">
-            <div class="panel-head">
-                {drawn(stock::counter(desk))}
-                {drawn(panel::connection(desk))}
-            </div>
-            <form class="buy-form" method="post" action=action data-do="buy">
-                <input type="hidden" name="idempotency_key" value=form_key />
-                {drawn(panel::tiers(desk))}
-                {has_seats.then(|| view! { <noscript inner_html=seat_field></noscript> })}
-                {drawn(quantity::draw(desk))}
-                {drawn(panel::picked(desk))}
-                {drawn(panel::total(desk))}
-                {drawn(panel::button(desk))}
-            </form>
-            {drawn(toast::draw(desk.toasts))}
-            {drawn(panel::own_tickets(desk))}
-        </section>
     }
     .into_any()
 }
 
 #[component]
 fn SeatMap(desk: Desk) -> impl IntoView {
-    let markup = desk.live.read(|view| map_markup::map_markup(&desk.seating(), &desk.sale().tiers, view));
+    let markup = desk.live.read(|view| map_markup(&desk.seating(), &desk.sale().tiers, view));
     view! {
         <div class="map">
             <p class="stage" aria-hidden="true"><span>"Stage"</span></p>
@@ -116,10 +66,10 @@ fn SeatMap(desk: Desk) -> impl IntoView {
                     aria-label="Seat map"
                     aria-multiselectable="true"
                     aria-describedby="map-keys"
-                    inner_html=markup
+                    inner_html=markup.into_string()
                 ></div>
             </div>
-            <p id="map-keys" class="map-keys">
+            <p id="map-keys" class="map-keys script-only">
                 "Arrow keys move, Space picks, Page Up and Page Down change the section."
             </p>
             <MapKey />

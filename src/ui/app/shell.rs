@@ -6,18 +6,11 @@ use leptos_meta::MetaTags;
 use super::routes::App;
 use crate::ui::client_files::ClientFiles;
 
-/// Starts the browser's half and its islands. They are found by the name of their component: the digits behind it depend on
-/// the compiler, and the two halves may come from different ones.
-const START: &str = "\
-await start({ module_or_path: wasm });
-client.hydrate();
-const name = (text) => text.slice(0, text.lastIndexOf('_'));
-for (const island of document.querySelectorAll('leptos-island')) {
-  const known = Object.keys(client).find((known) => name(known) === name(island.dataset.component));
-  if (known) client[known](island);
-}
-setTimeout(() => { document.documentElement.dataset.hydrated = true; });
-";
+/// The typeface, under the address that the style sheet names.
+const TYPEFACE: &str = "/fonts/instrument-sans-5.3.0.woff2";
+
+/// Starts the browser's half and its islands.
+const START: &str = include_str!("start.js");
 
 /// The document. With the browser's half (`ClientFiles` in the context) its islands come to life; without it, it is the
 /// same page, usable through its forms. With `LeptosOptions` it is a page that somebody works on, and reloads when it changes.
@@ -32,7 +25,7 @@ pub fn shell() -> impl IntoView {
     let stylesheet = files.as_ref().map(|files| view! { <link rel="stylesheet" href=files.css.clone() /> });
     let client = files.map(|files| {
         let ClientFiles { js, wasm, .. } = &files;
-        let start = format!("import start, * as client from {js:?};\nconst wasm = {wasm:?};\n{START}");
+        let start = format!("import * as client from {js:?};\nconst wasm = {wasm:?};\n{START}");
         view! {
             <link rel="modulepreload" href=files.js nonce=nonce.clone() crossorigin="anonymous" />
             <link rel="preload" href=files.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
@@ -50,6 +43,7 @@ pub fn shell() -> impl IntoView {
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f7f4ee" />
                 <meta name="description" content="Tickets on sale, live: every seat as it stands, sold once." />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <link rel="preload" href=TYPEFACE r#as="font" r#type="font/woff2" crossorigin="anonymous" />
                 {stylesheet}
                 {client}
                 {reload}

@@ -3,20 +3,23 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::drawn::drawn;
 use crate::{
     api,
-    model::{order::Order, sale::Sale},
-    ui::kit::ticket::order_tickets,
+    model::{
+        order::Order,
+        pages::{HOME, TICKETS},
+        sale::Sale,
+    },
+    ui::kit::ticket::OrderTickets,
 };
 
 #[component]
 pub fn TicketsPage() -> impl IntoView {
     view! {
-        <Title text="My tickets" />
+        <Title text=TICKETS.title />
         <section class="intro">
             <p class="eyebrow">"Yours"</p>
-            <h1>"My tickets"</h1>
+            <h1>{TICKETS.title}</h1>
             <p class="lead">"They belong to this browser. The code is the ticket: show it at the door, and to nobody before."</p>
         </section>
         {Suspend::new(async move {
@@ -34,15 +37,16 @@ fn Orders(orders: Vec<Order>, sales: Vec<Sale>) -> impl IntoView {
         return view! {
             <div class="notice">
                 <p>"You have no tickets yet."</p>
-                <p><a class="button" href="/">"See what is on sale"</a></p>
+                <p><a class="button" href=HOME.path>"See what is on sale"</a></p>
             </div>
         }
         .into_any();
     }
-    let orders = orders.iter().map(|order| {
+    let orders = orders.into_iter().map(|order| {
         let sale = sales.iter().find(|sale| sale.id == order.sale);
-        let (name, tiers) = sale.map_or((order.sale.as_str(), &[][..]), |sale| (&sale.name, &sale.tiers));
-        drawn(order_tickets(order, tiers, Some(name)))
+        let name = sale.map_or_else(|| order.sale.to_string(), |sale| sale.name.clone());
+        let tiers = sale.map(|sale| sale.tiers.clone()).unwrap_or_default();
+        view! { <OrderTickets order tiers sale_name=Some(name) /> }
     });
     view! { <div class="orders">{orders.collect_view()}</div> }.into_any()
 }

@@ -1,50 +1,54 @@
 //! One sale on the home page.
 
+use leptos::prelude::*;
+
 use crate::{
     model::{
+        pages::SALE,
         sale::{Counts, Sale, SaleStatus},
         time::Timestamp,
     },
     ui::kit::{
-        availability::availability_bar,
-        countdown::{countdown, moment},
-        markup::escape,
+        availability::AvailabilityBar,
+        countdown::Opening,
         money::{grouped, money},
-        status::badge,
+        status::StatusBadge,
     },
 };
 
-/// The cards in the order of the list. `now` is read only where an opening is near, so that a clock's tick draws nothing
-/// anew elsewhere.
-pub fn cards(sales: &[Sale], now: impl Fn() -> Timestamp) -> String {
-    let cards: String = sales.iter().map(|sale| card(sale, &now)).collect();
-    format!(r#"<ul class="cards" role="list" data-live="cards">{cards}</ul>"#)
-}
-
-fn card(sale: &Sale, now: &impl Fn() -> Timestamp) -> String {
-    let counts = Counts { available: sale.available, held: sale.held, sold: sale.sold };
-    let message = sale.message.as_deref().map(|message| format!(r#"<p class="card-message">{}</p>"#, escape(message)));
-    let opening = sale.opens_at.filter(|_| sale.status == SaleStatus::Soon).map(|opens_at| {
-        format!(
-            r#"<p class="card-opening">Opens in {} <span class="quiet">{}</span></p>"#,
-            countdown(opens_at, now()),
-            moment(opens_at)
-        )
+/// The card of the sale that is `first` in `sales` now, and whatever becomes of it there.
+#[component]
+pub fn SaleCard(sales: RwSignal<Vec<Sale>>, first: Sale, now: ReadSignal<Timestamp>) -> impl IntoView {
+    let link = SALE.of(first.id.as_str());
+    let sale = Memo::new(move |_| {
+        let found = sales.with(|sales| sales.iter().find(|sale| sale.id == first.id).cloned());
+        found.unwrap_or_else(|| first.clone())
     });
-    format!(
-        r#"<li class="card" data-status="{status}" data-key="{id}"><div class="card-head">{badge}<span class="card-kind">{kind}</span></div><h2 class="card-name"><a href="/sales/{id}">{name}</a></h2><p class="card-price figures">{price}</p>{message}{opening}<div class="card-stock">{bar}<p class="card-left figures"><strong>{available}</strong> of {capacity} left</p></div></li>"#,
-        status = sale.status.name(),
-        id = escape(sale.id.as_str()),
-        badge = badge(sale.status),
-        kind = kind(sale),
-        name = escape(&sale.name),
-        price = escape(&price_range(sale)),
-        message = message.unwrap_or_default(),
-        opening = opening.unwrap_or_default(),
-        bar = availability_bar(counts),
-        available = grouped(counts.available),
-        capacity = grouped(counts.capacity()),
-    )
+    let status = move || sale.with(|sale| sale.status);
+    let counts = move || {
+        sale.with(|Sale { available, held, sold, .. }| Counts { available: *available, held: *held, sold: *sold })
+    };
+    let opens_at = move || sale.with(|sale| sale.opens_at.filter(|_| sale.status == SaleStatus::Soon));
+    view! {
+        <li class="card" data-status=move || status().name()>
+            <div class="card-head">
+                <StatusBadge status />
+                <span class="card-kind">{move || sale.with(kind)}</span>
+            </div>
+            <h2 class="card-name">
+                <a href=link>{move || sale.with(|sale| sale.name.clone())}</a>
+            </h2>
+            <p class="card-price figures">{move || sale.with(price_range)}</p>
+            {move || sale.with(|sale| sale.message.clone()).map(|message| view! { <p class="card-message">{message}</p> })}
+            {move || opens_at().map(|opens_at| view! { <Opening opens_at now class="card-opening" /> })}
+            <div class="card-stock">
+                <AvailabilityBar counts />
+                <p class="card-left figures">
+                    <strong>{move || grouped(counts().available)}</strong> " of " {move || grouped(counts().capacity())} " left"
+                </p>
+            </div>
+        </li>
+    }
 }
 
 fn kind(sale: &Sale) -> &'static str {

@@ -6,37 +6,41 @@ use std::time::Duration;
 
 use leptos::{prelude::*, task::spawn_local};
 
-pub use self::card::cards;
-use super::kit::{
-    countdown::server_time,
-    redraw::{keep_current, written_down},
-};
+use self::card::SaleCard;
+use super::kit::{countdown::server_time, start::started_from};
 use crate::{
     api,
     model::{sale::Sale, time::Timestamp},
 };
 
+/// Where the page carries the sales that the board starts from.
+pub const START: &str = "sale-board-start";
 /// Time between two looks at all sales. A stream tells of one sale only, and a browser has few connections to spare.
 const REFRESH: Duration = Duration::from_secs(2);
 
-/// Keeps the cards that it frames up to date.
+/// A card for each sale, kept up to date.
 #[island]
-pub fn SaleBoard(children: Children) -> impl IntoView {
-    Effect::new(|_| untrack(follow));
-    children()
+pub fn SaleBoard() -> impl IntoView {
+    let first: Vec<Sale> = started_from(START);
+    let now = server_time(time_of(&first));
+    let sales = RwSignal::new(first);
+    Effect::new(move |_| refresh(sales));
+    view! {
+        <ul class="cards" role="list">
+            <For each=move || sales.get() key=|sale| sale.id.clone() let(sale)>
+                <SaleCard sales first=sale now />
+            </For>
+        </ul>
+    }
 }
 
 /// The server's time when the list was made.
-pub fn time_of(sales: &[Sale]) -> Timestamp {
+fn time_of(sales: &[Sale]) -> Timestamp {
     sales.iter().map(|sale| sale.server_now).max().unwrap_or(Timestamp::from_milliseconds(0))
 }
 
-fn follow() {
-    let Some(sales) = written_down::<Vec<Sale>>() else { return };
-    let now = server_time(time_of(&sales));
-    let sales = RwSignal::new(sales);
-    keep_current("cards", move || sales.with(|sales| cards(sales, || now.get())));
-    // Asks again and again while somebody looks. A failed look changes nothing: the next one may succeed.
+/// Asks again and again while somebody looks. A failed look changes nothing: the next one may succeed.
+fn refresh(sales: RwSignal<Vec<Sale>>) {
     let look = move || {
         if document().hidden() {
             return;

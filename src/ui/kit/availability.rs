@@ -1,14 +1,30 @@
 //! How much is left, as a bar. The figures beside it say the same, so it is hidden from those who cannot see it.
 
+use leptos::prelude::*;
+
 use crate::model::sale::Counts;
 
 /// Widths in thousandths of the bar: available, then held; what is sold is the ground.
-pub fn availability_bar(counts: Counts) -> String {
-    let available = thousandths(counts.available, counts.capacity());
-    let taken_up = available + thousandths(counts.held, counts.capacity());
-    format!(
-        r#"<svg class="bar" viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true"><rect class="bar-ground" width="1000" height="8"></rect><rect class="bar-held" height="8" width="{taken_up}"></rect><rect class="bar-available" height="8" width="{available}"></rect></svg>"#
-    )
+#[component]
+pub fn AvailabilityBar<F>(counts: F) -> impl IntoView
+where
+    F: Fn() -> Counts + Copy + Send + Sync + 'static,
+{
+    let available = move || {
+        let counts = counts();
+        thousandths(counts.available, counts.capacity())
+    };
+    let taken_up = move || {
+        let counts = counts();
+        available() + thousandths(counts.held, counts.capacity())
+    };
+    view! {
+        <svg class="bar" viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true">
+            <rect class="bar-ground" width="1000" height="8"></rect>
+            <rect class="bar-held" height="8" width=move || taken_up().to_string()></rect>
+            <rect class="bar-available" height="8" width=move || available().to_string()></rect>
+        </svg>
+    }
 }
 
 /// The share in thousandths, rounded so that nothing is shown only where nothing is left.

@@ -21,11 +21,20 @@ pub fn server_time(at_rendering: Timestamp) -> ReadSignal<Timestamp> {
     now.read_only()
 }
 
-/// Days, hours, minutes and seconds until `opens_at`; "now" once it has come.
-pub fn countdown(opens_at: Timestamp, now: Timestamp) -> String {
-    format!(r#"<time class="countdown figures" datetime="{opens_at}">{}</time>"#, remaining(opens_at.since(now)))
+/// The line that says when a sale opens: days, hours, minutes and seconds from `now` on, and the moment itself.
+#[component]
+pub fn Opening(opens_at: Timestamp, now: ReadSignal<Timestamp>, class: &'static str) -> impl IntoView {
+    view! {
+        <p class=class>
+            "Opens in "
+            <time class="countdown figures" datetime=opens_at.to_string()>
+                {move || remaining(opens_at.since(now.get()))}
+            </time> " " <span class="quiet">{moment(opens_at)}</span>
+        </p>
+    }
 }
 
+/// "now" once the time has come.
 fn remaining(milliseconds: i64) -> String {
     if milliseconds <= 0 {
         return "now".to_owned();

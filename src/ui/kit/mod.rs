@@ -2,10 +2,10 @@
 
 pub mod availability; // how much is left, as a bar
 pub mod countdown; // the time until an opening, from the server's clock
-pub mod listening; // what the visitor does, heard in one place
-pub mod markup; // text made safe for markup that is built as a string
+pub mod document; // the document that the browser shows: one place for what a view cannot say
+pub mod html; // markup as a string, escaped by construction
 pub mod money; // amounts in minor units, for people
-pub mod redraw; // live parts of a page, kept as they are drawn
+pub mod start; // what an island starts from, written into the page
 pub mod status; // a sale's status as a badge
 pub mod ticket; // a bought ticket with its code
-pub mod toast; // short messages that say what came of an action
+pub mod toast; // short messages about the result of an action

@@ -1,5 +1,7 @@
 //! A sale's status as a badge.
 
+use leptos::prelude::*;
+
 use crate::model::sale::SaleStatus;
 
 /// The status in words for a buyer.
@@ -13,6 +15,11 @@ pub const fn status_text(status: SaleStatus) -> &'static str {
     }
 }
 
-pub fn badge(status: SaleStatus) -> String {
-    format!(r#"<span class="badge" data-status="{}">{}</span>"#, status.name(), status_text(status))
+/// The status as a badge.
+#[component]
+pub fn StatusBadge<F>(status: F) -> impl IntoView
+where
+    F: Fn() -> SaleStatus + Copy + Send + Sync + 'static,
+{
+    view! { <span class="badge" data-status=move || status().name()>{move || status_text(status())}</span> }
 }

@@ -1,15 +1,14 @@
-//! Short messages that say what came of an action. Each kind is told apart by its mark and title, not by colour alone.
+//! Short messages about the result of an action. Each kind is told apart by its mark and title, not by colour alone.
 
 use std::time::Duration;
 
 use leptos::prelude::*;
 
-use super::markup::escape;
 use crate::model::outcome::Code;
 
-/// How long a message about a failure stays. A success stays until it is put away.
+/// How long a message about a failure stays. A success stays until the visitor closes it.
 const FAILURE_STAYS: Duration = Duration::from_secs(7);
-/// Messages shown at once; an older failure makes room.
+/// Messages shown at once; one more removes the oldest failure.
 const MAX_TOASTS: usize = 4;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,7 +60,7 @@ impl ToastKind {
         }
     }
 
-    /// Failures interrupt; the rest waits its turn.
+    /// A screen reader interrupts itself for a failure, and tells the rest when it has finished.
     const fn role(self) -> &'static str {
         match self {
             Self::Success | Self::Waiting => "status",
@@ -86,7 +85,7 @@ pub struct Toasts {
 }
 
 impl Toasts {
-    /// Starts with what the page itself has to say, if anything: that stays.
+    /// Starts with the page's own message, if it has one, which stays.
     pub fn new(first: Option<(ToastKind, String, String)>) -> Self {
         let toasts = Self { list: RwSignal::new(Vec::new()), next_id: StoredValue::new(0) };
         if let Some((kind, title, detail)) = first {
@@ -95,7 +94,7 @@ impl Toasts {
         toasts
     }
 
-    /// Shows a message; a failure goes away by itself. Returns what it can be put away by.
+    /// Shows a message. A failure is removed after some seconds. Returns the number by which `dismiss` removes it.
     pub fn show(self, kind: ToastKind, title: impl Into<String>, detail: impl Into<String>) -> u32 {
         let id = self.add(kind, title.into(), detail.into());
         if !matches!(kind, ToastKind::Success | ToastKind::Waiting) {
@@ -123,20 +122,32 @@ impl Toasts {
     }
 }
 
-/// All messages that stand now. Reactive.
-pub fn draw(toasts: Toasts) -> String {
-    let items: String = toasts.list.with(|list| list.iter().map(item).collect());
-    format!(r#"<div class="toasts" data-live="toasts">{items}</div>"#)
+/// All messages that stand now.
+#[component]
+pub fn ToastList(toasts: Toasts) -> impl IntoView {
+    view! {
+        <div class="toasts">
+            <For each=move || toasts.list.get() key=|toast| toast.id let(toast)>
+                <Message toasts toast />
+            </For>
+        </div>
+    }
 }
 
-fn item(toast: &Toast) -> String {
+#[component]
+fn Message(toasts: Toasts, toast: Toast) -> impl IntoView {
     let Toast { id, kind, title, detail } = toast;
-    format!(
-        r#"<div class="toast" data-testid="toast" data-kind="{}" role="{}" data-key="{id}"><span class="toast-mark" aria-hidden="true">{}</span><div class="toast-text"><p class="toast-title">{}</p><p class="toast-detail">{}</p></div><button type="button" class="toast-close" aria-label="Put this message away" data-do="dismiss" data-of="{id}">×</button></div>"#,
-        kind.name(),
-        kind.role(),
-        kind.mark(),
-        escape(title),
-        escape(detail),
-    )
+    view! {
+        <div class="toast" data-testid="toast" data-kind=kind.name() role=kind.role()>
+            <span class="toast-mark" aria-hidden="true">{kind.mark()}</span>
+            <div class="toast-text">
+                <p class="toast-title">{title}</p>
+                <p class="toast-detail">{detail}</p>
+            </div>
+            <button type="button" class="toast-close script-only" aria-label="Close this message"
+                on:click=move |_| toasts.dismiss(id)>
+                "×"
+            </button>
+        </div>
+    }
 }

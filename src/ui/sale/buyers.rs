@@ -2,10 +2,7 @@
 
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{
-    buyer::Buyer,
-    desk::{Choice, Desk},
-};
+use super::desk::{Choice, Desk};
 use crate::{
     api::{self, GuestAnswer},
     live::reducer::{Intent, Settlement},
@@ -13,14 +10,35 @@ use crate::{
         body::BuyBody,
         outcome::{BuyOutcome, Code},
     },
-    ui::kit::{
-        markup::{escape, when},
-        toast::ToastKind,
-    },
+    ui::kit::toast::ToastKind,
 };
 
 /// A browser keeps about six connections to one address; more buyers would only wait in its own line.
 const MAX_BUYERS: usize = 6;
+
+/// One buyer beside the visitor.
+#[derive(Clone, Copy)]
+struct Buyer {
+    number: u32,
+    /// The buyer is recognised by it, from its first purchase on.
+    token: RwSignal<Option<String>>,
+    owned: RwSignal<u32>,
+    /// Whether a purchase is under way: it counts as owned, tentatively.
+    is_buying: RwSignal<bool>,
+    message: RwSignal<Option<(ToastKind, String)>>,
+}
+
+impl Buyer {
+    fn new(number: u32) -> Self {
+        Self {
+            number,
+            token: RwSignal::new(None),
+            owned: RwSignal::new(0),
+            is_buying: RwSignal::new(false),
+            message: RwSignal::new(None),
+        }
+    }
+}
 
 /// What a buyer goes for: the first picked seat, or one unit of the chosen tier.
 struct Goal {
@@ -29,30 +47,86 @@ struct Goal {
     name: String,
 }
 
-pub fn draw(desk: Desk) -> String {
-    let goal = goal(desk).map_or_else(|| "Nothing chosen".to_owned(), |goal| format!("Buy {}", escape(&goal.name)));
-    let (count, cards) =
-        desk.buyers.with(|buyers| (buyers.len(), buyers.iter().map(|buyer| card(buyer, &goal)).collect::<String>()));
-    format!(
-        r#"<section class="buyers" aria-labelledby="buyers-title" data-live="buyers"><div class="section-head"><div><h2 id="buyers-title">Several buyers</h2><p class="quiet">Each has a session of its own. Let them go for the same thing, and see who wins.</p></div><div class="section-actions"><button type="button" class="button-quiet" id="card-add"{} data-do="card-add">Add a buyer</button><button type="button" class="button-quiet" id="card-race"{} data-do="card-race">All at once</button></div></div><ul class="buyer-cards" role="list">{cards}</ul></section>"#,
-        when(count >= MAX_BUYERS, " disabled"),
-        when(count < 2, " disabled"),
-    )
+#[component]
+pub fn Buyers(desk: Desk) -> impl IntoView {
+    let buyers = RwSignal::new(Vec::<Buyer>::new());
+    // Numbers are not given twice, so that a message is never taken for another buyer's.
+    let next = StoredValue::new(1);
+    let is_full = move || buyers.with(Vec::len) >= MAX_BUYERS;
+    let is_alone = move || buyers.with(Vec::len) < 2;
+    let add = move |_| {
+        if !untrack(is_full) {
+            let number = next.get_value();
+            next.set_value(number + 1);
+            buyers.update(|buyers| buyers.push(Buyer::new(number)));
+        }
+    };
+    let race = move |_| {
+        if !untrack(is_alone) {
+            buyers.get_untracked().into_iter().for_each(|buyer| buy(desk, buyer));
+        }
+    };
+    view! {
+        <section class="buyers script-only" aria-labelledby="buyers-title">
+            <div class="section-head">
+                <div>
+                    <h2 id="buyers-title">"Several buyers"</h2>
+                    <p class="quiet">"Each has a session of its own. Let them go for the same thing, and see who wins."</p>
+                </div>
+                <div class="section-actions">
+                    <button type="button" class="button-quiet" id="card-add"
+                        aria-disabled=move || is_full().then_some("true") on:click=add>
+                        "Add a buyer"
+                    </button>
+                    <button type="button" class="button-quiet" id="card-race"
+                        aria-disabled=move || is_alone().then_some("true") on:click=race>
+                        "All at once"
+                    </button>
+                </div>
+            </div>
+            <ul class="buyer-cards" role="list">
+                <For each=move || buyers.get() key=|buyer| buyer.number let(buyer)>
+                    <BuyerCard desk buyer buyers />
+                </For>
+            </ul>
+        </section>
+    }
 }
 
-fn card(buyer: &Buyer, goal: &str) -> String {
+#[component]
+fn BuyerCard(desk: Desk, buyer: Buyer, buyers: RwSignal<Vec<Buyer>>) -> impl IntoView {
     let Buyer { number, owned, is_buying, message, .. } = buyer;
-    let message = message.as_ref().map(|(kind, text)| {
-        format!(r#"<p class="buyer-message" data-kind="{}" role="status">{}</p>"#, kind.name(), escape(text))
-    });
-    format!(
-        r#"<li class="buyer-card" id="card-{number}" data-key="{number}"><div class="buyer-head"><h3>Buyer {number}</h3><button type="button" class="icon-button" id="card-{number}-remove" aria-label="Remove buyer {number}" data-do="card-remove" data-of="{number}">×</button></div><p class="buyer-owned"><strong class="figures" id="card-{number}-owned"{tentative}>{shown}</strong> owned</p><button type="button" class="button-quiet" id="card-{number}-buy"{disabled} data-do="card-buy" data-of="{number}">{text}</button>{message}</li>"#,
-        tentative = when(*is_buying, r#" data-tentative="true""#),
-        shown = owned + u32::from(*is_buying),
-        disabled = when(*is_buying, " disabled"),
-        text = if *is_buying { "Buying…" } else { goal },
-        message = message.unwrap_or_default(),
-    )
+    let remove = move |_| buyers.update(|buyers| buyers.retain(|known| known.number != number));
+    let goal_text = move || goal(desk).map_or_else(|| "Nothing chosen".to_owned(), |goal| format!("Buy {}", goal.name));
+    let text = move || if is_buying.get() { "Buying…".to_owned() } else { goal_text() };
+    let told = move || {
+        message
+            .get()
+            .map(|(kind, text)| view! { <p class="buyer-message" data-kind=kind.name() role="status">{text}</p> })
+    };
+    view! {
+        <li class="buyer-card" id=format!("card-{number}")>
+            <div class="buyer-head">
+                <h3>"Buyer " {number}</h3>
+                <button type="button" class="icon-button" id=format!("card-{number}-remove")
+                    aria-label=format!("Remove buyer {number}") on:click=remove>
+                    "×"
+                </button>
+            </div>
+            <p class="buyer-owned">
+                <strong class="figures" id=format!("card-{number}-owned")
+                    data-tentative=move || is_buying.get().then_some("true")>
+                    {move || owned.get() + u32::from(is_buying.get())}
+                </strong>
+                " owned"
+            </p>
+            <button type="button" class="button-quiet" id=format!("card-{number}-buy")
+                aria-disabled=move || is_buying.get().then_some("true") on:click=move |_| buy(desk, buyer)>
+                {text}
+            </button>
+            {told}
+        </li>
+    }
 }
 
 /// Reactive: follows the page's choice.
@@ -75,55 +149,29 @@ fn goal(desk: Desk) -> Option<Goal> {
     Some(Goal { name: label.to_string(), body: BuyBody::seat(label), intent: Intent::seat(tier.id, seat) })
 }
 
-pub fn add(desk: Desk) {
-    desk.buyers.update(|buyers| {
-        // Numbers are not given twice, so that a message is never taken for another buyer's.
-        let number = desk.next_buyer.get_value();
-        desk.next_buyer.set_value(number + 1);
-        buyers.push(Buyer { number, token: None, owned: 0, is_buying: false, message: None });
-    });
-}
-
-pub fn remove(desk: Desk, number: u32) {
-    desk.buyers.update(|buyers| buyers.retain(|buyer| buyer.number != number));
-}
-
-/// All buyers go for it at once.
-pub fn race(desk: Desk) {
-    let numbers: Vec<u32> = desk.buyers.with_untracked(|buyers| buyers.iter().map(|buyer| buyer.number).collect());
-    for number in numbers {
-        buy(desk, number);
-    }
-}
-
-pub fn buy(desk: Desk, number: u32) {
+fn buy(desk: Desk, buyer: Buyer) {
     let Some(Goal { body, intent, name }) = untrack(|| goal(desk)) else { return };
-    let is_ready = desk.buyers.with_untracked(|buyers| {
-        buyers
-            .iter()
-            .find(|buyer| buyer.number == number)
-            .filter(|buyer| !buyer.is_buying)
-            .map(|buyer| buyer.token.clone())
-    });
-    let Some(token) = is_ready else { return };
-    change(desk, number, |buyer| {
-        buyer.is_buying = true;
-        buyer.message = None;
-    });
+    if buyer.is_buying.get_untracked() {
+        return;
+    }
+    buyer.is_buying.set(true);
+    buyer.message.set(None);
+    let token = buyer.token.get_untracked();
     let intent = desk.live.intend(intent);
     spawn_local(async move {
         let key = uuid::Uuid::now_v7().to_string();
         let answer = api::buy_as_guest(desk.id(), body, key, token.as_deref()).await;
-        settle(desk, number, intent, &name, answer.ok());
+        settle(desk, buyer, intent, &name, answer.ok());
     });
 }
 
-fn settle(desk: Desk, number: u32, intent: u64, name: &str, answer: Option<GuestAnswer>) {
+/// Tells the page and the buyer's card the answer. The card may be gone: then nothing of it is there to be set.
+fn settle(desk: Desk, buyer: Buyer, intent: u64, name: &str, answer: Option<GuestAnswer>) {
     let (outcome, token) = answer.map_or((None, None), |answer| (Some(answer.outcome), answer.token));
-    let mut bought = 0;
     let (settlement, kind, text) = match outcome {
         Some(BuyOutcome::Bought { order, .. }) => {
-            bought = u32::try_from(order.tickets.len()).unwrap_or(u32::MAX);
+            let bought = u32::try_from(order.tickets.len()).unwrap_or(u32::MAX);
+            buyer.owned.try_update(|owned| *owned += bought);
             // The seats are this buyer's, not the visitor's: on the map they are sold.
             (Settlement::Won { seq: order.seq, seats: Vec::new() }, ToastKind::Success, format!("Got {name}"))
         }
@@ -136,21 +184,9 @@ fn settle(desk: Desk, number: u32, intent: u64, name: &str, answer: Option<Guest
         Some(BuyOutcome::Waiting { .. }) | None => (Settlement::RolledBack, ToastKind::Error, "No answer".to_owned()),
     };
     desk.live.settle(intent, settlement);
-    change(desk, number, |buyer| {
-        if token.is_some() {
-            buyer.token = token;
-        }
-        buyer.owned += bought;
-        buyer.is_buying = false;
-        buyer.message = Some((kind, text));
-    });
-}
-
-/// Changes one buyer, unless it was removed meanwhile.
-fn change(desk: Desk, number: u32, change: impl FnOnce(&mut Buyer)) {
-    desk.buyers.update(|buyers| {
-        if let Some(buyer) = buyers.iter_mut().find(|buyer| buyer.number == number) {
-            change(buyer);
-        }
-    });
+    if token.is_some() {
+        buyer.token.try_set(token);
+    }
+    buyer.is_buying.try_set(false);
+    buyer.message.try_set(Some((kind, text)));
 }

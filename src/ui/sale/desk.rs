@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use leptos::prelude::*;
 
-use super::{buyer::Buyer, outcome::outcome_message, seating::Seating};
+use super::{outcome::outcome_message, seating::Seating};
 use crate::{
     api::SalePage,
     live::{
@@ -36,7 +36,7 @@ pub enum Choice {
     Lost(SeatLabel),
 }
 
-/// A handle that every part of the page can keep.
+/// What the parts of the page share: a bundle of signals. Copy it.
 #[derive(Clone, Copy)]
 pub struct Desk {
     sale: StoredValue<Arc<Sale>>,
@@ -56,10 +56,9 @@ pub struct Desk {
     /// Position of the tier whose units are chosen.
     pub tier: RwSignal<usize>,
     pub quantity: RwSignal<u32>,
-    /// Buyers beside the visitor, each with a session of its own.
-    pub buyers: RwSignal<Vec<Buyer>>,
-    /// The number of the next of them.
-    pub next_buyer: StoredValue<u32>,
+    status: Memo<SaleStatus>,
+    /// The idempotency key of the form that works without script.
+    form_key: StoredValue<String>,
     /// Purchases whose answer never came, with their keys: the same wish again must not buy twice.
     unanswered: StoredValue<Vec<(BuyBody, String)>>,
 }
@@ -67,16 +66,17 @@ pub struct Desk {
 impl Desk {
     /// A desk over what the page was made from. `outcome` is what the form without script came to.
     pub fn new(page: SalePage, outcome: Option<String>) -> Self {
-        let SalePage { sale, snapshot, rows, purchases, .. } = page;
+        let SalePage { sale, snapshot, rows, purchases, form_key, .. } = page;
         let seating = Seating::new(rows);
         let owned = seating.indices_of(&purchases.seats);
         let view = View::new(snapshot, sale.opens_at, sale.message.clone(), &owned);
         let first_tier = view.shown_tiers().iter().position(|tier| tier.counts.available > 0).unwrap_or(0);
+        let (now, live) = (server_time(sale.server_now), LiveStore::new(view));
         Self {
-            now: server_time(sale.server_now),
+            now,
             sale: StoredValue::new(Arc::new(sale)),
             seating: StoredValue::new(Arc::new(seating)),
-            live: LiveStore::new(view),
+            live,
             toasts: Toasts::new(outcome.as_deref().and_then(outcome_message)),
             orders: RwSignal::new(purchases.orders),
             is_buying: RwSignal::new(false),
@@ -85,8 +85,8 @@ impl Desk {
             lost: RwSignal::new(None),
             tier: RwSignal::new(first_tier),
             quantity: RwSignal::new(1),
-            buyers: RwSignal::new(Vec::new()),
-            next_buyer: StoredValue::new(1),
+            status: Memo::new(move |_| status_at(now, live)),
+            form_key: StoredValue::new(form_key),
             unanswered: StoredValue::new(Vec::new()),
         }
     }
@@ -115,6 +115,14 @@ impl Desk {
 
     pub fn seating(self) -> Arc<Seating> {
         self.seating.get_value()
+    }
+
+    pub fn has_seats(self) -> bool {
+        self.seating.with_value(|seating| seating.seats() > 0)
+    }
+
+    pub fn form_key(self) -> String {
+        self.form_key.get_value()
     }
 
     /// What the buyer has chosen. Reactive.
@@ -205,9 +213,7 @@ impl Desk {
 
     /// The status, with an opening that the clock has reached already. Reactive.
     pub fn status(self) -> SaleStatus {
-        let (status, opens_at) = self.live.shown().with(|Shown { status, opens_at, .. }| (*status, *opens_at));
-        let is_due = status == SaleStatus::Soon && opens_at.is_some_and(|opens_at| self.now.get() >= opens_at);
-        if is_due { SaleStatus::Open } else { status }
+        self.status.get()
     }
 
     /// The key for a wish: a new one, unless the same wish went unanswered before.
@@ -221,4 +227,10 @@ impl Desk {
     pub fn remember_unanswered(self, body: BuyBody, key: String) {
         self.unanswered.try_update_value(|unanswered| unanswered.push((body, key)));
     }
+}
+
+fn status_at(now: ReadSignal<Timestamp>, live: LiveStore) -> SaleStatus {
+    let (status, opens_at) = live.shown().with(|Shown { status, opens_at, .. }| (*status, *opens_at));
+    let is_due = status == SaleStatus::Soon && opens_at.is_some_and(|opens_at| now.get() >= opens_at);
+    if is_due { SaleStatus::Open } else { status }
 }

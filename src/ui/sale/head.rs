@@ -5,29 +5,24 @@ use leptos::prelude::*;
 use super::desk::Desk;
 use crate::{
     model::sale::SaleStatus,
-    ui::kit::{
-        countdown::{countdown, moment},
-        markup::{escape, when},
-        status::badge,
-    },
+    ui::kit::{countdown::Opening, status::StatusBadge},
 };
 
-pub fn draw(desk: Desk) -> String {
-    let (sale, status) = (desk.sale(), desk.status());
-    let (opens_at, message) = desk.live.shown().with(|shown| (shown.opens_at, shown.message.as_deref().map(escape)));
-    let opening = opens_at.filter(|_| status == SaleStatus::Soon).map(|opens_at| {
-        format!(
-            r#"<p class="opening">Opens in {} <span class="quiet">{}</span></p>"#,
-            countdown(opens_at, desk.now.get()),
-            moment(opens_at)
-        )
-    });
-    format!(
-        r#"<header class="sale-head" data-live="head"><p class="sale-facts">{}{}</p><h1>{}</h1>{}{}</header>"#,
-        badge(status),
-        when(sale.rehearsal, r#"<span class="badge" data-status="rehearsal">Rehearsal</span>"#),
-        escape(&sale.name),
-        opening.unwrap_or_default(),
-        message.map(|message| format!(r#"<p class="notice">{message}</p>"#)).unwrap_or_default(),
-    )
+#[component]
+pub fn Head(desk: Desk) -> impl IntoView {
+    let sale = desk.sale();
+    let shown = desk.live.shown();
+    let opens_at = move || (desk.status() == SaleStatus::Soon).then(|| shown.with(|shown| shown.opens_at)).flatten();
+    let message = move || shown.with(|shown| shown.message.clone());
+    view! {
+        <header class="sale-head">
+            <p class="sale-facts">
+                <StatusBadge status=move || desk.status() />
+                {sale.rehearsal.then(|| view! { <span class="badge" data-status="rehearsal">"Rehearsal"</span> })}
+            </p>
+            <h1>{sale.name.clone()}</h1>
+            {move || opens_at().map(|opens_at| view! { <Opening opens_at now=desk.now class="opening" /> })}
+            {move || message().map(|message| view! { <p class="notice">{message}</p> })}
+        </header>
+    }
 }

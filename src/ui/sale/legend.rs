@@ -3,34 +3,51 @@
 use leptos::prelude::*;
 
 use super::desk::Desk;
-use crate::ui::kit::{
-    markup::{escape, when},
-    money::{grouped, money},
+use crate::{
+    model::sale::Tier,
+    ui::kit::money::{grouped, money},
 };
 
-pub fn draw(desk: Desk) -> String {
-    let (sale, only) = (desk.sale(), desk.filter.get());
-    let entries: String = sale
-        .tiers
-        .iter()
-        .enumerate()
-        .filter(|(_, tier)| tier.seated)
-        .map(|(index, tier)| {
-            let left = desk.left(index);
-            format!(
-                r#"<li><button type="button" class="legend-entry hue-{}" aria-pressed="{}"{} data-do="filter" data-of="{index}"><span class="legend-swatch" aria-hidden="true"></span><span class="legend-name">{}</span><span class="legend-price figures">{}</span><span class="legend-left figures">{}</span></button></li>"#,
-                index % 4,
-                only == Some(index),
-                when(left == 0, r#" data-empty="true""#),
-                escape(&tier.name),
-                escape(&money(tier.price, &tier.currency)),
-                left_text(left),
-            )
-        })
-        .collect();
-    format!(
-        r#"<ul class="legend" role="list" aria-label="Prices; a press shows only that price on the map" data-live="legend">{entries}</ul>"#
-    )
+/// Hues that the style sheet gives to tiers, over and over again.
+const TIER_HUES: usize = 4;
+
+/// The class that gives a tier its hue, beside another one.
+pub fn with_hue(class: &str, tier: usize) -> String {
+    format!("{class} hue-{}", tier % TIER_HUES)
+}
+
+#[component]
+pub fn Legend(desk: Desk) -> impl IntoView {
+    let tiers = desk.sale().tiers.clone();
+    let entries = tiers.into_iter().enumerate().filter(|(_, tier)| tier.seated);
+    view! {
+        <ul class="legend script-only" role="list" aria-label="Prices; a press shows only that price on the map">
+            {entries.map(|(index, tier)| view! { <LegendEntry desk index tier /> }).collect_view()}
+        </ul>
+    }
+}
+
+#[component]
+fn LegendEntry(desk: Desk, index: usize, tier: Tier) -> impl IntoView {
+    let filter = desk.filter;
+    let is_pressed = move || filter.get() == Some(index);
+    let left = move || desk.left(index);
+    view! {
+        <li>
+            <button
+                type="button"
+                class=with_hue("legend-entry", index)
+                aria-pressed=move || if is_pressed() { "true" } else { "false" }
+                data-empty=move || (left() == 0).then_some("true")
+                on:click=move |_| filter.update(|only| *only = Some(index).filter(|_| *only != Some(index)))
+            >
+                <span class="legend-swatch" aria-hidden="true"></span>
+                <span class="legend-name">{tier.name}</span>
+                <span class="legend-price figures">{money(tier.price, &tier.currency)}</span>
+                <span class="legend-left figures">{move || left_text(left())}</span>
+            </button>
+        </li>
+    }
 }
 
 /// What is left of a tier, in words.

@@ -19,38 +19,70 @@ use super::{
 };
 use crate::{
     live::reducer::Repaint,
-    ui::kit::{
-        listening::{element_of, listen_at},
-        redraw::{find, set},
-    },
+    ui::kit::document::{element_of, find, set},
 };
 
-/// Keeps the map true, where the sale has one, and hears what is done to it.
-pub fn attend(desk: Desk) {
-    let Some(grid) = find(".grid") else { return };
-    show_middle();
-    repaint(desk, grid.clone());
-    let tab_stop = StoredValue::new(0_u32);
-    let map = grid.clone();
-    let on_click = move |event: &Event| {
-        if let Some(seat) = seat_under(event, desk) {
-            move_tab_stop(&map, tab_stop, seat);
-            desk.toggle(seat);
+/// The map of one desk.
+#[derive(Clone, Copy)]
+pub struct SeatMap {
+    desk: Desk,
+    /// The seat that the Tab key leads to.
+    tab_stop: StoredValue<u32>,
+}
+
+impl SeatMap {
+    pub fn new(desk: Desk) -> Self {
+        Self { desk, tab_stop: StoredValue::new(0) }
+    }
+
+    /// Keeps the map true, where the sale has one.
+    pub fn attend(self) {
+        if let Some(grid) = grid() {
+            show_middle();
+            repaint(self.desk, grid);
         }
-    };
-    listen_at(&grid, "click", Box::new(on_click));
-    let map = grid.clone();
-    let on_keydown = move |event: &Event| {
-        let (Some(seat), Some(pressed)) = (seat_under(event, desk), event.dyn_ref::<KeyboardEvent>()) else { return };
-        if matches!(pressed.key().as_str(), " " | "Enter") {
-            event.prevent_default();
-            desk.toggle(seat);
-        } else if let Some(step) = step(pressed) {
-            event.prevent_default();
-            move_tab_stop(&map, tab_stop, desk.seating().step(seat, step));
+    }
+
+    pub fn click(self, event: &Event) {
+        if let Some(seat) = self.seat_under(event) {
+            self.move_tab_stop(seat);
+            self.desk.toggle(seat);
         }
-    };
-    listen_at(&grid, "keydown", Box::new(on_keydown));
+    }
+
+    pub fn press(self, event: &KeyboardEvent) {
+        let Some(seat) = self.seat_under(event) else { return };
+        if matches!(event.key().as_str(), " " | "Enter") {
+            event.prevent_default();
+            self.desk.toggle(seat);
+        } else if let Some(step) = step(event) {
+            event.prevent_default();
+            self.move_tab_stop(self.desk.seating().step(seat, step));
+        }
+    }
+
+    fn seat_under(self, event: &Event) -> Option<u32> {
+        let label = element_of(event)?.closest("[data-seat]").ok()??.get_attribute("data-seat")?;
+        self.desk.seating().index_of(&label.as_str().into())
+    }
+
+    /// Moves the tab stop and the focus.
+    fn move_tab_stop(self, seat: u32) {
+        let Some(grid) = grid() else { return };
+        if let Some(before) = cell(&grid, self.tab_stop.get_value()) {
+            set(&before, "tabindex", Some("-1"));
+        }
+        if let Some(cell) = cell(&grid, seat) {
+            set(&cell, "tabindex", Some("0"));
+            // Brings it into view as well.
+            let _ = cell.focus();
+        }
+        self.tab_stop.set_value(seat);
+    }
+}
+
+fn grid() -> Option<Element> {
+    find(".grid")
 }
 
 fn repaint(desk: Desk, grid: Element) {
@@ -102,24 +134,6 @@ fn show_filter(grid: &Element, only: Option<usize>) {
         let tier = band.get_attribute("data-tier").and_then(|tier| tier.parse::<usize>().ok());
         set(&band, "data-dimmed", (only.is_some() && tier != only).then_some("true"));
     }
-}
-
-fn seat_under(event: &Event, desk: Desk) -> Option<u32> {
-    let label = element_of(event)?.closest("[data-seat]").ok()??.get_attribute("data-seat")?;
-    desk.seating().index_of(&label.as_str().into())
-}
-
-/// Moves the tab stop and the focus.
-fn move_tab_stop(grid: &Element, tab_stop: StoredValue<u32>, seat: u32) {
-    if let Some(before) = cell(grid, tab_stop.get_value()) {
-        set(&before, "tabindex", Some("-1"));
-    }
-    if let Some(cell) = cell(grid, seat) {
-        set(&cell, "tabindex", Some("0"));
-        // Brings it into view as well.
-        let _ = cell.focus();
-    }
-    tab_stop.set_value(seat);
 }
 
 fn step(event: &KeyboardEvent) -> Option<Step> {

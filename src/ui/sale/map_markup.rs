@@ -1,24 +1,25 @@
-//! The seat map as one string of markup, the same on the server and in the browser. Pure.
+//! The seat map's first drawing as one string of markup, and what each seat shows after it. Pure.
 //!
 //! One string, because a component per seat takes seconds at thousands of seats; and no inline style, because the content
 //! security policy forbids it: the curve of a row comes from classes.
 
-use std::fmt::Write;
-
-use super::seating::{Block, Seating};
+use super::{
+    legend::with_hue,
+    seating::{Block, Seating},
+};
 use crate::{
     live::reducer::{SeatFace, View},
     model::sale::Tier,
-    ui::kit::{markup::escape, money::money},
+    ui::kit::{
+        html::{Html, html},
+        money::money,
+    },
 };
 
 /// The class by which seats are found in the document, in the order of the seat list.
 pub const SEAT_CLASS: &str = "seat";
 /// The deepest bend of a row, in steps of the style sheet (`.b0` to `.b8`).
 const MAX_BEND: f64 = 8.0;
-/// Hues that the style sheet gives to tiers, over and over again.
-const TIER_HUES: usize = 4;
-
 /// What one seat shows, as attributes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Marks {
@@ -53,81 +54,92 @@ pub fn marks(seating: &Seating, tiers: &[Tier], view: &View, seat: u32, is_selec
 }
 
 /// The rows of the grid, without the grid element itself. The first seat takes the tab stop.
-pub fn map_markup(seating: &Seating, tiers: &[Tier], view: &View) -> String {
-    let mut markup = String::with_capacity(seating.seats() as usize * 220 + 1024);
+pub fn map_markup(seating: &Seating, tiers: &[Tier], view: &View) -> Html {
+    let mut markup = Html::with_capacity(seating.seats() as usize * 220 + 1024);
+    let drawing = Drawing { seating, tiers, view };
     for band in seating.bands() {
-        let Some((tier_index, tier)) =
-            band.first().and_then(|block| Some((block.tier_index, tiers.get(block.tier_index)?)))
-        else {
-            continue;
-        };
-        let (name, price) = (escape(&tier.name), escape(&money(tier.price, &tier.currency)));
-        let hue = tier_index % TIER_HUES;
-        write!(
-            markup,
-            r#"<div class="band hue-{hue}" data-tier="{tier_index}"><p class="band-name" aria-hidden="true"><span>{name}</span> <span class="figures">{price}</span></p><div class="band-blocks">"#
-        )
-        .expect("a string takes all");
-        for (position, block) in band.iter().enumerate() {
-            push_block(&mut markup, seating, tiers, view, band, position, &name, block);
-        }
-        markup.push_str("</div></div>");
+        drawing.push_band(&mut markup, band);
     }
     markup
 }
 
-#[expect(clippy::too_many_arguments, reason = "the pieces of one page, handed on one level")]
-fn push_block(
-    markup: &mut String,
-    seating: &Seating,
-    tiers: &[Tier],
-    view: &View,
-    band: &[Block],
-    position: usize,
-    tier_name: &str,
-    block: &Block,
-) {
-    let section = escape(&block.section);
-    write!(markup, r#"<div class="block" role="rowgroup" aria-label="{tier_name}, section {section}">"#)
-        .expect("a string takes all");
-    if band.len() > 1 {
-        write!(markup, r#"<p class="block-name" aria-hidden="true">{section}</p>"#).expect("a string takes all");
-    }
-    for (offset, row) in block.rows.clone().enumerate() {
-        let (before, whole) = arc(seating, band, position, offset);
-        let letters = &seating.row(row).row;
-        // Letters stand at both ends of the whole line; between blocks they are only heard.
-        let seen = |is_outer: bool| if is_outer { "row-name" } else { "visually-hidden" };
-        let class = seen(position == 0);
-        write!(markup, r#"<div class="row" role="row"><span class="{class}" role="rowheader">{letters}</span>"#)
-            .expect("a string takes all");
-        for column in 0..seating.row(row).seats {
-            push_seat(markup, seating, tiers, view, seating.first_seat(row) + column, bend(before + column, whole));
-        }
-        if position + 1 == band.len() {
-            write!(markup, r#"<span class="row-name" aria-hidden="true">{letters}</span>"#)
-                .expect("a string takes all");
-        }
-        markup.push_str("</div>");
-    }
-    markup.push_str("</div>");
+/// What the whole map is drawn from.
+#[derive(Clone, Copy)]
+struct Drawing<'a> {
+    seating: &'a Seating,
+    tiers: &'a [Tier],
+    view: &'a View,
 }
 
-fn push_seat(markup: &mut String, seating: &Seating, tiers: &[Tier], view: &View, seat: u32, bend: u8) {
-    let (Some(label), Some(marks)) = (seating.label(seat), marks(seating, tiers, view, seat, false)) else { return };
-    let tab = if seat == 0 { 0 } else { -1 };
-    write!(
-        markup,
-        r#"<span class="{SEAT_CLASS} b{bend}" role="gridcell" data-testid="seat" data-seat="{label}" data-status="{}" aria-label="{}" tabindex="{tab}""#,
-        marks.status,
-        escape(&marks.name),
-    )
-    .expect("a string takes all");
-    markup.push_str(if marks.is_selectable {
-        r#" aria-selected="false"></span>"#
-    } else {
-        r#" aria-disabled="true"></span>"#
-    });
+impl Drawing<'_> {
+    fn push_band(self, markup: &mut Html, band: &[Block]) {
+        let Some(tier_index) = band.first().map(|block| block.tier_index) else { return };
+        let Some(tier) = self.tiers.get(tier_index) else { return };
+        markup.push(html!(
+            r#"<div class="{class}" data-tier="{tier_index}"><p class="band-name" aria-hidden="true"><span>{name}</span> <span class="figures">{price}</span></p><div class="band-blocks">"#,
+            class = with_hue("band", tier_index),
+            tier_index = tier_index,
+            name = tier.name,
+            price = money(tier.price, &tier.currency),
+        ));
+        for position in 0..band.len() {
+            self.push_block(markup, band, position, &tier.name);
+        }
+        markup.push(Html::trusted("</div></div>"));
+    }
+
+    fn push_block(self, markup: &mut Html, band: &[Block], position: usize, tier_name: &str) {
+        let block = &band[position];
+        markup.push(html!(
+            r#"<div class="block" role="rowgroup" aria-label="{tier_name}, section {section}">"#,
+            tier_name = tier_name,
+            section = block.section,
+        ));
+        if band.len() > 1 {
+            let section = &block.section;
+            markup.push(html!(r#"<p class="block-name" aria-hidden="true">{section}</p>"#, section = section));
+        }
+        for offset in 0..block.rows.len() {
+            self.push_row(markup, band, position, offset);
+        }
+        markup.push(Html::trusted("</div>"));
+    }
+
+    fn push_row(self, markup: &mut Html, band: &[Block], position: usize, offset: usize) {
+        let row_position = band[position].rows.start + offset;
+        let row = self.seating.row(row_position);
+        let (before, whole) = arc(self.seating, band, position, offset);
+        // Letters stand at both ends of the whole line; between blocks they are only heard.
+        let class = if position == 0 { "row-name" } else { "visually-hidden" };
+        markup.push(html!(
+            r#"<div class="row" role="row"><span class="{class}" role="rowheader">{row}</span>"#,
+            class = class,
+            row = row.row,
+        ));
+        for column in 0..row.seats {
+            self.push_seat(markup, self.seating.first_seat(row_position) + column, bend(before + column, whole));
+        }
+        if position + 1 == band.len() {
+            markup.push(html!(r#"<span class="row-name" aria-hidden="true">{row}</span>"#, row = row.row));
+        }
+        markup.push(Html::trusted("</div>"));
+    }
+
+    fn push_seat(self, markup: &mut Html, seat: u32, bend: u8) {
+        let label = self.seating.label(seat);
+        let marks = marks(self.seating, self.tiers, self.view, seat, false);
+        let (Some(label), Some(marks)) = (label, marks) else { return };
+        markup.push(html!(
+            r#"<span class="{class} b{bend}" role="gridcell" data-testid="seat" data-seat="{label}" data-status="{status}" aria-label="{name}" tabindex="{tab}"{state}></span>"#,
+            class = SEAT_CLASS,
+            bend = bend,
+            label = label.as_str(),
+            status = marks.status,
+            name = marks.name,
+            tab = if seat == 0 { "0" } else { "-1" },
+            state = Html::trusted(if marks.is_selectable { r#" aria-selected="false""# } else { r#" aria-disabled="true""# }),
+        ));
+    }
 }
 
 /// Seats of this line of the band that stand before the block, and in all.
@@ -158,7 +170,7 @@ mod tests {
     use crate::model::{
         frame::Snapshot,
         sale::SaleStatus,
-        seat::{SeatLayout, seat_rows},
+        seat::{SeatLayout, SeatRow, seat_rows},
         time::Timestamp,
     };
 
@@ -190,7 +202,7 @@ mod tests {
 
     fn markup(name: &str, letters: &str, owned: &[u32]) -> String {
         let rows = seat_rows(&[Some(SeatLayout { sections: 1, rows: 2, per_row: 2 })]);
-        map_markup(&Seating::new(rows), &[tier(name)], &view(letters, owned))
+        map_markup(&Seating::new(rows), &[tier(name)], &view(letters, owned)).into_string()
     }
 
     #[test]
@@ -215,6 +227,16 @@ mod tests {
         let markup = markup("<script>\"VIP\"", "AAAA", &[]);
         assert!(!markup.contains("<script>") && markup.contains("&lt;script&gt;&quot;VIP&quot;"));
         assert!(!markup.contains("style="));
+    }
+
+    #[test]
+    fn a_section_and_a_row_that_are_markup_stay_text() {
+        const EVIL: &str = "<img src=x onerror=alert(1)>\"";
+        let row =
+            SeatRow { tier_index: 0, section: EVIL.to_owned(), row: EVIL.to_owned(), seats: 2, section_in_label: true };
+        let markup = map_markup(&Seating::new(vec![row]), &[tier("VIP")], &view("AA", &[])).into_string();
+        assert!(!markup.contains("<img") && markup.contains("&lt;img src=x onerror=alert(1)&gt;&quot;"), "{markup}");
+        assert!(!markup.contains(r#"(1)>""#), "{markup}");
     }
 
     #[test]

@@ -1,69 +1,71 @@
-//! The heart: one sale, its seat map, its counters, and the panel that buys. The functions named `draw` and their like give
-//! the parts of the page as they are now; the island keeps those in the document so.
+//! The heart: one sale, its seat map, its counters, and the panel that buys.
 
-mod actions; // what the visitor does
-mod buyer; // one buyer beside the visitor
-pub mod buyers; // several buyers side by side
+mod buyers; // several buyers side by side
 mod desk; // what the parts of the page share
-pub mod head; // name, status, what the organiser says
-pub mod legend; // tiers and prices, also a filter
-mod map; // the seat map in the document: listeners and painting
-pub mod map_markup; // the seat map as a string, pure
-mod outcome; // what the form without script came to
-pub mod panel; // the buy form and what came of it
+mod head; // name, status, what the organiser says
+mod legend; // tiers and prices, also a filter
+mod map; // the seat map in the document: listening and painting
+pub mod map_markup; // the seat map's first drawing, pure
+mod outcome; // the result of the form without script
+mod panel; // the buy form and its result
 mod purchase; // from the choice to tickets or a reason
-pub mod quantity; // how many units
+mod quantity; // how many units
 mod seating; // which seat stands where, pure
-pub mod stock; // the counters
+mod stock; // the counters
+mod tickets; // the buyer's own tickets
+mod tiers; // the choice of a tier
 
-use leptos::prelude::*;
+use leptos::{ev::KeyboardEvent, prelude::*};
 
 pub use self::desk::Desk;
-use super::kit::{
-    redraw::{keep_current, written_down},
-    toast,
-};
+use self::{buyers::Buyers, head::Head, legend::Legend, map::SeatMap, panel::Panel, stock::StockTable};
+use super::kit::start::written_down;
 use crate::{
     api::{self, SalePage},
     live::{link::Link, reducer::View},
 };
 
-/// Draws one part of the page. Reactive.
-type Draw = fn(Desk) -> String;
+/// Where the page carries what its desk starts from: [`SalePage`], and the outcome that its address tells.
+pub const START: &str = "sale-start";
 
-/// The live parts of the page, by the names that they carry in the document.
-const PARTS: [(&str, Draw); 12] = [
-    ("head", head::draw),
-    ("legend", legend::draw),
-    ("counter", stock::counter),
-    ("connection", panel::connection),
-    ("tiers", panel::tiers),
-    ("quantity", quantity::draw),
-    ("picked", panel::picked),
-    ("total", panel::total),
-    ("button", panel::button),
-    ("own-tickets", panel::own_tickets),
-    ("stock", stock::table),
-    ("buyers", buyers::draw),
-];
-
-/// Keeps the parts of the page that it frames true, and hears what the visitor does there.
+/// The page of a sale. `children` is the seat map, which only the server draws.
 #[island]
 pub fn SaleIsland(children: Children) -> impl IntoView {
-    Effect::new(|_| untrack(attend));
-    children()
+    let desk = use_context::<Desk>().unwrap_or_else(desk_in_the_browser);
+    let map = SeatMap::new(desk);
+    Effect::new(move |_| {
+        untrack(|| {
+            map.attend();
+            follow(desk);
+        });
+    });
+    let has_seats = desk.has_seats();
+    view! {
+        <Head desk />
+        <div
+            class="sale-map"
+            hidden=!has_seats
+            on:click=move |event| map.click(&event)
+            on:keydown=move |event: KeyboardEvent| map.press(&event)
+        >
+            <Legend desk />
+            {children()}
+        </div>
+        <Panel desk />
+        <div class="sale-more">
+            <StockTable desk />
+            <Buyers desk />
+        </div>
+    }
 }
 
-fn attend() {
-    let Some((page, outcome)) = written_down::<(SalePage, Option<String>)>() else { return };
+/// A desk over what the page carries, with what the visitor chose in the form before anybody listened.
+fn desk_in_the_browser() -> Desk {
+    let (page, outcome): (SalePage, Option<String>) = written_down(START);
     let desk = Desk::new(page, outcome);
-    for (name, draw) in PARTS {
-        keep_current(name, move || draw(desk));
-    }
-    keep_current("toasts", move || toast::draw(desk.toasts));
-    map::attend(desk);
-    actions::attend(desk);
-    follow(desk);
+    tiers::adopt(desk);
+    quantity::adopt(desk);
+    desk
 }
 
 /// Listens to the sale for as long as the page stands.
@@ -78,7 +80,7 @@ fn follow(desk: Desk) {
             // The seat map itself is another one: so is the page.
             let _ = window().location().reload();
         } else if !desk.orders.with_untracked(Vec::is_empty) {
-            // A reset makes orders void: what is still owned is for the server to say.
+            // A reset makes orders void: the server says what is still owned.
             leptos::task::spawn_local(async move {
                 if let Ok(purchases) = api::purchases(desk.id()).await {
                     desk.live.set_owned(&desk.seating().indices_of(&purchases.seats));

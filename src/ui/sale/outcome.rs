@@ -1,4 +1,4 @@
-//! What the form that works without script came to, told by the address of the page that comes back.
+//! The result of the form that works without script, told by the address of the page that comes back.
 
 use serde::{
     Deserialize,
@@ -13,7 +13,7 @@ pub fn outcome_message(outcome: &str) -> Option<(ToastKind, String, String)> {
         return Some((ToastKind::Success, "You have it".to_owned(), "Your tickets are below.".to_owned()));
     }
     if outcome == "waiting" {
-        let detail = "You are in line. Load this page again to see what came of it.";
+        let detail = "You are in line. Load this page again to see the result.";
         return Some((ToastKind::Waiting, "In line".to_owned(), detail.to_owned()));
     }
     let code = Code::deserialize(StrDeserializer::<Error>::new(outcome)).ok()?;

@@ -94,7 +94,7 @@ async fn ask(desk: Desk, body: &BuyBody, key: &str) -> Option<BuyOutcome> {
     for attempt in 1..=TRIES {
         match api::buy(desk.id(), body.clone(), key.to_owned()).await {
             Ok(BuyOutcome::Waiting { request }) => {
-                let message = desk.toasts.show(ToastKind::Waiting, "In line", "You will be told here what came of it.");
+                let message = desk.toasts.show(ToastKind::Waiting, "In line", "The result will be shown here.");
                 let followed = api::follow(request, None).await;
                 desk.toasts.dismiss(message);
                 if let Ok(outcome) = followed {

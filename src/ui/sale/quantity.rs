@@ -1,25 +1,64 @@
 //! How many units of the chosen tier: a number with a button on each side, kept between 1 and what can be had.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*, wasm_bindgen::JsCast, web_sys::HtmlInputElement};
 
 use super::desk::{Choice, Desk};
-use crate::ui::kit::{
-    markup::{escape, when},
-    money::money,
-};
+use crate::ui::kit::{document::find, money::money};
 
-pub fn draw(desk: Desk) -> String {
-    let (tier, quantity) = (desk.tier.get(), desk.quantity.get());
-    let most = desk.most(tier);
-    let subtotal = desk.sale().tiers.get(tier).map(|tier| {
-        let text = money(tier.price * u64::from(quantity), &tier.currency);
-        format!("{quantity} × {} = {text}", money(tier.price, &tier.currency))
-    });
-    format!(
-        r#"<div class="quantity" data-live="quantity"{unused}><label for="quantity">How many</label><div class="stepper"><button type="button" class="icon-button" aria-label="One less"{least} data-do="less">−</button><input id="quantity" class="figures" type="number" name="quantity" inputmode="numeric" min="1" max="{most}" value="{quantity}" data-do="quantity"><button type="button" class="icon-button" aria-label="One more"{last} data-do="more">+</button></div><p class="subtotal figures">{subtotal}</p></div>"#,
-        unused = when(!matches!(desk.choice(), Choice::Units { .. }), r#" data-unused="true""#),
-        least = when(quantity <= 1, " disabled"),
-        last = when(quantity >= most, " disabled"),
-        subtotal = escape(&subtotal.unwrap_or_default()),
-    )
+const FIELD: &str = "quantity";
+
+#[component]
+pub fn Quantity(desk: Desk) -> impl IntoView {
+    let field = NodeRef::<html::Input>::new();
+    let quantity = move || desk.quantity.get();
+    let most = move || desk.most(desk.tier.get());
+    let is_unused = move || !matches!(desk.choice(), Choice::Units { .. });
+    let least_reached = move || quantity() <= 1;
+    let most_reached = move || quantity() >= most();
+    let take = move |_| {
+        if let Some(field) = field.get_untracked() {
+            take_typed(desk, &field);
+        }
+    };
+    view! {
+        <div class="quantity" data-unused=move || is_unused().then_some("true")>
+            <label for=FIELD>"How many"</label>
+            <div class="stepper">
+                <button type="button" class="icon-button script-only" aria-label="One less"
+                    aria-disabled=move || least_reached().then_some("true")
+                    on:click=move |_| desk.choose_quantity(desk.quantity.get_untracked().saturating_sub(1))>
+                    "−"
+                </button>
+                <input node_ref=field id=FIELD class="figures" type="number" name="quantity" inputmode="numeric" min="1"
+                    max=move || most().to_string() value="1" prop:value=move || quantity().to_string() on:change=take />
+                <button type="button" class="icon-button script-only" aria-label="One more"
+                    aria-disabled=move || most_reached().then_some("true")
+                    on:click=move |_| desk.choose_quantity(desk.quantity.get_untracked() + 1)>
+                    "+"
+                </button>
+            </div>
+            <p class="subtotal figures">{move || subtotal(desk)}</p>
+        </div>
+    }
+}
+
+fn subtotal(desk: Desk) -> Option<String> {
+    let (tier, quantity) = (desk.tier(desk.tier.get())?, desk.quantity.get());
+    let total = money(tier.price * u64::from(quantity), &tier.currency);
+    Some(format!("{quantity} × {} = {total}", money(tier.price, &tier.currency)))
+}
+
+/// Takes over what was typed before anybody listened.
+pub fn adopt(desk: Desk) {
+    if let Some(field) = find(&format!("#{FIELD}")).and_then(|field| field.dyn_into().ok()) {
+        take_typed(desk, &field);
+    }
+}
+
+/// Chooses the quantity that was typed, and shows what is chosen now. What is not a number leaves the quantity as it was.
+fn take_typed(desk: Desk, field: &HtmlInputElement) {
+    if let Ok(typed) = field.value().parse() {
+        desk.choose_quantity(typed);
+    }
+    field.set_value(&desk.quantity.get_untracked().to_string());
 }

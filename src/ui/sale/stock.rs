@@ -6,64 +6,87 @@ use super::desk::Desk;
 use crate::{
     live::reducer::ShownCounts,
     model::sale::SaleStatus,
-    ui::kit::{
-        availability::availability_bar,
-        markup::{escape, when},
-        money::grouped,
-    },
+    ui::kit::{availability::AvailabilityBar, money::grouped},
 };
 
 /// From this many left, the counter draws attention.
 const LOW_STOCK: u64 = 2;
-const TENTATIVE: &str = r#" data-tentative="true""#;
 
 /// The sale's available units, large.
-pub fn counter(desk: Desk) -> String {
-    let ShownCounts { counts, is_tentative } = desk.live.shown().with(|shown| shown.total);
-    let stock = match (desk.status(), counts.available) {
+#[component]
+pub fn Counter(desk: Desk) -> impl IntoView {
+    let shown = desk.live.shown();
+    let total = move || shown.with(|shown| shown.total);
+    let counts = move || total().counts;
+    let stock = move || match (desk.status(), counts().available) {
         (SaleStatus::SoldOut, _) | (_, 0) => "none",
         (_, left) if left <= LOW_STOCK => "low",
         _ => "ample",
     };
-    let more = match (stock, counts.held) {
-        ("none", 0) => ": sold out".to_owned(),
-        ("none", held) => format!(", {held} held"),
-        ("low", _) => ": the last".to_owned(),
-        _ => String::new(),
+    let caption = move || {
+        let of = grouped(counts().capacity());
+        match (stock(), counts().held) {
+            ("none", 0) => format!("left of {of}: sold out"),
+            ("none", held) => format!("left of {of}, {held} held"),
+            ("low", _) => format!("left of {of}: the last"),
+            _ => format!("left of {of}"),
+        }
     };
-    format!(
-        r#"<div class="counter" data-stock="{stock}" data-live="counter"><p class="counter-line"><span class="counter-figure figures" data-testid="available"{}>{}</span> <span class="counter-caption">left of {}{more}</span></p>{}</div>"#,
-        when(is_tentative, TENTATIVE),
-        counts.available,
-        grouped(counts.capacity()),
-        availability_bar(counts),
-    )
+    view! {
+        <div class="counter" data-stock=stock>
+            <p class="counter-line">
+                <span class="counter-figure figures" data-testid="available"
+                    data-tentative=move || total().is_tentative.then_some("true")>
+                    {move || counts().available}
+                </span>
+                " "
+                <span class="counter-caption">{caption}</span>
+            </p>
+            <AvailabilityBar counts />
+        </div>
+    }
 }
 
 /// All counters as a table.
-pub fn table(desk: Desk) -> String {
-    let sale = desk.sale();
-    let mut rows = String::new();
-    desk.live.shown().with(|shown| {
-        for (tier, counts) in sale.tiers.iter().zip(&shown.tiers) {
-            rows += &row(&tier.name, counts);
-        }
-        if sale.tiers.len() > 1 {
-            rows += &row("All", &shown.total);
-        }
+#[component]
+pub fn StockTable(desk: Desk) -> impl IntoView {
+    let tiers = desk.sale().tiers.clone();
+    let shown = desk.live.shown();
+    let all = (tiers.len() > 1).then(|| {
+        let counts = move || shown.with(|shown| shown.total);
+        view! { <StockRow name="All".to_owned() counts /> }
     });
-    format!(
-        r#"<table class="stock figures" data-live="stock"><caption>Stock</caption><thead><tr><th scope="col">Tier</th><th scope="col">Available</th><th scope="col">Held</th><th scope="col">Sold</th></tr></thead><tbody>{rows}</tbody></table>"#
-    )
+    let rows = tiers.into_iter().enumerate().map(|(index, tier)| {
+        let counts = move || shown.with(|shown| shown.tiers.get(index).copied().unwrap_or_default());
+        view! { <StockRow name=tier.name counts /> }
+    });
+    view! {
+        <table class="stock figures">
+            <caption>"Stock"</caption>
+            <thead>
+                <tr>
+                    <th scope="col">"Tier"</th>
+                    <th scope="col">"Available"</th>
+                    <th scope="col">"Held"</th>
+                    <th scope="col">"Sold"</th>
+                </tr>
+            </thead>
+            <tbody>{rows.collect_view()} {all}</tbody>
+        </table>
+    }
 }
 
-fn row(name: &str, ShownCounts { counts, is_tentative }: &ShownCounts) -> String {
-    format!(
-        r#"<tr{}><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>"#,
-        when(*is_tentative, TENTATIVE),
-        escape(name),
-        grouped(counts.available),
-        grouped(counts.held),
-        grouped(counts.sold),
-    )
+#[component]
+fn StockRow<F>(name: String, counts: F) -> impl IntoView
+where
+    F: Fn() -> ShownCounts + Copy + Send + Sync + 'static,
+{
+    view! {
+        <tr data-tentative=move || counts().is_tentative.then_some("true")>
+            <th scope="row">{name}</th>
+            <td>{move || grouped(counts().counts.available)}</td>
+            <td>{move || grouped(counts().counts.held)}</td>
+            <td>{move || grouped(counts().counts.sold)}</td>
+        </tr>
+    }
 }

@@ -1,7 +1,10 @@
 //! One figure of several runs as bars in a small SVG. Each bar carries its name and its number, and all of them stand
 //! in the drawing's own label: nothing is told by length or colour alone.
 
-use crate::ui::kit::money::tenths;
+use crate::ui::kit::{
+    html::{Html, html},
+    money::tenths,
+};
 
 /// The drawing's own units; the page scales them.
 const WIDTH: u32 = 280;
@@ -32,33 +35,45 @@ impl Bar {
 }
 
 /// The bars, with a line at the capacity where there is one.
-pub fn bars(title: &str, capacity: Option<u64>, bars: &[Bar]) -> String {
+pub fn bars(title: &str, capacity: Option<u64>, bars: &[Bar]) -> Html {
     let most = bars.iter().map(|bar| bar.value).chain(capacity).max().unwrap_or_default().max(1);
     #[allow(clippy::cast_precision_loss)] // counts lie far below 2⁵³
     let x = |value: u64| tenths(value as f64 / most as f64 * f64::from(WIDTH));
-    let mut drawn = String::new();
+    let mut drawn = Html::default();
     let mut top = 0;
     for bar in bars {
         let Bar { name, value, excess } = *bar;
-        let (baseline, bar_top, number) = (top + BASELINE, top + BAR_TOP, bar.number());
-        let width = x(value);
-        drawn += &format!(
-            r#"<text class="bar-name" x="0" y="{baseline}">{name}</text><text class="bar-number" x="{WIDTH}" y="{baseline}" text-anchor="end">{number}</text><rect class="bar-ground" x="0" y="{bar_top}" width="{WIDTH}" height="{BAR_HEIGHT}"></rect><rect class="bar-value" x="0" y="{bar_top}" width="{width}" height="{BAR_HEIGHT}"></rect>"#
-        );
+        let bar_top = top + BAR_TOP;
+        let rect = |paint, left: String, width: String| {
+            html!(
+                r#"<rect {paint} x="{left}" y="{top}" width="{width}" height="{height}"></rect>"#,
+                paint = Html::trusted(paint),
+                left = left,
+                top = bar_top,
+                width = width,
+                height = BAR_HEIGHT,
+            )
+        };
+        drawn.push(html!(
+            r#"<text class="bar-name" x="0" y="{baseline}">{name}</text><text class="bar-number" x="{end}" y="{baseline}" text-anchor="end">{number}</text>"#,
+            baseline = top + BASELINE,
+            name = name,
+            end = WIDTH,
+            number = bar.number(),
+        ));
+        drawn.push(rect(r#"class="bar-ground""#, "0".to_owned(), WIDTH.to_string()));
+        drawn.push(rect(r#"class="bar-value""#, "0".to_owned(), x(value)));
         if excess > 0 {
-            let (left, width) = (x(value - excess), x(excess));
-            for fill in [r#"class="bar-excess""#, r#"fill="url(#comparison-cross)""#] {
-                drawn +=
-                    &format!(r#"<rect {fill} x="{left}" y="{bar_top}" width="{width}" height="{BAR_HEIGHT}"></rect>"#);
-            }
+            drawn.push(rect(r#"class="bar-excess""#, x(value - excess), x(excess)));
+            drawn.push(rect(r#"fill="url(#comparison-cross)""#, x(value - excess), x(excess)));
         }
         if let Some(capacity) = capacity {
-            let (at, bar_foot) = (x(capacity), bar_top + BAR_HEIGHT);
-            drawn += &format!(
-                r#"<line class="bar-mark" x1="{at}" x2="{at}" y1="{}" y2="{}"></line>"#,
-                bar_top - MARK_BEYOND,
-                bar_foot + MARK_BEYOND,
-            );
+            drawn.push(html!(
+                r#"<line class="bar-mark" x1="{at}" x2="{at}" y1="{top}" y2="{foot}"></line>"#,
+                at = x(capacity),
+                top = bar_top - MARK_BEYOND,
+                foot = bar_top + BAR_HEIGHT + MARK_BEYOND,
+            ));
         }
         top += PITCH;
     }
@@ -66,15 +81,21 @@ pub fn bars(title: &str, capacity: Option<u64>, bars: &[Bar]) -> String {
     let (mut label, mut height) = (format!("{title}: {}", spoken.join("; ")), top);
     if let Some(capacity) = capacity {
         label += &format!(". There were {capacity}");
-        drawn += &format!(
-            r#"<text class="bar-number" x="{}" y="{}" text-anchor="end">{capacity} there were</text>"#,
-            x(capacity),
-            height + BASELINE,
-        );
+        drawn.push(html!(
+            r#"<text class="bar-number" x="{at}" y="{baseline}" text-anchor="end">{capacity} there were</text>"#,
+            at = x(capacity),
+            baseline = height + BASELINE,
+            capacity = capacity,
+        ));
         height += FOOT;
     }
-    format!(
-        r#"<figure class="chart"><figcaption>{title}</figcaption><svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}"><defs><pattern id="comparison-cross" width="6" height="6" patternUnits="userSpaceOnUse"><path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern></defs>{drawn}</svg></figure>"#
+    html!(
+        r#"<figure class="chart"><figcaption>{title}</figcaption><svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}"><defs><pattern id="comparison-cross" width="6" height="6" patternUnits="userSpaceOnUse"><path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern></defs>{drawn}</svg></figure>"#,
+        title = title,
+        width = WIDTH,
+        height = height,
+        label = label,
+        drawn = drawn,
     )
 }
 
@@ -88,7 +109,8 @@ mod tests {
             "Units sold",
             Some(200),
             &[Bar { name: "naive", value: 400, excess: 100 }, Bar { name: "in_memory", value: 200, excess: 0 }],
-        );
+        )
+        .into_string();
         assert!(drawn.contains(r#"<rect class="bar-value" x="0" y="18" width="280.0""#), "{drawn}");
         assert!(drawn.contains(r#"<rect class="bar-excess" x="210.0" y="18" width="70.0""#), "{drawn}");
         assert!(drawn.contains(r#"<rect class="bar-value" x="0" y="54" width="140.0""#), "{drawn}");
@@ -99,7 +121,7 @@ mod tests {
 
     #[test]
     fn nothing_at_all_is_drawn_without_a_division_by_zero() {
-        let drawn = bars("Refusals", None, &[Bar { name: "naive", value: 0, excess: 0 }]);
+        let drawn = bars("Refusals", None, &[Bar { name: "naive", value: 0, excess: 0 }]).into_string();
         assert!(drawn.contains(r#"<rect class="bar-value" x="0" y="18" width="0.0""#), "{drawn}");
     }
 }

@@ -1,6 +1,12 @@
 //! Figures over time, as lines in a small SVG with the same figures in a table beneath.
 
-use crate::ui::kit::money::{rounded, tenths};
+use leptos::{either::Either, prelude::*};
+
+use super::session::Sample;
+use crate::ui::kit::{
+    html::{Html, html},
+    money::{rounded, tenths},
+};
 
 /// The drawing's own units; the page scales them.
 const WIDTH: f64 = 320.0;
@@ -69,55 +75,118 @@ fn round_up(value: f64) -> f64 {
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|bound| value <= *bound).unwrap_or(value)
 }
 
-/// A chart of lines over the same time.
-pub fn chart(title: &str, unit: &str, lines: &[Line]) -> String {
-    if lines.iter().all(|line| line.points.len() < FEWEST_POINTS) {
-        return format!(r#"<p class="chart-absent">{title}: too short a time for a line so far.</p>"#);
+/// Requests per second and latency over the time of a run.
+#[component]
+pub fn Charts<F>(samples: F) -> impl IntoView
+where
+    F: Fn() -> Vec<Sample> + Copy + Send + Sync + 'static,
+{
+    let line = move |name, class, value: fn(&Sample) -> f64| Line {
+        name,
+        class,
+        points: samples().iter().map(|sample| (sample.at_ms, value(sample))).collect(),
+    };
+    let throughput = move || vec![line("Answers per second", "line-first", |sample| sample.per_second)];
+    let latency = move || {
+        vec![
+            line("p99 so far", "line-first", |sample| sample.p99_ms),
+            line("p50 so far", "line-second", |sample| sample.p50_ms),
+        ]
+    };
+    view! {
+        <div class="simulator-charts">
+            <Chart title="Answers per second" unit="/s" lines=throughput />
+            <Chart title="Latency" unit="ms" lines=latency />
+        </div>
     }
+}
+
+/// A chart of lines over the same time.
+#[component]
+fn Chart<F>(title: &'static str, unit: &'static str, lines: F) -> impl IntoView
+where
+    F: Fn() -> Vec<Line> + Copy + Send + Sync + 'static,
+{
+    let is_absent = Memo::new(move |_| lines().iter().all(|line| line.points.len() < FEWEST_POINTS));
+    move || {
+        if is_absent.get() {
+            Either::Left(view! { <p class="chart-absent">{title} ": too short to plot."</p> })
+        } else {
+            Either::Right(view! {
+                <figure class="chart">
+                    <figcaption>{title} " (" {unit} ")"</figcaption>
+                    <div class="chart-drawing" inner_html=move || draw(title, unit, &lines()).into_string()></div>
+                    <details class="chart-table">
+                        <summary>{title} " as a table"</summary>
+                        <table inner_html=move || table(&lines()).into_string()></table>
+                    </details>
+                </figure>
+            })
+        }
+    }
+}
+
+/// The lines with their scale and their legend.
+fn draw(title: &str, unit: &str, lines: &[Line]) -> Html {
     let scale = Scale::of(lines);
     let (left, right, foot) = (rounded(LEFT), rounded(WIDTH), rounded(HEIGHT));
-    let mut drawn = String::new();
+    let mut drawn = Html::default();
     for share in [0.0, 0.5, 1.0] {
         let (value, y) = (scale.highest * share, scale.y(scale.highest * share));
-        drawn += &format!(
-            r#"<line class="chart-grid" x1="{left}" x2="{right}" y1="{0}" y2="{0}"></line><text class="chart-number" x="{1}" y="{2}" text-anchor="end">{3}</text>"#,
-            tenths(y),
-            tenths(LEFT - 6.0),
-            tenths(y + 3.5),
-            number(value),
-        );
+        drawn.push(html!(
+            r#"<line class="chart-grid" x1="{left}" x2="{right}" y1="{y}" y2="{y}"></line><text class="chart-number" x="{number_x}" y="{number_y}" text-anchor="end">{number}</text>"#,
+            left = left,
+            right = right,
+            y = tenths(y),
+            number_x = tenths(LEFT - 6.0),
+            number_y = tenths(y + 3.5),
+            number = number(value),
+        ));
     }
-    let mut legend = String::new();
+    let mut legend = Html::default();
     for line in lines {
         let Line { name, class, .. } = line;
-        drawn += &format!(r#"<polyline class="chart-line {class}" points="{}"></polyline>"#, scale.path(line));
-        legend += &format!(
-            r#"<li><svg class="chart-key" viewBox="0 0 24 8" aria-hidden="true"><polyline class="chart-line {class}" points="0,4 24,4"></polyline></svg>{name}</li>"#
-        );
+        drawn.push(html!(
+            r#"<polyline class="chart-line {class}" points="{points}"></polyline>"#,
+            class = class,
+            points = scale.path(line),
+        ));
+        legend.push(html!(
+            r#"<li><svg class="chart-key" viewBox="0 0 24 8" aria-hidden="true"><polyline class="chart-line {class}" points="0,4 24,4"></polyline></svg>{name}</li>"#,
+            class = class,
+            name = name,
+        ));
     }
-    format!(
-        r#"<figure class="chart"><figcaption>{title} ({unit})</figcaption><svg viewBox="0 0 {right} {foot}" role="img" aria-label="{title} over {seconds} seconds, up to {highest} {unit}">{drawn}<text class="chart-number" x="{left}" y="{baseline}">0 s</text><text class="chart-number" x="{right}" y="{baseline}" text-anchor="end">{seconds} s</text></svg><ul class="chart-legend">{legend}</ul>{table}</figure>"#,
-        baseline = rounded(HEIGHT - 4.0),
+    html!(
+        r#"<svg viewBox="0 0 {right} {foot}" role="img" aria-label="{title} over {seconds} seconds, up to {highest} {unit}">{drawn}<text class="chart-number" x="{left}" y="{baseline}">0 s</text><text class="chart-number" x="{right}" y="{baseline}" text-anchor="end">{seconds} s</text></svg><ul class="chart-legend">{legend}</ul>"#,
+        right = right,
+        foot = foot,
+        title = title,
         seconds = tenths(scale.last_ms / 1000.0),
         highest = number(scale.highest),
-        table = table(title, lines),
+        unit = unit,
+        drawn = drawn,
+        left = left,
+        baseline = rounded(HEIGHT - 4.0),
+        legend = legend,
     )
 }
 
 /// The same figures to be read.
-fn table(title: &str, lines: &[Line]) -> String {
-    let names: String = lines.iter().map(|line| format!(r#"<th scope="col">{}</th>"#, line.name)).collect();
+fn table(lines: &[Line]) -> Html {
+    let names: Html = lines.iter().map(|line| html!(r#"<th scope="col">{name}</th>"#, name = line.name)).collect();
     let moments = lines.first().map_or(&[][..], |line| &line.points);
     let every = moments.len().div_ceil(MOST_ROWS).max(1);
-    let mut rows = String::new();
+    let mut rows = Html::default();
     for (index, (at_ms, _)) in moments.iter().enumerate().step_by(every) {
-        let values =
-            lines.iter().map(|line| line.points.get(index).map(|(_, value)| number(*value)).unwrap_or_default());
-        let values: String = values.map(|value| format!("<td>{value}</td>")).collect();
-        rows += &format!(r#"<tr><th scope="row">{at_ms} ms</th>{values}</tr>"#);
+        let value = |line: &Line| line.points.get(index).map(|(_, value)| number(*value));
+        let values: Html = lines.iter().map(|line| html!("<td>{value}</td>", value = value(line))).collect();
+        rows.push(html!(r#"<tr><th scope="row">{at_ms} ms</th>{values}</tr>"#, at_ms = at_ms, values = values));
     }
-    format!(
-        r#"<details class="chart-table"><summary>{title} as a table</summary><table><thead><tr><th scope="col">Time</th>{names}</tr></thead><tbody>{rows}</tbody></table></details>"#
+    html!(
+        r#"<thead><tr><th scope="col">Time</th>{names}</tr></thead><tbody>{rows}</tbody>"#,
+        names = names,
+        rows = rows,
     )
 }
 

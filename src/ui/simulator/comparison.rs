@@ -1,11 +1,14 @@
 //! The ended runs side by side: rows in rounds, the newest round first, and bars where a round has several runs. The
 //! same is drawn on the page and into the file that is exported.
 
+use leptos::prelude::*;
 use serde::Serialize;
 
 use super::{
     bars::{Bar, bars},
-    session::{Engine, Request, Run},
+    driver,
+    figures::whole_number,
+    session::{Engine, Request, Run, Session},
 };
 use crate::{
     model::{
@@ -14,8 +17,8 @@ use crate::{
         strategy::StrategyKind,
     },
     ui::kit::{
-        markup::escape,
-        money::{rounded, rounded_up},
+        html::{Html, html},
+        money::rounded,
     },
 };
 
@@ -27,8 +30,8 @@ const COLUMNS: [Column; 8] = [
     ("Phantoms", "phantoms", |run| of_audit(run, |audit| audit.phantoms)),
     ("Leaks", "leaks", |run| of_audit(run, |audit| audit.leaks)),
     ("Requests/s", "throughput", |run| rounded(run.throughput).to_string()),
-    ("p50 ms", "p50", |run| rounded_up(run.p50_ms).to_string()),
-    ("p99 ms", "p99", |run| rounded_up(run.p99_ms).to_string()),
+    ("p50 ms", "p50", |run| whole_number(run.p50_ms).to_string()),
+    ("p99 ms", "p99", |run| whole_number(run.p99_ms).to_string()),
     ("Refusals that touched the database", "refusals-by-database", |run| {
         run.refusals_by_database.map_or_else(|| "not known".to_owned(), |refusals| refusals.to_string())
     }),
@@ -88,7 +91,7 @@ fn started_together(one: &Run, other: &Run) -> bool {
     one.request.round == other.request.round
 }
 
-/// What came of a round, in a sentence or two.
+/// The result of a round, in a sentence or two.
 pub fn summary(round: &[Run]) -> String {
     let oversold = round.iter().filter_map(|run| {
         let phantoms = run.simulation.audit.as_ref()?.phantoms;
@@ -107,54 +110,63 @@ pub fn summary(round: &[Run]) -> String {
 }
 
 /// Nothing, until a run has ended.
-pub fn draw(ended: &[Run]) -> String {
-    if ended.is_empty() {
-        return String::new();
+#[component]
+pub fn Comparison(session: Session, store: String) -> impl IntoView {
+    let ended = session.ended;
+    let is_shown = Memo::new(move |_| !ended.with(Vec::is_empty));
+    let store = StoredValue::new(store);
+    let save_json = move |_| ended.with_untracked(|runs| driver::save_json(&store.get_value(), runs));
+    let save_page = move |_| ended.with_untracked(|runs| driver::save_page(&store.get_value(), runs));
+    move || {
+        is_shown.get().then(|| view! {
+            <div class="simulator-comparison">
+                <div class="simulator-comparison-head">
+                    <h2 id="simulator-comparison">"Runs side by side"</h2>
+                    <div class="simulator-actions">
+                        <button class="button-quiet" type="button" on:click=save_json>"Export as JSON"</button>
+                        <button class="button-quiet" type="button" on:click=save_page>"Export as a page"</button>
+                    </div>
+                </div>
+                <div class="simulator-table" role="region" aria-labelledby="simulator-comparison" tabindex="0"
+                    inner_html=move || ended.with(|runs| table(runs).into_string())></div>
+                <div class="comparison-bars" inner_html=move || ended.with(|runs| charts(newest(runs)).into_string())></div>
+            </div>
+        })
     }
-    format!(
-        r#"<div class="simulator-comparison" data-key="comparison"><div class="simulator-comparison-head"><h2 id="simulator-comparison">Runs side by side</h2><div class="simulator-actions"><button class="button-quiet" type="button" data-do="export-json">Export as JSON</button><button class="button-quiet" type="button" data-do="export-page">Export as a page</button></div></div><div class="simulator-table" role="region" aria-labelledby="simulator-comparison" tabindex="0">{}</div>{}</div>"#,
-        table(ended),
-        charts(newest(ended)),
-    )
 }
 
 /// All rounds as one table.
-pub fn table(runs: &[Run]) -> String {
-    let (mut names, mut rounds) = (String::new(), String::new());
-    for (name, ..) in COLUMNS {
-        names += &format!(r#"<th scope="col">{name}</th>"#);
-    }
+pub fn table(runs: &[Run]) -> Html {
+    let names: Html = COLUMNS.iter().map(|(name, ..)| html!(r#"<th scope="col">{name}</th>"#, name = name)).collect();
     let newest = newest(runs);
-    for round in runs.chunk_by(started_together).rev() {
+    let round = |round: &[Run]| {
         let is_newest = std::ptr::eq(round, newest);
-        rounds += &format!(
-            r#"<tbody data-key="round-{}"><tr class="comparison-round"><th scope="rowgroup" colspan="{}"><span>{}</span></th></tr>"#,
-            round[0].request.round,
-            COLUMNS.len() + 1,
-            parameters(&round[0]),
-        );
-        for run in round {
-            rounds += &row(&run.simulation, is_newest);
-        }
-        rounds += "</tbody>";
-    }
-    format!(
-        r#"<table data-testid="comparison"><caption><span>What the audit found after each run. A refusal touched the database if that was asked anything for it; all others came from memory.</span></caption><thead><tr><th scope="col">Strategy</th>{names}</tr></thead>{rounds}</table>"#
+        html!(
+            r#"<tbody><tr class="comparison-round"><th scope="rowgroup" colspan="{columns}"><span>{parameters}</span></th></tr>{rows}</tbody>"#,
+            columns = COLUMNS.len() + 1,
+            parameters = parameters(&round[0]),
+            rows = round.iter().map(|run| row(&run.simulation, is_newest)).collect::<Html>(),
+        )
+    };
+    html!(
+        r#"<table data-testid="comparison"><caption><span>What the audit found after each run. A refusal touched the database if the database was asked anything for it; all others came from memory.</span></caption><thead><tr><th scope="col">Strategy</th>{names}</tr></thead>{rounds}</table>"#,
+        names = names,
+        rounds = runs.chunk_by(started_together).rev().map(round).collect::<Html>(),
     )
 }
 
-fn row(run: &Simulation, is_newest: bool) -> String {
+fn row(run: &Simulation, is_newest: bool) -> Html {
     let name = strategy_name(run);
-    let strategy = if is_newest { name } else { "" };
-    let mut row = format!(
-        r#"<tr data-strategy="{strategy}" data-clean="{}" data-key="{}"><th scope="row"><code>{name}</code></th>"#,
-        run.is_clean(),
-        run.id,
-    );
-    for (_, figure, value) in COLUMNS {
-        row += &format!(r#"<td data-figure="{figure}">{}</td>"#, value(run));
-    }
-    row + "</tr>"
+    let figure = |(_, figure, value): &Column| {
+        html!(r#"<td data-figure="{figure}">{value}</td>"#, figure = figure, value = value(run))
+    };
+    html!(
+        r#"<tr data-strategy="{strategy}" data-clean="{is_clean}"><th scope="row"><code>{name}</code></th>{figures}</tr>"#,
+        strategy = if is_newest { name } else { "" },
+        is_clean = run.is_clean(),
+        name = name,
+        figures = COLUMNS.iter().map(figure).collect::<Html>(),
+    )
 }
 
 /// What a round was asked to do.
@@ -163,8 +175,8 @@ fn parameters(run: &Run) -> String {
     format!(
         "{buyers} buyers {} at {} ({}), {concurrency} at once, seed {}",
         sent_by(run),
-        escape(sale.as_str()),
-        escape(&target.to_string()),
+        sale,
+        target,
         run.simulation.seed,
     )
 }
@@ -178,9 +190,9 @@ pub const fn sent_by(run: &Run) -> &'static str {
 }
 
 /// Bars for a round of several runs.
-pub fn charts(round: &[Run]) -> String {
+pub fn charts(round: &[Run]) -> Html {
     if round.len() < 2 {
-        return String::new();
+        return Html::default();
     }
     let of = |figure: fn(&Simulation) -> (u64, u64)| -> Vec<Bar> {
         let bar = |run: &Run| {
@@ -192,17 +204,16 @@ pub fn charts(round: &[Run]) -> String {
     let capacity = round.iter().find_map(|run| Some(run.simulation.audit.as_ref()?.capacity));
     let sold = of(|run| run.audit.as_ref().map_or((0, 0), |audit| (audit.sold, audit.phantoms.min(audit.sold))));
     let is_metered = round.iter().all(|run| run.simulation.refusals_by_database.is_some());
-    let refusals = if is_metered {
+    let refusals = is_metered.then(|| {
         let refusals = of(|run| (run.refusals_by_database.unwrap_or_default(), 0));
         bars("Refusals by the database", None, &refusals)
-    } else {
-        String::new()
-    };
-    format!(
-        r#"<div class="comparison-charts">{}{}{}{refusals}</div>"#,
-        bars("Units sold", capacity, &sold),
-        bars("Requests per second", None, &of(|run| (rounded(run.throughput), 0))),
-        bars("Latency, p99 in ms", None, &of(|run| (rounded_up(run.p99_ms), 0))),
+    });
+    html!(
+        r#"<div class="comparison-charts">{sold}{throughput}{latency}{refusals}</div>"#,
+        sold = bars("Units sold", capacity, &sold),
+        throughput = bars("Requests per second", None, &of(|run| (rounded(run.throughput), 0))),
+        latency = bars("Latency, p99 in ms", None, &of(|run| (whole_number(run.p99_ms), 0))),
+        refusals = refusals,
     )
 }
 

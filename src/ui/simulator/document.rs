@@ -4,10 +4,15 @@ use super::{
     comparison::{charts, newest, sent_by, summary, table},
     session::Run,
 };
-use crate::{model::strategy::StrategyKind, ui::kit::markup::escape};
+use crate::{
+    model::strategy::StrategyKind,
+    ui::kit::html::{Html, Inside, html},
+};
 
 const STYLE: &str = include_str!("document.css");
 
+/// Where the page carries the [`frame`] of an exported file.
+pub const FRAME: &str = "comparison-frame";
 /// Stands in the frame where the figures go.
 const FIGURES: &str = "<!--figures-->";
 
@@ -19,50 +24,55 @@ const WORDS: [(&str, &str); 4] = [
 ];
 
 /// What is the same in every file: the style sheet, and what the words mean. The server writes it into its page,
-/// because it would be too much for a program that everybody downloads before the first click.
-pub fn frame() -> String {
-    let strategies = StrategyKind::ALL.map(|kind| term(&format!("<code>{}</code>", kind.name()), kind.summary()));
+/// because it would be too much for a program that is downloaded.
+pub fn frame() -> Html {
+    let strategies =
+        StrategyKind::ALL.map(|kind| term(html!("<code>{name}</code>", name = kind.name()), kind.summary()));
     let words = WORDS.map(|(word, meaning)| term(word, meaning));
-    format!(
-        "<style>{STYLE}</style>{FIGURES}<h2>How each strategy works</h2><dl>{}</dl><h2>What the words mean</h2><dl>{}</dl>",
-        strategies.concat(),
-        words.concat(),
+    html!(
+        "<style>{style}</style>{figures}<h2>How each strategy works</h2><dl>{strategies}</dl><h2>What the words mean</h2><dl>{words}</dl>",
+        style = Html::trusted(STYLE),
+        figures = Html::trusted(FIGURES),
+        strategies = strategies.into_iter().collect::<Html>(),
+        words = words.into_iter().collect::<Html>(),
     )
 }
 
-/// The whole document: parameters, table and bars within a [`frame`].
-pub fn draw(frame: &str, store: &str, runs: &[Run]) -> String {
+/// The whole document: parameters, table and bars within a [`frame`], which is markup that this server has written.
+pub fn draw(frame: &Html, store: &str, runs: &[Run]) -> Html {
     let round = newest(runs);
-    let (head, foot) = frame.split_once(FIGURES).unwrap_or_default();
-    format!(
+    let (head, foot) = frame.around(FIGURES);
+    html!(
         r#"<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Strategies compared · Onsale</title>{head}</head><body><main><h1>Strategies compared</h1><p>{summary}</p><dl class="parameters">{parameters}</dl><div class="simulator-table" role="region" aria-label="Runs side by side" tabindex="0">{table}</div>{charts}{foot}</main></body></html>
 "#,
+        head = head,
         summary = summary(round),
         parameters = parameters(store, round),
         table = table(runs),
         charts = charts(round),
+        foot = foot,
     )
 }
 
-/// `meaning` is markup already.
-fn term(word: &str, meaning: &str) -> String {
-    format!("<div><dt>{word}</dt><dd>{meaning}</dd></div>")
+fn term(word: impl Inside, meaning: impl Inside) -> Html {
+    html!("<div><dt>{word}</dt><dd>{meaning}</dd></div>", word = word, meaning = meaning)
 }
 
-fn parameters(store: &str, round: &[Run]) -> String {
-    let Some(Run { request, simulation, .. }) = round.first() else { return String::new() };
-    let checked_at = simulation.audit.as_ref().map(|audit| format!("<time>{}</time>", audit.checked_at));
+fn parameters(store: &str, round: &[Run]) -> Html {
+    let Some(Run { request, simulation, .. }) = round.first() else { return Html::default() };
+    let checked_at =
+        simulation.audit.as_ref().map(|audit| html!("<time>{at}</time>", at = audit.checked_at.to_string()));
     let rows = [
-        ("Sale", escape(request.sale.as_str())),
-        ("Target", escape(&request.target.to_string())),
-        ("Buyers", format!("{}, {}", request.buyers, sent_by(&round[0]))),
-        ("Requests at once", request.concurrency.to_string()),
-        ("Seed", simulation.seed.to_string()),
-        ("Store", escape(store)),
-        ("Date", checked_at.unwrap_or_else(|| "not known".to_owned())),
+        term("Sale", request.sale.as_str()),
+        term("Target", request.target.to_string()),
+        term("Buyers", format!("{}, {}", request.buyers, sent_by(&round[0]))),
+        term("Requests at once", request.concurrency),
+        term("Seed", simulation.seed),
+        term("Store", store),
+        term("Date", checked_at.unwrap_or_else(|| Html::escape("not known"))),
     ];
-    rows.iter().map(|(name, value)| term(name, value)).collect()
+    rows.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
-//! Makes a run: asks the server for it and follows its progress, or sends the buyers from this browser. Compiled for the
-//! browser only; see `driver_absent.rs`.
+//! Makes a run: asks the server for it and follows its progress, or sends the buyers from this browser. Called in the browser
+//! only.
 
-use leptos::{prelude::*, task::spawn_local};
-use wasm_bindgen::{JsCast, JsValue};
+use leptos::{
+    prelude::*,
+    task::spawn_local,
+    wasm_bindgen::{JsCast, JsValue},
+    web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url},
+};
 
 use super::{
     comparison::Export,
@@ -12,6 +16,8 @@ use super::{
 use crate::{
     api,
     model::{ids::SaleId, strategy::StrategyKind},
+    ui::kit::{document::find, html::Html},
+    wire,
 };
 
 mod browser; // this browser as the load generator
@@ -70,13 +76,14 @@ pub fn reset(session: Session, sale: SaleId) {
 
 /// Hands the runs to the visitor as JSON.
 pub fn save_json(store: &str, runs: &[Run]) {
-    let written = api::write(&Export::new(store, runs)).expect("runs are plain data");
+    let written = wire::write(&Export::new(store, runs)).expect("runs are plain data");
     save(JSON_NAME, "application/json", &String::from_utf8_lossy(&written));
 }
 
-/// Hands the runs to the visitor as a page that needs nothing beside it, inside `frame`.
-pub fn save_page(frame: &str, store: &str, runs: &[Run]) {
-    save(PAGE_NAME, "text/html", &document::draw(frame, store, runs));
+/// Hands the runs to the visitor as a page that needs nothing beside it.
+pub fn save_page(store: &str, runs: &[Run]) {
+    let frame = find(&format!("#{}", document::FRAME)).map(|frame| Html::of_page(&frame)).unwrap_or_default();
+    save(PAGE_NAME, "text/html", document::draw(&frame, store, runs).as_str());
 }
 
 fn save(name: &str, media_type: &str, text: &str) {
@@ -86,14 +93,14 @@ fn save(name: &str, media_type: &str, text: &str) {
 }
 
 fn download(name: &str, media_type: &str, text: &str) -> Result<(), JsValue> {
-    let options = web_sys::BlobPropertyBag::new();
+    let options = BlobPropertyBag::new();
     options.set_type(media_type);
     let parts = js_sys::Array::of1(&JsValue::from_str(text));
-    let blob = web_sys::Blob::new_with_str_sequence_and_options(&parts, &options)?;
-    let address = web_sys::Url::create_object_url_with_blob(&blob)?;
-    let anchor: web_sys::HtmlAnchorElement = document().create_element("a")?.unchecked_into();
+    let blob = Blob::new_with_str_sequence_and_options(&parts, &options)?;
+    let address = Url::create_object_url_with_blob(&blob)?;
+    let anchor: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
     anchor.set_href(&address);
     anchor.set_download(name);
     anchor.click();
-    web_sys::Url::revoke_object_url(&address)
+    Url::revoke_object_url(&address)
 }

@@ -1,115 +1,169 @@
-//! What came of a run, in numbers and words.
+//! The result of a run, in numbers and words.
+
+use leptos::prelude::*;
 
 use super::{
+    chart::Charts,
     comparison::{sent_by, strategy_name},
-    outcomes,
-    progress::charts,
-    session::Run,
+    outcomes::Outcomes,
+    session::{BrowserQueue, Run},
 };
 use crate::{
     model::{
         audit::Audit,
-        outcome::Code,
         simulation::{Simulation, SimulationStatus},
     },
-    ui::kit::{
-        markup::escape,
-        money::{rounded, rounded_up},
-    },
+    ui::kit::money::rounded,
 };
 
 /// Contradictions that are shown; a strategy that oversells makes hundreds.
 const MOST_CONTRADICTIONS: usize = 10;
 
-pub fn draw(run: &Run) -> String {
-    let Run { request, simulation, browser_queue, .. } = run;
+#[component]
+pub fn Figures(run: Run) -> impl IntoView {
+    let (sent_by, strategy) = (sent_by(&run), strategy_name(&run.simulation));
+    let Run { request, simulation, samples, browser_queue } = run;
     let heading = match simulation.status {
-        SimulationStatus::Cancelled => "What came of it before it was cancelled",
-        _ => "What came of it",
+        SimulationStatus::Cancelled => "Result before it was cancelled",
+        _ => "Result",
     };
-    let winner = simulation.winner.map_or_else(|| "—".to_owned(), |winner| winner.to_string());
-    let queue = browser_queue.map(|queue| {
-        format!(
-            r#"<p class="simulator-note">Latency is the server's time. Before that, requests waited in the browser itself: p50 {}, p99 {} ms.</p>"#,
-            whole(queue.p50_ms),
-            whole(queue.p99_ms),
-        )
-    });
-    let figures = [
-        figure("Won", &simulation.won.to_string(), "result-won", ""),
-        figure("Refused", &simulation.refused_in_all().to_string(), "result-refused", ""),
-        figure("Errors", &simulation.errors.to_string(), "result-errors", ""),
-        figure("Duration", &simulation.duration_ms.to_string(), "result-duration", "ms"),
-        figure("Throughput", &rounded(simulation.throughput).to_string(), "result-throughput", "/s"),
-        figure("p50", &whole(simulation.p50_ms), "result-p50", "ms"),
-        figure("p90", &whole(simulation.p90_ms), "result-p90", "ms"),
-        figure("p95", &whole(simulation.p95_ms), "result-p95", "ms"),
-        figure("p99", &whole(simulation.p99_ms), "result-p99", "ms"),
-        figure("Slowest", &whole(simulation.max_ms), "result-max", "ms"),
-        figure("Winner of the seat", &winner, "result-winner", ""),
-    ];
-    format!(
-        r#"<div class="simulator-figures" data-key="figures"><h2>{heading}</h2><p class="simulator-note">{buyers} buyers {sent}, {concurrency} at once, against {sale} ({target}), sold by <code>{strategy}</code>, seed {seed}.</p><dl class="simulator-results">{figures}</dl>{queue}{outcomes}{reasons}{charts}{verdict}</div>"#,
-        buyers = request.buyers,
-        sent = sent_by(run),
-        strategy = strategy_name(simulation),
-        concurrency = request.concurrency,
-        sale = escape(request.sale.as_str()),
-        target = escape(&request.target.to_string()),
-        seed = simulation.seed,
-        figures = figures.concat(),
-        queue = queue.unwrap_or_default(),
-        outcomes = outcomes::draw(simulation),
-        reasons = reasons(simulation),
-        charts = charts(run),
-        verdict = verdict(simulation),
-    )
+    let drawn = simulation.clone();
+    let samples = StoredValue::new(samples);
+    view! {
+        <div class="simulator-figures">
+            <h2>{heading}</h2>
+            <p class="simulator-note">
+                {request.buyers} " buyers " {sent_by} ", " {request.concurrency} " at once, against " {request.sale.0} " ("
+                {request.target.to_string()} "), sold by " <code>{strategy}</code> ", seed " {simulation.seed} "."
+            </p>
+            <Numbers simulation=simulation.clone() />
+            {browser_queue.map(|queue| view! { <Queue queue /> })}
+            <Outcomes simulation=move || Some(drawn.clone()) />
+            <Reasons simulation=simulation.clone() />
+            <Charts samples=move || samples.get_value() />
+            <Verdict simulation />
+        </div>
+    }
 }
 
-/// A latency in whole milliseconds.
-fn whole(milliseconds: f64) -> String {
-    rounded_up(milliseconds).to_string()
+#[component]
+fn Numbers(simulation: Simulation) -> impl IntoView {
+    let winner = simulation.winner.map_or_else(|| "—".to_owned(), |winner| winner.to_string());
+    let counts = [
+        ("Won", simulation.won, "result-won", ""),
+        ("Refused", simulation.refused_in_all(), "result-refused", ""),
+        ("Errors", simulation.errors, "result-errors", ""),
+        ("Duration", simulation.duration_ms, "result-duration", "ms"),
+        ("Throughput", rounded(simulation.throughput), "result-throughput", "/s"),
+        ("p50", whole_number(simulation.p50_ms), "result-p50", "ms"),
+        ("p90", whole_number(simulation.p90_ms), "result-p90", "ms"),
+        ("p95", whole_number(simulation.p95_ms), "result-p95", "ms"),
+        ("p99", whole_number(simulation.p99_ms), "result-p99", "ms"),
+        ("Slowest", whole_number(simulation.max_ms), "result-max", "ms"),
+    ];
+    let figures =
+        counts.map(|(name, value, testid, unit)| view! { <Figure name value=value.to_string() testid unit /> });
+    view! {
+        <dl class="simulator-results">
+            {figures.into_iter().collect_view()}
+            <Figure name="Winner of the seat" value=winner testid="result-winner" unit="" />
+        </dl>
+    }
+}
+
+/// Latencies are shown in whole milliseconds, never rounded down.
+pub fn whole_number(milliseconds: f64) -> u64 {
+    rounded(milliseconds.ceil())
 }
 
 /// One figure. The element that carries it holds nothing else.
-fn figure(name: &str, value: &str, testid: &str, unit: &str) -> String {
-    let width = if testid == "result-winner" { " simulator-result-wide" } else { "" };
+#[component]
+fn Figure(name: &'static str, value: String, testid: &'static str, unit: &'static str) -> impl IntoView {
+    let class = if testid == "result-winner" { "simulator-result simulator-result-wide" } else { "simulator-result" };
     let unit = if unit.is_empty() { String::new() } else { format!("\u{202f}{unit}") };
-    format!(
-        r#"<div class="simulator-result{width}"><dt>{name}</dt><dd><span data-testid="{testid}">{value}</span>{unit}</dd></div>"#
-    )
+    view! {
+        <div class=class>
+            <dt>{name}</dt>
+            <dd>
+                <span data-testid=testid>{value}</span>
+                {unit}
+            </dd>
+        </div>
+    }
+}
+
+#[component]
+fn Queue(queue: BrowserQueue) -> impl IntoView {
+    view! {
+        <p class="simulator-note">
+            "Latency is the server's time. Before that, requests waited in the browser itself: p50 "
+            {whole_number(queue.p50_ms)} ", p99 " {whole_number(queue.p99_ms)} " ms."
+        </p>
+    }
 }
 
 /// Refusals by their reason.
-fn reasons(simulation: &Simulation) -> String {
-    if simulation.refused.is_empty() {
-        return String::new();
-    }
-    let reason = |(code, count): (&Code, &u64)| format!("<li>{} <code>{code}</code> <b>{count}</b></li>", code.title());
-    let rows: String = simulation.refused.iter().map(reason).collect();
-    let touched = simulation.refusals_by_database.map(|refusals| {
-        format!(r#"<p class="simulator-note"><b>{refusals}</b> of all refusals touched the database; the others came from memory.</p>"#)
-    });
-    format!(r#"<h3>Refused, by reason</h3><ul class="simulator-reasons">{rows}</ul>{}"#, touched.unwrap_or_default())
+#[component]
+fn Reasons(simulation: Simulation) -> impl IntoView {
+    let Simulation { refused, refusals_by_database, .. } = simulation;
+    (!refused.is_empty()).then(|| {
+        let reasons = refused.into_iter().map(|(code, count)| {
+            view! { <li>{code.title()} " " <code>{code.name()}</code> " " <b>{count}</b></li> }
+        });
+        let touched = refusals_by_database.map(|refusals| {
+            view! {
+                <p class="simulator-note">
+                    <b>{refusals}</b>
+                    " of all refusals touched the database; the others came from memory."
+                </p>
+            }
+        });
+        view! {
+            <h3>"Refused, by reason"</h3>
+            <ul class="simulator-reasons">{reasons.collect_view()}</ul>
+            {touched}
+        }
+    })
 }
 
 /// The audit's verdict, and where the answers contradict it.
-fn verdict(simulation: &Simulation) -> String {
-    let Some(Audit { capacity, available, held, sold, orders, phantoms, leaks, ledger, .. }) = &simulation.audit else {
-        return r#"<p class="simulator-verdict" data-clean="false">The audit could not be read.</p>"#.to_owned();
-    };
+#[component]
+fn Verdict(simulation: Simulation) -> impl IntoView {
     let is_clean = simulation.is_clean();
-    let words = if is_clean { "Clean: each unit was sold once, and none was lost." } else { "Not clean." };
-    let chain = if ledger.verified { "verified" } else { "not verified" };
-    let told = simulation.contradictions.iter().take(MOST_CONTRADICTIONS);
-    let mut contradictions: String = told.map(|told| format!("<li>{}</li>", escape(told))).collect();
-    if let Some(more @ 1..) = simulation.contradictions.len().checked_sub(MOST_CONTRADICTIONS) {
-        contradictions += &format!("<li>and {more} more</li>");
+    let Simulation { audit, contradictions, .. } = simulation;
+    let words = match &audit {
+        None => "The audit could not be read.",
+        Some(_) if is_clean => "Clean: each unit was sold once, and none was lost.",
+        Some(_) => "Not clean.",
+    };
+    let more = contradictions.len().saturating_sub(MOST_CONTRADICTIONS);
+    let told = contradictions.into_iter().take(MOST_CONTRADICTIONS).map(|told| view! { <li>{told}</li> });
+    view! {
+        <div class="simulator-verdict" data-clean=is_clean.to_string()>
+            <h3>"The audit's verdict"</h3>
+            <p>
+                <b>{words}</b>
+            </p>
+            {audit.map(|audit| view! { <Counted audit /> })}
+            <ul>{told.collect_view()} {(more > 0).then(|| view! { <li>"and " {more} " more"</li> })}</ul>
+        </div>
     }
-    format!(
-        r#"<div class="simulator-verdict" data-clean="{is_clean}"><h3>The audit's verdict</h3><p><b>{words}</b></p><p>Capacity {capacity}: {sold} sold in {orders} orders, {held} held, {available} available. The ledger's {entries} entries are {chain}.</p><dl class="simulator-results">{}{}</dl><ul>{contradictions}</ul></div>"#,
-        figure("Phantoms (sold, but not there)", &phantoms.to_string(), "result-phantoms", ""),
-        figure("Leaks (there, but lost)", &leaks.to_string(), "result-leaks", ""),
-        entries = ledger.entries,
-    )
+}
+
+/// What the audit counted.
+#[component]
+fn Counted(audit: Audit) -> impl IntoView {
+    let Audit { capacity, available, held, sold, orders, phantoms, leaks, ledger, .. } = audit;
+    let (entries, chain) = (ledger.entries, if ledger.verified { "verified" } else { "not verified" });
+    let text = format!(
+        "Capacity {capacity}: {sold} sold in {orders} orders, {held} held, {available} available. The ledger's {entries} \
+         entries are {chain}."
+    );
+    view! {
+        <p>{text}</p>
+        <dl class="simulator-results">
+            <Figure name="Phantoms (sold, but not there)" value=phantoms.to_string() testid="result-phantoms" unit="" />
+            <Figure name="Leaks (there, but lost)" value=leaks.to_string() testid="result-leaks" unit="" />
+        </dl>
+    }
 }

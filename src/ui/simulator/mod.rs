@@ -1,53 +1,41 @@
-//! The simulator: many buyers at once, from the visitor's own browser or from the server, and what came of it.
+//! The simulator: many buyers at once, from the visitor's own browser or from the server, and the result.
 
 mod bars; // one figure of several runs, as bars
 mod chart; // figures over time, as lines
+mod choices; // the strategies to compare
 pub mod comparison; // the ended runs side by side
 pub mod document; // the same as a file that stands by itself
-#[cfg(feature = "hydrate")]
 mod driver; // makes a run: by the server, or by this browser
-#[cfg(not(feature = "hydrate"))]
-#[path = "driver_absent.rs"]
-mod driver;
-mod figures; // what came of a run, in numbers and words
-pub mod form; // what the visitor wishes for
+mod fields; // the fields of the form, and the reading of them
+mod figures; // the result of a run, in numbers and words
+mod form; // what the visitor wishes for
 mod outcomes; // answers stacked by their meaning
 mod progress; // how far the run is
-pub mod results; // everything below the form
 pub mod session; // the run that goes on, and those before it
+pub mod start; // what the panel starts from
 
 use leptos::prelude::*;
 
-use self::session::Session;
-use super::kit::{
-    listening::{listen, meaning},
-    redraw::keep_current,
+use self::{
+    comparison::Comparison, figures::Figures, form::SimulatorForm, progress::Progress, session::Session, start::Start,
 };
+use super::kit::start::started_from;
 
-/// Makes the form that it frames send its buyers, and shows what comes of it.
-#[island]
-pub fn SimulatorIsland(children: Children) -> impl IntoView {
-    Effect::new(|_| untrack(|| attend(Session::default())));
-    children()
-}
-
-fn attend(session: Session) {
-    keep_current("simulator-trouble", move || form::trouble(session));
-    keep_current("simulator-actions", move || form::actions(session));
-    keep_current("comparison-actions", move || form::comparison_actions(session));
-    keep_current("simulator-results", move || results::draw(session));
-    form::attend(session);
-    listen("click", move |event| match meaning(event) {
-        Some((wish, _)) if wish == "reset" => driver::reset(session, form::chosen_sale()),
-        Some((wish, _)) if wish == "cancel" => session.cancelled.set(true),
-        Some((wish, _)) if wish == "compare" && !session.running.get_untracked() => form::compare(session),
-        Some((wish, _)) if wish == "export-json" => {
-            session.ended.with_untracked(|ended| driver::save_json(&form::store(), ended));
-        }
-        Some((wish, _)) if wish == "export-page" => {
-            let (frame, store) = (form::document_frame(), form::store());
-            session.ended.with_untracked(|ended| driver::save_page(&frame, &store, ended));
-        }
-        _ => {}
-    });
+/// The form that sends the buyers, and what becomes of them.
+#[cfg_attr(feature = "split", island(lazy))]
+#[cfg_attr(not(feature = "split"), island)]
+pub fn SimulatorIsland() -> impl IntoView {
+    let start: Start = started_from(start::START);
+    let store = start.list.store.clone();
+    let session = Session::default();
+    let is_running = move || session.running.get();
+    let ended_run = move || session.run.get().filter(|_| !is_running());
+    view! {
+        <SimulatorForm session start />
+        {move || is_running().then(|| view! { <Progress session /> })}
+        // It stays whatever stands around it: only so is what comes announced.
+        <p class="simulator-note" role="status">{move || session.announcement.get()}</p>
+        {move || ended_run().map(|run| view! { <Figures run /> })}
+        <Comparison session store />
+    }
 }

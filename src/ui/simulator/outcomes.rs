@@ -1,8 +1,13 @@
 //! Answers stacked by their meaning: won, seat taken, sold out, limited, error. Colour, texture and label tell them apart.
 
+use leptos::prelude::*;
+
 use crate::{
     model::{outcome::Code, simulation::Simulation},
-    ui::kit::money::tenths,
+    ui::kit::{
+        html::{Html, html},
+        money::tenths,
+    },
 };
 
 /// The drawing's own units; the page scales them.
@@ -37,26 +42,49 @@ fn parts(simulation: &Simulation) -> [Part; 5] {
 /// What lies over the colours, for eyes that do not tell those apart.
 const TEXTURES: &str = r#"<defs><pattern id="simulator-stripes" width="6" height="6" patternUnits="userSpaceOnUse"><path class="texture" d="M0 6 6 0"></path></pattern><pattern id="simulator-dots" width="6" height="6" patternUnits="userSpaceOnUse"><circle class="texture-dot" cx="3" cy="3" r="1.2"></circle></pattern><pattern id="simulator-cross" width="6" height="6" patternUnits="userSpaceOnUse"><path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern></defs>"#;
 
-/// The stacked bar with its legend.
-pub fn draw(simulation: &Simulation) -> String {
+/// The stacked bar with its legend; nothing before the first figures.
+#[component]
+pub fn Outcomes<F>(simulation: F) -> impl IntoView
+where
+    F: Fn() -> Option<Simulation> + Send + Sync + 'static,
+{
+    let drawn = move || simulation().map(|simulation| draw(&simulation).into_string()).unwrap_or_default();
+    view! { <figure class="outcomes" inner_html=drawn></figure> }
+}
+
+fn draw(simulation: &Simulation) -> Html {
     let parts = parts(simulation);
     let label = parts.map(|part| format!("{} {}", part.name, part.count)).join(", ");
-    let (mut drawn, mut legend, mut x) = (String::new(), String::new(), 0.0);
+    let (mut drawn, mut legend, mut x) = (Html::default(), Html::default(), 0.0);
     let buyers = f64::from(simulation.buyers.max(1));
     for Part { name, class, texture, count } in parts {
         #[allow(clippy::cast_precision_loss)] // counts lie far below 2⁵³
         let share = count as f64 / buyers * f64::from(WIDTH);
-        let (left, width) = (tenths(x), tenths(share));
-        drawn += &format!(
-            r#"<rect class="{class}" x="{left}" y="0" width="{width}" height="{HEIGHT}"></rect><rect fill="{texture}" x="{left}" y="0" width="{width}" height="{HEIGHT}"></rect>"#
-        );
-        legend += &format!(
-            r#"<li><svg class="outcome-key" viewBox="0 0 16 16" aria-hidden="true"><rect class="{class}" width="16" height="16"></rect><rect fill="{texture}" width="16" height="16"></rect></svg>{name} <b>{count}</b></li>"#
-        );
+        drawn.push(html!(
+            r#"<rect class="{class}" x="{left}" y="0" width="{width}" height="{height}"></rect><rect fill="{texture}" x="{left}" y="0" width="{width}" height="{height}"></rect>"#,
+            class = class,
+            texture = texture,
+            left = tenths(x),
+            width = tenths(share),
+            height = HEIGHT,
+        ));
+        legend.push(html!(
+            r#"<li><svg class="outcome-key" viewBox="0 0 16 16" aria-hidden="true"><rect class="{class}" width="16" height="16"></rect><rect fill="{texture}" width="16" height="16"></rect></svg>{name} <b>{count}</b></li>"#,
+            class = class,
+            texture = texture,
+            name = name,
+            count = count,
+        ));
         x += share;
     }
-    format!(
-        r#"<figure class="outcomes"><svg class="outcomes-bar" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="Outcomes: {label}">{TEXTURES}{drawn}</svg><ul class="outcomes-legend">{legend}</ul></figure>"#
+    html!(
+        r#"<svg class="outcomes-bar" viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" aria-label="Outcomes: {label}">{textures}{drawn}</svg><ul class="outcomes-legend">{legend}</ul>"#,
+        width = WIDTH,
+        height = HEIGHT,
+        label = label,
+        textures = Html::trusted(TEXTURES),
+        drawn = drawn,
+        legend = legend,
     )
 }
 

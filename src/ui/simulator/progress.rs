@@ -1,48 +1,52 @@
 //! How far the run is, while it goes on.
 
-use super::{
-    chart::{Line, chart},
-    comparison::strategy_name,
-    outcomes,
-    session::{Run, Sample, Stage},
-};
-use crate::ui::kit::markup::when;
+use leptos::prelude::*;
 
-/// `None` until the first figures are there.
-pub fn draw(run: Option<&Run>, is_cancelled: bool) -> String {
-    let (mut answered, mut buyers) = run.map_or((0, 1), |run| (run.simulation.answered(), run.request.buyers));
-    let mut heading = String::new();
-    if let Some((Stage { place, of }, run)) = run.and_then(|run| Some((run.request.stage?, run))) {
-        heading = format!(
-            r#"<p class="simulator-stage" data-key="stage">Strategy {place} of {of}: <code>{}</code></p>"#,
-            strategy_name(&run.simulation),
-        );
-        answered += u64::from((place - 1) * buyers);
-        buyers *= of;
+use super::{
+    chart::Charts,
+    comparison::strategy_name,
+    outcomes::Outcomes,
+    session::{Run, Session, Stage},
+};
+
+#[component]
+pub fn Progress(session: Session) -> impl IntoView {
+    let Session { run, cancelled, .. } = session;
+    let answered = move || run.with(|run| run.as_ref().map_or((0, 1), answered_of));
+    let cancel_text = move || if cancelled.get() { "Cancelling…" } else { "Cancel" };
+    let simulation = move || run.with(|run| run.as_ref().map(|run| run.simulation.clone()));
+    let samples = move || run.with(|run| run.as_ref().map(|run| run.samples.clone()).unwrap_or_default());
+    let has_begun = Memo::new(move |_| run.with(Option::is_some));
+    let stage = move || {
+        run.with(|run| {
+            let run = run.as_ref()?;
+            Some((run.request.stage?, strategy_name(&run.simulation)))
+        })
+    };
+    view! {
+        <div class="simulator-progress">
+            {move || stage().map(|(Stage { place, of }, strategy)| view! {
+                <p class="simulator-stage">"Strategy " {place} " of " {of} ": " <code>{strategy}</code></p>
+            })}
+            <div class="simulator-progress-line">
+                <progress aria-label="Buyers answered" max=move || answered().1.to_string()
+                    value=move || answered().0.to_string()></progress>
+                <span class="simulator-progress-count">{move || answered().0} " of " {move || answered().1} " answered"</span>
+                <button class="button-quiet" type="button" aria-disabled=move || cancelled.get().then_some("true")
+                    on:click=move |_| cancelled.set(true)>
+                    {cancel_text}
+                </button>
+            </div>
+            {move || has_begun.get().then(|| view! { <Outcomes simulation /> <Charts samples /> })}
+        </div>
     }
-    let figures = run.map(|run| outcomes::draw(&run.simulation) + &charts(run)).unwrap_or_default();
-    format!(
-        r#"<div class="simulator-progress" data-key="progress">{heading}<div class="simulator-progress-line"><progress aria-label="Buyers answered" max="{buyers}" value="{answered}"></progress><span class="simulator-progress-count">{answered} of {buyers} answered</span><button class="button-quiet" type="button"{} data-do="cancel">{}</button></div>{figures}</div>"#,
-        when(is_cancelled, " disabled"),
-        if is_cancelled { "Cancelling…" } else { "Cancel" },
-    )
 }
 
-/// Requests per second and latency over the time of a run.
-pub fn charts(run: &Run) -> String {
-    let line = |name, class, value: fn(&Sample) -> f64| Line {
-        name,
-        class,
-        points: run.samples.iter().map(|sample| (sample.at_ms, value(sample))).collect(),
-    };
-    let throughput = [line("Answers per second", "line-first", |sample| sample.per_second)];
-    let latency = [
-        line("p99 so far", "line-first", |sample| sample.p99_ms),
-        line("p50 so far", "line-second", |sample| sample.p50_ms),
-    ];
-    format!(
-        r#"<div class="simulator-charts">{}{}</div>"#,
-        chart("Answers per second", "/s", &throughput),
-        chart("Latency", "ms", &latency),
-    )
+/// How many are answered, and of how many: in a comparison, of all its runs.
+fn answered_of(run: &Run) -> (u64, u64) {
+    let (answered, buyers) = (run.simulation.answered(), u64::from(run.request.buyers));
+    match run.request.stage {
+        Some(Stage { place, of }) => (answered + u64::from(place - 1) * buyers, buyers * u64::from(of)),
+        None => (answered, buyers),
+    }
 }

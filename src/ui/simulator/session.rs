@@ -9,7 +9,7 @@ use crate::model::{
     strategy::StrategyKind,
 };
 
-/// Requests that a browser is given at once: more are only queued inside it, and several hundred make it fail them.
+/// Requests that a browser sends at once. It would only queue more, and it fails them when there are several hundred.
 pub const MAX_BROWSER_CONCURRENCY: u32 = 64;
 
 /// Who sends the buyers.
@@ -136,7 +136,7 @@ impl Session {
         self.ended.with_untracked(|ended| ended.last().map_or(0, |run| run.request.round)) + 1
     }
 
-    /// Whether the visitor has had enough.
+    /// Whether the visitor has cancelled.
     pub fn is_cancelled(self) -> bool {
         self.cancelled.try_get_untracked().unwrap_or(true)
     }
@@ -159,7 +159,7 @@ impl Session {
         self.ended.try_update(|ended| ended.push(run));
     }
 
-    /// The comparison has ended: what came of it stands in its table.
+    /// The comparison has ended: its table shows the result.
     pub fn end_comparison(self, announcement: String) {
         self.announcement.try_set(announcement);
         self.run.try_set(None);

@@ -4,7 +4,7 @@ use super::*;
 use crate::ui::simulator::comparison::tests::run;
 
 fn file(store: &str, runs: &[Run]) -> String {
-    draw(&frame(), store, runs)
+    draw(&frame(), store, runs).into_string()
 }
 
 #[test]

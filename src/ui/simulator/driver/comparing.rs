@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Makes all runs, or those before the visitor has had enough, and says what came of them.
+/// Makes all runs, or those before the visitor cancels, and tells the result.
 pub async fn run(session: Session, request: Request, strategies: &[StrategyKind]) -> Result<String, String> {
     let address = format!("/api/v1/sales/{}", request.sale);
     let own = fetch::get::<Sale>(&address).await?.strategy;

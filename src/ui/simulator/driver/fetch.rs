@@ -1,12 +1,17 @@
 //! Requests to the public API, each without the visitor's identity, and what the browser knows of their time.
 
 use gloo_net::http::Request;
-use leptos::prelude::window;
+use leptos::{
+    prelude::window,
+    wasm_bindgen::JsCast,
+    web_sys::{Performance, PerformanceResourceTiming, RequestCredentials},
+};
 use serde::de::DeserializeOwned;
-use wasm_bindgen::JsCast;
-use web_sys::{Performance, PerformanceResourceTiming, RequestCredentials};
 
-use crate::model::{json, outcome::Problem, tally::Latencies};
+use crate::{
+    model::{outcome::Problem, tally::Latencies},
+    wire::json,
+};
 
 /// Entries that the browser keeps about finished requests, until they are collected.
 const TIMING_BUFFER_ENTRIES: u32 = 20_000;

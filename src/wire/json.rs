@@ -1,5 +1,6 @@
-//! A small reader of JSON for the browser's half, where every byte of code is downloaded: it reads the types of this crate,
-//! but tells neither where nor why a text cannot be read. The server reads what strangers send with `serde_json`.
+//! A small reader of JSON for the browser's half, where every byte of code is downloaded: it reads every kind of type that
+//! `serde_json` reads, but tells neither where nor why a text cannot be read. The server reads what strangers send with
+//! `serde_json`.
 
 use std::{borrow::Cow, fmt};
 
@@ -76,6 +77,15 @@ impl<'text> Reader<'text> {
         let is_part = |next: char| next.is_ascii_alphanumeric() || matches!(next, '+' | '-' | '.');
         let word = &rest[..rest.find(|next| !is_part(next)).unwrap_or(rest.len())];
         self.position += word.len();
+        word
+    }
+
+    /// The same, left where it is.
+    fn word_ahead(&mut self) -> &'text str {
+        self.peek();
+        let position = self.position;
+        let word = self.word();
+        self.position = position;
         word
     }
 
@@ -214,12 +224,32 @@ impl<'text> Reader<'text> {
     }
 }
 
+/// Whole numbers of each size, read as the largest of their kind: the type itself refuses what does not fit.
+macro_rules! numbers {
+    ($($kind:ty: $($name:ident)* => $visit:ident,)*) => { $($(
+        fn $name<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
+            visitor.$visit(self.word().parse::<$kind>().map_err(|_| Unreadable)?)
+        }
+    )*)* };
+}
+
 impl<'text> Deserializer<'text> for &mut Reader<'text> {
     type Error = Unreadable;
 
-    fn deserialize_any<V: Visitor<'text>>(self, _: V) -> Read<V::Value> {
-        // None of our types asks for it: they all know what they are.
-        Err(Unreadable)
+    /// For types that learn from the text what they are.
+    fn deserialize_any<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
+        match self.peek() {
+            b'"' => self.deserialize_str(visitor),
+            b'[' => self.deserialize_seq(visitor),
+            b'{' => self.deserialize_map(visitor),
+            b't' | b'f' => self.deserialize_bool(visitor),
+            b'n' => self.deserialize_unit(visitor),
+            sign => match self.word_ahead() {
+                word if word.contains(['.', 'e', 'E']) => self.deserialize_f64(visitor),
+                _ if sign == b'-' => self.deserialize_i64(visitor),
+                _ => self.deserialize_u64(visitor),
+            },
+        }
     }
 
     fn deserialize_bool<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
@@ -230,28 +260,19 @@ impl<'text> Deserializer<'text> for &mut Reader<'text> {
         }
     }
 
-    fn deserialize_u64<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
-        visitor.visit_u64(self.word().parse().map_err(|_| Unreadable)?)
-    }
-
-    fn deserialize_u8<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
-        self.deserialize_u64(visitor)
-    }
-
-    fn deserialize_u16<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
-        self.deserialize_u64(visitor)
-    }
-
-    fn deserialize_u32<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
-        self.deserialize_u64(visitor)
-    }
-
-    fn deserialize_i64<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
-        visitor.visit_i64(self.word().parse().map_err(|_| Unreadable)?)
+    numbers! {
+        u64: deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 => visit_u64,
+        i64: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 => visit_i64,
+        u128: deserialize_u128 => visit_u128,
+        i128: deserialize_i128 => visit_i128,
     }
 
     fn deserialize_f64<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
         visitor.visit_f64(self.float()?)
+    }
+
+    fn deserialize_f32<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
+        self.deserialize_f64(visitor)
     }
 
     fn deserialize_str<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
@@ -271,16 +292,27 @@ impl<'text> Deserializer<'text> for &mut Reader<'text> {
     }
 
     fn deserialize_option<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
-        if self.peek() == b'n' {
-            self.ignore()?;
-            return visitor.visit_none();
+        match self.peek() {
+            b'n' if self.word() == "null" => visitor.visit_none(),
+            b'n' => Err(Unreadable),
+            _ => visitor.visit_some(self),
         }
-        visitor.visit_some(self)
+    }
+
+    fn deserialize_bytes<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
+        if self.peek() == b'"' { visitor.visit_bytes(self.string()?.as_bytes()) } else { self.deserialize_seq(visitor) }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
+        self.deserialize_bytes(visitor)
     }
 
     fn deserialize_unit<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
-        self.ignore()?;
-        visitor.visit_unit()
+        if self.word() == "null" { visitor.visit_unit() } else { Err(Unreadable) }
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'text>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
+        self.deserialize_unit(visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'text>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
@@ -292,6 +324,10 @@ impl<'text> Deserializer<'text> for &mut Reader<'text> {
     }
 
     fn deserialize_tuple<V: Visitor<'text>>(self, _: usize, visitor: V) -> Read<V::Value> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'text>>(self, _: &'static str, _: usize, visitor: V) -> Read<V::Value> {
         self.deserialize_seq(visitor)
     }
 
@@ -321,10 +357,57 @@ impl<'text> Deserializer<'text> for &mut Reader<'text> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
-        self.deserialize_unit(visitor)
+        self.ignore()?;
+        visitor.visit_unit()
+    }
+}
+
+/// The name of a member: a text, or what JSON can only write as one there.
+struct Key<'text>(Cow<'text, str>);
+
+impl<'text> Deserializer<'text> for Key<'text> {
+    type Error = Unreadable;
+
+    fn deserialize_any<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
+        visitor.visit_str(&self.0)
     }
 
-    serde::forward_to_deserialize_any! { <W: Visitor<'text>> i8 i16 i32 i128 u128 f32 bytes byte_buf unit_struct tuple_struct }
+    numbers! {
+        u64: deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 => visit_u64,
+        i64: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 => visit_i64,
+        u128: deserialize_u128 => visit_u128,
+        i128: deserialize_i128 => visit_i128,
+        bool: deserialize_bool => visit_bool,
+    }
+
+    fn deserialize_option<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'text>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'text>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Read<V::Value> {
+        let name: StrDeserializer<'_, Unreadable> = self.0.as_ref().into_deserializer();
+        visitor.visit_enum(name)
+    }
+
+    serde::forward_to_deserialize_any! {
+        <W: Visitor<'text>> f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
+        identifier ignored_any
+    }
+}
+
+impl Key<'_> {
+    fn word(&self) -> &str {
+        &self.0
+    }
 }
 
 /// The inside of a list, an object or a variant.
@@ -345,8 +428,7 @@ impl<'text> MapAccess<'text> for Inside<'_, 'text> {
         if !self.0.follows(b'}')? {
             return Ok(None);
         }
-        let key = self.0.string()?;
-        let key: StrDeserializer<'_, Unreadable> = key.as_ref().into_deserializer();
+        let key = Key(self.0.string()?);
         seed.deserialize(key).map(Some)
     }
 
@@ -370,7 +452,8 @@ impl<'text> VariantAccess<'text> for Inside<'_, 'text> {
     type Error = Unreadable;
 
     fn unit_variant(self) -> Read<()> {
-        Ok(())
+        // Alone it is a text; inside of an object it has a value, which says nothing.
+        if !self.0.skip(b':') || self.0.word() == "null" { Ok(()) } else { Err(Unreadable) }
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'text>>(self, seed: S) -> Read<S::Value> {

@@ -7,7 +7,7 @@ use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::ser::{Formatter, Serializer};
 
-use crate::model::json;
+use super::json;
 
 /// The codec of every server function.
 pub type Wire = Post<WireEncoding>;

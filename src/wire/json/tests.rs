@@ -90,6 +90,119 @@ fn the_frames_and_answers_of_the_server_are_read() {
     assert_read(&Ok::<_, Refusal>(Some(simulation)));
 }
 
+/// Every kind of type in serde's data model, and what derives make of them.
+#[derive(PartialEq, Debug, Serialize, Deserialize)]
+struct EveryKind {
+    small: (i8, i16, i32, u8, u16, u32),
+    large: (i128, u128),
+    share: f32,
+    nothing: (),
+    marker: Marker,
+    pair: Pair,
+    wrapped: Wrapped,
+    bytes: Vec<u8>,
+    numbered: BTreeMap<i32, bool>,
+    flagged: BTreeMap<bool, u8>,
+    named: BTreeMap<Variants, u8>,
+    variants: Vec<Variants>,
+    tagged: Vec<Tagged>,
+    beside: Beside,
+    guessed: Vec<Guessed>,
+    #[serde(flatten)]
+    further: Further,
+}
+
+#[derive(PartialEq, Debug, Serialize, Deserialize)]
+struct Marker;
+
+#[derive(PartialEq, Debug, Serialize, Deserialize)]
+struct Pair(u8, String);
+
+#[derive(PartialEq, Debug, Serialize, Deserialize)]
+struct Wrapped(Option<Option<u8>>);
+
+#[derive(PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+enum Variants {
+    Unit,
+    Newtype(u8),
+    Tuple(u8, char),
+    Struct { text: String },
+}
+
+#[derive(PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Tagged {
+    Empty,
+    Full { share: f64, below: i64, list: Vec<Option<u8>> },
+}
+
+#[derive(PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "value")]
+enum Beside {
+    Text(String),
+}
+
+#[derive(PartialEq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Guessed {
+    Number(u64),
+    Below(i64),
+    Share(f64),
+    Flag(bool),
+    Text(String),
+    List(Vec<u8>),
+    Nothing,
+}
+
+#[derive(PartialEq, Debug, Serialize, Deserialize)]
+struct Further {
+    rest: BTreeMap<String, u64>,
+}
+
+#[test]
+fn every_kind_of_type_is_read_as_the_large_reader_reads_it() {
+    let value = EveryKind {
+        small: (-1, -2, -3, 4, 5, 6),
+        large: (i128::MIN, u128::MAX),
+        share: 0.5,
+        nothing: (),
+        marker: Marker,
+        pair: Pair(7, "\"é\"".to_owned()),
+        wrapped: Wrapped(Some(Some(8))),
+        bytes: vec![0, 255],
+        numbered: [(-1, true), (2, false)].into(),
+        flagged: [(true, 1)].into(),
+        named: [(Variants::Unit, 9)].into(),
+        variants: vec![
+            Variants::Unit,
+            Variants::Newtype(1),
+            Variants::Tuple(2, 'ß'),
+            Variants::Struct { text: "\\".to_owned() },
+        ],
+        tagged: vec![Tagged::Empty, Tagged::Full { share: -1.5, below: -7, list: vec![None, Some(1)] }],
+        beside: Beside::Text("beside".to_owned()),
+        guessed: vec![
+            Guessed::Number(1),
+            Guessed::Below(-1),
+            Guessed::Share(1.5),
+            Guessed::Flag(true),
+            Guessed::Text("\u{1f3ab}".to_owned()),
+            Guessed::List(vec![1, 2]),
+            Guessed::Nothing,
+        ],
+        further: Further { rest: [("a".to_owned(), 1)].into() },
+    };
+    let text = serde_json::to_string(&value).unwrap();
+    assert_eq!(serde_json::from_str::<EveryKind>(&text).unwrap(), value);
+    assert_read(&value);
+    assert_eq!(read(r#"{"Unit":null}"#), Some(Variants::Unit));
+    for wrong in [r#"{"Unit":1}"#, r#""Newtype""#, "7", r#"{"Newtype":1,"Unit":null}"#, r#"{"Newtype":256}"#] {
+        assert_eq!(read::<Variants>(wrong), None, "{wrong}");
+        assert!(serde_json::from_str::<Variants>(wrong).is_err(), "{wrong}");
+    }
+    assert_eq!((read::<()>("1"), read::<Option<u8>>("nil")), (None, None));
+}
+
 #[test]
 fn what_is_not_known_is_stepped_over() {
     #[derive(PartialEq, Debug, Deserialize)]

@@ -1,0 +1,63 @@
+// What a page downloads: the budget of a buyer, and the parts that are fetched when they are seen.
+import type { Page } from "@playwright/test";
+
+import { admission, seated } from "./support/box-office";
+import { hydrated } from "./support/sale-page";
+import { expect, test } from "./support/test";
+
+/** WebAssembly and script of a page that a buyer sees, as brotli sends them. */
+const BUDGET_BYTES = 190_000;
+const CODE = /\.(wasm|js)$/;
+const SIMULATOR = /\/pkg\/onsale-simulator\..*\.wasm$/;
+
+/** From now on, the names and sizes of the code that the page fetches. */
+function watch(page: Page): Map<string, number> {
+  const fetched = new Map<string, number>();
+  page.on("requestfinished", async (request) => {
+    const { pathname } = new URL(request.url());
+    if (!CODE.test(pathname)) return;
+    fetched.set(pathname, 0);
+    fetched.set(pathname, (await request.sizes()).responseBodySize);
+  });
+  return fetched;
+}
+
+test("no page that a buyer sees weighs more than its budget", async ({ boxOffice, anotherBuyer }) => {
+  // So tall that the simulator, which a demo adds to every sale, is not near the view.
+  const sale = await boxOffice.makeSale({ tiers: [seated(40, 5), admission(5)] });
+  for (const path of ["/", `/sales/${sale}`, "/tickets"]) {
+    const { page } = await anotherBuyer();
+    const fetched = watch(page);
+    await page.goto(path);
+    await hydrated(page);
+    expect([...fetched.keys()].filter((name) => SIMULATOR.test(name)), path).toEqual([]);
+    await expect.poll(() => Math.min(...fetched.values()), path).toBeGreaterThan(0);
+    const bytes = [...fetched.values()].reduce((sum, size) => sum + size, 0);
+    expect(fetched.size, path).toBe(2);
+    expect(bytes, path).toBeLessThanOrEqual(BUDGET_BYTES);
+  }
+});
+
+test("the simulator is fetched when it is seen, and a press that comes before it is done then", async ({
+  boxOffice,
+  buyer,
+}) => {
+  const { page } = buyer;
+  const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [seated(10, 5), admission(5)] });
+  const fetched = watch(page);
+  let bringSimulator = () => {};
+  const mayCome = new Promise<void>((resolve) => (bringSimulator = resolve));
+  await page.route(SIMULATOR, async (route) => {
+    await mayCome;
+    await route.continue();
+  });
+  await buyer.open(sale);
+  await buyer.pick("A-1");
+  expect([...fetched.keys()].some((name) => SIMULATOR.test(name))).toBe(false);
+
+  await page.locator('[name="buyers"]').fill("7");
+  await page.getByTestId("simulate").click();
+  bringSimulator();
+  await expect(page.getByTestId("result-won")).toHaveText("7");
+  expect([...fetched.keys()].some((name) => SIMULATOR.test(name))).toBe(true);
+});

@@ -1,0 +1,52 @@
+//! The pages: the one list that the router, the meters and the navigation read.
+
+/// Who may read a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reader {
+    /// Everybody sees the same.
+    Everybody,
+    /// Every buyer sees what is theirs, and nobody else's.
+    Buyer,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// The path, with the names of its variable parts in braces.
+    pub path: &'static str,
+    /// What the page calls itself, in its title and in the navigation. A page without one takes the name of what it shows.
+    pub title: &'static str,
+    pub reader: Reader,
+}
+
+pub const HOME: Page = Page { path: "/", title: "Sales", reader: Reader::Everybody };
+pub const SALE: Page = Page { path: "/sales/{sale}", title: "", reader: Reader::Everybody };
+pub const SIMULATOR: Page = Page { path: "/simulator", title: "Simulator", reader: Reader::Everybody };
+pub const TICKETS: Page = Page { path: "/tickets", title: "My tickets", reader: Reader::Buyer };
+
+pub const PAGES: [Page; 4] = [HOME, SALE, SIMULATOR, TICKETS];
+
+impl Page {
+    /// Whether the navigation leads there: to every page that has one address only.
+    pub fn is_in_navigation(&self) -> bool {
+        !self.path.contains('{')
+    }
+
+    /// The path with `name` as its variable part.
+    pub fn of(&self, name: &str) -> String {
+        match self.path.split_once('{') {
+            Some((folder, _)) => format!("{folder}{name}"),
+            None => self.path.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_addressed_by_the_name_of_what_it_shows() {
+        assert_eq!((SALE.of("theatre"), TICKETS.of("")), ("/sales/theatre".to_owned(), "/tickets".to_owned()));
+        assert!(!SALE.is_in_navigation() && HOME.is_in_navigation());
+    }
+}

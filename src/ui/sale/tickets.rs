@@ -1,0 +1,26 @@
+//! The buyer's own tickets in this sale.
+
+use leptos::prelude::*;
+
+use super::desk::Desk;
+use crate::{model::pages::TICKETS, ui::kit::ticket::OrderTickets};
+
+/// Orders shown on the sale's page; all of them are on the page of tickets.
+const MAX_ORDERS: usize = 5;
+
+/// The newest orders first.
+#[component]
+pub fn OwnTickets(desk: Desk) -> impl IntoView {
+    let orders = move || desk.orders.with(|orders| orders.iter().take(MAX_ORDERS).cloned().collect::<Vec<_>>());
+    view! {
+        <section class="own-tickets" aria-label="Your tickets" hidden=move || desk.orders.with(Vec::is_empty)>
+            <h2>"Your tickets"</h2>
+            <For each=orders key=|order| order.id let(order)>
+                <OrderTickets order tiers=desk.sale().tiers.clone() sale_name=None />
+            </For>
+            <p>
+                <a href=TICKETS.path>"All my tickets"</a>
+            </p>
+        </section>
+    }
+}

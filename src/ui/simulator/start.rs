@@ -1,0 +1,19 @@
+//! What the panel starts from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ids::SaleId, strategy::StrategyList};
+
+/// Where the page carries [`Start`].
+pub const START: &str = "simulator-start";
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Start {
+    /// The sales that may be attacked, each with its name. Where there is one, the visitor does not choose.
+    pub sales: Vec<(SaleId, String)>,
+    /// Which of them is chosen at first.
+    pub chosen: SaleId,
+    pub list: StrategyList,
+    /// Whether the strategy may be changed: only a rehearsal's may.
+    pub can_change: bool,
+}
