@@ -61,3 +61,24 @@ test("the simulator is fetched when it is seen, and a press that comes before it
   await expect(page.getByTestId("result-won")).toHaveText("7");
   expect([...fetched.keys()].some((name) => SIMULATOR.test(name))).toBe(true);
 });
+
+test("a simulator that could not be fetched says so, and the next press tries again", async ({
+  boxOffice,
+  buyer,
+  complaints,
+}) => {
+  complaints.expect(/onsale-simulator|net::ERR_/);
+  const { page } = buyer;
+  const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [seated(10, 5), admission(5)] });
+  await page.route(SIMULATOR, (route) => route.abort());
+  await buyer.open(sale);
+  await page.locator('[name="buyers"]').fill("6");
+  await page.getByTestId("simulate").click();
+  await expect(page.getByText("The simulator could not be loaded.")).toBeVisible();
+  await buyer.pick("A-1");
+
+  await page.unroute(SIMULATOR);
+  await page.getByTestId("simulate").click();
+  await expect(page.getByTestId("result-won")).toHaveText("6");
+  await expect(page.getByText("The simulator could not be loaded.")).toBeHidden();
+});

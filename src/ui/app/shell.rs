@@ -24,8 +24,9 @@ pub fn shell() -> impl IntoView {
     let reload = use_context::<LeptosOptions>().map(|options| view! { <AutoReload options /> });
     let stylesheet = files.as_ref().map(|files| view! { <link rel="stylesheet" href=files.css.clone() /> });
     let client = files.map(|files| {
-        let ClientFiles { js, wasm, .. } = &files;
-        let start = format!("import * as client from {js:?};\nconst wasm = {wasm:?};\n{START}");
+        let ClientFiles { js, wasm, parts, .. } = &files;
+        let parts = serde_json::to_string(parts).expect("names can be written");
+        let start = format!("import * as client from {js:?};\nconst wasm = {wasm:?};\nconst parts = {parts};\n{START}");
         view! {
             <link rel="modulepreload" href=files.js nonce=nonce.clone() crossorigin="anonymous" />
             <link rel="preload" href=files.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />

@@ -42,7 +42,7 @@ pub fn SimulatorPage() -> impl IntoView {
 pub fn Simulator(sale: Option<Arc<Sale>>) -> impl IntoView {
     let heading = sale.is_some().then(|| view! { <h2>"Simulator"</h2> });
     view! {
-        <section class="simulator" data-testid="simulator" aria-label="Simulator" data-lazy="true">
+        <section class="simulator" data-testid="simulator" aria-label="Simulator" data-lazy="simulator">
             {heading}
             <noscript>
                 <p class="notice">
@@ -52,6 +52,9 @@ pub fn Simulator(sale: Option<Arc<Sale>>) -> impl IntoView {
                     </span>
                 </p>
             </noscript>
+            <p class="notice" role="alert" hidden data-lazy-failed="true">
+                "The simulator could not be loaded. Press again to retry."
+            </p>
             <template id=document::FRAME inner_html=document::frame().into_string()></template>
             {Suspend::new(async move {
                 let start = start(sale).await;
