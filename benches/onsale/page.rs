@@ -51,7 +51,7 @@ async fn heaviest_kb(wire: &mut Wire, server: &Server) -> Result<Option<f64>, Fa
     let mut heaviest: Option<f64> = None;
     for path in BUYER_PAGES {
         let reply = wire.exchange(&wire::request("GET", path, server.address, "Accept: text/html\r\n", b"")).await?;
-        let html = std::str::from_utf8(&reply.body)?.to_owned();
+        let html = std::str::from_utf8(reply.body)?.to_owned();
         if let Some(weight) = weight_kb(wire, server, &html).await? {
             heaviest = Some(heaviest.map_or(weight, |heaviest| heaviest.max(weight)));
         }

@@ -21,9 +21,9 @@ use crate::{
         strategy::{StrategyKind, StrategyList},
     },
     ui::simulator::{
-        comparison::{Export, is_as_promised},
         document,
         session::{Engine, Request, Run},
+        told::{Export, is_as_promised},
     },
 };
 

@@ -1,21 +1,14 @@
 //! The ended runs side by side: rows in rounds, the newest round first, and bars where a round has several runs. The
 //! same is drawn on the page and into the file that is exported.
 
-use leptos::prelude::*;
-use serde::Serialize;
-
 use super::{
     bars::{Bar, bars},
-    driver,
     figures::whole_number,
-    session::{Engine, Request, Run, Session},
+    session::{Request, Run},
+    told::{newest, sent_by, started_together, strategy_name, verdict},
 };
 use crate::{
-    model::{
-        audit::Audit,
-        simulation::{Simulation, SimulationStatus},
-        strategy::StrategyKind,
-    },
+    model::{audit::Audit, simulation::Simulation},
     ui::kit::{
         html::{Html, html},
         money::rounded,
@@ -38,101 +31,8 @@ const COLUMNS: [Column; 8] = [
     ("Verdict", "verdict", verdict),
 ];
 
-/// What is exported as JSON, from the page and from the terminal.
-#[derive(Serialize)]
-pub struct Export<'a> {
-    /// What the sale is kept in.
-    store: &'a str,
-    /// Whether every strategy that promises to be exact was.
-    exact: bool,
-    runs: &'a [Run],
-}
-
-impl<'a> Export<'a> {
-    pub fn new(store: &'a str, runs: &'a [Run]) -> Self {
-        Self { store, exact: runs.iter().all(|run| is_as_promised(&run.simulation)), runs }
-    }
-}
-
-/// Whether the run was exact, or its strategy does not promise to be.
-pub fn is_as_promised(run: &Simulation) -> bool {
-    run.is_clean() || run.strategy.is_some_and(|strategy| !strategy.is_exact())
-}
-
-/// What the audit says in a word or two.
-pub fn verdict(run: &Simulation) -> String {
-    let found = match &run.audit {
-        None => "Not audited",
-        Some(_) if run.is_clean() => "Exact",
-        Some(audit) if audit.phantoms > 0 => "Oversold",
-        Some(audit) if audit.leaks > 0 => "Lost units",
-        Some(_) => "Not exact",
-    };
-    let cancelled = if run.status == SimulationStatus::Cancelled { ", cancelled" } else { "" };
-    let errors = if run.errors > 0 { format!(", {} errors", run.errors) } else { String::new() };
-    format!("{found}{cancelled}{errors}")
-}
-
 fn of_audit(run: &Simulation, figure: fn(&Audit) -> u64) -> String {
     run.audit.as_ref().map_or_else(|| "not known".to_owned(), |audit| figure(audit).to_string())
-}
-
-/// The name of the strategy that sold.
-pub fn strategy_name(run: &Simulation) -> &'static str {
-    run.strategy.map_or("not known", StrategyKind::name)
-}
-
-/// The runs that were started together last.
-pub fn newest(runs: &[Run]) -> &[Run] {
-    runs.chunk_by(started_together).last().unwrap_or_default()
-}
-
-fn started_together(one: &Run, other: &Run) -> bool {
-    one.request.round == other.request.round
-}
-
-/// The result of a round, in a sentence or two.
-pub fn summary(round: &[Run]) -> String {
-    let oversold = round.iter().filter_map(|run| {
-        let phantoms = run.simulation.audit.as_ref()?.phantoms;
-        let name = strategy_name(&run.simulation);
-        (phantoms > 0).then(|| format!(" {name} sold {phantoms} units that were not there."))
-    });
-    let oversold: String = oversold.collect();
-    let broken: Vec<_> =
-        round.iter().filter(|run| !is_as_promised(&run.simulation)).map(|run| strategy_name(&run.simulation)).collect();
-    let verdict = if broken.is_empty() {
-        "All that promise to be exact were.".to_owned()
-    } else {
-        format!("Not exact, against their promise: {}.", broken.join(", "))
-    };
-    format!("The comparison of {} strategies has ended.{oversold} {verdict}", round.len())
-}
-
-/// Nothing, until a run has ended.
-#[component]
-pub fn Comparison(session: Session, store: String) -> impl IntoView {
-    let ended = session.ended;
-    let is_shown = Memo::new(move |_| !ended.with(Vec::is_empty));
-    let store = StoredValue::new(store);
-    let save_json = move |_| ended.with_untracked(|runs| driver::save_json(&store.get_value(), runs));
-    let save_page = move |_| ended.with_untracked(|runs| driver::save_page(&store.get_value(), runs));
-    move || {
-        is_shown.get().then(|| view! {
-            <div class="simulator-comparison">
-                <div class="simulator-comparison-head">
-                    <h2 id="simulator-comparison">"Runs side by side"</h2>
-                    <div class="simulator-actions">
-                        <button class="button-quiet" type="button" on:click=save_json>"Export as JSON"</button>
-                        <button class="button-quiet" type="button" on:click=save_page>"Export as a page"</button>
-                    </div>
-                </div>
-                <div class="simulator-table" role="region" aria-labelledby="simulator-comparison" tabindex="0"
-                    inner_html=move || ended.with(|runs| table(runs).into_string())></div>
-                <div class="comparison-bars" inner_html=move || ended.with(|runs| charts(newest(runs)).into_string())></div>
-            </div>
-        })
-    }
 }
 
 /// All rounds as one table.
@@ -179,14 +79,6 @@ fn parameters(run: &Run) -> String {
         target,
         run.simulation.seed,
     )
-}
-
-/// Who sent the buyers.
-pub const fn sent_by(run: &Run) -> &'static str {
-    match run.request.engine {
-        Engine::Browser => "from this browser",
-        Engine::Server => "from the server",
-    }
 }
 
 /// Bars for a round of several runs.

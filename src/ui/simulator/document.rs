@@ -1,8 +1,9 @@
 //! The runs as one file that needs nothing beside it: no script, no address, its own small style sheet.
 
 use super::{
-    comparison::{charts, newest, sent_by, summary, table},
+    comparison::{charts, table},
     session::Run,
+    told::{newest, sent_by, summary},
 };
 use crate::{
     model::strategy::StrategyKind,
@@ -30,8 +31,8 @@ pub fn frame() -> Html {
         StrategyKind::ALL.map(|kind| term(html!("<code>{name}</code>", name = kind.name()), kind.summary()));
     let words = WORDS.map(|(word, meaning)| term(word, meaning));
     html!(
-        "<style>{style}</style>{figures}<h2>How each strategy works</h2><dl>{strategies}</dl><h2>What the words mean</h2><dl>{words}</dl>",
-        style = Html::trusted(STYLE),
+        "<style>{sheet}</style>{figures}<h2>How each strategy works</h2><dl>{strategies}</dl><h2>What the words mean</h2><dl>{words}</dl>",
+        sheet = Html::trusted(STYLE),
         figures = Html::trusted(FIGURES),
         strategies = strategies.into_iter().collect::<Html>(),
         words = words.into_iter().collect::<Html>(),

@@ -9,9 +9,9 @@ use leptos::{
 };
 
 use super::{
-    comparison::Export,
     document,
     session::{Engine, Request, Run, Session},
+    told::Export,
 };
 use crate::{
     api,

@@ -4,9 +4,9 @@ use leptos::prelude::*;
 
 use super::{
     chart::Charts,
-    comparison::{sent_by, strategy_name},
     outcomes::Outcomes,
     session::{BrowserQueue, Run},
+    told::{sent_by, strategy_name},
 };
 use crate::{
     model::{

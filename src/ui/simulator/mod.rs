@@ -3,7 +3,7 @@
 mod bars; // one figure of several runs, as bars
 mod chart; // figures over time, as lines
 mod choices; // the strategies to compare
-pub mod comparison; // the ended runs side by side
+mod comparison; // tables and bars of the ended runs
 pub mod document; // the same as a file that stands by itself
 mod driver; // makes a run: by the server, or by this browser
 mod fields; // the fields of the form, and the reading of them
@@ -12,12 +12,14 @@ mod form; // what the visitor wishes for
 mod outcomes; // answers stacked by their meaning
 mod progress; // how far the run is
 pub mod session; // the run that goes on, and those before it
+mod side_by_side; // the ended runs on the page
 pub mod start; // what the panel starts from
+pub mod told; // what is told of ended runs in words
 
 use leptos::prelude::*;
 
 use self::{
-    comparison::Comparison, figures::Figures, form::SimulatorForm, progress::Progress, session::Session, start::Start,
+    figures::Figures, form::SimulatorForm, progress::Progress, session::Session, side_by_side::Comparison, start::Start,
 };
 use super::kit::start::started_from;
 

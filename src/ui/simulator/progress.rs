@@ -4,9 +4,9 @@ use leptos::prelude::*;
 
 use super::{
     chart::Charts,
-    comparison::strategy_name,
     outcomes::Outcomes,
     session::{Run, Session, Stage},
+    told::strategy_name,
 };
 
 #[component]

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::{
     model::audit::Audit,
     ui::simulator::{
-        comparison::{is_as_promised, strategy_name, summary, verdict},
         session::Run,
+        told::{is_as_promised, strategy_name, summary, verdict},
     },
 };
 

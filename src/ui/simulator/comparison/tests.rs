@@ -3,7 +3,19 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{audit::LedgerAudit, ids::SimulationId, simulation::Target, time::Timestamp};
+use crate::{
+    model::{
+        audit::LedgerAudit,
+        ids::SimulationId,
+        simulation::{SimulationStatus, Target},
+        strategy::StrategyKind,
+        time::Timestamp,
+    },
+    ui::simulator::{
+        session::Engine,
+        told::{Export, summary},
+    },
+};
 
 /// A run of 300 buyers over 200 units, some of which were not there.
 pub(in crate::ui::simulator) fn run(round: u32, strategy: StrategyKind, phantoms: u64) -> Run {

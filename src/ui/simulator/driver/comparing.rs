@@ -7,8 +7,8 @@ use crate::{
     api,
     model::{sale::Sale, strategy::StrategyKind},
     ui::simulator::{
-        comparison,
         session::{Request, Session, Stage},
+        told,
     },
 };
 
@@ -27,7 +27,7 @@ pub async fn run(session: Session, request: Request, strategies: &[StrategyKind]
         }
     }
     compared?;
-    let told = session.ended.with_untracked(|ended| comparison::summary(comparison::newest(ended)));
+    let told = session.ended.with_untracked(|ended| told::summary(told::newest(ended)));
     Ok(told)
 }
 
