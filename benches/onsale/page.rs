@@ -51,7 +51,8 @@ async fn heaviest_kb(wire: &mut Wire, server: &Server) -> Result<Option<f64>, Fa
     let mut heaviest: Option<f64> = None;
     for path in BUYER_PAGES {
         let reply = wire.exchange(&wire::request("GET", path, server.address, "Accept: text/html\r\n", b"")).await?;
-        if let Some(weight) = weight_kb(wire, server, std::str::from_utf8(&reply.body)?).await? {
+        let html = String::from_utf8(reply.body.to_vec())?;
+        if let Some(weight) = weight_kb(wire, server, &html).await? {
             heaviest = Some(heaviest.map_or(weight, |heaviest| heaviest.max(weight)));
         }
     }
