@@ -1,6 +1,7 @@
 //! Small things that every page uses. Nothing here knows what a sale page is.
 
 pub mod availability; // how much is left, as a bar
+pub mod border; // where the type of a view ends on the server
 pub mod countdown; // the time until an opening, from the server's clock
 pub mod document; // the document that the browser shows: one place for what a view cannot say
 pub mod html; // markup as a string, escaped by construction

@@ -10,7 +10,7 @@ use crate::{
         body::BuyBody,
         outcome::{BuyOutcome, Code},
     },
-    ui::kit::toast::ToastKind,
+    ui::kit::{border::part, toast::ToastKind},
 };
 
 /// A browser keeps about six connections to one address; more buyers would only wait in its own line.
@@ -66,7 +66,7 @@ pub fn Buyers(desk: Desk) -> impl IntoView {
             buyers.get_untracked().into_iter().for_each(|buyer| buy(desk, buyer));
         }
     };
-    view! {
+    part(view! {
         <section class="buyers script-only" aria-labelledby="buyers-title">
             <div class="section-head">
                 <div>
@@ -90,7 +90,7 @@ pub fn Buyers(desk: Desk) -> impl IntoView {
                 </For>
             </ul>
         </section>
-    }
+    })
 }
 
 #[component]

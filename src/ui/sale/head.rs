@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::desk::Desk;
 use crate::{
     model::sale::SaleStatus,
-    ui::kit::{countdown::Opening, status::StatusBadge},
+    ui::kit::{border::part, countdown::Opening, status::StatusBadge},
 };
 
 #[component]
@@ -14,7 +14,7 @@ pub fn Head(desk: Desk) -> impl IntoView {
     let shown = desk.live.shown();
     let opens_at = move || (desk.status() == SaleStatus::Soon).then(|| shown.with(|shown| shown.opens_at)).flatten();
     let message = move || shown.with(|shown| shown.message.clone());
-    view! {
+    part(view! {
         <header class="sale-head">
             <p class="sale-facts">
                 <StatusBadge status=move || desk.status() />
@@ -24,5 +24,5 @@ pub fn Head(desk: Desk) -> impl IntoView {
             {move || opens_at().map(|opens_at| view! { <Opening opens_at now=desk.now class="opening" /> })}
             {move || message().map(|message| view! { <p class="notice">{message}</p> })}
         </header>
-    }
+    })
 }

@@ -5,7 +5,10 @@ use leptos::prelude::*;
 use super::desk::Desk;
 use crate::{
     model::sale::Tier,
-    ui::kit::money::{grouped, money},
+    ui::kit::{
+        border::part,
+        money::{grouped, money},
+    },
 };
 
 /// Hues that the style sheet gives to tiers, over and over again.
@@ -20,11 +23,11 @@ pub fn with_hue(class: &str, tier: usize) -> String {
 pub fn Legend(desk: Desk) -> impl IntoView {
     let tiers = desk.sale().tiers.clone();
     let entries = tiers.into_iter().enumerate().filter(|(_, tier)| tier.seated);
-    view! {
+    part(view! {
         <ul class="legend script-only" role="list" aria-label="Prices; a press shows only that price on the map">
             {entries.map(|(index, tier)| view! { <LegendEntry desk index tier /> }).collect_view()}
         </ul>
-    }
+    })
 }
 
 #[component]

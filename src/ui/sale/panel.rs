@@ -15,7 +15,7 @@ use super::{
 use crate::{
     live::connection::Connection,
     model::{pages::SALE, sale::SaleStatus},
-    ui::kit::{html::Html, money::money, toast::ToastList},
+    ui::kit::{border::part, html::Html, money::money, toast::ToastList},
 };
 
 /// Stands in the form where no script runs, and the map cannot be used.
@@ -24,7 +24,7 @@ const SEAT_FIELD: &str = r#"<label class="field"><span>Seat, or leave it empty f
 #[component]
 pub fn Panel(desk: Desk) -> impl IntoView {
     let seat_field = desk.has_seats().then(|| Html::trusted(SEAT_FIELD).into_string());
-    view! {
+    part(view! {
         <section class="panel" aria-label="Buy">
             <div class="panel-head">
                 <Counter desk />
@@ -52,7 +52,7 @@ pub fn Panel(desk: Desk) -> impl IntoView {
             <ToastList toasts=desk.toasts />
             <OwnTickets desk />
         </section>
-    }
+    })
 }
 
 /// How fresh the page is.

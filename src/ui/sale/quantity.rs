@@ -3,7 +3,7 @@
 use leptos::{html, prelude::*, wasm_bindgen::JsCast, web_sys::HtmlInputElement};
 
 use super::desk::{Choice, Desk};
-use crate::ui::kit::{document::find, money::money};
+use crate::ui::kit::{border::part, document::find, money::money};
 
 const FIELD: &str = "quantity";
 
@@ -20,7 +20,7 @@ pub fn Quantity(desk: Desk) -> impl IntoView {
             take_typed(desk, &field);
         }
     };
-    view! {
+    part(view! {
         <div class="quantity" data-unused=move || is_unused().then_some("true")>
             <label for=FIELD>"How many"</label>
             <div class="stepper">
@@ -39,7 +39,7 @@ pub fn Quantity(desk: Desk) -> impl IntoView {
             </div>
             <p class="subtotal figures">{move || subtotal(desk)}</p>
         </div>
-    }
+    })
 }
 
 fn subtotal(desk: Desk) -> Option<String> {

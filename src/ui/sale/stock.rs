@@ -6,7 +6,7 @@ use super::desk::Desk;
 use crate::{
     live::reducer::ShownCounts,
     model::sale::SaleStatus,
-    ui::kit::{availability::AvailabilityBar, money::grouped},
+    ui::kit::{availability::AvailabilityBar, border::part, money::grouped},
 };
 
 /// From this many left, the counter draws attention.
@@ -32,7 +32,7 @@ pub fn Counter(desk: Desk) -> impl IntoView {
             _ => format!("left of {of}"),
         }
     };
-    view! {
+    part(view! {
         <div class="counter" data-stock=stock>
             <p class="counter-line">
                 <span class="counter-figure figures" data-testid="available"
@@ -44,7 +44,7 @@ pub fn Counter(desk: Desk) -> impl IntoView {
             </p>
             <AvailabilityBar counts />
         </div>
-    }
+    })
 }
 
 /// All counters as a table.
@@ -60,7 +60,7 @@ pub fn StockTable(desk: Desk) -> impl IntoView {
         let counts = move || shown.with(|shown| shown.tiers.get(index).copied().unwrap_or_default());
         view! { <StockRow name=tier.name counts /> }
     });
-    view! {
+    part(view! {
         <table class="stock figures">
             <caption>"Stock"</caption>
             <thead>
@@ -73,7 +73,7 @@ pub fn StockTable(desk: Desk) -> impl IntoView {
             </thead>
             <tbody>{rows.collect_view()} {all}</tbody>
         </table>
-    }
+    })
 }
 
 #[component]

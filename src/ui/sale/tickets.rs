@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use super::desk::Desk;
-use crate::{model::pages::TICKETS, ui::kit::ticket::OrderTickets};
+use crate::{
+    model::pages::TICKETS,
+    ui::kit::{border::part, ticket::OrderTickets},
+};
 
 /// Orders shown on the sale's page; all of them are on the page of tickets.
 const MAX_ORDERS: usize = 5;
@@ -12,7 +15,7 @@ const MAX_ORDERS: usize = 5;
 #[component]
 pub fn OwnTickets(desk: Desk) -> impl IntoView {
     let orders = move || desk.orders.with(|orders| orders.iter().take(MAX_ORDERS).cloned().collect::<Vec<_>>());
-    view! {
+    part(view! {
         <section class="own-tickets" aria-label="Your tickets" hidden=move || desk.orders.with(Vec::is_empty)>
             <h2>"Your tickets"</h2>
             <For each=orders key=|order| order.id let(order)>
@@ -22,5 +25,5 @@ pub fn OwnTickets(desk: Desk) -> impl IntoView {
                 <a href=TICKETS.path>"All my tickets"</a>
             </p>
         </section>
-    }
+    })
 }

@@ -8,19 +8,19 @@ use super::{
 };
 use crate::{
     model::sale::Tier,
-    ui::kit::{document::find, money::money},
+    ui::kit::{border::part, document::find, money::money},
 };
 
 #[component]
 pub fn TierOptions(desk: Desk) -> impl IntoView {
     let tiers = desk.sale().tiers.clone();
     let legend = if desk.has_seats() { "Pick seats on the map, or take the best of" } else { "Tickets" };
-    view! {
+    part(view! {
         <fieldset class="tier-options">
             <legend>{legend}</legend>
             {tiers.into_iter().enumerate().map(|(index, tier)| view! { <TierOption desk index tier /> }).collect_view()}
         </fieldset>
-    }
+    })
 }
 
 #[component]

@@ -13,7 +13,7 @@ use crate::{
         audit::Audit,
         simulation::{Simulation, SimulationStatus},
     },
-    ui::kit::money::rounded,
+    ui::kit::{border::part, money::rounded},
 };
 
 /// Contradictions that are shown; a strategy that oversells makes hundreds.
@@ -29,7 +29,7 @@ pub fn Figures(run: Run) -> impl IntoView {
     };
     let drawn = simulation.clone();
     let samples = StoredValue::new(samples);
-    view! {
+    part(view! {
         <div class="simulator-figures">
             <h2>{heading}</h2>
             <p class="simulator-note">
@@ -43,7 +43,7 @@ pub fn Figures(run: Run) -> impl IntoView {
             <Charts samples=move || samples.get_value() />
             <Verdict simulation />
         </div>
-    }
+    })
 }
 
 #[component]

@@ -9,9 +9,12 @@ use super::{
     session::Session,
     start::Start,
 };
-use crate::model::{
-    ids::SaleId,
-    limits::{MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
+use crate::{
+    model::{
+        ids::SaleId,
+        limits::{MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
+    },
+    ui::kit::border::part,
 };
 
 const TROUBLE: &str = "simulator-trouble";
@@ -55,7 +58,7 @@ pub fn SimulatorForm(session: Session, start: Start) -> impl IntoView {
     let send_text = move || if is_busy().is_some() && !is_comparing() { "Running…" } else { "Send the buyers" };
     let compare_text =
         move || if is_busy().is_some() && is_comparing() { "Comparing…" } else { "Compare strategies" };
-    view! {
+    part(view! {
         <form node_ref=form class="simulator-form script-only" novalidate on:submit=send>
             <div class="simulator-fields">
                 <label class="simulator-field">"Sale" <SaleField sales chosen /></label>
@@ -97,7 +100,7 @@ pub fn SimulatorForm(session: Session, start: Start) -> impl IntoView {
                 })}
             </div>
         </form>
-    }
+    })
 }
 
 /// Ties a field to what is wrong, while something is.

@@ -8,6 +8,7 @@ use super::{
     session::{Run, Session, Stage},
     told::strategy_name,
 };
+use crate::ui::kit::border::part;
 
 #[component]
 pub fn Progress(session: Session) -> impl IntoView {
@@ -23,7 +24,7 @@ pub fn Progress(session: Session) -> impl IntoView {
             Some((run.request.stage?, strategy_name(&run.simulation)))
         })
     };
-    view! {
+    part(view! {
         <div class="simulator-progress">
             {move || stage().map(|(Stage { place, of }, strategy)| view! {
                 <p class="simulator-stage">"Strategy " {place} " of " {of} ": " <code>{strategy}</code></p>
@@ -39,7 +40,7 @@ pub fn Progress(session: Session) -> impl IntoView {
             </div>
             {move || has_begun.get().then(|| view! { <Outcomes simulation /> <Charts samples /> })}
         </div>
-    }
+    })
 }
 
 /// How many are answered, and of how many: in a comparison, of all its runs.
