@@ -128,10 +128,11 @@ fn rushes() -> Vec<(&'static str, Vec<Wish>)> {
         ("more units", (0..90).map(|_| wish(vec![any(1, 1)])).collect()),
         ("pairs of units", (0..40).map(|_| wish(vec![any(1, 2)])).collect()),
         ("fewer seats", (0..60).map(seat).collect()),
-        ("each seat five times", (0..5 * SEATS).map(seat).collect()),
+        // Who wants the same seat comes at once: a gate that lets them all in keeps everybody else out meanwhile.
+        ("each seat five times", (0..5 * SEATS).map(|number| seat(number / 5)).collect()),
         ("fewer pairs of seats", (0..30).map(|number| pair(number * 2)).collect()),
         ("pairs of seats that overlap", (0..2 * SEATS).map(pair).collect()),
-        ("named seats and any seat", (0..250).flat_map(|number| [seat(number), wish(vec![any(0, 1)])]).collect()),
+        ("named seats and any seat", (0..250).flat_map(|number| [seat(number / 3), wish(vec![any(0, 1)])]).collect()),
         ("fewer mixes", (0..40).map(mix).collect()),
         ("more mixes", (0..200).map(mix).collect()),
     ]
