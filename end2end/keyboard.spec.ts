@@ -88,6 +88,24 @@ test("the focus stays on what was pressed, also where it cannot be pressed again
   await expect(addBuyer).toBeFocused();
 });
 
+test("the focus goes on when what has it is taken away", async ({ boxOffice, buyer }) => {
+  const sale = await boxOffice.makeSale({ tiers: [TWO_SECTIONS] });
+  await buyer.open(sale);
+  await buyer.seat("101-A-2").click();
+  await buyer.page.getByRole("button", { name: "Give 101-A-2 back" }).press("Enter");
+  await expect(buyer.buy).toBeFocused();
+  await buyer.seat("101-A-2").click();
+  await buyer.buy.press("Enter");
+  await expect(buyer.toast("success")).toBeVisible();
+  await buyer.page.getByRole("button", { name: "Close this message" }).press("Enter");
+  await expect(buyer.toast("success")).toHaveCount(0);
+  await expect(buyer.buy).toBeFocused();
+  const addBuyer = buyer.page.getByRole("button", { name: "Add a buyer" });
+  await addBuyer.press("Enter");
+  await buyer.page.getByRole("button", { name: /^Remove buyer/ }).last().press("Enter");
+  await expect(addBuyer).toBeFocused();
+});
+
 const isFocused = ({ buy }: SalePage) => buy.evaluate((button) => button === document.activeElement);
 
 test("the focus stays on its seat while others buy around it, and when its own seat goes", async ({

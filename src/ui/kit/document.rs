@@ -3,8 +3,13 @@
 use leptos::{
     prelude::*,
     wasm_bindgen::JsCast,
-    web_sys::{Element, Event},
+    web_sys::{Element, Event, FocusOptions, HtmlElement},
 };
+
+/// The button that buys, the button that sends simulated buyers, and the page's own content: where the focus goes on.
+pub const BUY: &str = "[data-testid='buy']";
+pub const SIMULATE: &str = "[data-testid='simulate']";
+pub const MAIN: &str = "#main";
 
 /// The first element of the document that a selector means.
 pub fn find(selector: &str) -> Option<Element> {
@@ -14,6 +19,22 @@ pub fn find(selector: &str) -> Option<Element> {
 /// The element where an event happened.
 pub fn element_of(event: &Event) -> Option<Element> {
     event.target()?.dyn_into().ok()
+}
+
+/// Hands the focus on before what has it is taken away: from inside of what `from` means to the first element that one of the
+/// selectors `to` means. Nothing is scrolled. Without this the focus would fall to the page, and the next Tab start at its top.
+pub fn hand_focus_on(from: &str, to: &[&str]) {
+    let is_inside = |focused: Element| focused.closest(from).ok().flatten().is_some();
+    if !document().active_element().is_some_and(is_inside) {
+        return;
+    }
+    let next = to.iter().find_map(|selector| find(selector)).and_then(|next| next.dyn_into::<HtmlElement>().ok());
+    if let Some(next) = next {
+        let options = FocusOptions::new();
+        options.set_prevent_scroll(true);
+        // An element that cannot take it leaves the focus where it is.
+        let _ = next.focus_with_options(&options);
+    }
 }
 
 /// Sets or removes an attribute, and leaves it alone where it is right already: an untouched attribute costs no style.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
+use super::document::{BUY, MAIN, hand_focus_on};
 use crate::model::outcome::Code;
 
 /// How long a message about a failure stays. A success stays until the visitor closes it.
@@ -118,6 +119,7 @@ impl Toasts {
     }
 
     pub fn dismiss(self, id: u32) {
+        hand_focus_on(&format!("#message-{id}"), &[BUY, MAIN]);
         let _ = self.list.try_update(|list| list.retain(|toast| toast.id != id));
     }
 }
@@ -138,7 +140,7 @@ pub fn ToastList(toasts: Toasts) -> impl IntoView {
 fn Message(toasts: Toasts, toast: Toast) -> impl IntoView {
     let Toast { id, kind, title, detail } = toast;
     view! {
-        <div class="toast" data-testid="toast" data-kind=kind.name() role=kind.role()>
+        <div class="toast" id=format!("message-{id}") data-testid="toast" data-kind=kind.name() role=kind.role()>
             <span class="toast-mark" aria-hidden="true">{kind.mark()}</span>
             <div class="toast-text">
                 <p class="toast-title">{title}</p>

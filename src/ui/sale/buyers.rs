@@ -10,7 +10,7 @@ use crate::{
         body::BuyBody,
         outcome::{BuyOutcome, Code},
     },
-    ui::kit::{border::part, toast::ToastKind},
+    ui::kit::{border::part, document::hand_focus_on, toast::ToastKind},
 };
 
 /// A browser keeps about six connections to one address; more buyers would only wait in its own line.
@@ -96,7 +96,10 @@ pub fn Buyers(desk: Desk) -> impl IntoView {
 #[component]
 fn BuyerCard(desk: Desk, buyer: Buyer, buyers: RwSignal<Vec<Buyer>>) -> impl IntoView {
     let Buyer { number, owned, is_buying, message, .. } = buyer;
-    let remove = move |_| buyers.update(|buyers| buyers.retain(|known| known.number != number));
+    let remove = move |_| {
+        hand_focus_on(&format!("#card-{number}"), &["#card-add"]);
+        buyers.update(|buyers| buyers.retain(|known| known.number != number));
+    };
     let goal_text = move || goal(desk).map_or_else(|| "Nothing chosen".to_owned(), |goal| format!("Buy {}", goal.name));
     let text = move || if is_buying.get() { "Buying…".to_owned() } else { goal_text() };
     let told = move || {

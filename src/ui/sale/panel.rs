@@ -15,7 +15,13 @@ use super::{
 use crate::{
     live::connection::Connection,
     model::{pages::SALE, sale::SaleStatus},
-    ui::kit::{border::part, html::Html, money::money, toast::ToastList},
+    ui::kit::{
+        border::part,
+        document::{BUY, hand_focus_on},
+        html::Html,
+        money::money,
+        toast::ToastList,
+    },
 };
 
 /// Stands in the form where no script runs, and the map cannot be used.
@@ -94,13 +100,17 @@ fn PickedSeat(desk: Desk, seat: u32) -> impl IntoView {
     let label = seating.label(seat).map(|label| label.to_string()).unwrap_or_default();
     let tier = seating.tier_index(seat).and_then(|tier| desk.tier(tier));
     let (name, price) = tier.map(|tier| (tier.name, money(tier.price, &tier.currency))).unwrap_or_default();
+    let give_back = move |_| {
+        hand_focus_on(".picked-seat", &[BUY]);
+        desk.toggle(seat);
+    };
     view! {
         <li class="picked-seat">
             <span class="picked-label">{label.clone()}</span>
             <span class="quiet">{name}</span>
             <span class="figures">{price}</span>
             <button type="button" class="icon-button" aria-label=format!("Give {label} back")
-                on:click=move |_| desk.toggle(seat)>
+                on:click=give_back>
                 "×"
             </button>
         </li>

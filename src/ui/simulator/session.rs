@@ -3,10 +3,13 @@
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{
-    ids::SaleId,
-    simulation::{Simulation, SimulationStatus, Target},
-    strategy::StrategyKind,
+use crate::{
+    model::{
+        ids::SaleId,
+        simulation::{Simulation, SimulationStatus, Target},
+        strategy::StrategyKind,
+    },
+    ui::kit::document::{SIMULATE, hand_focus_on},
 };
 
 /// Requests that a browser sends at once. It would only queue more, and it fails them when there are several hundred.
@@ -151,6 +154,12 @@ impl Session {
         self.announcement.try_set(summary(&run.simulation));
         self.keep(run.clone());
         self.run.try_set(Some(run));
+        self.stop();
+    }
+
+    /// Takes the progress away, with its button.
+    fn stop(self) {
+        hand_focus_on(".simulator-progress", &[SIMULATE]);
         self.running.try_set(false);
     }
 
@@ -163,7 +172,7 @@ impl Session {
     pub fn end_comparison(self, announcement: String) {
         self.announcement.try_set(announcement);
         self.run.try_set(None);
-        self.running.try_set(false);
+        self.stop();
     }
 
     /// The run, or the comparison, could not be made or finished.
