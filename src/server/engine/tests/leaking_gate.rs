@@ -78,13 +78,9 @@ async fn units_that_were_let_in_and_refused_are_sold_to_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_that_takes_nothing_back_strands_units() {
     for kind in STORES {
-        let (gate, database) = (Arc::new(LeakingGate::default()), Database::make(kind).await);
-        let options =
-            EngineOptions { strategies: vec![gate.clone()], ..EngineOptions::new(tokio::runtime::Handle::current()) };
-        let engine = Engine::open(Store::open(&database.url).await.unwrap(), options).await.unwrap();
-        let behind = engine.core.strategies.get(StrategyKind::AtomicUpdate).unwrap().clone();
-        assert!(gate.behind.set(behind).is_ok());
-        let house = House { engine, database };
+        let gate = Arc::new(LeakingGate::default());
+        let house = House::open_with(kind, gate.clone()).await;
+        assert!(gate.behind.set(house.strategy(StrategyKind::AtomicUpdate)).is_ok());
         assert!(stranded(&house, StrategyKind::RedisGate).await > 0, "{kind:?}: the leak was not seen");
     }
 }

@@ -65,6 +65,19 @@ impl House {
         Self { engine, database }
     }
 
+    /// With one more strategy, in the place of another of its kind.
+    async fn open_with(kind: StoreKind, strategy: Arc<dyn Strategy>) -> Self {
+        let database = Database::make(kind).await;
+        let options =
+            EngineOptions { strategies: vec![strategy], ..EngineOptions::new(tokio::runtime::Handle::current()) };
+        let engine = Engine::open(Store::open(&database.url).await.unwrap(), options).await.unwrap();
+        Self { engine, database }
+    }
+
+    fn strategy(&self, kind: StrategyKind) -> Arc<dyn Strategy> {
+        self.engine.core.strategies.get(kind).expect("a strategy that this store can run").clone()
+    }
+
     /// One more engine on a database, with a clock that stands still.
     async fn engine(url: &str, redis: &str) -> Arc<Engine> {
         Self::engine_with(url, redis, QueueOptions::default()).await

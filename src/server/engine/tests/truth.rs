@@ -218,13 +218,8 @@ impl Strategy for HastyGate {
 async fn a_gate_that_counts_those_on_their_way_as_gone_is_caught() {
     for kind in STORES {
         let gate = Arc::new(HastyGate { left: Mutex::default(), behind: std::sync::OnceLock::new() });
-        let database = Database::make(kind).await;
-        let options =
-            EngineOptions { strategies: vec![gate.clone()], ..EngineOptions::new(tokio::runtime::Handle::current()) };
-        let engine = Engine::open(Store::open(&database.url).await.unwrap(), options).await.unwrap();
-        let behind = engine.core.strategies.get(StrategyKind::AtomicUpdate).unwrap().clone();
-        assert!(gate.behind.set(behind).is_ok());
-        let house = House { engine, database };
+        let house = House::open_with(kind, gate.clone()).await;
+        assert!(gate.behind.set(house.strategy(StrategyKind::AtomicUpdate)).is_ok());
         for wanted in ["each seat five times", "named seats and any seat"] {
             let (_, wishes) = rushes().into_iter().find(|(name, _)| *name == wanted).unwrap();
             let sale = house.sale(StrategyKind::RedisGate, tiers()).await;
