@@ -1,6 +1,6 @@
-//! What a batch of claims comes to on a given stock. Pure: no clock, no store, no randomness beyond what it is handed.
+//! Decides claims on a given stock. Pure: no clock, no store, and only the randomness that callers hand in.
 //!
-//! The result is a proposal: the guarded write that follows says whether it stands.
+//! The result is a proposal. The guarded write that follows says whether the proposal stands.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,18 +25,19 @@ use crate::{
 
 /// A proposal under construction: the stock as it would be after the claims granted so far.
 ///
-/// It may be added to while its first claims are committed already and the stock knows of them: what is taken stays taken.
+/// Claims may still be added after the first ones have been committed and the stock includes them, because the draft
+/// never gives back what it has taken.
 pub struct Draft {
     at: Timestamp,
-    /// The same as it is written.
+    /// `at` in the form that the ledger hashes.
     written_at: String,
     available: Vec<u64>,
     free_seats: FreeSeats,
-    /// Units that the buyers granted so far would have, where the sale has a limit.
+    /// Units that each buyer granted so far would own. Filled only where the sale has a limit per buyer.
     had: HashMap<BuyerId, u64>,
     pub seq: u64,
     pub head_hash: Hash,
-    /// Of the stock that it was begun on.
+    /// The revision of the stock that this draft was begun on.
     pub revision: u64,
 }
 
@@ -67,15 +68,16 @@ pub struct Granted {
 /// Which line of the ledger a grant becomes.
 pub struct Place<'a> {
     pub at: Timestamp,
-    /// The same as it is written.
+    /// `at` in the form that the ledger hashes.
     pub written_at: &'a str,
     pub seq: u64,
-    /// The hash of the line before.
+    /// The hash of the preceding line.
     pub previous: &'a Hash,
 }
 
 impl Grant {
-    /// What these parts come to as a change of this kind, for this order or hold, at this place of the ledger.
+    /// Makes the grant of these parts: their ledger line with its hash, and their total. `reference` is the order or
+    /// hold.
     pub fn new(stock: &Stock, kind: ChangeKind, reference: Uuid, parts: Vec<Granted>, place: &Place<'_>) -> Self {
         let units: Vec<_> = parts.iter().flat_map(|part| part.units(stock)).collect();
         let price = |part: &Granted| stock.tiers[part.tier_index].price * part.quantity;
@@ -94,7 +96,7 @@ impl Grant {
 }
 
 impl Granted {
-    /// As the ledger writes it: seats one by one, general admission as one quantity.
+    /// The units as a ledger line lists them: seats one by one, general admission as one quantity.
     fn units(&self, stock: &Stock) -> impl Iterator<Item = Units> {
         let tier = stock.tiers[self.tier_index].id.clone();
         let counted = self.seats.is_empty().then(|| Units { tier: tier.clone(), seat: None, quantity: self.quantity });
@@ -118,7 +120,7 @@ impl Draft {
         }
     }
 
-    /// `at` is the time of all lines from here on.
+    /// Sets the time of all lines that are granted from here on.
     pub fn set_time(&mut self, at: Timestamp) {
         if at != self.at {
             self.at = at;
@@ -126,8 +128,8 @@ impl Draft {
         }
     }
 
-    /// Grants or refuses one claim, which becomes a change of this kind for this order or hold. A refusal leaves the draft as
-    /// it was.
+    /// Grants or refuses one claim. A granted claim becomes a change of this kind for this order or hold; a refusal
+    /// leaves the draft as it was.
     pub fn decide(
         &mut self,
         stock: &Stock,
@@ -151,10 +153,11 @@ impl Draft {
         Ok(grant)
     }
 
-    /// Whether the seats that are named are free, and enough units are left beside them.
+    /// Checks that the named seats are free and that each tier has enough units left.
     fn check_left(&self, stock: &Stock, wish: &Wish) -> Result<(), Refusal> {
         for part in wish.parts() {
-            // The stock may have been put back since the draft was begun: then nothing of the draft will hold.
+            // The sale may have been reset since the draft was begun, so that draft and stock differ. Such a draft is
+            // dropped, and its claims are decided again.
             let is_gone = |position: &&u32| {
                 !self.free_seats.is_free(part.tier_index, **position) || self.available[part.tier_index] == 0
             };
@@ -166,7 +169,8 @@ impl Draft {
         if is_short { Err(sold_out(&stock.id)) } else { Ok(()) }
     }
 
-    /// Takes the seats of a wish: those that are named first, so that no other part of it picks them.
+    /// Takes the seats of a wish. Within a tier the named seats come first, so that no other part of the wish picks
+    /// them.
     fn take(&mut self, stock: &Stock, wish: &Wish) -> Result<Vec<Granted>, Refusal> {
         let mut parts: Vec<Granted> = Vec::with_capacity(wish.parts().len());
         for part in wish.parts() {
@@ -194,7 +198,7 @@ impl Draft {
         part.seats.iter().for_each(|position| self.free_seats.set(part.tier_index, *position, is_free));
     }
 
-    /// What the buyer would have, where the sale has a limit.
+    /// Returns how many units the buyer would own, or `None` where the sale has no limit per buyer.
     fn check_limit(&self, stock: &Stock, buyer: BuyerId, quantity: u64) -> Result<Option<u64>, Refusal> {
         let Some(limit) = stock.max_per_buyer else { return Ok(None) };
         let had = self.had.get(&buyer).or_else(|| stock.had.get(&buyer)).copied().unwrap_or_default() + quantity;
@@ -203,7 +207,7 @@ impl Draft {
 }
 
 impl Granted {
-    /// Adds what was granted of the same tier by another part of the wish.
+    /// Adds what another part of the same wish was granted of the same tier.
     pub fn add(&mut self, other: Self) {
         self.quantity += other.quantity;
         self.seats.extend(other.seats);

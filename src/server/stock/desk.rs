@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// Lines of the ledger that a mirror catches up on at once; one that is further behind takes more turns.
+/// Ledger lines that a mirror reads at once when it catches up. A mirror that is further behind reads several times.
 const CHANGES_AT_A_TIME: u32 = 4_096;
 
 type OnCommit = dyn Fn(&Arc<SaleDesk>, Commit) + Send + Sync;
@@ -35,13 +35,13 @@ type OnKey = dyn Fn(BuyerId, &str) + Send + Sync;
 
 /// Who is told when a mirror changes.
 pub struct Listeners {
-    /// A commit was taken over; called in commit order.
+    /// The mirror has taken a commit over. Called in the order of commits.
     pub on_commit: Box<OnCommit>,
-    /// The mirror was read anew from the store.
+    /// The whole mirror was read from the store again.
     pub on_reload: Box<OnChange>,
     /// An organiser changed the sale without touching its stock.
     pub on_patch: Box<OnChange>,
-    /// A key was answered, or may have been, that no request of this process holds.
+    /// An idempotency key was answered, or may have been, and no request of this process holds that key in flight.
     pub on_key: Box<OnKey>,
 }
 
@@ -61,15 +61,15 @@ pub struct Desk {
     pub clock: Clock,
     pub identifiers: Identifiers,
     listeners: Listeners,
-    /// All sales, by row, so that their mirrors can be read anew after a fault.
+    /// All sales by their rows, so that the mirrors can be read again after a fault.
     pub sales: RwLock<HashMap<i64, Arc<SaleDesk>>>,
-    /// Told when a mirror is known to be behind its database.
+    /// Notified when a mirror is known to be behind the database.
     pub behind: Notify,
-    /// Told after each commit of this process, so that other processes learn of it.
+    /// Notified after each commit of this process, so that other processes learn of the commit.
     pub changed: Notify,
 }
 
-/// A purchase on its way: what is recorded, and what its order is made from when the commit holds.
+/// A purchase before and after its commit: the rows to record, and what its order is made from once they are committed.
 pub struct Sold {
     pub kind: ChangeKind,
     pub purchase: Purchase,
@@ -90,12 +90,13 @@ impl Desk {
         }
     }
 
-    /// A connection to write by. After a fault every mirror is read anew first: what the last commit did is unknown.
+    /// A connection for writing. After a fault every mirror is read again first, because the outcome of the last commit
+    /// is unknown.
     pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
         self.trusted(self.store.writer().await?).await
     }
 
-    /// The same, for one who writes again and again from one thread.
+    /// As [`Desk::writer`], for a caller that writes again and again from one thread.
     pub async fn steady_writer(&self) -> Result<Writer, sqlx::Error> {
         self.trusted(self.store.steady_writer().await?).await
     }
@@ -115,7 +116,7 @@ impl Desk {
         Ok(writer)
     }
 
-    /// Reads a sale's mirror anew, with nobody else changing the sale meanwhile.
+    /// Reads a sale's mirror from the store again, and locks the sale so that nobody changes it meanwhile.
     pub async fn reload(&self, writer: &mut Writer, sale: &Arc<SaleDesk>) -> Result<(), sqlx::Error> {
         let mut transaction = writer.begin().await?;
         store::lock_sale(transaction.connection(), sale.sale_id).await?;
@@ -125,7 +126,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Reads a sale's mirror anew inside a transaction that sees one moment of it.
+    /// Reads a sale's mirror from the store again, inside a transaction that sees the sale as of one moment.
     pub async fn read_anew(&self, transaction: &mut Transaction<'_>, sale: &Arc<SaleDesk>) -> Result<(), sqlx::Error> {
         let slug = sale.slug();
         let record =
@@ -134,21 +135,22 @@ impl Desk {
         Ok(())
     }
 
-    /// Puts a newer state of the whole sale in the place of its mirror; an older one is dropped.
+    /// Replaces the mirror by a newer state of the whole sale. An older state is dropped.
     pub fn replace(&self, sale: &Arc<SaleDesk>, stock: Stock) {
         if sale.replace(stock, || (self.listeners.on_reload)(sale)) {
             self.behind.notify_one();
         }
     }
 
-    /// Takes over what an organiser changed about the sale without touching its stock.
+    /// Takes over settings that an organiser changed without touching the stock.
     pub fn patch(&self, sale: &Arc<SaleDesk>, stock: Stock) {
         if sale.patch(stock, || (self.listeners.on_patch)(sale)) {
             self.behind.notify_one();
         }
     }
 
-    /// Brings the mirror up to date by the ledger. `false` where something happened that only the rows can tell.
+    /// Brings the mirror up to date from the ledger. `false` where a line cannot be applied, so that the rows must be
+    /// read.
     pub async fn catch_up(&self, mut connection: Connection<'_>, sale: &Arc<SaleDesk>) -> Result<bool, sqlx::Error> {
         loop {
             let seq = sale.stock.read().seq;
@@ -162,7 +164,7 @@ impl Desk {
         }
     }
 
-    /// Brings the mirror up to where the database is. `false` where it was there already.
+    /// Brings the mirror up to date with the database. `false` where it already was.
     pub async fn bring_up(&self, sale: &Arc<SaleDesk>, head: &SaleHead) -> Result<bool, sqlx::Error> {
         let (seq, revision) = {
             let stock = sale.stock.read();
@@ -182,14 +184,14 @@ impl Desk {
         Ok(true)
     }
 
-    /// Takes a commit over into the mirror and tells about it, as soon as all before it are there.
+    /// Takes a commit over into the mirror and tells the listeners, as soon as all earlier commits are there.
     pub fn take(&self, sale: &Arc<SaleDesk>, change: Change) {
         if sale.take(change, |commit| (self.listeners.on_commit)(sale, commit)) {
             self.behind.notify_one();
         }
     }
 
-    /// Tells that a key is known from now on.
+    /// Tells the listeners that a key was answered, or may have been.
     pub fn know(&self, buyer: BuyerId, key: &str) {
         (self.listeners.on_key)(buyer, key);
     }
@@ -233,7 +235,8 @@ impl Desk {
         })
     }
 
-    /// Takes what was sold and committed over into the mirror: purchases of one transaction, in their order.
+    /// Takes committed purchases over into the mirror. `sold` has the purchases of one transaction in the order of
+    /// `seq`.
     pub fn committed(&self, sale: &Arc<SaleDesk>, at: Timestamp, sold: &[&Sold]) {
         let (Some(first), Some(last)) = (sold.first(), sold.last()) else { return };
         let Movement::Between(shift) = first.kind.movement() else {
@@ -278,8 +281,10 @@ impl Sold {
     }
 }
 
-/// What these lines of the ledger did to the sale: one change for each run of lines that move units between the same states.
-/// `None` where a line does something else, which only the rows can tell, or names what the mirror does not know.
+/// Turns ledger lines into changes: one change for each run of lines that move units between the same two states.
+///
+/// `None` where the lines are not enough and the rows must be read: a line does not follow the one before it, does not
+/// move units between states (such as added stock or a reset), or names a tier or seat that the mirror does not know.
 pub fn merge(stock: &Stock, lines: &[ChangeRecord]) -> Option<Vec<Change>> {
     let mut changes: Vec<Change> = Vec::new();
     let mut seq = stock.seq;

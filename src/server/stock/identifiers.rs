@@ -6,18 +6,19 @@ use uuid::Uuid;
 
 use crate::model::time::Timestamp;
 
-/// Hands out UUIDv7 that sort in the order in which they were made, so that rows named by them land beside each other.
+/// Hands out UUIDv7 that sort in the order in which they were made, so that rows with these ids are stored side by
+/// side.
 ///
 /// Layout after RFC 9562, section 6.2, method 1: 48 bits of milliseconds, then a counter of 32 bits split over `rand_a`
-/// and the head of `rand_b`, then 42 random bits. The counter starts anew with each millisecond at a random number below
-/// 2^31 and so has room for two thousand million ids in one.
+/// and the head of `rand_b`, then 42 random bits. The counter starts anew with each millisecond at a random number
+/// below 2^31, so one millisecond has room for at least two thousand million ids.
 #[derive(Default)]
 pub struct Identifiers {
     last: Mutex<(i64, u32)>,
 }
 
 impl Identifiers {
-    /// A new id. Time that stands still or runs back does not break the order: the counter runs on.
+    /// A new id. The order holds even when the clock stands still or goes back, because the counter goes on.
     pub fn next(&self, now: Timestamp) -> Uuid {
         let mut random = rand::rng();
         let (milliseconds, counter) = {
@@ -35,7 +36,8 @@ impl Identifiers {
         let mut bytes = [0; 10];
         random.fill_bytes(&mut bytes);
         let counter = counter.to_be_bytes();
-        // 12 bits in rand_a (its upper four bits become the version), 20 in rand_b behind the two bits of the variant.
+        // 12 bits of the counter go into rand_a, 20 into rand_b. The version takes the four bits in front of rand_a,
+        // the variant the first two bits of rand_b.
         bytes[0] = counter[0] >> 4;
         bytes[1] = counter[0] << 4 | counter[1] >> 4;
         bytes[2] = (counter[1] & 0x0f) << 2 | counter[2] >> 6;

@@ -1,8 +1,8 @@
-//! A sale's place in memory: its mirror, and how commits reach it in their order, whoever made them and however they
-//! arrive.
+//! A sale's place in memory: its mirror, and how commits reach the mirror in order, whoever made them and in whatever
+//! order they arrive.
 //!
-//! Where several write to a database at once, here or on other nodes, the news of commit 8 may come before that of 7. It
-//! waits until 7 is there, so that mirror and viewers see every commit once and in order.
+//! Where several writers share a database, in this process or on other nodes, the news of commit 8 may arrive before
+//! the news of commit 7. Commit 8 then waits for 7, so that mirror and viewers see every commit once and in order.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,8 @@ use crate::{
     server::ledger::Hash,
 };
 
-/// Commits that may wait for those before them; beyond that the mirror is brought up to date from the store.
+/// Commits that may wait for earlier ones. When there are more, they are dropped, and the mirror catches up from the
+/// store.
 const MAX_EARLY: usize = 10_000;
 
 /// One sale's place in memory. The locks are held for moments, never across an await.
@@ -33,11 +34,11 @@ pub struct SaleDesk {
     pub stock: RwLock<Stock>,
     /// Claims refused so far for which the database was asked at least one statement, by this process.
     pub refused_by_database: AtomicU64,
-    /// Commits whose predecessors have not arrived, by the `seq` that they follow on from. Held while the mirror changes.
+    /// Commits that wait for an earlier one, by the `seq` that they follow. This lock is held while the mirror changes.
     early: Mutex<BTreeMap<u64, Change>>,
 }
 
-/// What one or more decisions did to one sale: all of them moved units from the same state to the same other one.
+/// What one or more decisions did to one sale. All of them moved units from one state to the same other state.
 pub struct Change {
     /// The sale's `seq` before and after.
     pub from: u64,
@@ -48,13 +49,13 @@ pub struct Change {
     seats: Vec<u32>,
     /// Units moved, by tier.
     units: Vec<(usize, u64)>,
-    /// The same by the buyers whose they are or were.
+    /// Units moved, by the buyer who owns or owned them.
     buyers: Vec<(BuyerId, u64)>,
 }
 
 /// What a commit changed in one sale, and what is left.
 pub struct Commit {
-    /// The sale's `seq` before.
+    /// The sale's `seq` before the commit.
     pub from: u64,
     pub seq: u64,
     pub at: Timestamp,
@@ -63,7 +64,7 @@ pub struct Commit {
 }
 
 impl Change {
-    /// Nothing yet, from this `seq` on.
+    /// An empty change that starts at this `seq`.
     pub fn new(from: u64, at: Timestamp, shift: Shift) -> Self {
         let (seats, units, buyers) = (Vec::new(), Vec::new(), Vec::new());
         Self { from, seq: from, at, head_hash: [0; 32], shift, seats, units, buyers }
@@ -73,7 +74,7 @@ impl Change {
         self.shift
     }
 
-    /// Adds units of one tier, with their seats where it has some.
+    /// Adds units of one tier, with their seats where the tier is seated.
     pub fn add(&mut self, tier_index: usize, quantity: u64, seats: &[u32], buyer: Option<BuyerId>) {
         match self.units.iter_mut().find(|(known, _)| *known == tier_index) {
             Some((_, sum)) => *sum += quantity,
@@ -98,14 +99,14 @@ impl SaleDesk {
         self.stock.read().id.clone()
     }
 
-    /// Whether the mirror stands there.
+    /// Whether the mirror is at this `seq` and this revision.
     pub fn is_at(&self, seq: u64, revision: u64) -> bool {
         let stock = self.stock.read();
         (stock.seq, stock.revision) == (seq, revision)
     }
 
-    /// Takes a change over, and whatever waited for it, and tells of each. `true` where a change still waits for one that
-    /// is not there.
+    /// Takes over a change and the changes that waited for it, and tells of each. `true` where the mirror is behind: a
+    /// change still waits for an earlier one, or too many waited and were dropped.
     pub fn take(&self, change: Change, tell: impl Fn(Commit)) -> bool {
         let mut early = self.early.lock();
         if early.len() >= MAX_EARLY {
@@ -116,8 +117,8 @@ impl SaleDesk {
         self.take_early(&mut early, tell)
     }
 
-    /// Puts a whole state in the place of an older one, and tells of it. `true` where a change waits for one that is not
-    /// there.
+    /// Replaces the mirror by a newer state of the whole sale, and tells of it. `true` where the mirror may be behind:
+    /// the given state was older than the mirror and was dropped, or a change still waits for an earlier one.
     pub fn replace(&self, stock: Stock, tell: impl FnOnce()) -> bool {
         let mut early = self.early.lock();
         {
@@ -132,8 +133,8 @@ impl SaleDesk {
         !early.is_empty()
     }
 
-    /// Takes the settings of a sale over, and tells of them. `true` where its stock has gone on since: what its buyers have
-    /// must then be read anew.
+    /// Takes over the settings of a sale, and tells of them. `true` where `stock` and mirror are at different `seq`:
+    /// what buyers own must then be read again.
     pub fn patch(&self, stock: Stock, tell: impl FnOnce()) -> bool {
         let early = self.early.lock();
         let is_behind = {
@@ -167,7 +168,7 @@ impl SaleDesk {
         }
     }
 
-    /// Drops what the mirror already has; returns where it stands.
+    /// Drops the waiting changes that the mirror already has, and returns the mirror's `seq`.
     fn forget_old(&self, early: &mut BTreeMap<u64, Change>) -> u64 {
         let seq = self.stock.read().seq;
         while early.first_key_value().is_some_and(|(from, _)| *from < seq) {
@@ -181,7 +182,7 @@ impl Stock {
     /// Takes over what a commit moved.
     ///
     /// # Panics
-    /// Where the mirror is not what the commit was decided on: then it must not be served from.
+    /// Where the mirror differs from the state that the commit was decided on. Such a mirror must not be used any more.
     fn apply(&mut self, change: Change) -> Commit {
         let Change { from, seq, at, head_hash, shift, seats, units, buyers } = change;
         assert!(seq > self.seq, "a commit moves the sale's seq on");

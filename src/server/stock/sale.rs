@@ -1,7 +1,8 @@
-//! What one sale looks like in memory: a mirror of its rows as of the last commit.
+//! One sale in memory: a mirror of its rows as of a commit.
 //!
-//! The mirror orders the work, answers reads and refuses what is certain; it never decides who wins. It changes only
-//! after a commit, under the turn of the one who committed.
+//! The mirror orders the work, answers reads, and refuses requests that certainly cannot win; it never decides who
+//! wins. It changes only after a commit: a purchase of this process updates it before the writer's turn ends, and
+//! commits of other processes follow from the ledger or the rows.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -30,7 +31,7 @@ pub struct Stock {
     pub sale_id: i64,
     pub id: SaleId,
     pub name: String,
-    /// Moves on whenever an organiser changes the sale.
+    /// Grows whenever an organiser changes the sale.
     pub revision: u64,
     pub switch: SaleSwitch,
     pub strategy: StrategyKind,
@@ -45,7 +46,7 @@ pub struct Stock {
     pub seats: Vec<SeatStatus>,
     pub map: Arc<SeatMap>,
     pub free_seats: FreeSeats,
-    /// Units that buyers have, where the sale has a limit for that.
+    /// Units that each buyer owns. Filled only where the sale has a limit per buyer.
     pub had: HashMap<BuyerId, u64>,
 }
 
@@ -61,7 +62,7 @@ pub struct TierStock {
     pub counts: Counts,
 }
 
-/// Where the seats stand: what changes only when seats are added.
+/// Where the seats are. Changes only when seats are added.
 #[derive(Debug, Default)]
 pub struct SeatMap {
     pub rows: Vec<SeatRow>,
@@ -223,10 +224,10 @@ impl Stock {
         StatusChange { status: self.status(now), opens_at: self.opens_at, message: self.message.clone() }
     }
 
-    /// Takes over what a commit moved from one state to another: seats, and units by tier, these seats included.
+    /// Moves seats and units from one state to another, as a commit did. The units of `tiers` include those of `seats`.
     ///
     /// # Panics
-    /// Where the mirror is not what the commit was decided on: then it must not be served from.
+    /// Where the mirror differs from the state that the commit was decided on. Such a mirror must not be used any more.
     pub fn shift(&mut self, Shift { from, to }: Shift, seats: &[u32], tiers: &[(usize, u64)]) {
         let capacity = self.counts().capacity();
         for position in seats {

@@ -1,4 +1,4 @@
-//! A sale in memory: what wishes come to on it, and what other servers' lines do to it.
+//! A sale in memory: wishes are decided on it, and ledger lines of other servers are applied to it.
 
 use std::collections::HashMap;
 
@@ -71,7 +71,7 @@ fn any(tier_index: usize, quantity: u64) -> Part {
     Part { tier_index, what: What::Units(quantity) }
 }
 
-/// What a wish of these parts is granted, or why not.
+/// Returns what a wish of these parts is granted, or the code of its refusal.
 fn decide(draft: &mut Draft, stock: &Stock, parts: Vec<Part>) -> Result<Vec<Granted>, Code> {
     let wish = Wish::new(parts).unwrap();
     let change = (ChangeKind::Buy, Uuid::from_u128(1));
@@ -88,12 +88,12 @@ fn all_parts_of_a_wish_are_granted_or_none() {
     let stock = stock();
     let mut draft = Draft::new(&stock);
     let mixed = decide(&mut draft, &stock, vec![named(&[1]), any(0, 2), any(1, 3)]);
-    // Beside the seat that is named there are two together in the same row.
+    // The same row has two free seats together beside the named seat.
     assert_eq!(mixed, Ok(vec![granted(0, &[1, 2, 3], 3), granted(1, &[], 3)]));
     assert_eq!(decide(&mut draft, &stock, vec![named(&[4]), any(1, 8)]), Err(Code::SoldOut));
     assert_eq!(decide(&mut draft, &stock, vec![named(&[2, 5])]), Err(Code::SeatTaken));
     assert_eq!(decide(&mut draft, &stock, vec![named(&[4]), any(0, 5)]), Err(Code::SoldOut));
-    // Whatever was refused has left no trace.
+    // The refused wishes have left the draft as it was.
     assert_eq!(
         decide(&mut draft, &stock, vec![any(0, 4), any(1, 7)]),
         Ok(vec![granted(0, &[4, 5, 6, 7], 4), granted(1, &[], 7)])

@@ -1,12 +1,12 @@
-//! What a buyer wishes for, by positions inside the sale, and what is certain of it from memory alone.
+//! What a buyer wishes for, by positions inside the sale, and whether memory alone can refuse it.
 
 use serde::{Deserialize, Serialize};
 
 use super::{sale::Stock, seat_taken, sold_out};
 use crate::model::{outcome::Refusal, seat::SeatStatus, time::Timestamp};
 
-/// What one request wishes for, all of it or nothing: parts in the order of their tiers. Strategies take part by part in
-/// that order, so that no two of them wait for each other.
+/// What one request wishes for, all of it or nothing. The parts are in the order of their tiers, and strategies take
+/// them in that order, so that no two claims wait for each other.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Part>", into = "Vec<Part>")]
 pub struct Wish {
@@ -25,12 +25,12 @@ pub struct Part {
 pub enum What {
     /// Named seats, by position, in order.
     Seats(Vec<u32>),
-    /// So many units, whichever they are.
+    /// Any units, this many of them.
     Units(u64),
 }
 
 impl Part {
-    /// Positions of the seats that are named.
+    /// Positions of the named seats.
     pub fn seats(&self) -> &[u32] {
         match &self.what {
             What::Seats(positions) => positions,
@@ -47,7 +47,8 @@ impl Part {
 }
 
 impl Wish {
-    /// A wish of these parts, in whatever order. `None` where it is for nothing, or names a seat or a tier twice.
+    /// Makes a wish of these parts, given in any order. `None` where a part is empty, there is no part, a seat is named
+    /// twice, or a tier has two parts of the same kind (named seats, or any units).
     pub fn new(mut parts: Vec<Part>) -> Option<Self> {
         for part in &mut parts {
             if let What::Seats(positions) = &mut part.what {
@@ -62,17 +63,17 @@ impl Wish {
         (!is_named_twice && !is_for_nothing).then_some(Self { parts })
     }
 
-    /// One named seat.
+    /// A wish for one named seat.
     pub fn seat(stock: &Stock, position: u32) -> Self {
         Self { parts: vec![Part { tier_index: stock.tier_of(position), what: What::Seats(vec![position]) }] }
     }
 
-    /// So many units of one tier.
+    /// A wish for any units of one tier, this many of them.
     pub fn units(tier_index: usize, quantity: u64) -> Self {
         Self { parts: vec![Part { tier_index, what: What::Units(quantity) }] }
     }
 
-    /// Whether the sale has such tiers and seats at all.
+    /// Whether the sale has these tiers and seats at all, sold or not.
     pub fn fits(&self, stock: &Stock) -> bool {
         self.parts.iter().all(|part| {
             let is_there = |position: &u32| {
@@ -90,25 +91,26 @@ impl Wish {
         self.parts.iter().map(Part::quantity).sum()
     }
 
-    /// How many units it takes of each tier, in the order of tiers.
+    /// How many units the wish takes of each tier, in the order of tiers.
     pub fn units_by_tier(&self) -> impl Iterator<Item = (usize, u64)> {
         let same_tier = |one: &Part, other: &Part| one.tier_index == other.tier_index;
         let tiers = self.parts.chunk_by(same_tier);
         tiers.map(|parts| (parts[0].tier_index, parts.iter().map(Part::quantity).sum()))
     }
 
-    /// Positions of all seats that are named.
+    /// Positions of all named seats.
     pub fn seats(&self) -> impl Iterator<Item = u32> {
         self.parts.iter().flat_map(|part| part.seats()).copied()
     }
 
-    /// The refusal where it cannot be had on the stock as it is: what is said of stock is true of what is committed.
+    /// The refusal of this wish where `stock` cannot fulfil it. The refusal is true, because the stock in memory holds
+    /// only what is committed.
     pub fn refusal(&self, stock: &Stock) -> Option<Refusal> {
         let is_gone = |position: &u32| stock.seats[*position as usize] != SeatStatus::Available;
         if let Some(position) = self.seats().find(is_gone) {
             return Some(seat_taken(stock.label(position)));
         }
-        // Seats that are named and free are there, whatever the counter of their tier says.
+        // A named seat that is free can be had, whatever the counter of its tier says.
         let counts = |tier_index| {
             self.parts.iter().any(|part| part.tier_index == tier_index && matches!(part.what, What::Units(_)))
         };
@@ -132,7 +134,7 @@ impl From<Wish> for Vec<Part> {
     }
 }
 
-/// Refuses what is certain from memory.
+/// Refuses a wish that certainly cannot be fulfilled, from memory alone.
 pub fn refuse_early(stock: &Stock, wish: &Wish, now: Timestamp) -> Result<(), Refusal> {
     stock.check_open(now)?;
     wish.refusal(stock).map_or(Ok(()), Err)
