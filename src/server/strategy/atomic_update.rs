@@ -1,16 +1,16 @@
 //! `atomic_update`: one conditional update per request.
 //!
 //! **How it works.** Each claim is a transaction of its own: `UPDATE … SET available = available - n WHERE … AND
-//! available >= n`, first the tiers, then the seats, last the sale's row that hands out `seq`; whichever changes no row
-//! ends it with a refusal.
+//! available >= n`, first for the tiers, then for the seats, last for the sale's row, which hands out `seq`. The first
+//! update that does not change its row ends the claim with a refusal.
 //!
-//! **What it guarantees.** No phantom and no leak, on any store: the database evaluates the condition on the row that it
-//! locks. It needs nothing in memory to be right.
+//! **What it guarantees.** No phantom and no leak, on any store: the database evaluates the condition on the row that
+//! it locks. Nothing in memory has to be right.
 //!
-//! **While it does not know.** A row that another transaction has locked is waited for, so every refusal is true of what is
-//! committed.
+//! **While it does not know.** It waits for a row that another transaction has locked, so every refusal is true of what
+//! is committed.
 //!
-//! **What it costs.** A flush per purchase, and all buyers of a sale in line behind one row.
+//! **What it costs.** A flush per purchase, and all buyers of a sale wait for one row.
 //!
 //! **Where it is used.** The textbook answer, and enough for most shops.
 
@@ -50,7 +50,8 @@ pub struct ByCondition;
 
 impl Take for ByCondition {
     async fn take(&self, transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Taken, sqlx::Error> {
-        // The tiers first: who is to pick any seat meets nobody else among the seats of a tier then, and waits for nobody.
+        // The tiers come first. While a claim holds a tier's row, no other claim picks any seat of that tier, so claims
+        // do not wait for each other's seats.
         if !take_counted(transaction, wanted).await? {
             return Ok(Taken::Gone(None));
         }
@@ -76,7 +77,7 @@ impl Take for ByCondition {
     }
 }
 
-/// Takes the seats that are named; one that is gone where they cannot all be had.
+/// Takes the named seats. Returns one that is gone where not all of them could be taken.
 pub async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Option<u32>, sqlx::Error> {
     let named = wanted.named_seats();
     if named.is_empty() {
@@ -86,7 +87,7 @@ pub async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> R
     Ok(named.into_iter().find(|position| taken.binary_search(position).is_err()))
 }
 
-/// Takes the units off the counters of the tiers; `false` where one has too few left.
+/// Takes the units off the counters of the tiers. `false` where a tier has too few left.
 pub async fn take_counted(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<bool, sqlx::Error> {
     for tier in &wanted.tiers {
         if !store::set_tier(transaction.connection(), tier.tier_id, None, tier.quantity).await? {

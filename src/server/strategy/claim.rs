@@ -1,4 +1,4 @@
-//! A claim on stock, what it comes to, and what decides it.
+//! A claim on stock, its verdict, and the trait that decides it.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -22,7 +22,7 @@ pub struct Claim {
     pub key: Option<KeyClaim>,
     /// A place in the bounded queue, given back when the claim is decided.
     pub place: Option<OwnedSemaphorePermit>,
-    /// The request in line that this decides. Its order has the same id.
+    /// The request in line that this claim decides. Its order gets the same id.
     pub request: Option<RequestId>,
 }
 
@@ -30,12 +30,12 @@ pub struct Claim {
 pub struct KeyClaim {
     pub key: String,
     pub fingerprint: [u8; 16],
-    /// Whatever holds the key in flight; the strategy only keeps it until the outcome is known.
+    /// Holds the key in flight. The strategy only keeps it until the outcome is known.
     pub guard: Box<dyn KeyGuard>,
 }
 
 impl KeyClaim {
-    /// What is recorded of it with an order.
+    /// The part of the key that is recorded with an order.
     pub fn recorded(&self) -> (String, [u8; 16]) {
         (self.key.clone(), self.fingerprint)
     }
@@ -43,32 +43,33 @@ impl KeyClaim {
 
 /// Holds a key in flight until it is dropped.
 pub trait KeyGuard: Send + Sync {
-    /// The answer is stored, or may be: from now on the key is known.
+    /// Makes the key known, because an answer to it is stored or may be.
     fn remember(&self);
 }
 
-/// What a claim came to.
+/// The result of a claim.
 #[derive(Debug)]
 pub enum Verdict {
     Won(Box<Order>),
     /// Refused from memory: the database was not asked.
     Refused(Refusal),
-    /// Refused after the database was asked at least one statement.
+    /// Refused after at least one statement was sent to the database.
     RefusedByDatabase(Refusal),
-    /// Meanwhile the same request in line, or another one with the same key, was answered: that answer is this one's too.
+    /// The same request in line, or another request with the same key, was answered meanwhile. That answer is valid for
+    /// this claim too.
     Repeated,
-    /// In line; asked for under this id it tells what became of it.
+    /// The claim is in line. The outcome can be asked for under this id.
     Waiting(RequestId),
-    /// The store failed in a way that leaves the outcome open; asking again with the same key settles it.
+    /// The store failed, and the outcome is unknown. Asking again with the same key settles it.
     Unknown(sqlx::Error),
     /// The bounded queue is full; nothing was tried.
     Overloaded,
-    /// It would be refused, but its key may be in line, and nobody can say whether it is.
+    /// The claim would be refused, but its key may be in line, and nobody can say now whether it is.
     Unanswerable,
 }
 
 impl Claim {
-    /// Ends the claim with a verdict. The key is known from here on where an answer is stored, or may be.
+    /// Ends the claim with a verdict. Makes the key known where an answer to it is stored or may be.
     pub fn settle(self, verdict: Verdict) -> Verdict {
         if let Some(key) = &self.key
             && matches!(verdict, Verdict::Won(_) | Verdict::Unknown(_) | Verdict::Repeated)
@@ -80,7 +81,7 @@ impl Claim {
 }
 
 impl Verdict {
-    /// The verdict of a part that did not ask the database, where the part before it did.
+    /// The verdict of a step that did not ask the database, where an earlier step of the same claim did.
     #[must_use]
     pub fn after_asking(self) -> Self {
         match self {
@@ -90,19 +91,19 @@ impl Verdict {
     }
 }
 
-/// A claim's decision, once it is made.
+/// The future of a claim's verdict.
 pub type Deciding<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 
 /// A way to guard stock.
 pub trait Strategy: Send + Sync {
     fn kind(&self) -> StrategyKind;
 
-    /// Whether a claim goes on by itself where nobody waits for its verdict any more. One that does not is given a task of
-    /// its own: a client that goes away in the middle must not leave a transaction half done.
+    /// Whether a claim is still decided when nobody waits for its verdict any more. If not, the engine gives the claim
+    /// a task of its own, because a client that goes away in the middle must not leave a transaction half done.
     fn goes_on_alone(&self) -> bool {
         false
     }
 
-    /// Decides one claim. The answer comes after the commit.
+    /// Decides one claim. A verdict that depends on a commit comes after that commit.
     fn claim(&self, claim: Claim) -> Deciding<'_>;
 }

@@ -1,7 +1,9 @@
-//! A gate in memory: what is on its way to the database in this process, so that nobody is sent there in vain.
+//! A gate in memory: it counts the units that claims of this process are about to buy, so that no claim is sent to the
+//! database in vain.
 //!
-//! What is gone is said by the mirror, which knows what is committed. What is on its way is not gone yet: it may come back.
-//! So a claim that finds too little left beside those on their way waits until they are settled.
+//! Only the mirror, which knows what is committed, says that units are gone. Units of a claim on its way are not gone
+//! yet, because that claim may fail. So a claim that finds too few units left beside those on their way waits until the
+//! other claims are settled.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -11,11 +13,11 @@ use tokio::sync::Notify;
 use super::Claim;
 use crate::model::outcome::Refusal;
 
-/// Who is on the way to the units of one sale.
+/// The claims on their way to the units of one sale.
 #[derive(Default)]
 pub struct Gate {
     on_the_way: Mutex<OnTheWay>,
-    /// Told when those who wait may find something else than before.
+    /// Wakes the claims that wait, when another look may have another result.
     settled: Notify,
 }
 
@@ -23,21 +25,21 @@ pub struct Gate {
 struct OnTheWay {
     /// Units by tier.
     units: Vec<u64>,
-    /// Positions of the seats that are named.
+    /// Positions of the named seats.
     seats: HashSet<u32>,
 }
 
-/// A claim that was let in. Dropped, it is on its way no more.
+/// A claim that was let in. It counts as on its way until this is dropped.
 pub struct Admission {
     gate: Arc<Gate>,
     units: Vec<(usize, u64)>,
     seats: Vec<u32>,
-    /// Whether the mirror has taken its units off by now.
+    /// Whether the claim has won, so that the mirror no longer counts its units as available.
     pub is_bought: bool,
 }
 
 impl Gate {
-    /// Lets a claim in, or says that what it wants is gone: whichever is certain first.
+    /// Waits until the claim can be let in, or until the mirror says that what it wants is gone.
     pub async fn enter(gate: &Arc<Self>, claim: &Claim) -> Result<Admission, Refusal> {
         loop {
             let settled = gate.settled.notified();
@@ -51,7 +53,7 @@ impl Gate {
         }
     }
 
-    /// `None` where those on their way may leave too little, or have a seat of it.
+    /// `None` where the claims on their way may leave too few units, or want one of the same named seats.
     fn admit(gate: &Arc<Self>, claim: &Claim) -> Option<Admission> {
         let stock = claim.sale.stock.read();
         let mut on_the_way = gate.on_the_way.lock();
@@ -84,8 +86,9 @@ impl Drop for Admission {
         for position in &self.seats {
             on_the_way.seats.remove(position);
         }
-        // A purchase of units leaves those who wait for them where they were, until it is the last on its way: to wake all
-        // of them for each would cost more than the purchases.
+        // A purchase of units changes nothing for the claims that wait for units, except where it was the last on its
+        // way: what is available shrinks by as much as what is on the way. Waking all of them for each purchase would
+        // cost more than the purchases.
         if !self.is_bought || is_last || !self.seats.is_empty() {
             self.gate.settled.notify_waiters();
         }

@@ -1,15 +1,16 @@
 //! `group_commit`: one writer, many buyers per commit. The default.
 //!
-//! **How it works.** Claims wait in a bounded queue. Each is decided as it arrives, on a draft of what the sale comes to when
-//! everything before it holds. One task takes all that wait and writes the result in one transaction: one guarded update for
-//! all seats, one for all counters, one round of inserts. The rows that the guarded updates change are the verdict; where one
-//! is missing, the mirror was wrong: everything is rolled back, the mirror is read anew, and the batch is decided once more.
+//! **How it works.** Claims wait in a bounded queue. Each claim is decided when it arrives, on a draft: the sale as it
+//! will be if all earlier claims are committed as planned. One task, the sequencer, takes the waiting claims of a sale,
+//! at most 1,024 units at once, and writes the result in one transaction: one guarded update for all seats, one for all
+//! counters, one round of inserts. The rows that the guarded updates change are the verdict. Where a row is missing,
+//! the mirror was wrong: everything is rolled back, the mirror is read again, and the batch is decided once more.
 //!
 //! **What it guarantees.** No phantom and no leak, claims decided in the order of their arrival, an answer only after
 //! the commit is on disk.
 //!
-//! **While it does not know.** A claim that is refused because of others on their way hears so after their commit, and is
-//! decided anew where that fails.
+//! **While it does not know.** A claim that is refused because of earlier claims is answered only after those are
+//! committed. Where their commit fails, the claim is decided again.
 //!
 //! **What it costs.** One flush per batch instead of one per buyer; a lone buyer waits for nobody. One writer per store.
 //!
@@ -38,26 +39,26 @@ use crate::{
     },
 };
 
-/// Times a batch is proposed anew because another process changed the sale.
+/// How often a batch is decided again because another process changed the sale.
 const MAX_RETRIES: u32 = 8;
 
 pub struct GroupCommit {
     line: Arc<Line>,
 }
 
-/// What buyers and sequencer share.
+/// What the buyers' tasks and the sequencer share.
 struct Line {
     desk: Arc<Desk>,
     pending: Mutex<Pending>,
-    /// Told when a claim arrives while the sequencer is idle.
+    /// Notified when a claim arrives while the sequencer is idle.
     arrived: Notify,
 }
 
 impl GroupCommit {
-    /// Starts the sequencer; it ends when the strategy is dropped and nothing is pending.
+    /// Starts the sequencer. It ends when the strategy is dropped and no claim is pending.
     ///
-    /// It has a thread of its own: beside the connections on a shared runtime it would stand in line behind hundreds of
-    /// them each time that the database has answered.
+    /// The sequencer has a thread of its own. On the buyers' runtime it would have to wait for hundreds of connections
+    /// each time the database has answered.
     pub fn start(desk: Arc<Desk>) -> Self {
         let line = Arc::new(Line { desk, pending: Mutex::default(), arrived: Notify::new() });
         let (buyers, of_sequencer) = (Handle::current(), line.clone());
@@ -88,7 +89,8 @@ impl Strategy for GroupCommit {
 
     fn claim(&self, claim: Claim) -> Deciding<'_> {
         let (answer, verdict) = oneshot::channel();
-        // Unbounded here because the engine hands out places: a claim without one never gets this far.
+        // This queue needs no bound of its own. The engine hands out a limited number of places, and a claim without a
+        // place never gets this far.
         let is_idle = {
             let mut pending = self.line.pending.lock();
             pending.add(&self.line.desk, claim, answer);
@@ -117,8 +119,8 @@ async fn run(line: &Line, buyers: &Handle) {
         };
         metrics::histogram!(BATCH_SIZE).record(batch.claims.len() as f64);
         let sale_id = batch.sale.sale_id;
-        // A broken assertion ends this batch, not the sale: its claims hear nothing, which their keys settle, and the turn
-        // that was dropped in doubt makes the next one read everything anew.
+        // A failed assertion ends this batch, not the sale. Its claims are told that the outcome is unknown, and
+        // clients ask again with the same key. The turn was dropped in doubt, so the next turn reads all sales again.
         let is_settled = AssertUnwindSafe(turn(line, buyers, batch)).catch_unwind().await.unwrap_or(false);
         let mut pending = line.pending.lock();
         if !is_settled {
@@ -129,7 +131,7 @@ async fn run(line: &Line, buyers: &Handle) {
     }
 }
 
-/// Writes a batch and answers its buyers. `false` where it is not as it was planned.
+/// Writes a batch and answers its buyers. `false` where the batch was not committed as planned.
 async fn turn(line: &Line, buyers: &Handle, batch: Batch) -> bool {
     let Batch { sale, claims, plan, .. } = batch;
     let desk = &line.desk;
@@ -140,7 +142,7 @@ async fn turn(line: &Line, buyers: &Handle, batch: Batch) -> bool {
             return false;
         }
     };
-    // An organiser may have been here in between.
+    // Between planning and this turn an organiser may have changed the sale.
     let plan = plan.filter(|plan| sale.is_at(plan.seq, plan.revision));
     let was_planned = plan.is_some();
     match write_batch(desk, &mut writer, &sale, &claims, plan).await {
@@ -151,7 +153,7 @@ async fn turn(line: &Line, buyers: &Handle, batch: Batch) -> bool {
             held
         }
         Err(error) => {
-            // Dropped in doubt: the next turn starts on a new connection.
+            // The writer is dropped in doubt, so the next turn starts on a new connection.
             drop(writer);
             fail(claims, &error);
             false
@@ -159,7 +161,8 @@ async fn turn(line: &Line, buyers: &Handle, batch: Batch) -> bool {
     }
 }
 
-/// Commits what the claims on one sale come to: as planned, or as the mirror says now. An error leaves the outcome open.
+/// Commits a batch of claims on one sale: as planned, or else decided on the mirror as it is now. After an error the
+/// outcome is unknown.
 async fn write_batch(
     desk: &Desk,
     writer: &mut Writer,
@@ -175,7 +178,8 @@ async fn write_batch(
         }
         failpoint!("admitted");
         let started = Instant::now();
-        // The first try costs one hop and trusts the mirror. Where others sell the sale too, the next ones hold its row.
+        // The first try trusts the mirror and costs one round trip. Where other processes sell the sale too, further
+        // tries lock its row first.
         let taken = if tries > 0 && desk.store.is_shared() {
             let (planned, taken) = write_behind_lock(desk, writer, sale, claims, &repeated, tries).await?;
             plan = planned;
@@ -192,7 +196,8 @@ async fn write_batch(
             Taken::KeyInUse => repeated.extend(answered(writer, claims).await?),
             Taken::Nothing if desk.store.is_shared() => {}
             Taken::Nothing => {
-                // The mirror was wrong, so something else writes to this database. Nobody wins by a wrong mirror.
+                // The mirror was wrong, so something else writes to this database. The batch is rolled back, so nobody
+                // has won because of the wrong mirror.
                 tracing::warn!(sale = %sale.slug(), "the mirror differs from the database; reading it anew");
                 desk.reload(writer, sale).await?;
             }
@@ -200,10 +205,10 @@ async fn write_batch(
         plan = propose(desk, sale, claims, &repeated);
         plan.asked_database = true;
     }
-    Err(sqlx::Error::Protocol("the sale does not hold still: another process sells it too".into()))
+    Err(sqlx::Error::Protocol("another process changed the sale during every try".into()))
 }
 
-/// Plans the claims with the sale's row held, so that nobody else changes it meanwhile, and writes them.
+/// Locks the sale's row, so that nobody else changes the sale meanwhile, then decides the claims and writes them.
 async fn write_behind_lock(
     desk: &Desk,
     writer: &mut Writer,
@@ -214,7 +219,7 @@ async fn write_behind_lock(
 ) -> Result<(Plan, Taken), sqlx::Error> {
     let mut transaction = writer.begin().await?;
     store::lock_sale(transaction.connection(), sale.sale_id).await?;
-    // The ledger tells what happened meanwhile; where that did not help, only the rows can.
+    // The ledger usually tells what happened meanwhile. Where it does not, or a try after it failed, the rows are read.
     if tries > 1 || !desk.catch_up(transaction.connection(), sale).await? {
         desk.read_anew(&mut transaction, sale).await?;
     }
@@ -228,7 +233,7 @@ async fn write_behind_lock(
     Ok((plan, taken))
 }
 
-/// What the claims come to on the mirror. Those at the places `repeated` have their answer already.
+/// Decides the claims on the mirror as it is now. The claims at the indices in `repeated` already have an answer.
 fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], repeated: &HashSet<usize>) -> Plan {
     let stock = sale.stock.read();
     let mut draft = Draft::new(&stock);
@@ -242,12 +247,12 @@ fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], repeated: &HashSet<
     plan
 }
 
-/// What a guarded write came to.
+/// The result of a guarded write.
 enum Taken {
     All,
-    /// A row was not as the mirror says.
+    /// Nothing was written, because a row was not as the mirror says.
     Nothing,
-    /// A key was used meanwhile, by another process.
+    /// Nothing was written, because another process has used one of the keys meanwhile.
     KeyInUse,
 }
 
@@ -263,7 +268,7 @@ async fn write(connection: Connection<'_>, sale: &SaleDesk, plan: &Plan) -> Resu
     }
 }
 
-/// What a plan takes: the sale's row and the guarded write whose rows are the verdict.
+/// The guarded write of a plan: what it takes, and the state of the sale that it relies on.
 fn guard(sale: &SaleDesk, plan: &Plan) -> Guard {
     let stock = sale.stock.read();
     let mut units = vec![0; stock.tiers.len()];
@@ -287,7 +292,7 @@ fn guard(sale: &SaleDesk, plan: &Plan) -> Guard {
     }
 }
 
-/// Places of the claims whose keys have been answered.
+/// Indices of the claims whose keys have been answered.
 async fn answered(writer: &mut Writer, claims: &[Waiting]) -> Result<Vec<usize>, sqlx::Error> {
     let mut places = Vec::new();
     for (place, (claim, _)) in claims.iter().enumerate() {
@@ -300,9 +305,10 @@ async fn answered(writer: &mut Writer, claims: &[Waiting]) -> Result<Vec<usize>,
     Ok(places)
 }
 
-/// After the commit: the mirror and the viewers first, then every buyer.
+/// Tells of a commit: the mirror and the viewers first, then every buyer.
 ///
-/// The answers go out from one task on the buyers' runtime: woken from here, each buyer would cost a wake of a thread.
+/// One task on the buyers' runtime sends the answers. Sent from the sequencer's thread, each answer would have to wake
+/// a thread of that runtime.
 fn answer(desk: &Desk, buyers: &Handle, sale: &Arc<SaleDesk>, claims: Vec<Waiting>, plan: Plan) {
     desk.committed(sale, plan.at, &plan.sold().collect::<Vec<_>>());
     let sale = sale.clone();
@@ -314,14 +320,14 @@ fn answer(desk: &Desk, buyers: &Handle, sale: &Arc<SaleDesk>, claims: Vec<Waitin
                 Decision::Refused(refusal) => Verdict::Refused(refusal),
                 Decision::Repeated => Verdict::Repeated,
             };
-            // A buyer who has gone away does not hear the answer; the order stands all the same.
+            // A buyer who has gone away does not get the answer. The order is valid all the same.
             let _ = answer.send(claim.settle(verdict));
         }
     });
 }
 
 fn fail(claims: impl IntoIterator<Item = Waiting>, error: &sqlx::Error) {
-    tracing::error!(%error, "a batch could not be written; its outcome is settled by asking again");
+    tracing::error!(%error, "a batch could not be written; asking again with the same key settles its outcome");
     for (claim, answer) in claims {
         let _ = answer.send(claim.settle(Verdict::Unknown(sqlx::Error::WorkerCrashed)));
     }

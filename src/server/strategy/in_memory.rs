@@ -1,16 +1,18 @@
-//! `in_memory`: a gate in memory admits, the database confirms.
+//! `in_memory`: a gate in memory lets claims in, the database confirms.
 //!
-//! **How it works.** The gate of a sale counts in memory what is on its way to the database, beside what the mirror says is
-//! left. A claim for something that is gone is refused without a word to the database; one for which enough is left beside
-//! those on their way is let in and buys by a conditional update as in `atomic_update`.
+//! **How it works.** The mirror says how many units are left, and the gate of a sale counts in memory how many of them
+//! are wanted by claims on their way to the database. A claim for something that is gone is refused without asking the
+//! database. A claim for which enough is left beside those on their way is let in, and buys by a conditional update as
+//! in `atomic_update`.
 //!
-//! **What it guarantees.** No phantom, because the database has the last word. No leak, because the gate holds nothing but
-//! who is on the way: whoever is settled, one way or the other, is not.
+//! **What it guarantees.** No phantom, because the database has the last word. No leak, because the gate counts only
+//! claims on their way, and a claim stops counting as soon as it is settled, whether it won or not.
 //!
-//! **While it does not know.** What is on its way may come back. A claim that finds too little beside it waits until that is
-//! settled, and is then let in or refused.
+//! **While it does not know.** Units of a claim on its way may become free again. A claim that finds too few units
+//! beside those waits until the other claims are settled, and is then let in or refused.
 //!
-//! **What it costs.** A flush per purchase. Only one process may sell the database: two mirrors would each let in all.
+//! **What it costs.** A flush per purchase. Only one process may sell the database, because two gates would each let in
+//! claims for all units.
 //!
 //! **Where it is used.** Flash sales with a counter in front of the warehouse, single-process shops.
 

@@ -1,18 +1,18 @@
 //! `naive`: reads how many are left, and later writes what it read, less one. **It oversells.** Rehearsals only.
 //!
-//! **How it works.** Each claim reads the counter or the seat without a lock. If that says "available" it takes the unit in
-//! a transaction of its own, and writes the counter as it read it, less its own units. Two buyers who read before either
-//! writes both get the same unit. Its tickets lie outside the index that keeps a seat from having two owners, so that the
-//! damage is done, and the audit finds it.
+//! **How it works.** Each claim reads the counter or the seat without a lock. If that says "available", the claim takes
+//! the unit in a transaction of its own, and sets the counter to the value that it read less its own units. Two buyers
+//! who both read before either writes get the same unit. Tickets of this strategy are left out of the index that keeps
+//! a seat from having two owners, so that the overselling happens and the audit finds it.
 //!
 //! **What it guarantees.** Nothing. The ledger still has one line for each purchase, because it must show what happened.
 //!
-//! **While it does not know.** It never asks itself: what it has read is true until it has written.
+//! **While it does not know.** It never notices: it takes what it has read for true until it has written.
 //!
 //! **What it costs.** Your reputation, at the door.
 //!
-//! **Where it is used.** In more shops than would like to know. Here it is the control: a suite that does not catch it sees
-//! nothing.
+//! **Where it is used.** In more shops than would like to know. Here it is the control: a test suite that does not
+//! catch this strategy overselling would catch no other.
 
 use std::sync::Arc;
 
@@ -33,11 +33,11 @@ pub struct Naive {
     desk: Arc<Desk>,
 }
 
-/// What was read, and is believed for far too long.
+/// What was read, and is taken for true until the write, which is too long.
 struct Read {
     /// What was left of each tier.
     available: Vec<u64>,
-    /// Part by part.
+    /// Free seats for each part of the wish.
     seats: Vec<Vec<u32>>,
 }
 
@@ -80,14 +80,14 @@ impl Naive {
         transaction.commit().await?;
         writer.settle();
         drop(writer);
-        // What is left by the counters cannot be reckoned from what was sold: it is read.
+        // The counters do not follow from what was sold, so the mirror is read from the store again.
         let mut reader = self.desk.store.reader().await?;
         self.desk.read_anew(&mut reader.begin().await?, &claim.sale).await?;
         self.desk.changed.notify_one();
         Ok(Some(Verdict::Won(Box::new(sold.order(&claim.sale.stock.read())))))
     }
 
-    /// Reads what seems to be left; `None` where that is too little.
+    /// Reads what seems to be left. `None` where that is too little.
     async fn read(&self, wanted: &Wanted) -> Result<Option<Read>, sqlx::Error> {
         let mut reader = self.desk.store.reader().await?;
         let mut read = Read { available: Vec::new(), seats: Vec::new() };

@@ -1,11 +1,12 @@
-//! The frame of all strategies that decide each claim in a transaction of its own. They differ in how they take units; how
-//! a purchase is then numbered, recorded, committed and told is the same, and stands here once.
+//! The frame of the strategies that decide each claim in a transaction of its own. They differ only in how they take
+//! units. Numbering, recording, committing and telling of a purchase are the same for all of them, and are written
+//! once, here.
 //!
-//! Each strategy locks tiers and seats in an order of its own, the same for all claims; the sale's row comes last and for the
-//! shortest time, because it hands out `seq` and every purchase of the sale waits for it.
+//! Each strategy locks tiers and seats in an order of its own, which is the same for all its claims. The sale's row is
+//! locked last and so for the shortest time, because it hands out `seq` and every purchase of the sale waits for it.
 //!
-//! What is refused here was asked of the database, which waits for transactions that hold the rows in question: a refusal
-//! is true of what is committed.
+//! A refusal for lack of units comes from the database, which first waits for the transactions that hold the rows in
+//! question. So such a refusal is true of what is committed.
 
 use std::time::Duration;
 
@@ -23,30 +24,31 @@ use crate::{
     },
 };
 
-/// Times a transaction is tried anew that the database ended because of another one: a deadlock, a lock waited for too long.
+/// How often a transaction is tried again that the database ended because of another transaction (a deadlock, or a lock
+/// waited for too long), or that met changed settings of the sale.
 const MAX_RETRIES: u32 = 5;
-/// The longest pause before the first of them; each further one may be twice as long.
+/// The longest pause before the first new try. Each further pause may be twice as long as the one before.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What taking came to.
+/// The result of taking units.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Taken {
-    /// In the order of tiers, each tier once.
+    /// All units were taken. In the order of tiers, each tier once.
     All(Vec<Granted>),
-    /// Not so many are left, or this seat of them is another buyer's.
+    /// Too few units are left, or this named seat belongs to another buyer.
     Gone(Option<u32>),
     /// Stock may be left, but others were quicker: the strategy may try again from the start.
     Outrun,
 }
 
-/// What one attempt came to, where the database worked.
+/// The result of one attempt: a verdict, or that others were quicker (see [`Taken::Outrun`]).
 pub enum Attempt {
     Done(Verdict),
     Outrun,
 }
 
 impl Attempt {
-    /// The verdict of a strategy that does not try again.
+    /// The verdict where the strategy does not try again after it was outrun.
     pub fn verdict(self, claim: &Claim) -> Verdict {
         match self {
             Self::Done(verdict) => verdict,
@@ -55,10 +57,10 @@ impl Attempt {
     }
 }
 
-/// How a strategy takes units: the part in which strategies of this frame differ.
+/// How a strategy takes units. This is where the strategies of this frame differ.
 pub trait Take: Sync {
-    /// Takes what is wanted by conditional writes inside the transaction. Whatever was changed is rolled back where the
-    /// result is not [`Taken::All`], or where anything after it fails.
+    /// Takes what is wanted by conditional writes inside the transaction. The caller rolls everything back where the
+    /// result is not [`Taken::All`], or where a later step fails.
     fn take(
         &self,
         transaction: &mut Transaction<'_>,
@@ -66,7 +68,7 @@ pub trait Take: Sync {
     ) -> impl Future<Output = Result<Taken, sqlx::Error>> + Send;
 }
 
-/// Decides a claim in one transaction.
+/// Decides a claim in one transaction, and tries again after conflicts with other transactions.
 pub async fn attempt(desk: &Desk, claim: &Claim, wanted: &Wanted, take: &impl Take) -> Attempt {
     failpoint!("admitted");
     let mut tries = 0;
@@ -74,7 +76,7 @@ pub async fn attempt(desk: &Desk, claim: &Claim, wanted: &Wanted, take: &impl Ta
         match try_once(desk, claim, wanted, take).await {
             Ok(None) if tries < MAX_RETRIES => tries += 1,
             Ok(None) => {
-                let error = "the sale does not hold still: its organiser changes it again and again";
+                let error = "the organiser changed the sale during every try";
                 return Attempt::Done(Verdict::Unknown(sqlx::Error::Protocol(error.into())));
             }
             Ok(Some(Attempt::Done(verdict))) if tries > 0 => return Attempt::Done(verdict.after_asking()),
@@ -90,7 +92,7 @@ pub async fn attempt(desk: &Desk, claim: &Claim, wanted: &Wanted, take: &impl Ta
     }
 }
 
-/// One transaction; `None` where it has to be tried anew because the mirror had old settings of the sale.
+/// Runs one transaction. `None` where it must be tried again because the mirror had old settings of the sale.
 async fn try_once(
     desk: &Desk,
     claim: &Claim,
@@ -131,7 +133,7 @@ async fn try_once(
     Ok(Some(Attempt::Done(Verdict::Won(Box::new(sold.order(&claim.sale.stock.read()))))))
 }
 
-/// What an attempt comes to that sold nothing and has been taken back.
+/// The result of an attempt that sold nothing and has been rolled back.
 async fn unsold(
     desk: &Desk,
     writer: &mut Writer,
@@ -142,7 +144,7 @@ async fn unsold(
     let refusal = match numbered {
         Numbered::Refused(refusal) => refusal,
         Numbered::Stale => {
-            // Another process has paused the sale, or there is less than its tiers say.
+            // Another process has paused the sale, or the sale's row has fewer units left than its tiers say.
             desk.reload(writer, &claim.sale).await?;
             let closed = claim.sale.stock.read().check_open(at).err();
             closed.unwrap_or_else(|| claim.gone(None))
@@ -156,7 +158,8 @@ async fn unsold(
     Ok(Some(Attempt::Done(Verdict::RefusedByDatabase(refusal))))
 }
 
-/// Says of a request in line that it is granted, if nobody has said before what became of it.
+/// Records that a request in line is granted. `false` where its outcome was recorded before. Always `true` for a claim
+/// that is not from the line.
 async fn is_undecided(transaction: &mut Transaction<'_>, claim: &Claim, at: Timestamp) -> Result<bool, sqlx::Error> {
     let Some(request) = claim.request else { return Ok(true) };
     let decision = Decision::Confirmed(OrderId(request.0));
@@ -164,7 +167,8 @@ async fn is_undecided(transaction: &mut Transaction<'_>, claim: &Claim, at: Time
     store::decide_request(transaction.connection(), request, &decided).await
 }
 
-/// What an organiser decided, all as of one moment: the sale's row says in the end whether it still stands.
+/// The organiser's settings as of one moment. At the end of the transaction the sale's row says whether they still
+/// hold.
 #[derive(Clone, Copy)]
 struct Settings {
     at: Timestamp,
@@ -173,26 +177,26 @@ struct Settings {
 }
 
 impl Settings {
-    /// The settings of a sale that is open.
+    /// Reads the settings of a sale; the refusal where it is not open.
     fn of(stock: &Stock, at: Timestamp) -> Result<Self, Refusal> {
         stock.check_open(at)?;
         Ok(Self { at, revision: stock.revision, max_per_buyer: stock.max_per_buyer })
     }
 }
 
-/// What a claim comes to inside its transaction.
+/// The result of a claim inside its transaction.
 enum Numbered {
     Sold(Box<Sold>),
     Refused(Refusal),
     Outrun,
-    /// The sale is not open, or has less left than its tiers say.
+    /// The sale's row says that the sale is not open, or that it has fewer units left than its tiers say.
     Stale,
-    /// An organiser has changed the sale, by another process.
+    /// An organiser has changed the sale, and the mirror did not know it yet.
     Changed,
 }
 
-/// Gives the purchase its `seq` and writes its rows. Whether its buyer may have so many is asked with the sale's row held:
-/// nobody else can buy for the same buyer then.
+/// Gives the purchase its `seq` and writes its rows. The limit per buyer is checked while the sale's row is locked,
+/// because no other purchase of the same buyer can be committed then.
 async fn number_and_record(
     desk: &Desk,
     transaction: &mut Transaction<'_>,
@@ -221,7 +225,7 @@ async fn number_and_record(
     Ok(Numbered::Sold(Box::new(sold)))
 }
 
-/// The purchase that a claim becomes which got these parts, at this place of the ledger.
+/// Makes the purchase of a claim that was granted these parts, at this place of the ledger.
 pub fn sold(desk: &Desk, claim: &Claim, parts: Vec<Granted>, place: &Place<'_>) -> Sold {
     let stock = claim.sale.stock.read();
     let order = OrderId(claim.request.map_or_else(|| desk.identifiers.next(place.at), |request| request.0));

@@ -1,17 +1,19 @@
-//! `optimistic`: read with a version, write only where the version still stands.
+//! `optimistic`: read with a version, write only where the version is still the same.
 //!
-//! **How it works.** Seat or tier are read with the version of their rows, without any lock. The claim then writes in a
-//! transaction of its own, `… WHERE version = what was read`, and every write moves the version on. Where that changes no
-//! row, somebody was quicker: it pauses, reads again, and tries again, three times in all with a pause that doubles. Then
-//! it gives up with `contended`: stock may be left, and the buyer may ask again.
+//! **How it works.** A claim reads the seats or the tier with the versions of their rows, without any lock. It then
+//! writes in a transaction of its own, `… WHERE version = what was read`, and every write increases the version. Where
+//! the write does not change its row, another claim was quicker. This claim then pauses, reads again and tries again,
+//! three times in all, with a pause that doubles. After that it gives up with `contended`: stock may be left, and the
+//! buyer may ask again.
 //!
-//! **What it guarantees.** No phantom and no leak. Not that whoever asks while units are left gets one.
+//! **What it guarantees.** No phantom and no leak. It does not guarantee that a buyer who asks while units are left
+//! gets one.
 //!
-//! **While it does not know.** It answers `contended`. "Sold out" and "taken" are said only of rows that it has read, and a
-//! read sees what is committed.
+//! **While it does not know.** It answers `contended`. It says "sold out" and "taken" only of rows that it has read,
+//! and a read sees what is committed.
 //!
-//! **What it costs.** Nothing where buyers rarely meet, as on different seats. On one hot counter nearly all tries are in
-//! vain: the work is done, and thrown away.
+//! **What it costs.** Nothing where buyers rarely want the same rows, as with different seats. On one hot counter
+//! nearly all tries fail, and their work is thrown away.
 //!
 //! **Where it is used.** `@Version` of JPA, ETags with `If-Match`, DynamoDB's conditional writes.
 
@@ -30,9 +32,9 @@ use crate::{
     },
 };
 
-/// Times that a claim reads and writes.
+/// How often a claim reads and writes before it gives up.
 const TRIES: u32 = 3;
-/// The pause after the first failure; after the second it is twice as long.
+/// The pause after the first failure. The pause after the second is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub struct Optimistic {
@@ -50,7 +52,7 @@ impl Optimistic {
     }
 }
 
-/// Reads and writes until nobody was quicker, or [`TRIES`] are over.
+/// Reads and writes until nobody else was quicker, at most [`TRIES`] times.
 pub async fn try_versions(desk: &Desk, claim: &Claim, wanted: &Wanted) -> Verdict {
     for tries in 0..TRIES {
         if tries > 0 {
@@ -71,13 +73,13 @@ pub async fn try_versions(desk: &Desk, claim: &Claim, wanted: &Wanted) -> Verdic
 /// What was read, without a lock.
 #[derive(Default)]
 struct Seen {
-    /// The versions of the tiers' rows, where their counters are all that guards the units.
+    /// The version of each tier's row; `None` for a seated tier, whose units are guarded by the versions of the seats.
     tiers: Vec<Option<i64>>,
     /// Positions and versions of the seats, part by part.
     seats: Vec<Vec<(u32, i64)>>,
 }
 
-/// What is wanted cannot be had: this seat of it, or too many units.
+/// What is wanted cannot be had: this named seat is gone, or too few units are left.
 struct Gone(Option<u32>);
 
 impl Seen {
@@ -117,7 +119,8 @@ impl Seen {
                 }
             }
             WantedUnits::Seats(quantity) => {
-                // Those that another part of the wish names are not picked again: so many more are asked for.
+                // Seats that another part of the wish names must not be picked twice. So this asks for as many more,
+                // and drops the named ones.
                 let named = wanted.named_seats();
                 let asked = quantity + named.len() as u64;
                 let mut free =

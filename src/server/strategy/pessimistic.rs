@@ -1,16 +1,17 @@
-//! `pessimistic`: the row is locked, read again, and written.
+//! `pessimistic`: lock the row, read it, write it.
 //!
-//! **How it works.** Each claim is a transaction of its own. It locks the rows of its tiers (`SELECT … FOR UPDATE`; on SQLite
-//! `BEGIN IMMEDIATE` locks the whole database), reads how many are left now that nobody else can change them, decides, and
-//! writes. Named seats are locked behind the tiers, always in that order, so that no two claims wait for each other.
+//! **How it works.** Each claim is a transaction of its own. It locks the rows of its tiers (`SELECT … FOR UPDATE`; on
+//! SQLite `BEGIN IMMEDIATE` locks the whole database), reads how many units are left now that nobody else can change
+//! that, decides, and writes. Named seats are locked after the tiers, always in that order, so that no two claims wait
+//! for each other.
 //!
-//! **What it guarantees.** No phantom and no leak: what was read cannot change before it is written, and the write is
-//! conditional all the same.
+//! **What it guarantees.** No phantom and no leak: the rows that were read cannot change before the write, and the
+//! write is conditional all the same.
 //!
 //! **While it does not know.** It waits for the lock, so every refusal is true of what is committed.
 //!
-//! **What it costs.** A flush and one more round trip per purchase, with the lock held all along: buyers of one tier stand
-//! in line, also those who want different seats.
+//! **What it costs.** A flush and one more round trip per purchase, with the lock held all along. Buyers of one tier
+//! wait for each other, even where they want different seats.
 //!
 //! **Where it is used.** Banking systems, ticket shops on a relational database (pretix locks the event's quotas).
 
@@ -45,7 +46,7 @@ impl Pessimistic {
     }
 }
 
-/// Takes behind locks.
+/// Takes units after locking their rows.
 struct ByLock;
 
 impl Take for ByLock {
@@ -80,7 +81,7 @@ impl Take for ByLock {
     }
 }
 
-/// Locks the seats that are named and takes them; one that is gone where they cannot all be had.
+/// Locks the named seats and takes them. Returns one that is gone where not all of them could be taken.
 async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Option<u32>, sqlx::Error> {
     let named = wanted.named_seats();
     if named.is_empty() {

@@ -1,31 +1,32 @@
-//! `queued`: a receipt at once, while workers buy one after the other from a queue in Redis.
+//! `queued`: the buyer gets a receipt at once, and workers decide the purchases from a queue in Redis.
 //!
-//! **How it works.** A claim joins a Redis stream and is answered with the id of its request. Each server has a few workers
-//! that take entries from the streams of all servers, in one consumer group, and buy by a conditional update as in
-//! `atomic_update`; what came of it stands in Redis for an hour, and the buyer asks for it. Tiers that are to be served first
-//! have a stream of their own, which is emptied first. What fails for a passing reason is tried again; what fails time and
-//! again is put with the dead letters, kept and counted. The entries of a server that died are taken over by another one.
+//! **How it works.** A claim joins a Redis stream and is answered with the id of its request. Each server has a few
+//! workers. They take entries from the streams that all servers share, in one consumer group, and buy by a conditional
+//! update as in `atomic_update`. Redis keeps the outcome for an hour, and the buyer asks for it. Tiers that are to be
+//! served first have a stream of their own, which the workers empty first. A decision that fails for a passing reason
+//! is tried again; an entry that fails too often is put with the dead letters, where it is kept and counted. Another
+//! server takes over the entries of a server that died.
 //!
-//! **What it guarantees.** No phantom and no leak, and one word to each buyer: what becomes of a request is a row of the
-//! database, written with its order or alone where it is refused, and only the first such row stands. So a request may be
-//! worked on by two servers, be handed out again or come back from a lost Redis: it is granted or refused, never both. A
-//! server remembers what it gave receipts for, and puts it back in line when Redis has forgotten it. While Redis cannot be
-//! asked, new claims are decided at once, and so are those in line. What both a server and Redis have forgotten was never
-//! sold.
+//! **What it guarantees.** No phantom and no leak, and only one outcome for each request. The outcome is a row of the
+//! database. It is written in the transaction of the order, or alone where the request is refused, and only the first
+//! such row counts. So a request is granted or refused, never both, even where two servers work on it, Redis hands it
+//! out again, or it comes back from a lost Redis. A server remembers what it gave receipts for, and puts it back in
+//! line when Redis has forgotten it. While Redis cannot be asked, new claims are decided at once, and so are those in
+//! line. A request without an outcome that both the servers and Redis have forgotten was never sold.
 //!
-//! **While it does not know.** It answers with a receipt, and says later what became of it.
+//! **While it does not know.** It answers with a receipt, and tells the outcome later.
 //!
-//! **What it costs.** A flush per purchase and per refusal, three round trips to Redis, and a buyer who has to ask for the
-//! outcome. It does not sell faster: it answers sooner, and keeps a stampede from the database.
+//! **What it costs.** A flush per purchase and per refusal, three round trips to Redis, and a buyer who has to ask for
+//! the outcome. It does not sell faster, but it answers sooner and keeps a rush of buyers away from the database.
 //!
 //! **Where it is used.** Ticket shops that answer "we are working on your order", and everything behind a message broker.
 
 mod entry; // a purchase in line
 mod line; // the line in Redis
-mod looking_after; // what has waited for long is put back in line, or decided
+mod looking_after; // requests that have waited for long are put back in line, or decided
 mod shared; // what the strategy and its workers share
-mod waiting; // what this server gave receipts for
-mod work; // taking entries and deciding them
+mod waiting; // the requests that this server gave receipts for
+mod work; // the workers: take entries and decide them
 
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ pub struct Queued {
 }
 
 impl Queued {
-    /// Also starts to work on the line, until the strategy is dropped or [`Queued::leave`] is called.
+    /// Also starts the workers. They work until the strategy is dropped or [`Queued::leave`] is called.
     pub fn start(desk: Arc<Desk>, redis: Arc<Redis>, options: QueueOptions) -> Self {
         let shared = Arc::new(Shared {
             desk,
@@ -71,8 +72,8 @@ impl Queued {
         Self { shared }
     }
 
-    /// The request that waits for this key, if it does. Where others sell too, it may have joined at one of them, which
-    /// only Redis knows.
+    /// The verdict where a request with this key is in line. On a shared store the request may have joined at another
+    /// server, which only Redis knows; while Redis cannot be asked, the verdict is then [`Verdict::Unanswerable`].
     pub async fn find(&self, buyer: BuyerId, key: &str, fingerprint: [u8; 16]) -> Option<Verdict> {
         let known = match self.shared.waiting.find(buyer, key) {
             Some(known) => Some(known),
@@ -85,7 +86,7 @@ impl Queued {
         known.map(|known| of_known(known, fingerprint))
     }
 
-    /// What has become of a request.
+    /// What this server and Redis know of a request.
     pub async fn look(&self, request: RequestId) -> Said {
         match self.shared.line.look(request).await {
             Some(Some((owner, State::Pending))) => Said::Pending(owner),
@@ -95,13 +96,13 @@ impl Queued {
         }
     }
 
-    /// Whether this server gave the receipt for a request and has not heard of its outcome.
+    /// The buyer of a request, where this server gave the receipt for it and does not know its outcome yet.
     pub fn owner_of_waiting(&self, request: RequestId) -> Option<BuyerId> {
         self.shared.waiting.owner(request)
     }
 
-    /// Takes no more entries and gives back the places of all that wait: they stay in line for other servers, or for the
-    /// next start of this one.
+    /// Takes no more entries, and gives back the places of all waiting requests. The requests stay in line for other
+    /// servers, or for the next start of this one.
     pub fn leave(&self) {
         self.shared.workers.close();
         self.shared.waiting.clear();
@@ -118,7 +119,7 @@ impl Queued {
         if let Some(known) = entry.key.as_ref().and_then(|key| waiting.find(entry.buyer, &key.key)) {
             return of_known(known, entry.fingerprint());
         }
-        // Noted first: a worker may be done with it before this goes on.
+        // The entry is noted before it joins, because a worker may finish it before this function goes on.
         let fingerprint = entry.fingerprint();
         let place = claim.place.take().filter(|_| !self.shared.workers.is_closed());
         waiting.add(entry.clone(), place);
@@ -132,13 +133,14 @@ impl Queued {
                 waiting.remove(request);
                 of_known((earlier, with), fingerprint)
             }
-            // It may be in line: then it must not be decided anywhere else, lest it be refused here and granted there.
+            // The entry may be in line. So it must not be decided here: it could be refused here and granted by a
+            // worker.
             Err(NoAnswer::InDoubt) => Verdict::Waiting(request),
             Err(NoAnswer::NotAsked) => {
                 claim.place = waiting.remove(request);
                 let is_keyed = claim.key.is_some();
                 match buy(desk, claim).await {
-                    // The key may be in line by way of another server: it is granted or refused there.
+                    // The key may have joined the line at another server. Then its request is granted or refused there.
                     Verdict::Refused(_) | Verdict::RefusedByDatabase(_) if is_keyed && desk.store.is_shared() => {
                         Verdict::Unanswerable
                     }
@@ -149,7 +151,7 @@ impl Queued {
     }
 }
 
-/// The answer where a key is in line already.
+/// The verdict where a key is already in line.
 fn of_known((request, fingerprint): (RequestId, [u8; 16]), wanted: [u8; 16]) -> Verdict {
     if fingerprint == wanted { Verdict::Waiting(request) } else { Verdict::Refused(key_reused()) }
 }

@@ -1,19 +1,20 @@
-//! `redis_gate`: a counter in Redis admits, the database decides.
+//! `redis_gate`: a counter in Redis lets claims in, the database decides.
 //!
-//! **How it works.** What is left of each tier stands in Redis, for all nodes. A script takes a claim's units off it and
-//! notes the claim as on its way, in one step, for all tiers or for none. Whoever is let in buys by a conditional update as in
-//! `atomic_update`; when that is settled the note goes, and the units go back where nothing was bought. Each node keeps a gate
-//! in memory in front, so that its own claims wait for each other without asking Redis.
+//! **How it works.** Redis holds how many units are left of each tier, for all nodes. A script takes a claim's units
+//! off these counters and notes the claim as on its way, in one step, for all tiers or for none. A claim that was let
+//! in buys by a conditional update as in `atomic_update`. When its outcome is known, its note is removed, and its units
+//! go back to the counters where nothing was bought. Each node also has a gate in memory in front of Redis, so that its
+//! own claims wait for each other without asking Redis.
 //!
-//! **What it guarantees.** No phantom, because the database has the last word. No leak, because the counter is compared
-//! with the database every second: units that left the gate with a node that died go back, once their note has run out. A
-//! Redis that is lost, flushed or restored to an old state lets too many in for a moment, and the database refuses them;
-//! one that is gone lets all in.
+//! **What it guarantees.** No phantom, because the database has the last word. No leak, because the counters are
+//! compared with the database every second: units that a dead node took off the counters go back when the note of its
+//! claim has run out. A Redis that was flushed or restored to an old state lets in too many claims for a moment, and
+//! the database refuses them. While Redis cannot be asked, all claims are let in.
 //!
-//! **While it does not know.** A counter that stands at zero does not say that all is gone: what is on its way may come back,
-//! and it knows nothing of named seats. So nobody is refused by it. Where it has too little, a claim waits until the mirror
-//! says that what it wants is gone, or until the gate lets it in; where nobody is on the way and the mirror says that units
-//! are left, the gate has leaked, and the database is asked.
+//! **While it does not know.** A counter at zero does not mean that all units are gone: units of a claim on its way may
+//! come back, and the counter knows nothing of named seats. So the counter refuses nobody. Where it is too low, a claim
+//! waits until the gate lets it in or the mirror says that what it wants is gone. Where no claim is on its way and the
+//! mirror says that units are left, the counter has leaked, and the database is asked.
 //!
 //! **What it costs.** Two more round trips per purchase, and a flush per purchase as in `atomic_update`.
 //!
@@ -46,18 +47,20 @@ use crate::{
     },
 };
 
-/// How long a claim may be on its way before its note runs out and its units count as leaked. One that comes through later
-/// lets one claim too many in, which the database refuses.
+/// How long a claim may be on its way before its note runs out and its units count as leaked. Where such a claim still
+/// buys later, the gate has let in one claim too many, which the database refuses.
 const NOTE_MILLISECONDS: i64 = 5_000;
 const RECONCILE_EVERY: Duration = Duration::from_secs(1);
-/// The first and the longest pause before a claim asks again that was not let in.
+/// The first and the longest pause before a claim that was not let in asks again.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(160);
-/// Times that a claim asks a gate that has too little while nobody is on the way: news of what others sold may be late.
+/// How often in a row a claim finds the gate too low with nobody on the way, before it asks the database. More than
+/// once, because news of what other nodes sold may be late.
 const LOOKS_AT_EMPTY_GATE: u32 = 4;
 
-/// Lets a claim in. Gate: a hash of `revision` and what is left by tier. Notes: a sorted set of claims on their way, by
-/// the time at which they run out; each begins with its units as `TIER:UNITS,TIER:UNITS`.
+/// Lets a claim in. The gate is a hash of `revision` and of the units left by tier. The notes are a sorted set of the
+/// claims on their way, by the time at which each note runs out; a note begins with its units as
+/// `TIER:UNITS,TIER:UNITS`.
 static ADMIT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local revision = redis.call('HGET', KEYS[1], 'revision')
@@ -76,7 +79,8 @@ static ADMIT: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Takes a claim's note away, and puts its units back where it bought nothing. A note that is gone was settled otherwise.
+/// Removes a claim's note, and puts its units back where it bought nothing. Does nothing where the note is gone,
+/// because it ran out or the gate was filled again, and the gate no longer counts the claim as on its way.
 static SETTLE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('ZREM', KEYS[2], ARGV[1]) == 0 then return 0 end
@@ -89,7 +93,7 @@ static SETTLE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Fills a gate that is empty or older than this revision; what was on its way is forgotten with it.
+/// Fills a gate that is empty or older than this revision. Notes of claims on their way are deleted too.
 static FILL: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local revision = redis.call('HGET', KEYS[1], 'revision')
@@ -101,7 +105,8 @@ static FILL: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// What the gate says: revision, then per tier what is left and what is on its way. Notes that have run out go first.
+/// Reads the gate: its revision, then for each tier the units left and the units on their way. Deletes notes that have
+/// run out first.
 static LOOK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[1])
@@ -122,7 +127,7 @@ static LOOK: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Sets what is left of a tier, if the gate still says what it was seen to say.
+/// Sets the units left of a tier, if neither they nor the revision have changed since they were read.
 static CORRECT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('HGET', KEYS[1], 'revision') ~= ARGV[1] then return 0 end
@@ -135,7 +140,7 @@ static CORRECT: LazyLock<Script> = LazyLock::new(|| {
 pub struct RedisGate {
     desk: Arc<Desk>,
     redis: Arc<Redis>,
-    /// In front of the gate in Redis, by sale.
+    /// The gates in memory, in front of those in Redis, by sale.
     gates: Mutex<HashMap<i64, Arc<Gate>>>,
 }
 
@@ -144,32 +149,33 @@ struct Admission {
     redis: Arc<Redis>,
     keys: [String; 2],
     note: String,
-    /// Whether the outcome is known; else the note stays until it runs out, and the comparison settles it.
+    /// Whether the outcome is known. If not, the note stays until it runs out, and the comparison with the database
+    /// settles the claim.
     is_known: bool,
     is_bought: bool,
 }
 
-/// What the gate says to a claim.
+/// The answer of the gate to a claim.
 enum Answer {
     In(Admission),
-    /// What is wanted is gone: the mirror says so.
+    /// The mirror says that what the claim wants is gone.
     Gone(Refusal),
-    /// Nothing that can be relied on: the database alone decides.
+    /// The gate cannot say anything reliable, so the database alone decides.
     Nothing,
 }
 
-/// What one look at the gate says.
+/// The result of one look at the gate.
 enum Look {
     In(Admission),
-    /// Too few are left, and somebody is on the way whose units may come back.
+    /// Too few units are left, but other claims are on their way, and their units may come back.
     Busy,
-    /// Too few are left, and nobody is on the way.
+    /// Too few units are left, and no claim is on its way.
     Empty,
     Nothing,
 }
 
 impl RedisGate {
-    /// Also starts to compare gates with the database, until the strategy is dropped.
+    /// Also starts the task that compares gates with the database, until desk or Redis client is dropped.
     pub fn start(desk: Arc<Desk>, redis: Arc<Redis>) -> Self {
         tokio::spawn(keep_comparing(Arc::downgrade(&desk), Arc::downgrade(&redis)));
         Self { desk, redis, gates: Mutex::default() }
@@ -203,8 +209,8 @@ impl RedisGate {
         verdict
     }
 
-    /// Asks until it is certain whether the claim is let in. No longer than a note lasts: by then the gate has been compared
-    /// with the database, or cannot be.
+    /// Asks until it is certain whether the claim is let in. Asks for no longer than a note lasts and one comparison
+    /// more: by then the gate has been compared with the database, or it cannot be.
     async fn ask(&self, claim: &Claim) -> Answer {
         let patience = Duration::from_millis(NOTE_MILLISECONDS.unsigned_abs()) + RECONCILE_EVERY;
         let started = Instant::now();
@@ -222,7 +228,7 @@ impl RedisGate {
             if empty == LOOKS_AT_EMPTY_GATE || started.elapsed() > patience {
                 return Answer::Nothing;
             }
-            // What is wanted may be sold by another node, whose news are on their way.
+            // Another node may have sold what is wanted, and its news may still be on their way.
             self.desk.behind.notify_one();
             tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -233,7 +239,7 @@ impl RedisGate {
         let keys = keys(&self.redis, claim.sale.sale_id);
         let units: Vec<_> = claim.wish.units_by_tier().map(|(tier, units)| format!("{tier}:{units}")).collect();
         let note = format!("{};{}", units.join(","), Uuid::new_v4());
-        // Twice at most: the second time after the gate was filled.
+        // At most two tries: the second one after the gate was filled.
         for _ in 0..2 {
             let revision = claim.sale.stock.read().revision;
             let runs_out = self.desk.clock.now().milliseconds + NOTE_MILLISECONDS;
@@ -260,7 +266,7 @@ impl RedisGate {
         Look::Nothing
     }
 
-    /// Fills the gate with what the mirror says is left: never less than there is.
+    /// Fills the gate with the units that the mirror says are left. The mirror never says fewer than there are.
     async fn fill(&self, sale: &SaleDesk, keys: &[String]) -> Option<()> {
         let (revision, left) = {
             let stock = sale.stock.read();
@@ -282,7 +288,7 @@ impl Drop for Admission {
 }
 
 fn keys(redis: &Redis, sale_id: i64) -> [String; 2] {
-    // In braces what must lie on one node of a Redis cluster.
+    // A Redis cluster keeps keys with the same text in braces on one node, as the scripts need.
     [redis.key(&format!("gate:{{{sale_id}}}")), redis.key(&format!("gate:{{{sale_id}}}:notes"))]
 }
 
@@ -303,9 +309,9 @@ async fn keep_comparing(desk: Weak<Desk>, redis: Weak<Redis>) {
 
 /// Compares a sale's gate with the database and corrects it.
 ///
-/// The gate is read first: units only ever leave the database, so what it has left a moment later is the least that gate
-/// and claims on their way must have had together. Where they had less, units have leaked, and go back. Where nobody is on
-/// the way, both must say the same.
+/// The gate is read first. Within one revision units only leave the database, so what the database has left a moment
+/// later is the least that the gate and the claims on their way must have had together. Where they had less, units have
+/// leaked, and are put back. Where no claim is on its way, gate and database must say the same.
 pub async fn compare(desk: &Desk, redis: &Redis, sale: &SaleDesk) -> Result<(), sqlx::Error> {
     let keys = keys(redis, sale.sale_id);
     let tier_ids: Vec<i64> = sale.stock.read().tiers.iter().map(|tier| tier.tier_id).collect();

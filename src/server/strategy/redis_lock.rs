@@ -1,17 +1,18 @@
 //! `redis_lock`: a lease in Redis, in front of `optimistic`.
 //!
-//! **How it works.** Before a claim reads a seat it takes a lease on it (`SET NX` with a time to live), on the tier where
-//! no seat is named. The lease names an owner that is new for each attempt, and is given back by a script that deletes it
-//! only if it is still that owner's: whoever was so slow that the lease ran out cannot take away the next one's. Behind the
-//! lease stands the versioned write of `optimistic`, which alone decides.
+//! **How it works.** Before a claim reads a seat, it takes a lease on that seat (`SET NX` with a time to live), or on
+//! the tier where no seat is named. The lease names an owner that is new for each attempt. A script gives the lease
+//! back by deleting it only if it still has that owner, so a claim whose lease ran out cannot delete the lease of the
+//! next claim. After the lease comes the versioned write of `optimistic`, which alone decides.
 //!
-//! **What it guarantees.** No phantom and no leak, also where Redis forgets leases, is slow, or is gone: then buyers only
-//! meet at the versions. A holder who loses, or dies, leaves a seat that can be sold at once, or when the lease runs out.
+//! **What it guarantees.** No phantom and no leak, even where Redis forgets leases, is slow, or is gone: then the
+//! versions alone keep buyers apart. A seat whose holder did not win can be sold at once; a seat whose holder died,
+//! when the lease runs out.
 //!
-//! **While it does not know.** Whoever meets a lease waits for it, and in the end answers `contended`.
+//! **While it does not know.** A claim that finds the lease taken waits, and in the end answers `contended`.
 //!
-//! **What it costs.** Two more round trips per purchase. Whoever meets a lease waits and tries again, three times in all,
-//! then gives up with `contended`, which is not `seat-taken`: the holder may yet fail.
+//! **What it costs.** Two more round trips for each lease. A claim that finds the lease taken asks three times in all,
+//! with pauses, then gives up with `contended`. That is not `seat-taken`, because the holder may yet fail.
 //!
 //! **Where it is used.** Seat locks of ticket shops, Redlock, ShedLock.
 
@@ -37,11 +38,11 @@ use crate::{
     },
 };
 
-/// How long a lease lasts that nobody gives back.
+/// How long a lease lasts when nobody gives it back.
 const LEASE_MILLISECONDS: u64 = 5_000;
-/// Times that a claim asks for its lease.
+/// How often a claim asks for a lease before it gives up.
 const TRIES: u32 = 3;
-/// The pause after the first refusal; after the second it is twice as long.
+/// The pause after the first refusal. The pause after the second is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
@@ -80,8 +81,8 @@ impl RedisLock {
         claim.settle(verdict)
     }
 
-    /// The leases on what is wanted, as far as Redis can be asked. They are taken in one order, so that no two claims wait for
-    /// each other.
+    /// Takes the leases on everything that is wanted, as far as Redis can be asked. All claims take them in the same
+    /// order, so that no two claims wait for each other.
     async fn lease_all(&self, wanted: &Wanted) -> Result<Vec<Lease>, Contended> {
         let mut units = Vec::new();
         for part in &wanted.parts {
@@ -102,14 +103,15 @@ impl RedisLock {
         Ok(leases)
     }
 
-    /// One lease; none where Redis cannot be asked.
+    /// Takes one lease. `None` where Redis cannot be asked.
     async fn lease(&self, unit: &str) -> Result<Option<Lease>, Contended> {
         let key = self.redis.key(unit);
         for tries in 0..TRIES {
             if tries > 0 {
                 tokio::time::sleep(PAUSE * 2_u32.pow(tries - 1)).await;
             }
-            // The owner stands before the answer does: a claim that goes away in between gives back what it may have.
+            // The lease value exists before Redis answers, so that a claim that goes away in between gives back a lease
+            // that it may have got.
             let lease = Lease { redis: self.redis.clone(), key: key.clone(), owner: Uuid::new_v4().to_string() };
             match self.redis.run::<u8>(&TAKE, std::slice::from_ref(&key), &[&lease.owner, &LEASE_MILLISECONDS]).await {
                 None => return Ok(None),

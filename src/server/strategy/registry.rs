@@ -1,4 +1,4 @@
-//! The strategies that this server can run, by its store and by what it has beside it.
+//! The strategies that this server can run. That depends on its store, and on whether it has a Redis.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -44,9 +44,9 @@ impl Registry {
             registry.add(queue);
         }
         match desk.store.kind() {
-            // Its gate counts what this process sells, so there must be no other.
+            // The gate sees only the claims of this process, so no other process may sell the same database.
             StoreKind::Sqlite => registry.add(Arc::new(InMemory::new(desk.clone()))),
-            // Needs locks on single rows.
+            // This strategy needs locks on single rows, which SQLite does not have.
             StoreKind::Postgres => registry.add(Arc::new(SkipLocked::new(desk.clone()))),
         }
         registry
@@ -57,7 +57,7 @@ impl Registry {
         StrategyKind::ALL.into_iter().filter(|kind| self.strategies.contains_key(kind)).collect()
     }
 
-    /// Adds a strategy, in place of another of its kind.
+    /// Adds a strategy. It replaces the strategy of the same kind, if there is one.
     pub fn add(&mut self, strategy: Arc<dyn Strategy>) {
         self.strategies.insert(strategy.kind(), strategy);
     }
@@ -66,12 +66,12 @@ impl Registry {
         self.strategies.get(&kind)
     }
 
-    /// Where purchases wait that were given a receipt.
+    /// The queue in which purchases with a receipt wait; `None` without Redis.
     pub const fn queue(&self) -> Option<&Arc<Queued>> {
         self.queue.as_ref()
     }
 
-    /// Whether a strategy can be run here, or what it would need.
+    /// `Ok` where this server can run the strategy, else what the strategy needs.
     pub fn support(&self, kind: StrategyKind) -> Result<(), &'static str> {
         if self.strategies.contains_key(&kind) { Ok(()) } else { Err(kind.needs()) }
     }

@@ -1,15 +1,17 @@
-//! `skip_locked`: any unit that nobody else is just looking at.
+//! `skip_locked`: any unit whose row nobody else has locked.
 //!
-//! **How it works.** Every unit has a row of its own, seats theirs and general admission unnumbered ones. A claim locks the
-//! first available rows that no other transaction has locked (`FOR UPDATE SKIP LOCKED`), so that two buyers never wait for
-//! each other over a unit, and each gets a different one. Counters and `seq` follow as in every strategy.
+//! **How it works.** Every unit has a row of its own: seats have theirs, and general admission has unnumbered rows. A
+//! claim locks the first available rows that no other transaction has locked (`FOR UPDATE SKIP LOCKED`). So two buyers
+//! never wait for each other over any unit, and each gets a different one. Named seats are taken by a conditional
+//! update, as in `atomic_update`. Counters and `seq` follow as in every strategy.
 //!
 //! **What it guarantees.** No phantom and no leak.
 //!
-//! **While it does not know.** Where too few rows are free of locks it looks again: a lock is not a sale, and "sold out" is
-//! never concluded from locks. After half a second of that it gives up with `contended`.
+//! **While it does not know.** Where too few rows are free of locks, it looks again. A lock is not a sale, so it never
+//! concludes "sold out" from locks. After half a second of pauses it gives up with `contended`.
 //!
-//! **What it costs.** A row per unit, and a scan over those that others hold; PostgreSQL must clean up behind it.
+//! **What it costs.** A row per unit, and a scan over the rows that others have locked. PostgreSQL must vacuum the rows
+//! that this leaves behind.
 //!
 //! **Where it is used.** Job queues in PostgreSQL, and shops that give out "any seat".
 
@@ -29,9 +31,9 @@ use crate::{
     },
 };
 
-/// Times that a claim looks for units free of locks.
+/// How often a claim looks for units free of locks before it gives up.
 const TRIES: u32 = 100;
-/// The pause in between: about as long as another's transaction.
+/// The pause between two looks: about as long as the transaction of another claim.
 const PAUSE: Duration = Duration::from_millis(5);
 
 pub struct SkipLocked {
@@ -89,7 +91,7 @@ impl Take for Unlocked {
     }
 }
 
-/// Takes the first seats of a tier that nobody has locked; fewer where fewer are.
+/// Takes the first available seats of a tier that nobody has locked. Fewer than `quantity` where there are not enough.
 async fn take_unlocked_seats(
     transaction: &mut Transaction<'_>,
     sale_id: i64,

@@ -1,4 +1,4 @@
-//! A wish by the rows of the database: what the strategies take that decide each claim by itself.
+//! A wish in terms of the database's rows, for the strategies that decide each claim in a transaction of its own.
 
 use super::Claim;
 use crate::{
@@ -6,12 +6,12 @@ use crate::{
     server::stock::{Part, What, decide::Granted, seat_taken, sold_out},
 };
 
-/// What a claim wants, by rows, in the order of tiers.
+/// What a claim wants, by rows of the database, in the order of tiers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wanted {
     pub sale_id: i64,
     pub parts: Vec<WantedPart>,
-    /// Rows of the tiers and how many units are wanted of each.
+    /// What is wanted of each tier in total.
     pub tiers: Vec<WantedTier>,
 }
 
@@ -25,11 +25,11 @@ pub struct WantedPart {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum WantedUnits {
-    /// These seats, by position, in order.
+    /// Named seats, by position, in order.
     Named(Vec<u32>),
-    /// So many seats, whichever they are.
+    /// Any seats, this many of them.
     Seats(u64),
-    /// So many units that have no seats.
+    /// Units without seats, this many of them.
     Counted(u64),
 }
 
@@ -64,7 +64,7 @@ impl Wanted {
         }
     }
 
-    /// Positions of all seats that are named, in order.
+    /// Positions of all named seats, in order.
     pub fn named_seats(&self) -> Vec<u32> {
         let mut seats = Vec::new();
         for part in &self.parts {
@@ -76,7 +76,7 @@ impl Wanted {
         seats
     }
 
-    /// What is granted where this part of it got these seats, or none because its units have none.
+    /// What is granted when each part got these seats. The list of a part whose units have no seats is empty.
     pub fn grant(&self, seats_by_part: Vec<Vec<u32>>) -> Vec<Granted> {
         let mut granted: Vec<Granted> = Vec::with_capacity(self.tiers.len());
         for (part, seats) in self.parts.iter().zip(seats_by_part) {
@@ -95,7 +95,8 @@ impl Wanted {
 }
 
 impl Claim {
-    /// The refusal where the database says that what is wanted is gone: `seat`, where it named one, or too many units.
+    /// The refusal where the database says that what is wanted is gone. `seat` is the seat that the database named, if
+    /// any; else the mirror names a seat, or the refusal is "sold out".
     pub fn gone(&self, seat: Option<u32>) -> Refusal {
         let stock = self.sale.stock.read();
         let is_gone = |position: &u32| stock.seats[*position as usize] != SeatStatus::Available;

@@ -1,7 +1,8 @@
 //! The claims that wait for the sequencer, decided as they arrive.
 //!
-//! While a batch is written the next one is planned already, on a draft of what the sale comes to when everything before it
-//! holds. Where it does not hold, the plans of the sale's batches are dropped, and each is planned anew at its turn.
+//! While a batch is written, the next one is already planned on a draft: the sale as it will be if all earlier batches
+//! are committed as planned. Where one is not, the plans of the sale's waiting batches are dropped, and each batch is
+//! planned again at its turn.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -17,26 +18,27 @@ use crate::{
     },
 };
 
-/// A claim with where to send its verdict.
+/// A claim and the channel for its verdict.
 pub type Waiting = (Claim, oneshot::Sender<Verdict>);
 
-/// What a claim comes to, if the commit holds.
+/// The outcome of a claim, valid once its batch is committed.
 pub enum Decision {
     Sold(Sold),
     Refused(Refusal),
-    /// Another request with its key was answered meanwhile.
+    /// Another request with the same key was answered meanwhile.
     Repeated,
 }
 
-/// What the claims of a batch come to, in their order.
+/// The decisions on the claims of a batch, in the order of the claims.
 pub struct Plan {
     pub at: Timestamp,
-    /// The sale's `seq` and `revision` that they were decided on, and the hash of the last line.
+    /// The sale's `seq` and `revision` that the decisions are based on.
     pub seq: u64,
     pub revision: u64,
+    /// The hash of the plan's last ledger line.
     pub head_hash: Hash,
     pub decisions: Vec<Decision>,
-    /// Whether the mirror was wrong at first, so that the database had to say what is left.
+    /// Whether the batch was first written in vain, so that the database had to say what is left.
     pub asked_database: bool,
 }
 
@@ -44,7 +46,7 @@ pub struct Plan {
 pub struct Batch {
     pub sale: Arc<SaleDesk>,
     pub claims: Vec<Waiting>,
-    /// None where it cannot be planned before its turn.
+    /// `None` where the batch cannot be planned before its turn.
     pub plan: Option<Plan>,
     units: u64,
 }
@@ -52,9 +54,9 @@ pub struct Batch {
 #[derive(Default)]
 pub struct Pending {
     batches: VecDeque<Batch>,
-    /// What sales come to when everything before holds, by the sale's row.
+    /// Each sale as it will be if all its waiting claims are committed as planned, by the sale's row.
     drafts: FxHashMap<i64, Draft>,
-    /// The sale whose batch is being written.
+    /// The sale whose batch is being written now.
     in_writing: Option<i64>,
     /// Whether the sequencer waits to be woken.
     pub is_idle: bool,
@@ -62,7 +64,7 @@ pub struct Pending {
 }
 
 impl Plan {
-    /// A plan without decisions, on what the draft comes to.
+    /// A plan without decisions that starts from the draft.
     pub fn new(draft: &mut Draft, at: Timestamp) -> Self {
         draft.set_time(at);
         let (seq, revision, head_hash) = (draft.seq, draft.revision, draft.head_hash);
@@ -93,18 +95,19 @@ impl Plan {
 }
 
 impl Pending {
-    /// Adds a claim to the last batch of its sale, and decides it where everything before it is decided.
+    /// Adds a claim to the last batch of its sale, or to a new batch. Decides the claim where all claims before it are
+    /// decided.
     pub fn add(&mut self, desk: &Desk, claim: Claim, answer: oneshot::Sender<Verdict>) {
         let sale_id = claim.sale.sale_id;
         let units = claim.wish.quantity();
         let place = self.batches.iter().rposition(|batch| batch.sale.sale_id == sale_id);
         let stock = claim.sale.stock.read();
         if self.drafts.get(&sale_id).is_some_and(|draft| draft.revision != stock.revision) {
-            // An organiser was here in between.
+            // An organiser has changed the sale since the draft was begun.
             self.doubt(sale_id);
         }
         if !self.drafts.contains_key(&sale_id) && place.is_none() && self.in_writing != Some(sale_id) {
-            // Nothing stands before it: the mirror is what it is decided on.
+            // No claim on this sale comes before this one, so it is decided on the mirror.
             self.drafts.insert(sale_id, Draft::new(&stock));
         }
         let mut draft = self.drafts.get_mut(&sale_id);
@@ -130,18 +133,19 @@ impl Pending {
         batch
     }
 
-    /// Claims that wait.
+    /// How many claims wait.
     pub fn len(&self) -> usize {
         self.batches.iter().map(|batch| batch.claims.len()).sum()
     }
 
-    /// What the batch in writing was planned on did not hold: what builds on it is planned anew at its turn.
+    /// Drops the plans of a sale's waiting batches, because what they build on was not committed as planned. Each batch
+    /// is planned again at its turn.
     pub fn doubt(&mut self, sale_id: i64) {
         self.drafts.remove(&sale_id);
         self.batches.iter_mut().filter(|batch| batch.sale.sale_id == sale_id).for_each(|batch| batch.plan = None);
     }
 
-    /// The batch in writing is settled, and the mirror knows of it.
+    /// Ends the turn of the batch that was being written. The mirror already includes it.
     pub fn written(&mut self) {
         if let Some(sale_id) = self.in_writing.take()
             && !self.batches.iter().any(|batch| batch.sale.sale_id == sale_id)

@@ -16,20 +16,20 @@ use crate::{
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entry {
-    /// Also the id of the order that it becomes, so that the database lets it become only one.
+    /// Also the id of the order that the entry becomes, so that the database lets it become only one order.
     pub request: RequestId,
     pub sale_id: i64,
     pub buyer: BuyerId,
     pub wish: WrittenWish,
     pub key: Option<EntryKey>,
-    /// Whether it is served before those that are not.
+    /// Whether this entry is served before all that are not first.
     pub is_first: bool,
-    /// Whether it was in line before, and Redis forgot it: it may have been decided then.
+    /// Whether this entry was in line before and Redis forgot it. It may already have been decided then.
     pub again: bool,
 }
 
-/// A wish as it stands in line. One seat, or units of one tier, is written as servers before this one read it: they may work
-/// on the same line while they are replaced.
+/// A wish as Redis keeps it. One seat, or units of one tier, are written in the form that older servers read, because
+/// older and newer servers may work on the same line during an upgrade.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WrittenWish {
@@ -66,19 +66,19 @@ impl Entry {
         OrderId(self.request.0)
     }
 
-    /// What its key came with; nothing where it has none.
+    /// The fingerprint of the request that came with the key; zeros where there is no key.
     pub fn fingerprint(&self) -> [u8; 16] {
         self.key.as_ref().map_or_else(Default::default, |key| key.fingerprint)
     }
 
-    /// Whether it joined the line so long ago; its id begins with the time.
+    /// Whether the entry joined the line longer than this ago. The time is in its id, a UUIDv7.
     pub fn is_older_than(&self, milliseconds: i64, now: Timestamp) -> bool {
         let joined = self.request.0.get_timestamp().map_or(0, |time| time.to_unix().0);
         i64::try_from(joined).map_or(true, |seconds| seconds * 1_000 < now.milliseconds - milliseconds)
     }
 
-    /// What is wished for, where the sale has such seats and tiers at all. An entry that did not come from here may say
-    /// anything.
+    /// The wish, where the sale has its seats and tiers and the quantity is allowed. Checked again here, because
+    /// anybody who can write to Redis may have put any entry in line.
     pub fn wish(&self, stock: &Stock) -> Option<Wish> {
         let wish = match &self.wish {
             WrittenWish::Seat { position } if (*position as usize) < stock.seats.len() => Wish::seat(stock, *position),

@@ -1,9 +1,9 @@
-//! The line in Redis: two streams, of which the first is served first, with one group of workers over all servers; beside
-//! them the status of each purchase, and the dead letters.
+//! The line in Redis: two streams, of which the first is served first, with one consumer group for the workers of all
+//! servers. Redis also keeps the status of each purchase, and the dead letters.
 //!
-//! Redis hands an entry to one worker and remembers that until the worker says that it is done. What a server leaves behind
-//! when it dies is handed to another one. So an entry may be worked on twice; that it is decided once is the database's
-//! business, and what stands here is only told after that.
+//! Redis hands an entry to one worker, and remembers that until the worker says that the entry is done. The entries of
+//! a server that died are handed to another server. So an entry may be worked on twice. The database makes sure that it
+//! is decided once, and the status in Redis is written only after that decision.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -27,17 +27,17 @@ use crate::{
 
 const GROUP: &str = "workers";
 
-/// What has become of a purchase in line.
+/// The status of a purchase in line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
     Pending,
     Decided(Decision),
 }
 
-/// What came of joining the line.
+/// The result of joining the line.
 pub enum Joined {
     InLine,
-    /// The key stands in line already, for this request, with this fingerprint.
+    /// The key is already in line, for this earlier request with this fingerprint.
     Known(RequestId, [u8; 16]),
 }
 
@@ -45,22 +45,23 @@ pub enum Joined {
 pub struct Delivery {
     stream: String,
     id: String,
-    /// As it was written; what cannot be read belongs to nobody.
+    /// The entry; `None` where the payload cannot be read, so that its buyer is unknown.
     pub entry: Option<Entry>,
     payload: Vec<u8>,
-    /// How often it has been handed out, this time included.
+    /// How often the entry has been handed out, this time included.
     pub deliveries: u32,
 }
 
 pub struct Line {
     redis: Arc<Redis>,
     consumer: String,
-    /// The first is served first.
+    /// The stream that is served first, then the stream of all other entries.
     streams: [String; 2],
     dead_letters: String,
 }
 
-/// Joins the line, unless its key has. What joins again after Redis forgot it joins whatever the key says.
+/// Joins the line, unless a request with the same key has. An entry that joins again, after Redis forgot it, joins in
+/// any case.
 static JOIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if ARGV[3] ~= '' then
@@ -74,10 +75,10 @@ static JOIN: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// What a key or a request says; empty where it is not known.
+/// Reads what is kept for a key or a request. Empty where nothing is.
 static READ: LazyLock<Script> = LazyLock::new(|| Script::new("return redis.call('GET', KEYS[1]) or ''"));
 
-/// What these requests say; empty for each that is not known.
+/// Reads the status of these requests. Empty for each request that is not known.
 static READ_ALL: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local said = redis.call('MGET', unpack(KEYS))
@@ -86,7 +87,8 @@ static READ_ALL: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// In front of the two scripts that hand out entries: adds one as stream, id, payload and deliveries.
+/// The beginning of the two scripts that hand out entries. Its function adds one entry to the result: stream, id,
+/// payload, deliveries.
 const HAND_OUT: &str = "
     local got = {}
     local function hand_out(place, entry, deliveries)
@@ -99,7 +101,7 @@ const HAND_OUT: &str = "
         end
     end ";
 
-/// Hands out entries that nobody had. Where the group is not there, as after a flush, it is made.
+/// Hands out entries that nobody has had yet. Makes the consumer group where it is missing, as after a flush.
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
         "{HAND_OUT}
@@ -123,7 +125,7 @@ static TAKE: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
-/// Hands out entries whose worker has not been heard of for so long.
+/// Hands out entries whose worker has been silent for at least this long.
 static TAKE_OVER: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
         "{HAND_OUT}
@@ -142,7 +144,7 @@ static TAKE_OVER: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
-/// Tells that an entry is still worked on, if it is still this server's.
+/// Tells Redis that this server still works on an entry, if the entry still belongs to this server.
 static KEEP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)
@@ -152,7 +154,8 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Tells what became of a request, and takes its entry out of the line. The key of a refused request may be used anew.
+/// Writes the outcome of a request, and takes its entry out of the line. The key of a refused request may be used
+/// again.
 static FINISH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
@@ -162,7 +165,8 @@ static FINISH: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Puts an entry with the dead letters, and takes it out of the line; where it can be read, its buyer is told.
+/// Puts an entry with the dead letters, and takes it out of the line. Where the entry can be read, writes the outcome
+/// for its buyer.
 static BURY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], '*', 'payload', ARGV[3], 'reason', ARGV[4])
@@ -175,7 +179,7 @@ static BURY: LazyLock<Script> = LazyLock::new(|| {
 });
 
 impl Line {
-    /// `consumer` names this server among those that work on the line.
+    /// `consumer` is the name of this server among all that work on the line.
     pub fn new(redis: Arc<Redis>, consumer: String) -> Self {
         let streams = ["queue:first", "queue:rest"].map(|name| redis.key(name));
         let dead_letters = redis.key("queue:dead");
@@ -195,32 +199,35 @@ impl Line {
         Ok(known(&said).map_or(Joined::InLine, |(request, fingerprint)| Joined::Known(request, fingerprint)))
     }
 
-    /// The request that a key stands in line for, with its fingerprint; `None` where Redis cannot be asked.
+    /// The request in line that came with a key, with its fingerprint. The outer `None` says that Redis cannot be
+    /// asked, the inner that there is no such request.
     pub async fn find(&self, buyer: BuyerId, key: &str) -> Option<Option<(RequestId, [u8; 16])>> {
         let said: String = self.redis.run(&READ, &[self.slot(buyer, key)], &[]).await?;
         Some(known(&said))
     }
 
-    /// Whose a request is and what became of it; `None` inside where it is not known.
+    /// The owner and the status of a request. The outer `None` says that Redis cannot be asked, the inner that it does
+    /// not know the request.
     pub async fn look(&self, request: RequestId) -> Option<Option<(BuyerId, State)>> {
         let said: String = self.redis.run(&READ, &[self.status(request)], &[]).await?;
         Some(read(&said))
     }
 
-    /// What became of each of these requests; nothing for those that are not known.
+    /// The status of each of these requests, `None` for each that Redis does not know. The outer `None` says that Redis
+    /// cannot be asked.
     pub async fn look_at_all(&self, requests: &[RequestId]) -> Option<Vec<Option<State>>> {
         let keys: Vec<_> = requests.iter().map(|request| self.status(*request)).collect();
         let said: Vec<String> = self.redis.run(&READ_ALL, &keys, &[]).await?;
         Some(said.iter().map(|said| read(said).map(|(_, state)| state)).collect())
     }
 
-    /// Up to so many entries that nobody had, those that are served first in front.
+    /// Takes up to this many entries that nobody has had yet, those that are served first in front.
     pub async fn take(&self, entries: usize) -> Vec<Delivery> {
         let said = self.redis.run(&TAKE, &self.streams, &[&GROUP, &self.consumer, &entries]).await;
         self.deliveries(said)
     }
 
-    /// Up to so many entries whose worker has not been heard of for so long.
+    /// Takes up to this many entries whose worker has been silent for at least `silent_for`.
     pub async fn take_over(&self, entries: usize, silent_for: Duration) -> Vec<Delivery> {
         let milliseconds = u64::try_from(silent_for.as_millis()).unwrap_or(u64::MAX);
         let said = self.redis.run(&TAKE_OVER, &self.streams, &[&GROUP, &self.consumer, &entries, &milliseconds]).await;
@@ -239,7 +246,8 @@ impl Line {
         said.unwrap_or_default().chunks_exact(4).map(delivery).collect()
     }
 
-    /// Tells that a delivery is still worked on. `false` where it was given to somebody else meanwhile.
+    /// Tells Redis that this server still works on a delivery. `false` where Redis has given it to another server
+    /// meanwhile; `None` where Redis cannot be asked.
     pub async fn keep(&self, delivery: &Delivery) -> Option<bool> {
         self.redis
             .run::<u8>(&KEEP, std::slice::from_ref(&delivery.stream), &[&GROUP, &self.consumer, &delivery.id])
@@ -247,7 +255,7 @@ impl Line {
             .map(|kept| kept == 1)
     }
 
-    /// Tells what became of a delivery's request. `None` where that could not be told now.
+    /// Writes the outcome of a delivery's request. `None` where Redis cannot be asked now.
     pub async fn finish(&self, delivery: &Delivery, entry: &Entry, decision: Decision) -> Option<()> {
         let (slot, known_by) = self.known_by(entry);
         let keys = [delivery.stream.clone(), self.status(entry.request), slot];
@@ -259,7 +267,8 @@ impl Line {
             .map(|_| ())
     }
 
-    /// Where the entry's key stands in line, and what it says there; nothing where there is no key.
+    /// The Redis key under which the entry's idempotency key is in line, and the value there. The value is empty where
+    /// the entry has no idempotency key; the Redis key is then a stand-in.
     fn known_by(&self, entry: &Entry) -> (String, String) {
         match &entry.key {
             Some(key) => {
@@ -269,7 +278,8 @@ impl Line {
         }
     }
 
-    /// Puts a delivery with the dead letters, tells its buyer what was decided, and returns how many those letters are now.
+    /// Puts a delivery with the dead letters, writes the decision for its buyer, and returns how many dead letters
+    /// there are now.
     pub async fn bury(&self, delivery: &Delivery, decision: Decision, reason: &str) -> Option<u64> {
         let (stream, letters) = (delivery.stream.clone(), self.dead_letters.clone());
         let (keys, status, known_by) = match &delivery.entry {
@@ -293,7 +303,7 @@ impl Line {
     }
 }
 
-/// A status as Redis keeps it: whose, what, and the order or the code.
+/// A status as Redis keeps it: owner, state, and the order or the code of the refusal.
 fn written(owner: BuyerId, state: State) -> String {
     match state {
         State::Pending => format!("{owner} pending"),
@@ -318,7 +328,7 @@ fn hexadecimal(fingerprint: [u8; 16]) -> String {
     crate::server::ledger::hexadecimal(&fingerprint)
 }
 
-/// A key's request and fingerprint, as [`Line::join`] writes them.
+/// Reads a key's request and fingerprint, as [`Line::join`] writes them.
 fn known(said: &str) -> Option<(RequestId, [u8; 16])> {
     let (request, fingerprint) = said.split_once(' ')?;
     let fingerprint = u128::from_str_radix(fingerprint, 16).ok()?;

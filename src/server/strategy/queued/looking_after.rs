@@ -1,10 +1,10 @@
-//! What has waited for a while is looked after: Redis may have forgotten it, or be lost.
+//! Looks after requests that have waited for a while, because Redis may have forgotten them, or be lost.
 
 use std::{sync::Weak, time::Duration};
 
 use super::{entry::Entry, line::State, shared::Shared};
 
-/// How often those that wait are looked after.
+/// How often the waiting requests are looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Requests that Redis is asked about at once.
 const AT_ONCE: usize = 500;
@@ -21,8 +21,8 @@ pub async fn keep_looking_after(shared: Weak<Shared>) {
 }
 
 impl Shared {
-    /// Forgets those that were decided elsewhere, puts those back in line that Redis has forgotten, and decides all while
-    /// it cannot be asked.
+    /// Forgets the requests that another server has decided, and puts those back in line that Redis has forgotten.
+    /// While Redis cannot be asked, decides all of them.
     async fn look_after(&self, entries: &[Entry]) {
         let requests: Vec<_> = entries.iter().map(|entry| entry.request).collect();
         let Some(said) = self.line.look_at_all(&requests).await else {
@@ -35,7 +35,7 @@ impl Shared {
             match said {
                 Some(State::Pending) => {}
                 Some(State::Decided(_)) => drop(self.waiting.remove(entry.request)),
-                // It may just have been decided here.
+                // A worker of this server may have decided it a moment ago.
                 None if self.waiting.owner(entry.request).is_none() => {}
                 None => {
                     if self.line.join(&Entry { again: true, ..entry.clone() }).await.is_ok() {
@@ -46,8 +46,8 @@ impl Shared {
         }
     }
 
-    /// Decides an entry that Redis may have handed to somebody, or hand to somebody when it is back: whoever says first what
-    /// becomes of it, in the database, has said it for all.
+    /// Decides an entry without Redis. Redis may have handed the entry to another worker, or may do so when it is back.
+    /// That is safe, because the first outcome in the database is valid for everybody.
     async fn decide_without_redis(&self, entry: &Entry) {
         match self.decide(entry).await {
             Ok(_) => drop(self.waiting.remove(entry.request)),

@@ -16,11 +16,12 @@ use crate::{
 /// How the queue is worked on.
 #[derive(Clone, Debug)]
 pub struct QueueOptions {
-    /// Purchases that this server decides at once.
+    /// How many purchases this server decides at the same time.
     pub workers: usize,
     /// Tiers that are served before all others.
     pub first_tiers: Vec<TierId>,
-    /// How long a worker may be silent before its entry is given to another one: longer than a decision can take.
+    /// How long a worker may be silent before its entry is given to another worker. Must be longer than a decision can
+    /// take.
     pub take_over_after: Duration,
 }
 
@@ -34,14 +35,14 @@ impl Default for QueueOptions {
     }
 }
 
-/// What is known of a request.
+/// What this server and Redis know of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Said {
     Pending(BuyerId),
     Decided(BuyerId, Decision),
-    /// What became of it is for the database to say.
+    /// Neither of them knows the request. The database may know its outcome.
     AskTheDatabase,
-    /// The same, and Redis could not be asked: where the database knows nothing, nothing can be said.
+    /// Redis cannot be asked. The database may know the outcome; where it does not, the request may still be in line.
     RedisIsLost,
 }
 
@@ -52,6 +53,6 @@ pub struct Shared {
     pub waiting: Waiting,
     pub options: QueueOptions,
     pub workers: Arc<Semaphore>,
-    /// Told when something has joined the line here.
+    /// Notified when an entry has joined the line at this server.
     pub joined: Notify,
 }

@@ -1,4 +1,5 @@
-//! What this server gave receipts for and has not seen decided. Redis may forget it; then it is put back in line.
+//! The requests that this server gave receipts for and has not seen decided. Where Redis forgets such a request, this
+//! server puts it back in line.
 
 use std::{
     collections::HashMap,
@@ -31,7 +32,7 @@ struct Table {
 struct Kept {
     entry: Entry,
     since: Instant,
-    /// Its place in the server's bounded queue, given back with the outcome.
+    /// The request's place in the server's bounded queue, given back when the outcome is known.
     place: Option<OwnedSemaphorePermit>,
 }
 
@@ -63,7 +64,7 @@ impl Waiting {
         *self.state.lock() = Table::default();
     }
 
-    /// The request that waits for a key, with the fingerprint it came with.
+    /// The waiting request that came with this key, and its fingerprint.
     pub fn find(&self, buyer: BuyerId, key: &str) -> Option<(RequestId, [u8; 16])> {
         let table = self.state.lock();
         let request = *table.by_key.get(&(buyer, key.to_owned()))?;
@@ -74,7 +75,7 @@ impl Waiting {
         self.state.lock().by_request.get(&request).map(|kept| kept.entry.buyer)
     }
 
-    /// Those that have waited for a while.
+    /// The requests that have waited for at least [`PATIENCE`].
     pub fn patient(&self) -> Vec<Entry> {
         let table = self.state.lock();
         table

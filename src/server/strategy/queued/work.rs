@@ -1,4 +1,4 @@
-//! Taking entries from the line, a few at a time, and deciding them.
+//! The workers: take entries from the line, a few at a time, and decide them.
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
@@ -24,20 +24,20 @@ use crate::{
     },
 };
 
-/// How often the line is looked at for what other servers put there; rarely where no sale has one.
+/// How often the line is searched for entries that other servers put there. Less often where no sale has this strategy.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOK_EVERY_WITHOUT_SALE: Duration = Duration::from_secs(1);
-/// How often a worker says that it is still at it.
+/// How often a worker tells Redis that it still works on its entry. It does so between two tries.
 const KEEP_EVERY: Duration = Duration::from_secs(5);
-/// The pause before the second try; each further one is twice as long.
+/// The pause before the second try. Each further pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The pause while the database is away, or Redis cannot be told.
+/// The pause between tries while the database is away, or Redis cannot be asked.
 const LONG_PAUSE: Duration = Duration::from_millis(250);
 
-/// What an entry comes to that cannot be decided: its buyer may try again.
+/// The outcome of an entry that cannot be decided: a refusal after which its buyer may try again.
 const GIVEN_UP: Decision = Decision::Refused(Code::Contended);
 
-/// Takes entries as workers are free, those of silent workers first.
+/// Takes entries whenever workers are free. Now and then takes over the entries of silent workers first.
 pub async fn keep_working(shared: Weak<Shared>) {
     let mut took_over = None;
     loop {
@@ -45,7 +45,7 @@ pub async fn keep_working(shared: Weak<Shared>) {
         let Ok(worker) = shared.workers.clone().acquire_owned().await else { return };
         let mut deliveries = Vec::new();
         if took_over.is_none_or(|at: Instant| at.elapsed() * 4 > shared.options.take_over_after) {
-            // Where only one process sells, whoever had entries before its start is dead.
+            // Where only one process sells, the workers that had entries before its start are dead.
             let is_heir = took_over.is_none() && !shared.desk.store.is_shared();
             let silent_for = if is_heir { Duration::ZERO } else { shared.options.take_over_after };
             deliveries = shared.line.take_over(shared.free_workers(), silent_for).await;
@@ -64,7 +64,7 @@ pub async fn keep_working(shared: Weak<Shared>) {
 }
 
 impl Shared {
-    /// How many entries can be worked on, beside the worker that asks.
+    /// How many entries can be worked on now: one by the worker that was just acquired, and one by each free worker.
     fn free_workers(&self) -> usize {
         1 + self.workers.available_permits()
     }
@@ -76,7 +76,7 @@ impl Shared {
     fn hand_out(self: &Arc<Self>, worker: OwnedSemaphorePermit, deliveries: Vec<Delivery>) {
         let mut worker = Some(worker);
         for delivery in deliveries {
-            // As many are free as entries were asked for: nobody else takes any.
+            // There is a free worker for each entry: no more entries were asked for, and nothing else acquires workers.
             let worker = worker.take().or_else(|| self.workers.clone().try_acquire_owned().ok());
             let shared = self.clone();
             tokio::spawn(async move {
@@ -86,11 +86,11 @@ impl Shared {
         }
     }
 
-    /// Decides one entry, and tells what became of it.
+    /// Decides one entry, and tells its outcome.
     async fn work(&self, delivery: Delivery) {
         let Some(entry) = &delivery.entry else { return self.bury(&delivery, None, "it cannot be read").await };
         if delivery.deliveries > MAX_QUEUE_TRIES {
-            return self.bury(&delivery, Some(entry), "servers were lost over it").await;
+            return self.bury(&delivery, Some(entry), "it was handed out too often without a decision").await;
         }
         if entry.is_older_than(MAX_MILLISECONDS_IN_LINE, self.desk.clock.now()) {
             return self.bury(&delivery, Some(entry), "it was in line for too long").await;
@@ -106,9 +106,9 @@ impl Shared {
             }
             match self.decide(entry).await {
                 Ok(decision) => return self.finish(&delivery, entry, decision).await,
-                // It stays in line for whoever comes next.
+                // The entry stays in line for another server, or for the next start of this one.
                 Err(_) if self.workers.is_closed() => return,
-                // The database is away: that is not the entry's fault.
+                // The database is away. That does not count as a try, because it is not the entry's fault.
                 Err(_) if !self.desk.store.is_ready().await => tokio::time::sleep(LONG_PAUSE).await,
                 Err(error) => {
                     tries += 1;
@@ -122,10 +122,11 @@ impl Shared {
         }
     }
 
-    /// Tells what became of an entry, as soon as that is possible.
+    /// Tells the outcome of an entry, as soon as Redis can be asked.
     async fn finish(&self, delivery: &Delivery, entry: &Entry, decision: Decision) {
         failpoint!("decided");
-        // Nobody may put it back in line from here on; its place is given back when the outcome can be read.
+        // From here on nobody may put the entry back in line. Its place is given back only when the outcome can be
+        // read.
         let place = self.waiting.remove(entry.request);
         let outcome = decision.columns().1.unwrap_or("confirmed");
         metrics::counter!(QUEUE_DECISIONS, "outcome" => outcome).increment(1);
@@ -135,9 +136,9 @@ impl Shared {
         drop(place);
     }
 
-    /// Gives an entry up, and keeps it for whoever wants to know why. Its buyer, where it has one, may try again.
+    /// Gives an entry up, and keeps it with the reason as a dead letter. Its buyer, where it has one, may try again.
     async fn bury(&self, delivery: &Delivery, entry: Option<&Entry>, reason: &str) {
-        // It may have been bought all the same, by a try whose answer was lost.
+        // An earlier try may have bought it all the same, and its answer was lost.
         while let Some(entry) = entry {
             match self.stands(entry, GIVEN_UP).await {
                 Ok(GIVEN_UP) => break,
@@ -168,12 +169,12 @@ impl Shared {
             Some((sale, wish))
         });
         let Some((sale, wish)) = wished else {
-            // Another server may have made it, or added to it, a moment ago.
+            // Another server may have made the sale, or added seats to it, a moment ago.
             self.desk.behind.notify_one();
             return Err(sqlx::Error::RowNotFound);
         };
         let mut verdict = self.try_to_buy(entry, &sale, &wish).await;
-        // The line is everybody's: a server that has not heard the news must not empty it with old refusals.
+        // All servers share the line. A server whose mirror is behind must not empty the line with outdated refusals.
         if matches!(verdict, Verdict::Refused(_)) && self.desk.store.is_shared() && self.was_behind(&sale).await? {
             verdict = self.try_to_buy(entry, &sale, &wish).await;
         }
@@ -190,7 +191,8 @@ impl Shared {
                 unreachable!("it is decided here and now")
             }
         };
-        // What it wanted may be gone because it has it: bought by another server, or here while Redis was lost.
+        // What the entry wanted may be gone because the entry itself bought it, at another server, or here while Redis
+        // was lost.
         self.stands(entry, Decision::Refused(refusal.code)).await
     }
 
@@ -209,7 +211,7 @@ impl Shared {
         buy(&self.desk, claim).await
     }
 
-    /// Whether the mirror was behind its database; now it is not.
+    /// Brings the mirror up to date. Returns whether it was behind the database.
     async fn was_behind(&self, sale: &Arc<SaleDesk>) -> Result<bool, sqlx::Error> {
         let heads = {
             let mut reader = self.desk.store.reader().await?;
@@ -221,8 +223,8 @@ impl Shared {
         }
     }
 
-    /// Says in the database what becomes of an entry, and returns what stands there: what was said before, the order of its
-    /// key, or now this. Only what stands may be told.
+    /// Records the outcome of an entry in the database, and returns the outcome that is valid: one that was recorded
+    /// before, else the order of the entry or of its key, else `decision`. Only the returned outcome may be told.
     async fn stands(&self, entry: &Entry, decision: Decision) -> Result<Decision, sqlx::Error> {
         let decision = self.of_its_key(entry).await?.unwrap_or(decision);
         let decided = DecidedRequest { buyer: entry.buyer, decision, at: self.desk.clock.now() };
@@ -238,10 +240,11 @@ impl Shared {
         Ok(said.ok_or(sqlx::Error::RowNotFound)?.decision)
     }
 
-    /// What an entry comes to that has become an order, or whose key stands for an answer.
+    /// The outcome of an entry that has become an order, or whose key has been answered.
     async fn of_its_key(&self, entry: &Entry) -> Result<Option<Decision>, sqlx::Error> {
         let mut reader = self.desk.store.reader().await?;
-        // What was decided very long ago is known by its order alone.
+        // The record of a decision is deleted after some time. After that only the order tells that the request was
+        // granted.
         if store::find_order(reader.connection(), entry.order(), Some(entry.buyer), true).await?.is_some() {
             return Ok(Some(Decision::Confirmed(entry.order())));
         }
@@ -254,7 +257,7 @@ impl Shared {
     }
 }
 
-/// Makes a key known to this process that no request of it holds any more.
+/// Makes the key of an entry known to this process, where no request holds that key in flight any more.
 struct KnownAfter(Arc<Desk>, BuyerId, String);
 
 impl KeyGuard for KnownAfter {
