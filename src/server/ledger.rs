@@ -1,7 +1,7 @@
-//! How a ledger line is hashed, and how a chain of lines is checked. Used by the engine that writes the lines and by
-//! everybody who checks them, so that there is one reading of the contract.
+//! How a ledger line is hashed. The engine that writes the lines and everybody who checks them use this code, so that
+//! there is one reading of the contract.
 
-pub mod replay; // what the lines tell, played again
+pub mod replay; // the stock that the lines lead to
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -18,7 +18,7 @@ pub type Hash = [u8; 32];
 /// The `prev` of the first line.
 pub const FIRST_PREVIOUS: Hash = [0; 32];
 
-/// Bytes that hold most lines, as they are hashed.
+/// Room for most lines in the form that is hashed, in bytes.
 const USUAL_BYTES: usize = 512;
 
 /// What is hashed: a line without its `hash`, the keys in the contract's order.
@@ -33,7 +33,7 @@ struct Content<'a> {
     prev: &'a str,
 }
 
-/// The hash of a line that follows one with the hash `previous`. `at` is the line's time as it is written.
+/// The hash of a line whose predecessor has the hash `previous`. `at` is the line's time as the ledger writes it.
 pub fn hash(seq: u64, at: &str, kind: ChangeKind, units: &[Units], reference: Option<Uuid>, previous: &Hash) -> Hash {
     let mut hexadecimal = [0; 64];
     let prev = write_hexadecimal(previous, &mut hexadecimal);
@@ -46,7 +46,7 @@ fn digest(content: &Content<'_>) -> Hash {
     Sha256::digest(bytes).into()
 }
 
-/// The hash that `line` must have by its own content.
+/// The hash that `line` must have, computed from its own content.
 pub fn hash_line(line: &LedgerLine) -> Hash {
     let at = line.at.to_string();
     digest(&Content {
@@ -59,7 +59,7 @@ pub fn hash_line(line: &LedgerLine) -> Hash {
     })
 }
 
-/// A stored line as it is exported.
+/// A stored line in its exported form.
 pub fn line(
     seq: u64,
     at: Timestamp,
@@ -79,7 +79,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     String::from_utf8(digits).expect("hexadecimal digits are ASCII")
 }
 
-/// The same, into a place of twice as many bytes.
+/// Writes `bytes` as lower-case hexadecimal digits into `out`, which must be twice as long.
 fn write_hexadecimal<'a>(bytes: &[u8], out: &'a mut [u8]) -> &'a str {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {

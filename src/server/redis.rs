@@ -1,4 +1,4 @@
-//! Redis, which may be lost at any moment: whoever asks it gets `None` then, and goes on without it.
+//! Redis, which may be lost at any moment. Callers get `None` then, and go on without Redis.
 
 use std::{
     io::ErrorKind,
@@ -17,13 +17,13 @@ use redis::{
 
 use super::telemetry::metrics::REDIS_FAILURES;
 
-/// How long an answer may take: a buyer waits for it.
+/// How long an answer may take. Short, because a buyer waits for it.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
 const CONNECTION_TIMEOUT: Duration = Duration::from_millis(500);
-/// After a failure nobody asks for so long, so that a lost server costs one buyer a wait and not all of them.
+/// How long nobody asks Redis after a failure, so that a lost Redis makes one buyer wait and not all of them.
 const REST_MILLISECONDS: u64 = 500;
 
-/// Where servers tell each other that something changed.
+/// The channel on which servers tell each other that something changed.
 const NEWS: &str = "news";
 
 static TELL: LazyLock<Script> = LazyLock::new(|| Script::new("return redis.call('PUBLISH', KEYS[1], ARGV[1])"));
@@ -33,24 +33,24 @@ static TELL: LazyLock<Script> = LazyLock::new(|| Script::new("return redis.call(
 pub enum NoAnswer {
     /// The question never reached Redis.
     NotAsked,
-    /// It may have, and may have been acted upon.
+    /// The question may have reached Redis, and Redis may have acted on it.
     InDoubt,
 }
 
-/// A connection that mends itself.
+/// A connection to Redis that reconnects by itself.
 pub struct Redis {
     client: Client,
     manager: ConnectionManager,
-    /// Stands in front of every key: the life of the database that they are about, so that another database, or the same
-    /// one restored to an earlier state under another epoch, never meets them.
+    /// The beginning of every key. It contains the epoch of the database, so that another database, or the same one
+    /// restored to an earlier state under another epoch, never sees these keys.
     prefix: String,
     started: Instant,
-    /// Milliseconds since `started` until which nobody asks.
+    /// Nobody asks Redis until this time, in milliseconds since `started`.
     rests_until: AtomicU64,
 }
 
 impl Redis {
-    /// Reads the address; a server that cannot be reached is no error.
+    /// Parses the address. A Redis server that cannot be reached is no error.
     pub fn open(url: &str, epoch: &str) -> Result<Self, RedisError> {
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
@@ -81,7 +81,7 @@ impl Redis {
         self.ask(script, keys, arguments).await.ok()
     }
 
-    /// The same, for a script whose effect matters even where its answer did not come.
+    /// As [`Redis::run`], but says whether a script without an answer may have taken effect.
     pub async fn ask<T: FromRedisValue>(
         &self,
         script: &Script,
@@ -109,12 +109,12 @@ impl Redis {
         }
     }
 
-    /// Tells the others that `node` committed something, and returns how many listen, `node` itself included.
+    /// Tells the other servers that `node` committed something, and returns how many listen, `node` itself included.
     pub async fn tell(&self, node: &str) -> u64 {
         self.run(&TELL, &[self.key(NEWS)], &[&node]).await.unwrap_or(0)
     }
 
-    /// Hears what others than `node` tell from now on.
+    /// Listens from now on to what servers other than `node` tell.
     pub async fn listen(&self, node: &str) -> Result<Told, RedisError> {
         let subscribed = async {
             let mut subscription = self.client.get_async_pubsub().await?;
@@ -138,14 +138,14 @@ impl Redis {
     }
 }
 
-/// What is told by others.
+/// A subscription to what other servers tell.
 pub struct Told {
     subscription: PubSub,
     node: String,
 }
 
 impl Told {
-    /// Waits until another process has committed something; `None` where the connection broke, and news may be lost.
+    /// Waits until another process has committed something. `None` where the connection broke and news may be lost.
     pub async fn next(&mut self) -> Option<()> {
         let mut messages = self.subscription.on_message();
         loop {

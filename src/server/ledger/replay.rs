@@ -1,5 +1,5 @@
-//! What the lines of a ledger tell, played again: every unit is somewhere, none is moved from where it is not. Used by the
-//! audit and by the offline check alike.
+//! Replays the lines of a ledger: every unit is in one state, and no line may move a unit from a state in which it is
+//! not. Used by the audit and by the offline check alike.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,15 +13,15 @@ use crate::model::{
     seat::SeatStatus,
 };
 
-/// The stock as the lines so far leave it.
+/// The stock after the lines replayed so far.
 #[derive(Default)]
 pub struct Replay {
     tiers: BTreeMap<TierId, Balance>,
-    /// Seats that have moved; every other one is available.
+    /// Seats that have moved. Every other seat is available.
     seats: HashMap<SeatLabel, SeatStatus>,
 }
 
-/// The units of a tier by their state. A ledger that sells what is not there takes a state below zero.
+/// The units of a tier by their state. A ledger that sells more units than there are takes a state below zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Balance {
     pub available: i64,
@@ -29,7 +29,7 @@ pub struct Balance {
     pub sold: i64,
 }
 
-/// A line that moves units from where they are not.
+/// Why a line is impossible.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Impossible {
     TooFew { kind: ChangeKind, tier: TierId, quantity: u64, there: i64 },
@@ -43,7 +43,7 @@ impl fmt::Display for Impossible {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooFew { kind, tier, quantity, there } => {
-                write!(formatter, "{} of {quantity} units of {tier} where {there} are to be had", kind.name())
+                write!(formatter, "{} of {quantity} units of {tier}, but only {there} are there", kind.name())
             }
             Self::Seat { kind, seat, status } => {
                 write!(formatter, "{} of seat {seat}, which is {}", kind.name(), status.name())
@@ -53,7 +53,7 @@ impl fmt::Display for Impossible {
                 write!(formatter, "{quantity} units of {tier}, more than a tier can have")
             }
             Self::NotAllPutBack { tier, quantity, capacity } => {
-                write!(formatter, "{quantity} units of {tier} are put back, which has {capacity}")
+                write!(formatter, "{quantity} units of {tier} are put back, but it has {capacity}")
             }
         }
     }
@@ -85,8 +85,8 @@ impl Balance {
 }
 
 impl Replay {
-    /// Moves what a line moves, and returns whatever about that cannot be. What cannot be is moved all the same where it can
-    /// be counted: whoever goes on knows by how much the ledger is wrong.
+    /// Applies a line, and returns everything about the line that is impossible. An impossible move is counted all the
+    /// same where the numbers allow it, so that a caller that goes on learns by how much the ledger is wrong.
     pub fn apply(&mut self, kind: ChangeKind, units: &[Units]) -> Vec<Impossible> {
         let mut impossible = Vec::new();
         match kind.movement() {
@@ -102,12 +102,13 @@ impl Replay {
         impossible
     }
 
-    /// The units of a tier; none of any kind where no line names it.
+    /// The units of a tier. All zero where no line names the tier.
     pub fn balance(&self, tier: &TierId) -> Balance {
         self.tiers.get(tier).copied().unwrap_or_default()
     }
 
-    /// Labels of the seats that are in this state, which is not `available`.
+    /// Labels of the seats in this state. `wanted` must not be `available`, because seats that never moved are not
+    /// kept.
     pub fn seats(&self, wanted: SeatStatus) -> impl Iterator<Item = &SeatLabel> {
         self.seats.iter().filter(move |(_, status)| **status == wanted).map(|(seat, _)| seat)
     }
@@ -123,7 +124,7 @@ impl Replay {
         }
     }
 
-    /// Whether a line that puts all back names all units of the tier.
+    /// Checks that a line that puts everything back names all units of the tier.
     fn is_all(&self, Units { tier, quantity, .. }: &Units) -> Option<Impossible> {
         let capacity = self.balance(tier).capacity();
         let is_all = countable(*quantity) == Some(capacity);
@@ -164,7 +165,7 @@ impl Replay {
 #[allow(clippy::cast_possible_wrap)] // far below 2⁶³
 const MOST_UNITS: i64 = MAX_GENERAL_ADMISSION_UNITS as i64;
 
-/// A quantity that a tier can have.
+/// The quantity, where a tier can have so many units.
 fn countable(quantity: u64) -> Option<i64> {
     i64::try_from(quantity).ok().filter(|units| *units <= MOST_UNITS)
 }
@@ -179,7 +180,7 @@ mod tests {
         (kind, Units { tier: "ga".into(), seat: seat.map(Into::into), quantity })
     }
 
-    /// Plays lines up to the first that cannot be.
+    /// Replays lines up to the first impossible one.
     fn play(lines: &[Line]) -> Result<Balance, Impossible> {
         let mut replay = Replay::default();
         for (kind, units) in lines {
