@@ -1,5 +1,5 @@
-//! Every strategy on every store that can run it, judged by one suite. The control is at the end: the strategy that
-//! guards nothing must fail it.
+//! Every strategy on every store that can run it, judged by one suite. The control is at the end: the naive strategy,
+//! which guards nothing, must fail the suite.
 
 use std::{
     collections::HashSet,
@@ -28,7 +28,7 @@ fn may_give_up(strategy: StrategyKind) -> bool {
     matches!(strategy, StrategyKind::Optimistic | StrategyKind::RedisLock)
 }
 
-/// Buys one after the other until nothing is left; returns how many were.
+/// Buys units one after the other until nothing is left. Returns how many purchases won.
 async fn drain(house: &House, sale: &SaleId, body: &BuyBody) -> usize {
     for bought in 0.. {
         match house.buy(sale, 1_000_000 + bought as u128, body.clone()).await {
@@ -43,7 +43,7 @@ async fn drain(house: &House, sale: &SaleId, body: &BuyBody) -> usize {
     unreachable!("stock is limited")
 }
 
-/// What a storm may be refused with.
+/// The codes with which a storm may be refused.
 fn refusals(strategy: StrategyKind, expected: Code) -> BTreeSet<Code> {
     let mut codes = BTreeSet::from([expected]);
     codes.extend(may_give_up(strategy).then_some(Code::Contended));
@@ -145,7 +145,7 @@ async fn the_same_key_buys_once_however_often_it_comes() {
             let key = IdempotencyKey::parse(&format!("{}-{}", strategy.name(), ask % 10)).unwrap();
             let buyer = BuyerId(uuid::Uuid::from_u128(ask % 10 + 1));
             tokio::spawn(async move {
-                // Whoever is told that it may ask again does so.
+                // A buyer who is told to ask again does so.
                 loop {
                     let body = BuyBody::tier("ga".into(), 1);
                     match engine.selling.buy_and_wait(&sale, buyer, body, Some(key.clone()), PATIENCE).await.unwrap() {
@@ -240,14 +240,14 @@ async fn units_of_buyers_who_went_away_are_sold_to_others() {
             let buyer = BuyerId(uuid::Uuid::from_u128(buyer + 1));
             tokio::spawn(async move { engine.selling.buy_and_wait(&sale, buyer, body, None, PATIENCE).await })
         });
-        // Each claim is dropped wherever it happens to be: before its gate, behind it, inside its transaction.
+        // Each claim is dropped wherever it happens to be: before its gate, behind the gate, inside its transaction.
         for (place, claim) in claims.collect::<Vec<_>>().into_iter().enumerate() {
             if place % 16 == 0 {
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             }
             claim.abort();
         }
-        // What was under way when its client left ends some time.
+        // Claims that went on after their client left need some time to end.
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         drain(house, &sale, &BuyBody::tier("ga".into(), 1)).await;
         drain(house, &sale, &BuyBody::tier("floor".into(), 1)).await;
@@ -271,10 +271,11 @@ async fn added_and_returned_stock_is_sold_too() {
     .await;
 }
 
-/// Sales of one seat that the naive strategy is given to sell it twice: that takes two buyers who read at the same moment.
+/// How many sales of one seat the naive strategy gets until it sells a seat twice. It needs several, because two buyers
+/// must read at the same moment.
 const NAIVE_RACES: usize = 20;
 
-/// The control: a suite that does not see this strategy oversell sees nothing.
+/// The control: if the suite did not see this strategy oversell, its other results would mean nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_naive_strategy_oversells_and_the_audit_says_so() {
     for kind in STORES {

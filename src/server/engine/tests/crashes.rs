@@ -1,6 +1,6 @@
 //! A server that dies in the middle of a purchase: between its gate and its database, inside the transaction, between
-//! commit and answer. Each death is a process of its own, killed at a named place of the code; what it leaves behind is
-//! taken over by the next one.
+//! commit and answer. Each server that dies is a process of its own, killed at a named place of the code. The next
+//! server takes over what it left behind.
 
 use std::{
     collections::HashMap,
@@ -15,20 +15,20 @@ use tokio::process::Command;
 use super::*;
 use crate::model::ids::OrderId;
 
-/// What a process needs to know that is to die: database, Redis, sale.
+/// The environment variable that tells a process that is to die its database, Redis and sale.
 const VICTIM: &str = "ONSALE_TEST_VICTIM";
-/// The test that it runs.
+/// The test that this process runs.
 const VICTIMS_TEST: &str = "server::engine::tests::crashes::a_server_dies_where_it_is_told_to";
 const BUYERS: u128 = 40;
-/// Less of each tier than its buyers want.
+/// The units of each tier. Fewer than the buyers want.
 const UNITS: [u64; 2] = [17, 8];
-/// Ways to sell that are tried at once.
+/// How many combinations of store and strategy are tested at the same time.
 const AT_ONCE: usize = 4;
 
 /// The places at which a purchase by this strategy can be cut off.
 fn places(strategy: StrategyKind) -> &'static [&'static str] {
     match strategy {
-        // Decided and written in one step.
+        // This strategy decides and writes in one step.
         StrategyKind::GroupCommit => &["admitted", "committed"],
         StrategyKind::Queued => &["joined", "admitted", "taken", "recorded", "committed", "decided"],
         _ => &["admitted", "taken", "recorded", "committed"],
@@ -43,7 +43,7 @@ fn buyer(number: u128) -> BuyerId {
     BuyerId(uuid::Uuid::from_u128(number))
 }
 
-/// One ask of one buyer, whose key is always the same. `None` where there is no answer yet.
+/// Asks once for a buyer, whose key is always the same. `None` where there is no answer yet.
 async fn ask(engine: &Engine, sale: &SaleId, number: u128) -> Option<Result<OrderId, Code>> {
     let (tier, key) = (if number.is_multiple_of(3) { "floor" } else { "ga" }, format!("{sale}-{number}"));
     let key = Some(IdempotencyKey::parse(&key).unwrap());
@@ -67,14 +67,14 @@ async fn insist(engine: &Engine, sale: &SaleId, number: u128) -> Result<OrderId,
     }
 }
 
-/// Not a test of its own: the process that the others start, and that dies. It says who was told what.
+/// Not a test of its own: the process that the other tests start, and that dies. It prints which buyer was told what.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "started by the tests beside it"]
 async fn a_server_dies_where_it_is_told_to() {
     let told = std::env::var(VICTIM).expect("who starts this says where");
     let [url, redis, sale] = *told.split(' ').collect::<Vec<_>>() else { panic!("three words: {told}") };
-    // A panic would be caught by the task around it, and what it holds would be given back: a process that dies gives
-    // nothing back.
+    // The task around a panic would catch it and give back what it holds. A process that dies gives nothing back, so a
+    // panic kills the process.
     std::panic::set_hook(Box::new(|_| {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }));
@@ -93,7 +93,8 @@ async fn a_server_dies_where_it_is_told_to() {
     join_all(asks.collect::<Vec<_>>()).await;
 }
 
-/// Lets a server sell until it dies at this place, the `time`th time that it comes there; returns who was told of an order.
+/// Lets a server sell until it reaches `place` for the `time`th time and dies there. Returns the orders that buyers
+/// were told of.
 async fn die(database: &Database, sale: &SaleId, place: &str, time: usize) -> HashMap<u128, OrderId> {
     let died = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", VICTIMS_TEST, "--ignored", "--nocapture"])
@@ -109,11 +110,11 @@ async fn die(database: &Database, sale: &SaleId, place: &str, time: usize) -> Ha
     told.filter_map(|(number, order)| Some((number.parse().ok()?, order.parse().ok()?))).collect()
 }
 
-/// What the next server makes of what the dead one left: whoever was told has it still, every key stands for one order at
-/// most, and all units are sold in the end.
+/// Checks what the next server makes of what the dead one left: every buyer who was told of an order still has it,
+/// every key leads to one order at most, and all units are sold in the end.
 async fn succeed(database: &Database, sale: &SaleId, told: &HashMap<u128, OrderId>, way: &str) {
     let engine = House::engine_with(&database.url, &redis_url(), queue()).await;
-    // Long enough for the note of whoever was on the way through a gate.
+    // Long enough for the notes of claims that were on their way through a gate in Redis to run out.
     engine.clock().advance(5_001);
     for (number, order) in told {
         assert!(
@@ -132,7 +133,7 @@ async fn succeed(database: &Database, sale: &SaleId, told: &HashMap<u128, OrderI
             assert_eq!(owners.insert(order, number), None, "{way}: {order} is another's too");
         }
     }
-    // A gate may have kept units back that died with the other server; not for long.
+    // A gate may keep back the units of claims that died with the other server, but not for long.
     for (number, tier) in (1_000..).zip(["ga", "floor"].into_iter().cycle()) {
         if engine.catalogue.sale(sale).await.unwrap().available == 0 {
             break;

@@ -1,5 +1,5 @@
-//! Purchases in line are decided once: who was refused is not granted, who was granted is not refused, whoever hands out
-//! their entry again.
+//! Purchases in line are decided once. A buyer who was refused is not granted later, and a buyer who was granted is not
+//! refused later, even where the entry is handed out again.
 
 use super::{
     lost_redis::Server,
@@ -23,7 +23,8 @@ async fn who_was_refused_is_not_granted_by_a_server_that_did_not_hear_of_it() {
         let sale = house.sale(StrategyKind::Queued, vec![general_admission(1)]).await;
         let mine = join(&house.engine, &sale, 1, "ga", None).await;
         server.signal("STOP");
-        // Another server's worker had refused it and told so; this one, which took it, cannot ask Redis any more.
+        // A worker of another server has refused the request and told its buyer. This server gave the receipt, and
+        // cannot ask Redis any more.
         say(&house.engine, 1, mine, Code::LimitReached).await;
         nodes::wait_until(|| async { house.engine.selling.queue_length() == 0 }).await;
         assert_eq!(outcome(&house.engine, 1, mine).await.code, Some(Code::LimitReached), "{kind:?}");
@@ -43,7 +44,7 @@ async fn who_was_refused_is_not_granted_by_a_server_that_did_not_hear_of_it() {
     }
 }
 
-/// What a worker that refuses writes before it tells anybody.
+/// Writes what a worker that refuses writes before it tells the buyer.
 async fn say(engine: &Engine, number: u128, request: RequestId, refusal: Code) {
     let refused =
         DecidedRequest { buyer: buyer(number), decision: Decision::Refused(refusal), at: engine.clock().now() };
@@ -61,7 +62,7 @@ async fn a_key_that_may_be_in_line_is_not_refused_while_redis_is_lost() {
     let mine = join(&house.engine, &sale, 1, "ga", key("mine")).await;
     house.engine.close().await;
     server.kill();
-    // Another server knows nothing of that key; the unit goes to somebody without one.
+    // Another server knows nothing of that key, and sells the unit to a buyer without a key.
     let other = House::engine_with(&house.database.url, &server.url(), options(0)).await;
     let unit = BuyBody::tier("ga".into(), 1);
     assert_eq!(code(&other.selling.buy(&sale, buyer(2), unit.clone(), None).await.unwrap()), None);
@@ -83,7 +84,7 @@ async fn what_was_said_first_stands() {
         let sale = house.sale(StrategyKind::Queued, vec![general_admission(5)]).await;
         let (mine, other) =
             (join(&house.engine, &sale, 1, "ga", key("mine")).await, join(&house.engine, &sale, 2, "ga", None).await);
-        // A worker refuses the one, says so in the database, and is not heard of again.
+        // A worker refuses the first request, records that in the database, and dies.
         say(&house.engine, 1, mine, Code::SoldOut).await;
         assert!(house.tamper("UPDATE decided_requests SET refusal = 'contended'").await.is_err(), "{kind:?}");
         house.engine.close().await;
@@ -103,7 +104,7 @@ async fn what_became_of_requests_is_forgotten_when_none_of_them_can_be_in_line()
         let sale = house.sale(StrategyKind::Queued, vec![general_admission(5)]).await;
         let request = join(&house.engine, &sale, 1, "ga", None).await;
         house.engine.close().await;
-        // All servers stood still for more than a day: too long to be sold anything still.
+        // All servers were down for more than a day. That is too long: the request must not be granted any more.
         let options = EngineOptions {
             clock: Clock::manual(house.engine.clock().now().plus_milliseconds(MAX_MILLISECONDS_IN_LINE + 1_000)),
             redis_url: Some(redis_url()),
@@ -132,7 +133,8 @@ async fn an_order_whose_answer_was_lost_is_confirmed_and_not_refused() {
         let sale = house.sale(StrategyKind::Queued, vec![general_admission(1)]).await;
         let request = join(&house.engine, &sale, 1, "ga", key("the-last-one")).await;
         outcome(&house.engine, 1, request).await;
-        // The worker died between commit and answer: the status is as it was, and the entry is handed out again.
+        // As if the worker had died between commit and answer: the status is still pending, and the entry is handed out
+        // again.
         let redis = redis().await;
         let pending = format!("{} pending", buyer(1));
         let () = tell(&redis, &["SET", &stream(&house.engine, &format!("request:{request}")), &pending]).await;
@@ -166,7 +168,7 @@ async fn what_was_bought_while_redis_did_not_answer_is_not_refused_afterwards() 
         }
         server.signal("CONT");
         house.engine.close().await;
-        // Both stand in line still, and their seats are sold.
+        // Both entries are still in line, and their seats are sold.
         let line = stream(&house.engine, "rest");
         assert_eq!(length(&server.connect().await.unwrap(), &line).await, 2);
         let engine = House::engine_with(&house.database.url, &server.url(), options(1)).await;

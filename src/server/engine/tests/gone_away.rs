@@ -1,11 +1,11 @@
-//! Organisers who go away before they are answered: what they asked for is done as a whole or not at all, and the same key
-//! settles which.
+//! Organisers who go away before they are answered. What they asked for is done completely or not at all, and asking
+//! again with the same key tells which.
 
 use std::time::Duration;
 
 use super::*;
 
-/// Requests broken off, each a little later than the one before.
+/// How many requests are broken off, each a [`STEP`] later than the one before.
 const REQUESTS: u32 = 80;
 const STEP: Duration = Duration::from_micros(40);
 
@@ -14,7 +14,7 @@ fn keyed(request: u32) -> Keyed {
     Keyed { buyer: BuyerId(uuid::Uuid::from_u128(9)), key }
 }
 
-/// Asks, and goes away after so long.
+/// Starts a request, and goes away after this time.
 async fn break_off<T: Send + 'static>(request: impl Future<Output = Decided<T>> + Send + 'static, after: Duration) {
     let asking = tokio::spawn(request);
     tokio::time::sleep(after).await;
@@ -22,7 +22,7 @@ async fn break_off<T: Send + 'static>(request: impl Future<Output = Decided<T>> 
     let _ = asking.await;
 }
 
-/// Asks again until the first request is over.
+/// Asks again until the first request is no longer in flight.
 async fn settle<T>(mut ask: impl AsyncFnMut() -> Decided<T>) -> T {
     let started = std::time::Instant::now();
     loop {

@@ -1,4 +1,5 @@
-//! Units that a gate let in and the database refused are sold to others. The control is a gate that keeps them.
+//! Units of claims that a gate let in and the database refused are sold to others. The control is a gate that never
+//! takes such units back.
 
 use std::{
     collections::HashMap,
@@ -16,10 +17,10 @@ use crate::server::{
 };
 
 const UNITS: u64 = 10;
-/// Longer than any gate may be wrong about what is left.
+/// Longer than any gate may be wrong about how many units are left.
 const ENOUGH: Duration = Duration::from_secs(3);
 
-/// Counts what it lets in, and never takes anything back.
+/// A gate that counts down for each claim, and never takes units of refused claims back.
 #[derive(Default)]
 struct LeakingGate {
     left: Mutex<HashMap<i64, u64>>,
@@ -46,8 +47,8 @@ impl Strategy for LeakingGate {
     }
 }
 
-/// One buyer, who may have one unit, goes for all of them at once and is refused behind the gate. How many units are left
-/// when everybody else has asked for them.
+/// One buyer, who may have one unit, asks for all units at once, and is refused behind the gate for all but one.
+/// Returns how many units are left after all other buyers have asked for them.
 async fn stranded(house: &House, strategy: StrategyKind) -> u64 {
     let sale = house.sale(strategy, vec![general_admission(UNITS)]).await;
     let limit = SalePatch { max_per_buyer: Some(1), ..SalePatch::default() };
@@ -74,7 +75,7 @@ async fn units_that_were_let_in_and_refused_are_sold_to_others() {
     .await;
 }
 
-/// The control.
+/// The control: the suite must notice a gate that leaks.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_that_takes_nothing_back_strands_units() {
     for kind in STORES {

@@ -1,4 +1,4 @@
-//! The database lost in mid-commit: nobody knows the outcome, until the same key is asked again.
+//! The database is lost during a commit. Nobody knows the outcome until the buyer asks again with the same key.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -6,13 +6,13 @@ use futures_util::future::join_all;
 
 use super::*;
 
-/// How long a buyer asks again before something must be wrong.
+/// How long a buyer asks again before the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const UNITS: u64 = 300;
 const BUYERS: u128 = 400;
 
-/// Ends all connections to this database but its own.
+/// Ends all connections to this database, except the one that this function uses.
 async fn cut_connections(database: &Database) {
     let mut connection =
         <sqlx::PgConnection as sqlx::Connection>::connect(&database.url).await.expect("a PostgreSQL server");
@@ -25,7 +25,8 @@ async fn cut_connections(database: &Database) {
     .expect("an administrator");
 }
 
-/// Asks with one key until there is an answer; the order, where there is one, and how often the outcome was unknown.
+/// Asks with one key until there is an answer. Returns the order, if the buyer got one, and how often the outcome was
+/// unknown.
 async fn ask_until_answered(
     engine: Arc<Engine>,
     sale: SaleId,
@@ -76,7 +77,8 @@ async fn an_outcome_lost_with_its_connection_is_settled_by_its_key() {
         for buyer in 1..=BUYERS {
             asks.push(tokio::spawn(ask_until_answered(house.engine.clone(), sale.clone(), buyer)));
             if buyer % 40 == 0 {
-                // While these are on their way: a moment later than the last cut, so that each finds another state.
+                // Cuts the connections while these claims are on their way. Each pause is longer than the last, so that
+                // each cut meets another state.
                 tokio::time::sleep(Duration::from_micros(buyer as u64 * 20)).await;
                 cut_connections(&house.database).await;
             }
@@ -93,7 +95,8 @@ async fn an_outcome_lost_with_its_connection_is_settled_by_its_key() {
         assert!(audit.clean, "{strategy:?}: {audit:?}");
         assert_eq!(audit.sold, orders.len() as u64, "{strategy:?}: whoever was sold to was told so");
         if strategy == StrategyKind::RedisGate {
-            // Whoever was on the way counts as such until the note runs out; then the units are there again.
+            // A claim whose outcome is unknown counts as on its way until its note runs out. Then its units can be sold
+            // again.
             house.engine.clock().advance(5_001);
             sell_the_rest(&house, &sale).await;
         }

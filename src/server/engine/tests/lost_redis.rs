@@ -1,4 +1,4 @@
-//! Redis lost, flushed and left behind, in the middle of a sale.
+//! Redis is killed, flushed, or wrong about the sale, in the middle of that sale.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -13,7 +13,7 @@ use crate::server::{redis::Redis, strategy::compare_gate};
 
 const ALL: [StrategyKind; 3] = [StrategyKind::RedisLock, StrategyKind::RedisGate, StrategyKind::Queued];
 
-/// A Redis server of a test's own, which may be killed.
+/// A Redis server that belongs to one test, which may kill it.
 pub(super) struct Server {
     child: Child,
     port: u16,
@@ -58,7 +58,7 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// `STOP` freezes it: it answers nobody, and forgets nothing. `CONT` wakes it.
+    /// Sends a signal to the server. `STOP` freezes it: it answers nobody, and forgets nothing. `CONT` wakes it.
     pub(super) fn signal(&self, name: &str) {
         let kill = format!("kill -s {name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
@@ -82,7 +82,7 @@ async fn open(kind: StoreKind, server: &Server) -> House {
     House { engine: House::engine(&database.url, &server.url()).await, database }
 }
 
-/// Buyers who ask again and again, as long as they are told that units may be left; returns how many orders they have.
+/// Lets buyers ask again and again, as long as they are told that units may be left. Returns how many buyers won.
 async fn persistent_storm(house: &House, sale: &SaleId, buyers: u128, disturb: impl AsyncFnOnce()) -> usize {
     let claims = (1..=buyers).map(|buyer| {
         let (engine, sale) = (house.engine.clone(), sale.clone());
@@ -109,7 +109,8 @@ async fn persistent_storm(house: &House, sale: &SaleId, buyers: u128, disturb: i
 }
 
 async fn assert_exact(house: &House, sale: &SaleId, capacity: u64) {
-    // The gate may have been too high or too low for a moment; a second later it is not.
+    // The gate may have been too high or too low for a moment. A comparison with the database corrects it within a
+    // second.
     let started = std::time::Instant::now();
     while house.engine.catalogue.sale(sale).await.unwrap().available > 0 {
         house.buy(sale, 999, BuyBody::tier("ga".into(), 1)).await;
@@ -168,7 +169,7 @@ async fn units_that_left_the_gate_with_a_node_that_died_come_back() {
     let redis = house.engine.core.redis.clone().unwrap();
     let gate = redis.key(&format!("gate:{{{}}}", desk.sale_id));
     let mut connection = server.connect().await.unwrap();
-    // A node lets in a claim for seven units, notes it, and dies.
+    // As if a node had let in a claim for seven units, noted it, and died.
     let now = house.engine.clock().now().milliseconds;
     let _: i64 = connection.hincr(&gate, "0", -7).await.unwrap();
     let _: i64 = connection.zadd(format!("{gate}:notes"), "0:7:dead", now + 5_000).await.unwrap();
@@ -179,7 +180,7 @@ async fn units_that_left_the_gate_with_a_node_that_died_come_back() {
     compare_gate(&house.engine.core.desk, &redis, &desk).await.unwrap();
     let left: i64 = connection.hget(&gate, "0").await.unwrap();
     assert_eq!(left, 9, "the gate says what the database says");
-    // A gate that lets too many in is corrected too, once nobody is on the way.
+    // A gate that would let in too many claims is corrected too, once no claim is on its way.
     let _: i64 = connection.hincr(&gate, "0", 100).await.unwrap();
     compare_gate(&house.engine.core.desk, &redis, &desk).await.unwrap();
     let left: i64 = connection.hget(&gate, "0").await.unwrap();
@@ -195,7 +196,7 @@ async fn who_waits_at_the_gate_is_refused_without_asking_the_database() {
     let desk = house.engine.core.known(&sale).unwrap();
     let gate = house.engine.core.redis.as_ref().unwrap().key(&format!("gate:{{{}}}", desk.sale_id));
     let mut connection = server.connect().await.unwrap();
-    // Another server has let somebody in for all nine that are left.
+    // As if another server had let in a claim for all nine units that are left.
     let _: i64 = connection.hset(&gate, "0", 0).await.unwrap();
     let runs_out = house.engine.clock().now().milliseconds + 60_000;
     let _: i64 = connection.zadd(format!("{gate}:notes"), "0:9;somebody", runs_out).await.unwrap();
@@ -205,7 +206,7 @@ async fn who_waits_at_the_gate_is_refused_without_asking_the_database() {
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!waiting.is_finished(), "who is on the way may fail: nobody knows yet");
-    // They are sold there, and the news arrives.
+    // The other server sells the nine units, and the news arrive here.
     let there = House::engine(&house.database.url, "redis://127.0.0.1:1").await;
     for _ in 0..9 {
         let unit = BuyBody::tier("ga".into(), 1);
@@ -246,7 +247,7 @@ async fn news_come_by_redis_and_by_the_database_where_it_is_lost() {
     server.kill();
     assert_eq!(heard.next().await, None, "the connection broke");
     assert_eq!(here.tell("here").await, 0);
-    // What one server sells the other learns in any case.
+    // The other server learns what one server sells, with Redis and without.
     let database = Database::make(StoreKind::Postgres).await;
     let nodes = [House::engine(&database.url, &server.url()).await, House::engine(&database.url, &server.url()).await];
     let house = House { engine: nodes[0].clone(), database };

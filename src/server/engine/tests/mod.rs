@@ -1,19 +1,19 @@
-//! The rules, kept under load on real stores.
+//! Tests of the engine's rules, under load and on real stores.
 
 mod conformance; // every strategy on every store that can run it
 mod crashes; // servers that die in the middle of a purchase
 mod decided_once; // purchases in line that are handed out twice
 mod gone_away; // organisers who do not wait for their answer
-mod leaking_gate; // units that were let in and refused
-mod lost_database; // the database lost in mid-commit
-mod lost_redis; // Redis lost, flushed and left behind
+mod leaking_gate; // units of claims that a gate let in and the database refused
+mod lost_database; // the database is lost during a commit
+mod lost_redis; // Redis is killed, flushed, or wrong about the sale
 mod movements; // every kind of change, in ledgers written by hand
 mod nodes; // several engines on one shared store
-mod queue; // purchases in line: receipts, priority, dead letters, servers lost
-mod rehearsing; // rehearsals change their strategy, and what refusals cost
+mod queue; // purchases in line: receipts, priority, dead letters, servers that die
+mod rehearsing; // rehearsals that change their strategy, and refusals that the database is asked about
 mod rules; // the sale's rules, on both stores
-mod tampering; // what happens behind the engine's back
-mod truth; // what is refused is gone
+mod tampering; // changes of the database behind the engine's back
+mod truth; // refusals say only what is true
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -42,7 +42,7 @@ use crate::{
 /// The Redis server of the tests, if the environment does not name another.
 const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379";
 
-/// How long a purchase in line may take.
+/// How long a purchase in line may take before a test fails.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 fn redis_url() -> String {
@@ -65,7 +65,7 @@ impl House {
         Self { engine, database }
     }
 
-    /// With one more strategy, in the place of another of its kind.
+    /// Opens an engine with one more strategy, which replaces the strategy of the same kind.
     async fn open_with(kind: StoreKind, strategy: Arc<dyn Strategy>) -> Self {
         let database = Database::make(kind).await;
         let options =
@@ -78,7 +78,7 @@ impl House {
         self.engine.core.strategies.get(kind).expect("a strategy that this store can run").clone()
     }
 
-    /// One more engine on a database, with a clock that stands still.
+    /// Opens one more engine on a database, with a clock that stands still.
     async fn engine(url: &str, redis: &str) -> Arc<Engine> {
         Self::engine_with(url, redis, QueueOptions::default()).await
     }
@@ -128,7 +128,7 @@ impl House {
         self.engine.recount.audit(sale).await.unwrap().unwrap()
     }
 
-    /// Lets so many buyers go for the same thing at once, and counts the orders and the refusals by code.
+    /// Lets this many buyers ask for the same thing at once. Returns how many won, and the codes of all refusals.
     async fn storm(&self, sale: &SaleId, buyers: u128, body: &BuyBody) -> (usize, BTreeSet<Code>) {
         let claims = (1..=buyers).map(|buyer| {
             let (engine, sale, body) = (self.engine.clone(), sale.clone(), body.clone());

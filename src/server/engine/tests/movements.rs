@@ -1,5 +1,5 @@
-//! Every kind of change, in ledgers written by hand: the audit replays them, and a mirror that follows the ledger takes them
-//! over.
+//! Every kind of change, in ledgers that the tests write by hand. The audit replays these lines, and a mirror that
+//! follows the ledger takes them over.
 
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Writes lines and the rows that belong to them behind the engine's back.
+/// Writes ledger lines, and the rows that belong to them, behind the engine's back.
 struct Hand {
     store: Store,
     sale_id: i64,
@@ -44,7 +44,7 @@ impl Hand {
         Self { store, sale_id, seq, head_hash }
     }
 
-    /// Appends one line, and runs what it did to the rows.
+    /// Appends one line, and runs the statements that change the rows as the line says.
     async fn write(&mut self, kind: ChangeKind, reference: u128, units: Vec<Units>, rows: &[&'static str]) {
         let at = Timestamp::parse("2026-11-20T20:00:01Z").unwrap();
         let reference = Some(Uuid::from_u128(reference));
@@ -67,7 +67,7 @@ impl Hand {
     }
 }
 
-/// The counters of a tier and of its sale, moved by so many units from one column to another.
+/// Moves this many units from one column to another, in the counters of a tier and of its sale.
 macro_rules! moved {
     ($tier:literal, $units:literal, $from:literal, $to:literal) => {
         concat!(
@@ -130,7 +130,7 @@ fn ticket_for_a_2(kind: StoreKind) -> &'static str {
     }
 }
 
-/// Holds, gives back, confirms and refunds; in the end two units are held, and one seat.
+/// Writes holds, releases, an expiry, a confirmation and a refund. In the end two units and one seat are held.
 async fn write_all_kinds(hand: &mut Hand, kind: StoreKind) {
     use ChangeKind::{Confirm, Expire, Hold, Refund, Release};
     hand.write(Hold, 1, vec![unit(3)], &[moved!("ga", 3, "available", "held")]).await;
@@ -167,7 +167,8 @@ async fn the_audit_replays_every_kind_of_change() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_names_what_is_held_by_rows_or_by_lines_alone() {
     for kind in STORES {
-        // In turn: a seat that no line holds, a line without its seat, units that no line holds, a hold of what is held.
+        // The cases: a seat is held that no line holds; a line holds a seat that is not held; units are held that no
+        // line holds; a line holds a seat that is already held.
         for case in 0..4 {
             let house = House::open(kind).await;
             let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(10), seated(1, 4)]).await;
@@ -190,7 +191,7 @@ async fn the_audit_names_what_is_held_by_rows_or_by_lines_alone() {
     }
 }
 
-/// What another process writes reaches the mirror by the ledger, line by line, whatever kinds they are of.
+/// What another process writes reaches the mirror through the ledger, line by line, whatever the kind of change.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_takes_over_every_kind_of_change() {
     let house = House::open(StoreKind::Postgres).await;
@@ -213,7 +214,7 @@ async fn a_mirror_takes_over_every_kind_of_change() {
         .map(|seat| stock.label(seat))
         .collect();
     assert_eq!(held, [&SeatLabel::from("A-3")]);
-    // What is free is known to be: two seats that stand together are picked in the row that has them.
+    // The mirror knows which seats are free: it picks two that are side by side.
     assert_eq!(stock.free_seats.pick(1, 2), Some(vec![0, 1]));
     drop(stock);
     let both = house.buy(&sale, 9, BuyBody::tier("floor".into(), 2)).await;

@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 
 use super::*;
 
-/// How long a node may take to learn of another's commits, on a busy machine.
+/// How long a node may take to learn of another node's commits, on a busy machine.
 const CONVERGENCE: Duration = Duration::from_secs(10);
 
-/// Waits until all nodes see the sale as the database has it.
+/// Waits until all nodes see the sale as it is in the database.
 async fn converge(nodes: &[Arc<Engine>], sale: &SaleId) -> Audit {
     let audit = nodes[0].recount.audit(sale).await.unwrap().unwrap();
     let started = std::time::Instant::now();
@@ -26,7 +26,7 @@ async fn converge(nodes: &[Arc<Engine>], sale: &SaleId) -> Audit {
     audit
 }
 
-/// Waits until something becomes true that is told from elsewhere.
+/// Waits until `ask` returns `true`. Fails the test if that takes longer than [`CONVERGENCE`].
 pub(super) async fn wait_until<Asked: Future<Output = bool>>(ask: impl Fn() -> Asked) {
     until_some(|| async { ask().await.then_some(()) }).await;
 }
@@ -111,7 +111,7 @@ async fn a_key_is_answered_once_over_all_nodes() {
         });
         let orders: HashSet<_> = join_all(asks.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(orders.len(), 10, "{strategy:?}");
-        // Sold out, and asked at a node that never saw the key.
+        // Now the sale is sold out, and a node that never saw the key is asked with it.
         house.storm(&sale, 5, &BuyBody::tier("ga".into(), 1)).await;
         for node in &nodes {
             let key = IdempotencyKey::parse(&format!("{}-3", strategy.name())).unwrap();

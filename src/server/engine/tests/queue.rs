@@ -1,4 +1,4 @@
-//! Purchases in line: receipts and their outcome, who is served first, dead letters, and servers lost in between.
+//! Purchases in line: receipts and their outcome, who is served first, dead letters, and servers that die in between.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -23,7 +23,7 @@ pub(super) fn key(text: &str) -> Option<IdempotencyKey> {
     Some(IdempotencyKey::parse(text).unwrap())
 }
 
-/// Takes a place in line.
+/// Joins the line, and returns the request of the receipt.
 pub(super) async fn join(
     engine: &Engine,
     sale: &SaleId,
@@ -58,7 +58,7 @@ pub(super) async fn redis() -> MultiplexedConnection {
     redis::Client::open(redis_url()).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
-/// One command and its arguments, in words.
+/// Runs one Redis command. `words` are the command and its arguments.
 pub(super) async fn tell<T: FromRedisValue>(redis: &MultiplexedConnection, words: &[impl ToRedisArgs]) -> T {
     let mut command = redis::Cmd::new();
     for word in words {
@@ -86,7 +86,8 @@ async fn a_receipt_tells_its_buyer_and_nobody_else_what_became_of_it() {
         let pending = status(&house.engine, 1, first).await.expect("it is known");
         assert_eq!((pending.status, pending.order, pending.code), (RequestState::Pending, None, None));
         assert_eq!(status(&house.engine, 2, first).await, None, "it is another buyer's");
-        // Nobody works here; what waits is decided when the server starts again, by one worker in its order.
+        // This server has no workers. It starts again with one worker, which decides the waiting requests in their
+        // order.
         house.engine.close().await;
         let house = House { engine: House::engine_with(&house.database.url, &redis_url(), options(1)).await, ..house };
         let (won, lost) = (outcome(&house.engine, 1, first).await, outcome(&house.engine, 2, second).await);
@@ -113,8 +114,8 @@ async fn a_key_in_line_has_one_place_there_on_every_server() {
         let other = node.selling.buy(&sale, buyer(1), BuyBody::tier("floor".into(), 1), key("once")).await.unwrap();
         assert_eq!(code(&other), Some(Code::IdempotencyKeyReused));
     }
-    // Somebody else buys the unit meanwhile, at a server without Redis, which decides at once: who is in line is not
-    // refused before their turn.
+    // Meanwhile another buyer buys the unit at a server without Redis, which decides at once. The buyer in line is
+    // still not refused before their turn.
     let worker = House::engine_with(&house.database.url, "redis://127.0.0.1:1", options(0)).await;
     assert_eq!(code(&worker.selling.buy(&sale, buyer(2), BuyBody::tier("ga".into(), 1), None).await.unwrap()), None);
     nodes::wait_until(|| async { nodes[1].catalogue.sale(&sale).await.unwrap().available == 1 }).await;
@@ -131,7 +132,7 @@ async fn a_key_that_was_refused_may_try_again() {
         let sale = house.sale(StrategyKind::Queued, vec![general_admission(1)]).await;
         let mine = join(&house.engine, &sale, 1, "ga", key("mine")).await;
         house.engine.close().await;
-        // Another buyer's server has no Redis, and decides at once.
+        // Another buyer asks a server without Redis, which decides at once.
         let quick = House::engine_with(&house.database.url, "redis://127.0.0.1:1", options(0)).await;
         assert_eq!(code(&quick.selling.buy(&sale, buyer(2), BuyBody::tier("ga".into(), 1), None).await.unwrap()), None);
         quick.close().await;
@@ -208,7 +209,7 @@ async fn entries_of_a_server_that_died_are_taken_over_and_decided_once() {
         }
         let line = stream(&house.engine, "rest");
         let redis = redis().await;
-        // Three were handed to a server that is no more; two of all stand in line twice.
+        // Three entries were handed to a server that has died, and two entries are in line twice.
         let () = tell(&redis, &["XGROUP", "CREATE", &line, "workers", "0"]).await;
         let read = ["XREADGROUP", "GROUP", "workers", "dead", "COUNT", "3", "STREAMS", &line, ">"];
         let _: redis::Value = tell(&redis, &read).await;
@@ -248,7 +249,7 @@ async fn without_redis_those_in_line_still_buy_and_new_ones_are_decided_at_once(
         for (number, request) in (1..).zip(requests) {
             assert!(outcome(&house.engine, number, request).await.order.is_some(), "{kind:?}");
         }
-        // Who is refused hears of it too.
+        // Buyers who are refused are told too.
         let (fifth, sixth) = (outcome(&house.engine, 5, rivals[0]).await, outcome(&house.engine, 6, rivals[1]).await);
         let told = [fifth.code, sixth.code];
         assert!(told.contains(&None) && told.contains(&Some(Code::SoldOut)), "{kind:?}: {told:?}");

@@ -1,8 +1,8 @@
-//! Rehearsals change their strategy, and what a refusal cost the database is counted.
+//! Rehearsals change their strategy, and refusals for which the database was asked are counted.
 
 use super::*;
 
-/// Sells one unit, or a seat, of everything behind the engine's back.
+/// Sells the seat A-1 and all units of general admission behind the engine's back.
 const SOLD_BEHIND_ITS_BACK: &str = "UPDATE seats SET status = 'sold', version = version + 1 WHERE label = 'A-1';
     UPDATE tiers SET available = available - 1, sold = sold + 1, version = version + 1 WHERE seated;
     UPDATE tiers SET available = 0, sold = capacity, version = version + 1 WHERE NOT seated";
@@ -82,7 +82,7 @@ async fn a_refusal_counts_for_the_database_when_it_was_asked_and_only_then() {
     for kind in STORES {
         for strategy in House::open(kind).await.engine.core.strategies.kinds() {
             for wish in [BuyBody::tier("ga".into(), 1), BuyBody::seat("A-1".into())] {
-                // What the mirror knows to be gone costs nothing, whatever the strategy.
+                // What the mirror knows to be gone is refused without asking the database, whatever the strategy.
                 let house = House::open(kind).await;
                 let sale = house.sale(strategy, vec![general_admission(1), seated(1, 2)]).await;
                 assert_eq!(code(&house.buy(&sale, 1, wish.clone()).await), None, "{strategy:?}");
@@ -91,7 +91,7 @@ async fn a_refusal_counts_for_the_database_when_it_was_asked_and_only_then() {
                 }
                 assert_eq!(house.engine.selling.refused_by_database(&sale), 0, "{strategy:?} on {kind:?}: {wish:?}");
 
-                // Where the mirror is wrong, the database says so.
+                // Where the mirror is wrong, the database refuses.
                 let house = House::open(kind).await;
                 let sale = house.sale(strategy, vec![general_admission(1), seated(1, 2)]).await;
                 house.tamper(SOLD_BEHIND_ITS_BACK).await.unwrap();
@@ -113,7 +113,8 @@ async fn a_refusal_with_a_key_asks_a_shared_database_once_more_and_what_a_key_an
         };
         let cost = || house.engine.selling.refused_by_database(&sale);
         assert_eq!((code(&buy(1, 1, "first").await), cost()), (None, 0), "{kind:?}");
-        // Another server may have answered this key, so only a store of one process is not asked.
+        // On a shared store another server may have answered this key, so the database is asked once. Only a store of
+        // one process is not asked.
         let one_look = u64::from(kind == StoreKind::Postgres);
         assert_eq!((code(&buy(2, 1, "second").await), cost()), (Some(Code::SoldOut), one_look), "{kind:?}");
         assert!(matches!(buy(1, 1, "first").await, BuyOutcome::Bought { replayed: true, .. }), "{kind:?}");
@@ -133,7 +134,8 @@ async fn a_storm_is_refused_from_memory_by_those_who_keep_count_there() {
             let refused = 200 - won as u64;
             match strategy {
                 StrategyKind::GroupCommit | StrategyKind::InMemory => assert_eq!(by_database, 0, "{strategy:?}"),
-                // The first may give a unit to everybody who asks; a gate or a lease may keep everybody else away.
+                // Naive may give a unit to everybody who asks. A gate or a lease may keep every refused claim away from
+                // the database.
                 StrategyKind::Naive | StrategyKind::RedisGate | StrategyKind::RedisLock => {
                     assert!(by_database <= refused, "{strategy:?}: {by_database}, and {won} won");
                 }

@@ -1,4 +1,4 @@
-//! What happens behind the engine's back: found, named, and never the reason for a sale.
+//! Changes of the database behind the engine's back are found and named, and never lead to a wrong sale.
 
 use super::*;
 
@@ -12,7 +12,8 @@ async fn a_stale_mirror_never_decides_whichever_row_is_not_as_it_expects() {
 async fn a_stale_mirror_never_decides(kind: StoreKind) {
     let unit = || BuyBody::tier("ga".into(), 1);
     for (behind_its_back, wish, expected) in [
-        // Another process sells the seat behind the engine's back, whole or with a row left out.
+        // Another process sells behind the engine's back, with all rows that belong to the sale or with only one of
+        // them.
         (
             "UPDATE seats SET status = 'sold' WHERE label = 'A-1';
              UPDATE tiers SET available = available - 1, sold = sold + 1 WHERE seated;
@@ -106,8 +107,8 @@ async fn the_ledger_cannot_be_rewritten() {
     }
 }
 
-/// Rows that refer to nothing, each in a statement of its own or beside one that is right; and what is referred to, changed
-/// or gone.
+/// Statements that would leave a row that refers to nothing. The wrong row stands alone or beside a right one, or a row
+/// that others refer to is changed or deleted.
 const DANGLING: [&str; 20] = [
     "INSERT INTO orders (id, sale_id, seq, buyer_id, total, currency, created_at)
      SELECT buyer_id, sale_id + 1000, seq, buyer_id, total, currency, created_at FROM orders",
@@ -171,7 +172,7 @@ async fn plans_that_build_on_a_batch_that_failed_are_made_anew() {
             let (engine, sale) = (house.engine.clone(), sale.clone());
             let tier = if buyer % 2 == 0 { "ga" } else { "floor" };
             tokio::spawn(async move {
-                // Not all at once, so that batch follows on batch.
+                // The claims come one after the other, so that there are many batches.
                 tokio::time::sleep(std::time::Duration::from_micros(buyer as u64 * 300)).await;
                 engine
                     .selling

@@ -1,5 +1,5 @@
-//! What is refused is gone: no strategy says "taken" or "sold out" of what somebody who asks can still have. The control is
-//! a gate that counts those on their way as gone.
+//! Refusals are true: no strategy says "taken" or "sold out" of units that a buyer who asks can still have. The control
+//! is a gate that counts the units of claims on their way as gone.
 
 use std::collections::HashMap;
 
@@ -15,16 +15,16 @@ use crate::{
     },
 };
 
-/// What came of many wishes at once.
+/// The result of many wishes at once.
 struct Outcome {
     won: Vec<Order>,
-    /// Wishes that were refused although they could have been had just then, with what was said.
+    /// Wishes that were refused although they could be fulfilled at that moment, with the code of the refusal.
     untrue: Vec<(Wish, Code)>,
-    /// Wishes that were refused and could be had in the end.
+    /// Wishes that were refused and could still be fulfilled at the end.
     stranded: Vec<Wish>,
 }
 
-/// Asks for one wish, and again where that may help.
+/// Asks for one wish, and asks again as long as the answer is `contended`.
 async fn ask(house: &House, sale: &Arc<SaleDesk>, buyer: u128, wish: &Wish) -> Result<Order, Refusal> {
     let buyer = BuyerId(uuid::Uuid::from_u128(buyer));
     let selling = &house.engine.selling;
@@ -47,7 +47,7 @@ async fn ask(house: &House, sale: &Arc<SaleDesk>, buyer: u128, wish: &Wish) -> R
     }
 }
 
-/// Lets all wishes come at once, each from a buyer of its own.
+/// Asks for all wishes at once, each with a buyer of its own.
 async fn rush(house: &House, sale: &SaleId, wishes: &[Wish]) -> Outcome {
     let desk = house.engine.core.known(sale).unwrap();
     let answers = join_all(wishes.iter().zip(1..).map(|(wish, buyer)| {
@@ -76,13 +76,15 @@ async fn rush(house: &House, sale: &SaleId, wishes: &[Wish]) -> Outcome {
     outcome
 }
 
-/// Whether the mirror has whatever is committed by now. So it is where there is one writer, who tells the mirror in its turn.
+/// Whether the mirror now includes everything that is committed. That is certain where the store has only one writer,
+/// because the writer updates the mirror during its turn.
 async fn is_known_in_turn(house: &House) -> bool {
     let desk = &house.engine.core.desk;
     !desk.store.is_shared() && desk.writer().await.is_ok()
 }
 
-/// Whether a seat of the wish is taken where that was said, and a tier too short where that was.
+/// Whether the refusal is true: for "taken" a seat of the wish is not available, for "sold out" a tier has too few
+/// units.
 fn says_what_is_so(stock: &Stock, wish: &Wish, code: Code) -> bool {
     match code {
         Code::SeatTaken => wish.seats().any(|position| stock.seats[position as usize] != SeatStatus::Available),
@@ -105,7 +107,7 @@ fn wish(parts: Vec<Part>) -> Wish {
     Wish::new(parts).expect("a wish for something, each named once")
 }
 
-/// A sale with 100 named seats in the tier 0 and 60 counted units in the tier 1.
+/// The tiers of a sale: tier 0 has 100 seats, tier 1 has 60 units without seats.
 fn tiers() -> Vec<NewTier> {
     vec![seated(5, 20), general_admission(60)]
 }
@@ -113,7 +115,7 @@ fn tiers() -> Vec<NewTier> {
 const SEATS: u32 = 100;
 const UNITS: u64 = 60;
 
-/// Wishes by what they ask for, with fewer than there is stock for, and with more.
+/// Sets of wishes by name. Some sets ask for less than the stock, others for more.
 fn rushes() -> Vec<(&'static str, Vec<Wish>)> {
     let seat = |position: u32| wish(vec![named(0, &[position % SEATS])]);
     let pair = |position: u32| wish(vec![named(0, &[position % SEATS, (position + 1) % SEATS])]);
@@ -128,7 +130,8 @@ fn rushes() -> Vec<(&'static str, Vec<Wish>)> {
         ("more units", (0..90).map(|_| wish(vec![any(1, 1)])).collect()),
         ("pairs of units", (0..40).map(|_| wish(vec![any(1, 2)])).collect()),
         ("fewer seats", (0..60).map(seat).collect()),
-        // Who wants the same seat comes at once: a gate that lets them all in keeps everybody else out meanwhile.
+        // The wishes for one seat come directly after each other. A gate that counts all of them as buyers then keeps
+        // everybody else out meanwhile.
         ("each seat five times", (0..5 * SEATS).map(|number| seat(number / 5)).collect()),
         ("fewer pairs of seats", (0..30).map(|number| pair(number * 2)).collect()),
         ("pairs of seats that overlap", (0..2 * SEATS).map(pair).collect()),
@@ -156,7 +159,7 @@ async fn nothing_is_said_to_be_gone_that_can_be_had() {
     .await;
 }
 
-/// No seat is in two orders, and the rushes that ask for everything sell everything.
+/// Checks that no seat is in two orders, and that the rushes that ask for everything sell everything.
 fn assert_each_has_what_it_wished(outcome: &Outcome, context: &str) {
     let seats = || outcome.won.iter().flat_map(|order| &order.tickets).filter_map(|ticket| ticket.seat.as_ref());
     let distinct: BTreeSet<&SeatLabel> = seats().collect();
@@ -169,7 +172,7 @@ fn assert_each_has_what_it_wished(outcome: &Outcome, context: &str) {
     }
 }
 
-/// Counts units, and takes whoever is on the way for one who has bought.
+/// A gate that counts units, and treats every claim on its way as if it had already bought.
 struct HastyGate {
     left: Mutex<HashMap<i64, Vec<u64>>>,
     behind: std::sync::OnceLock<Arc<dyn Strategy>>,
