@@ -1,16 +1,16 @@
-//! What an operation came to, and the key that makes an organiser's operation happen once.
+//! The result of an operation, and the key that makes an organiser's operation happen only once.
 
 use super::{error::EngineError, keys::IdempotencyKey};
 use crate::model::{ids::BuyerId, outcome::Refusal};
 
-/// What an operation came to: done, or refused for a reason that a client can understand.
+/// The result of an operation: done, or refused for a reason that a client can understand.
 pub type Decided<T> = Result<Result<T, Refusal>, EngineError>;
 
-/// What a keyed request of an organiser came to.
+/// The answer to an organiser's request that may carry a key.
 #[derive(Debug)]
 pub enum Answer<T> {
     Fresh(T),
-    /// An earlier request with the same key was answered so.
+    /// The stored answer to an earlier request with the same key.
     Replayed {
         status: u16,
         body: String,
@@ -18,7 +18,7 @@ pub enum Answer<T> {
 }
 
 impl<T> Answer<T> {
-    /// The answer to a request that came without a key, and so cannot be a replay.
+    /// The answer to a request without a key, which cannot be a replay.
     ///
     /// # Panics
     /// Where it is a replay.
@@ -30,7 +30,7 @@ impl<T> Answer<T> {
     }
 }
 
-/// The key that an organiser sent, and who that is.
+/// The key that an organiser sent, and the organiser's id.
 #[derive(Clone, Debug)]
 pub struct Keyed {
     pub buyer: BuyerId,

@@ -31,9 +31,9 @@ pub struct Core {
     pub keys: Arc<Keys>,
     pub hubs: Arc<Hubs>,
     sales: RwLock<Sales>,
-    /// Names the life of the database; stands in every snapshot.
+    /// Identifies the database, or its new life after a restore. It is in every snapshot.
     pub epoch: String,
-    /// Made once and kept in the database, for where the configuration gives none.
+    /// Made once and kept in the database. Used where the configuration gives no secret.
     pub secret: [u8; 32],
     pub redis: Option<Arc<Redis>>,
     /// Names this process among those that share a store.
@@ -48,7 +48,7 @@ struct Sales {
 }
 
 impl Core {
-    /// Reads everything that is on sale and starts the strategies.
+    /// Reads all sales and starts the strategies.
     ///
     /// # Errors
     /// Where the store fails, or the address of Redis cannot be understood.
@@ -76,7 +76,7 @@ impl Core {
         &self.desk.clock
     }
 
-    /// A sale by its slug; one that another process made since the start is read from the store.
+    /// A sale by its slug. A sale that another process has made since the start is read from the store.
     ///
     /// # Errors
     /// Where the store fails.
@@ -94,17 +94,17 @@ impl Core {
         Ok(record.map(|record| self.adopt(Stock::new(record))))
     }
 
-    /// A sale by its slug, where this process knows it.
+    /// A sale by its slug, if this process already has it in memory.
     pub fn known(&self, sale: &SaleId) -> Option<Arc<SaleDesk>> {
         self.sales.read().by_slug.get(sale).cloned()
     }
 
-    /// All sales that this process knows, in the order in which they were made.
+    /// All sales that this process has in memory, in the order in which they were made.
     pub fn all(&self) -> Vec<Arc<SaleDesk>> {
         self.sales.read().in_order.clone()
     }
 
-    /// Takes a sale up as it was read from the store, unless it is known already.
+    /// Adds a sale that was read from the store, unless this process already has it in memory.
     pub fn adopt(&self, stock: Stock) -> Arc<SaleDesk> {
         let mut sales = self.sales.write();
         if let Some(known) = sales.by_slug.get(&stock.id) {
@@ -138,7 +138,7 @@ async fn read_all(store: &Store, clock: &Clock) -> Result<(Vec<(BuyerId, String)
     Ok((answered, store::load_sales(transaction.connection()).await?))
 }
 
-/// Who is told of what happens to a mirror: after each commit, the viewers of its sale.
+/// Who is told when a mirror changes: the viewers of its sale, and the set of known keys.
 fn listeners(hubs: &Arc<Hubs>, keys: &Arc<Keys>) -> Listeners {
     let (told, shown, patched, keys) = (hubs.clone(), hubs.clone(), hubs.clone(), keys.clone());
     Listeners {

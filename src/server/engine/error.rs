@@ -1,15 +1,15 @@
-//! Why nothing can be said about stock just now.
+//! Errors of the engine: why a request cannot be answered just now.
 
-/// Why nothing can be said about stock just now. Always answered with 503; asking again with the same key is safe.
+/// Why a request cannot be answered just now. Always answered with 503; asking again with the same key is safe.
 #[derive(Debug)]
 pub enum EngineError {
     /// The bounded queue is full; nothing was tried.
     Overloaded,
     /// Only Redis knows the answer, and it cannot be asked now.
     Unanswerable,
-    /// The store cannot be used now; the outcome is unknown where a commit was under way.
+    /// The store cannot be used now. Where a commit was under way, its outcome is unknown.
     Store(sqlx::Error),
-    /// The address of Redis cannot be understood. Only at the start.
+    /// The address of Redis cannot be parsed. Happens only at the start.
     Redis(redis::RedisError),
 }
 

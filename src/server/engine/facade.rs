@@ -1,4 +1,4 @@
-//! The engine as the rest of the program holds it: its desks over one core.
+//! The engine as the rest of the program uses it: several desks over one core.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ pub struct Engine {
     pub selling: Selling,
     /// The ledger and the audit.
     pub recount: Recount,
-    /// What follows a shared store.
+    /// The tasks that follow a shared store. Empty where no other process writes to the store.
     followers: Vec<JoinHandle<()>>,
 }
 
 impl Engine {
-    /// Reads everything that is on sale and starts to decide.
+    /// Reads all sales and starts to decide claims.
     ///
     /// # Errors
     /// Where the store fails, or the address of Redis cannot be understood.
@@ -45,7 +45,7 @@ impl Engine {
         self.core.clock()
     }
 
-    /// A secret made once and kept in the database, for where the configuration gives none.
+    /// A secret that was made once and is kept in the database. Used where the configuration gives none.
     pub fn stored_secret(&self) -> [u8; 32] {
         self.core.secret
     }

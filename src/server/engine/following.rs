@@ -1,8 +1,9 @@
-//! Keeps this process's mirrors up to date with what others do to a shared store, and tells the others of its own commits.
+//! Keeps this process's mirrors up to date with what other processes do to a shared store, and tells the others of its
+//! own commits.
 //!
-//! News come by Redis where there is one, else by the database. They say only that something changed; where each sale
-//! stands is then read from the database. News that get lost cost a moment, never an inventory: the database is asked now
-//! and then in any case.
+//! News come by Redis where there is one, else by the database. They say only that something changed; this process then
+//! reads from the database where each sale is. Lost news delay a mirror for a moment and cause no other harm, because
+//! this process also asks the database at regular intervals.
 
 use std::{
     sync::{Arc, Weak},
@@ -20,18 +21,20 @@ use crate::{
     },
 };
 
-/// How long this process does not ask where nobody tells it anything.
+/// How long this process waits for news before it asks the database anyway.
 const LONGEST_SILENCE: Duration = Duration::from_millis(500);
-/// Shortest time between two comparisons: news of a storm come by the hundred.
+/// The shortest time between two comparisons with the database, because news may come by the hundred when many buyers
+/// buy.
 const COMPARE_EVERY: Duration = Duration::from_millis(20);
-/// Shortest time between two messages to the others.
+/// The shortest time between two messages to the other processes.
 const TELL_EVERY: Duration = Duration::from_millis(20);
-/// Shortest time between two tries to hear Redis: each may take its time, and mirrors wait for it.
+/// The shortest time between two tries to subscribe at Redis. Each try may take long, and mirrors are not compared
+/// meanwhile.
 const TRY_REDIS_EVERY: Duration = Duration::from_secs(2);
-/// Pause after a failure.
+/// The pause after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Starts to follow and to tell; empty where nobody else writes to the store.
+/// Starts the tasks that follow and tell. Starts none where no other process writes to the store.
 pub fn follow(core: &Arc<Core>) -> Vec<JoinHandle<()>> {
     if !core.desk.store.is_shared() {
         return Vec::new();
@@ -45,7 +48,7 @@ async fn keep_up(core: Weak<Core>) {
         let Some(core) = core.upgrade() else { return };
         news.listen(&core).await;
         if let Err(error) = compare(&core).await {
-            tracing::warn!(%error, "the database cannot be followed just now");
+            tracing::warn!(%error, "the sales in memory cannot be compared with the database just now");
             news = Heard::default();
             sleep(PAUSE).await;
         }
@@ -60,7 +63,8 @@ async fn keep_up(core: Weak<Core>) {
     }
 }
 
-/// The ways by which others tell: the database, and Redis where there is one. A way that broke is opened anew.
+/// The subscriptions by which other processes tell news: the database, and Redis where there is one. A subscription
+/// that broke is opened again.
 #[derive(Default)]
 struct Heard {
     by_database: Option<News>,
@@ -80,7 +84,7 @@ impl Heard {
         }
     }
 
-    /// Waits until there are news, or a way broke; for ever where there is none.
+    /// Waits until there are news, or a subscription broke. Waits for ever where there is no subscription.
     async fn next(&mut self) {
         let Self { by_database, by_redis, .. } = self;
         tokio::select! {
@@ -107,7 +111,7 @@ async fn keep_telling(core: Weak<Core>) {
         let redis = core.redis.clone();
         drop(core);
         desk.changed.notified().await;
-        // Where nobody but this process listens there, others may listen to the database alone.
+        // Where only this process listens at Redis, other processes may listen to the database alone.
         if let Some(redis) = &redis
             && redis.tell(&node).await > 1
         {
@@ -115,14 +119,14 @@ async fn keep_telling(core: Weak<Core>) {
             continue;
         }
         if let Err(error) = desk.store.tell(&node).await {
-            tracing::warn!(%error, "other nodes cannot be told just now; they look by themselves");
+            tracing::warn!(%error, "other servers cannot be told just now; they find changes by asking the database");
             sleep(PAUSE).await;
         }
         sleep(TELL_EVERY).await;
     }
 }
 
-/// Compares all mirrors with the database and brings up to date what is behind.
+/// Compares all mirrors with the database, and brings those that are behind up to date.
 async fn compare(core: &Core) -> Result<(), EngineError> {
     let heads = {
         let mut reader = core.desk.store.reader().await?;

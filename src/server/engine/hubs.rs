@@ -19,7 +19,7 @@ pub struct Hubs {
 }
 
 impl Hubs {
-    /// No hubs yet; those to come are served by `viewers`.
+    /// Starts without hubs. The viewers of all hubs are served on the runtime `viewers`.
     pub fn new(clock: Clock, epoch: String, viewers: tokio::runtime::Handle) -> Self {
         Self { by_sale: RwLock::default(), clock, epoch, viewers }
     }
@@ -29,7 +29,7 @@ impl Hubs {
         self.by_sale.read().get(&sale_id).cloned()
     }
 
-    /// Makes the sale's hub, or tells its viewers that everything may be different.
+    /// Makes the sale's hub. Where it already exists, tells its viewers that everything may have changed.
     pub fn show(&self, stock: &Stock) {
         let snapshot = stock.snapshot(&self.epoch, self.clock.now());
         if let Some(hub) = self.get(stock.sale_id) {

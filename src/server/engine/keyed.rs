@@ -30,8 +30,8 @@ pub enum Started {
 }
 
 impl Core {
-    /// Begins a keyed request: new, answered before, or refused for its key. The fingerprint is asked for only where
-    /// there is something to compare it with.
+    /// Begins a keyed request: it is new, was answered before, or is refused because of its key. `fingerprint` is
+    /// called only where there is a stored answer to compare it with.
     ///
     /// # Errors
     /// Where the store fails.
@@ -70,7 +70,7 @@ impl Core {
         }
     }
 
-    /// The answer kept for a key, where it is not past its time; an expired one is deleted.
+    /// The answer kept for a key. An expired answer is deleted and not returned.
     ///
     /// # Errors
     /// Where the store fails.
@@ -91,7 +91,7 @@ impl Core {
         }
     }
 
-    /// Forgets these answers, in one transaction.
+    /// Deletes these answers, in one transaction.
     ///
     /// # Errors
     /// Where the store fails.
@@ -105,7 +105,7 @@ impl Core {
     }
 }
 
-/// What a key was sent with: the first 16 bytes of the SHA-256 of route and body.
+/// Identifies the request that a key came with: the first 16 bytes of the SHA-256 of route and body.
 pub fn fingerprint(route: &str, body: &impl serde::Serialize) -> [u8; 16] {
     let mut hasher = Sha256::new();
     hasher.update(route.as_bytes());

@@ -1,7 +1,9 @@
 //! Which idempotency keys are known, and which are in flight.
 //!
-//! The set of known keys has no false negatives: a key that is not in it was certainly never answered, so that a request
-//! with it may be refused from memory. One that is in it is looked up in the store.
+//! The set of known keys has no false negatives. A key that is not in the set was certainly never answered by this
+//! process or before its start, so a request with that key may be refused from memory. A key that is in the set is
+//! looked up in the store. On a shared store other processes answer keys too, so the store is asked there before a
+//! keyed request is refused.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -38,7 +40,7 @@ impl IdempotencyKey {
     }
 }
 
-/// When the oldest answer was given that is still kept for its key.
+/// The earliest time from which answers are still kept for their keys.
 pub fn oldest_answer(now: Timestamp) -> Timestamp {
     now.plus_milliseconds(-IDEMPOTENCY_TTL_MILLISECONDS)
 }
@@ -49,26 +51,26 @@ pub struct Keys {
     state: Mutex<State>,
 }
 
-/// Hashes of buyer and key, keyed at random for each start, so that nobody can make two that collide: at 64 bits it
-/// happens by chance once in a life of the universe, and then costs somebody a second try.
+/// Hashes of buyer and key. The hash has a random key of its own for each start, so that nobody can construct two
+/// requests that collide. At 64 bits a collision by chance is very rare, and costs one buyer a second try.
 #[derive(Default)]
 struct State {
     known: FxHashSet<u64>,
     in_flight: FxHashSet<u64>,
 }
 
-/// What a key is when a request with it begins.
+/// What is known of a key when a request with it begins.
 pub enum Begun {
-    /// Certainly never answered.
+    /// The key was certainly never answered by this process, nor before its start.
     Unknown(InFlight),
-    /// Perhaps answered before: the store knows.
+    /// The key may have been answered before. The store knows.
     MaybeKnown(InFlight),
-    /// Another request with it has not been answered yet.
+    /// Another request with this key has not been answered yet.
     InFlight,
 }
 
 impl Keys {
-    /// The keys of a server that starts: these were answered before.
+    /// The keys of a server that starts. `known` are the keys that were answered before.
     pub fn new(known: Vec<(BuyerId, String)>) -> Self {
         let keys = Self { hasher: RandomState::new(), state: Mutex::default() };
         let hashes = known.into_iter().map(|(buyer, key)| keys.hash(buyer, &key)).collect();
@@ -76,7 +78,7 @@ impl Keys {
         keys
     }
 
-    /// Takes a key in flight, unless it is.
+    /// Marks a key as in flight, unless it already is.
     pub fn begin(self: &Arc<Self>, buyer: BuyerId, key: &IdempotencyKey) -> Begun {
         let hash = self.hash(buyer, key.as_str());
         let mut state = self.state.lock();
@@ -87,7 +89,7 @@ impl Keys {
         if state.known.contains(&hash) { Begun::MaybeKnown(guard) } else { Begun::Unknown(guard) }
     }
 
-    /// The key is known from now on, whoever was asked with it.
+    /// Makes a key known, even where no request of this process holds it in flight.
     pub fn remember(&self, buyer: BuyerId, key: &str) {
         let hash = self.hash(buyer, key);
         self.state.lock().known.insert(hash);
@@ -98,8 +100,8 @@ impl Keys {
     }
 }
 
-/// A key in flight, until this is dropped. It travels with the claim, so that a client that goes away does not free its
-/// key before the decision.
+/// Keeps a key in flight until this is dropped. It travels with the claim, so that a client that goes away does not
+/// free its key before the decision.
 pub struct InFlight {
     keys: Arc<Keys>,
     hash: u64,

@@ -3,22 +3,22 @@
 //! REST, server functions and the command line all come through here, and none of them decides anything by itself.
 //! An [`Engine`] is several desks over one core. The desks share the core and know nothing of each other.
 
-mod answer; // what an operation came to
+mod answer; // the result of an operation
 mod catalogue; // sales: made, changed, stocked, and what everybody may see of them
 mod core; // what all desks share
-mod error; // why nothing can be said just now
-mod facade; // the engine as the rest of the program holds it
-mod following; // what other processes do to a shared store
+mod error; // why a request cannot be answered just now
+mod facade; // the engine as the rest of the program uses it
+mod following; // follows what other processes do to a shared store
 mod hubs; // where the viewers of each sale listen
 mod keyed; // how a request with a key begins, and the answers that are kept
 mod keys; // which idempotency keys are known, and which are in flight
 mod options; // how an engine is set up
 mod recount; // the ledger and the independent recount
 mod refusals; // the refusals that several desks give
-mod selling; // a claim's way, receipts, and what buyers own
+mod selling; // how claims reach their strategy, receipts, and what buyers own
 #[cfg(test)]
 mod tests; // the rules, kept under load on a real store
-mod upkeep; // whether the store is well, and keeping it small
+mod upkeep; // checks the store, and keeps it small
 
 pub use self::{
     answer::{Answer, Decided, Keyed},

@@ -13,15 +13,15 @@ use crate::{
 /// How an engine is set up.
 pub struct EngineOptions {
     pub clock: Clock,
-    /// Claims that may wait; one more is refused.
+    /// How many claims may wait or be decided at once. Further claims are refused as overloaded.
     pub request_queue: usize,
-    /// Where the feed ticks and the viewers are served, apart from the buyers.
+    /// The runtime on which the feed ticks and the viewers are served, apart from the buyers.
     pub viewers: tokio::runtime::Handle,
-    /// Where Redis is, if there is one.
+    /// The address of Redis, if there is one.
     pub redis_url: Option<String>,
     /// How `queued` works on its queue.
     pub queue: QueueOptions,
-    /// Strategies beside, or in place of, those of the registry.
+    /// Strategies to add to the registry. Each replaces the registry's strategy of the same kind.
     pub strategies: Vec<Arc<dyn Strategy>>,
 }
 

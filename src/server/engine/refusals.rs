@@ -10,7 +10,7 @@ pub fn unknown_sale(sale: &SaleId) -> Refusal {
     Refusal::new(Code::NotFound, format!("There is no sale {sale}."))
 }
 
-/// The refusal where a body names what cannot be.
+/// The refusal where a request's body is not valid.
 pub fn invalid(detail: impl Into<String>) -> Refusal {
     Refusal::new(Code::Invalid, detail)
 }

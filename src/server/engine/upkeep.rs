@@ -1,9 +1,9 @@
-//! Whether the store is well, and keeping it small: what is past its time is forgotten.
+//! Checks whether the store works, and keeps it small by deleting what has expired.
 
 use super::{error::EngineError, facade::Engine, keys::oldest_answer};
 use crate::{model::limits::DECIDED_REQUEST_TTL_MILLISECONDS, server::store};
 
-/// Rows of one turn: few enough that no buyer waits long behind it.
+/// Rows deleted in one turn of the writer: few enough that no buyer waits long for the writer.
 const IN_ONE_TURN: u32 = 500;
 
 impl Engine {
@@ -12,7 +12,7 @@ impl Engine {
         self.core.desk.store.is_ready().await
     }
 
-    /// What is lost that this server can do without; it is slower meanwhile.
+    /// The services that this server can do without and that cannot be reached now. The server is slower meanwhile.
     pub async fn lost(&self) -> Vec<&'static str> {
         match &self.core.redis {
             Some(redis) if !redis.is_ready().await => vec!["redis"],
@@ -20,8 +20,8 @@ impl Engine {
         }
     }
 
-    /// Keeps the store's log of changes short, and returns how long it is. Called often while it changes, so that no buyer
-    /// waits for it; nothing depends on it.
+    /// Keeps the store's log of changes short, and returns the length of the log. Called often while the log grows, so
+    /// that no buyer has to wait for this work. Nothing depends on when it is called.
     ///
     /// # Errors
     /// Where the store fails.
@@ -29,7 +29,7 @@ impl Engine {
         Ok(self.core.desk.store.fold_log().await?)
     }
 
-    /// Keeps the store small. Called now and then; nothing depends on when.
+    /// Keeps the store small. Called now and then; nothing depends on when it is called.
     ///
     /// # Errors
     /// Where the store fails.
@@ -38,7 +38,7 @@ impl Engine {
         self.forget_decided_requests().await
     }
 
-    /// Forgets what became of requests in line, long after nobody may ask any more.
+    /// Deletes the outcomes of requests that were in line, long after buyers may no longer ask for them.
     async fn forget_decided_requests(&self) -> Result<(), EngineError> {
         loop {
             let oldest = self.core.desk.clock.now().plus_milliseconds(-DECIDED_REQUEST_TTL_MILLISECONDS);
@@ -51,7 +51,7 @@ impl Engine {
         }
     }
 
-    /// Forgets stored answers.
+    /// Deletes expired answers.
     async fn forget_old_answers(&self) -> Result<(), EngineError> {
         /// Answers looked up at once.
         const AT_ONCE: u32 = 50_000;

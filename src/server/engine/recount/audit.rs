@@ -1,4 +1,4 @@
-//! The independent recount: seats, tickets and the ledger against each other, and the counters against all of them.
+//! The independent recount: compares seats, tickets and the ledger with each other, and the counters with all of them.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ const LINES_AT_A_TIME: u32 = 4_096;
 /// Recounts one sale at one moment of the store. `None` for an unknown sale.
 pub async fn audit(store: &Store, sale: &SaleId, now: Timestamp) -> Result<Option<Audit>, sqlx::Error> {
     let mut reader = store.reader().await?;
-    // One transaction: everything below is read as of one commit.
+    // One transaction, so that everything below is read as of one commit.
     let mut transaction = reader.begin().await?;
     let Some(head) = store::sale_identity(transaction.connection(), sale.as_str()).await? else { return Ok(None) };
     let recount = store::recount(transaction.connection(), head.sale_id).await?;
@@ -59,9 +59,10 @@ struct Followed {
     head: Hash,
     /// A line that does not follow from the one before, or that cannot be read.
     broken: bool,
-    /// Where the lines leave every unit.
+    /// The stock that the lines lead to.
     replay: Replay,
-    /// Whether a line moved units from where they were not.
+    /// Whether a line since the last reset was impossible, such as one that moved units from a state in which they were
+    /// not.
     impossible: bool,
 }
 
@@ -75,16 +76,16 @@ impl Followed {
         self.head = line.hash;
         self.entries += 1;
         let impossible = !self.replay.apply(line.kind, &line.units).is_empty();
-        // What was sold by mistake is void like everything else once all is put back.
+        // A reset makes everything void, and so also what was sold by mistake before.
         self.impossible = impossible || self.impossible && line.kind.movement() != Movement::AllPutBack;
     }
 
-    /// Whether every line follows from the one before, up to the one that the sale's row names.
+    /// Whether every line follows from the line before it, up to the last line that the sale's row names.
     fn is_the_chain_of(&self, recount: &Recount) -> bool {
         !self.broken && self.seq == recount.seq && self.head.as_slice() == recount.head_hash
     }
 
-    /// Whether the lines, played again, come to the tickets and seats that were counted.
+    /// Whether the replayed lines lead to the tickets and seats that were counted.
     fn tells_what_is_there(&self, recount: &Recount) -> bool {
         let is_sold_as_told = |tier: &TierRecount| u64::try_from(self.balance(tier).sold) == Ok(tier.tickets);
         !self.impossible
@@ -97,13 +98,13 @@ impl Followed {
         self.replay.balance(&tier.slug.as_str().into())
     }
 
-    /// Labels of the seats that the lines leave in this state.
+    /// Labels of the seats that are in this state after the lines.
     fn seats(&self, status: SeatStatus) -> BTreeSet<&str> {
         self.replay.seats(status).map(SeatLabel::as_str).collect()
     }
 }
 
-/// Holds everything that was counted against everything else.
+/// Compares everything that was counted with everything else.
 fn judge(
     sale: &SaleId,
     strategy: crate::model::strategy::StrategyKind,
@@ -116,7 +117,8 @@ fn judge(
     for tier in &recount.tiers {
         let judged = judge_tier(tier, followed.balance(tier));
         sum = sum + judged.counts;
-        // A seat sold twice is a ticket beyond capacity too, once its tier is sold out: one phantom, not two.
+        // A seat that was sold twice is also a ticket beyond capacity, once its tier is sold out. That is one phantom,
+        // not two.
         if tier.seated {
             seats_beyond += judged.beyond_capacity;
         } else {
@@ -126,7 +128,8 @@ fn judge(
         counters_hold &= judged.counts == tier.counters;
     }
     phantoms += recount.doubly_sold.max(seats_beyond);
-    // A seat that says sold and has no ticket is lost to everybody; a ticket for a seat that does not is a phantom.
+    // A seat that is marked sold but has no ticket is lost to everybody: a leak. A ticket for a seat that is not marked
+    // sold is a phantom.
     leaks += recount.sold_seats.difference(&recount.ticketed_seats).count() as u64;
     phantoms += recount.ticketed_seats.difference(&recount.sold_seats).count() as u64;
     let capacity = recount.tiers.iter().map(|tier| positive(followed.balance(tier).capacity())).sum();
@@ -155,8 +158,8 @@ struct TierJudgement {
     leaks: u64,
 }
 
-/// Seated tiers are counted by their seats, general admission by its tickets and by what the ledger says is held. What the
-/// tier's counters offer beyond that would be sold twice; what they withhold is lost.
+/// Counts a seated tier by its seats, and general admission by its tickets and by what the ledger says is held. Tickets
+/// beyond the capacity were sold twice. Units that are neither sold, held nor available are lost: a leak.
 fn judge_tier(tier: &TierRecount, told: Balance) -> TierJudgement {
     let (capacity, held) = (positive(told.capacity()), positive(told.held));
     let beyond_capacity = tier.tickets.saturating_sub(capacity);
@@ -174,7 +177,7 @@ fn judge_tier(tier: &TierRecount, told: Balance) -> TierJudgement {
     TierJudgement { counts, beyond_capacity, leaks }
 }
 
-/// A count that only a damaged ledger takes below zero.
+/// A count as an unsigned number. Only a damaged ledger leads to a count below zero, which becomes 0.
 fn positive(count: i64) -> u64 {
     u64::try_from(count).unwrap_or_default()
 }

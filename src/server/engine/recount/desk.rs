@@ -1,4 +1,4 @@
-//! The recount's desk: reads the ledger of a sale, and has it audited.
+//! The recount's desk: reads the ledger of a sale, and audits the sale.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Recount {
         let Some(desk) = self.core.find(sale).await? else { return Ok(None) };
         let after = after.min(MAX_SEQ);
         let mut reader = self.core.desk.store.reader().await?;
-        // The line at `after` comes along for its hash, which the next line names.
+        // The line at `after` is read too, because the next line names its hash.
         let records = store::lines_from(reader.connection(), desk.sale_id, after, limit.saturating_add(1)).await?;
         let mut previous = ledger::FIRST_PREVIOUS;
         let mut lines = Vec::with_capacity(records.len());

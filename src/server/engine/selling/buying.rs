@@ -1,4 +1,5 @@
-//! A claim's way from the edge to its strategy: checked, looked up, refused early where that is certain, queued.
+//! How a claim gets from the edge to its strategy: it is checked, its key is looked up, it is refused early where that
+//! is certain, and it is queued.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -25,7 +26,7 @@ use crate::{
     },
 };
 
-/// A purchase as it is asked for.
+/// A purchase as the client asks for it.
 struct Request<'a> {
     sale: &'a SaleId,
     buyer: BuyerId,
@@ -39,22 +40,23 @@ impl Request<'_> {
     }
 }
 
-/// A request that its key has not answered.
+/// A request that no stored answer of its key has settled.
 struct Candidate {
     sale: Arc<SaleDesk>,
     first_look: FirstLook,
-    /// Holds the request's key in flight.
+    /// Keeps the request's key in flight.
     guard: Option<InFlight>,
     /// Whether the store was asked for an answer to the key.
     looked_up: bool,
 }
 
 impl Selling {
-    /// Buys what `body` names for `buyer`, or says why not. With a key, a request that was answered before is answered
-    /// so again.
+    /// Buys what `body` names for `buyer`, or says why not. A request whose key was answered before gets the same
+    /// answer again.
     ///
     /// # Errors
-    /// Where the queue is full or the store fails. After a failed store the outcome is open: the same key settles it.
+    /// Where the queue is full, the store fails, or only Redis knows the answer and cannot be asked. After a failure of
+    /// the store the outcome is unknown; asking again with the same key settles it.
     pub async fn buy(
         &self,
         sale: &SaleId,
@@ -76,7 +78,7 @@ impl Selling {
         answered.outcome
     }
 
-    /// Looks the sale and the key up. What is answered by that alone is an error.
+    /// Looks up the sale and the key. `Err` is the answer where these alone settle the request.
     async fn admit(&self, request: &Request<'_>) -> Result<Candidate, Answered> {
         let Some(sale) = self.core.find(request.sale).await? else {
             return Err(unknown_sale(request.sale).into());
@@ -93,10 +95,11 @@ impl Selling {
         }
     }
 
-    /// Refuses what is certain from memory, and lets the sale's strategy decide the rest.
+    /// Refuses a request that certainly cannot win, and lets the sale's strategy decide all others.
     async fn decide(&self, request: &Request<'_>, candidate: Candidate) -> Answered {
         let Candidate { sale, first_look: FirstLook { wish, refusal, is_queued }, guard, looked_up } = candidate;
-        // A key that goes with no claim stays in flight until this function ends: its answer may still be looked for.
+        // Where no claim takes the key along, the key stays in flight until this function ends, because its stored
+        // answer may still be looked up below.
         let verdict = match refusal {
             Some(refusal) => {
                 let waiting = if is_queued { self.find_waiting(request).await } else { None };
@@ -115,14 +118,14 @@ impl Selling {
         Answered { asked_database: answered.asked_database || looked_up, ..answered }
     }
 
-    /// What a verdict means for the buyer, and whether it cost the database a statement.
+    /// Turns a verdict into the buyer's answer, and notes whether the database was asked.
     async fn answer(&self, request: &Request<'_>, verdict: Verdict) -> Answered {
         match (verdict, request.key) {
             (Verdict::Won(order), _) => {
                 Answered::after_asking(Ok(BuyOutcome::Bought { order: *order, replayed: false }))
             }
             (Verdict::Waiting(request), _) => Answered::without_asking(Ok(BuyOutcome::Waiting { request })),
-            // What this process knows of keys is not all where others sell too: they may have answered this one.
+            // On a shared store another process may have answered this key, which this process cannot know from memory.
             (Verdict::Refused(refusal) | Verdict::RefusedByDatabase(refusal), Some(key))
                 if self.core.desk.store.is_shared() =>
             {
@@ -141,13 +144,13 @@ impl Selling {
         }
     }
 
-    /// The request in line that came with this key, where there is one or may be one: it may still be granted.
+    /// The verdict where a request with this key is in line or may be, because that request may still be granted.
     async fn find_waiting(&self, request: &Request<'_>) -> Option<Verdict> {
         let (queue, key) = self.core.strategies.queue().zip(request.key)?;
         queue.find(request.buyer, key.as_str(), request.fingerprint()).await
     }
 
-    /// The answer that is kept for a key, or this refusal where there is none.
+    /// The answer that is kept for a key, or `refusal` where there is none.
     async fn replay_or(
         &self,
         request: &Request<'_>,
@@ -195,10 +198,10 @@ impl Selling {
     }
 }
 
-/// What one look at a sale says of a request.
+/// What one look at the mirror of a sale says about a request.
 struct FirstLook {
     wish: Wish,
-    /// Certain, unless the request's key was answered before or is in line.
+    /// The refusal from memory. It is certain, unless the request's key was answered before or is in line.
     refusal: Option<Refusal>,
     is_queued: bool,
 }
@@ -209,7 +212,7 @@ fn look(stock: &Stock, body: &BuyBody, now: Timestamp) -> Result<FirstLook, Refu
     Ok(FirstLook { wish, refusal, is_queued: stock.strategy == StrategyKind::Queued })
 }
 
-/// What the body names, by positions. Unknown names are refused before anything else about the body.
+/// The wish that the body describes, by positions. Unknown names are refused before anything else in the body.
 fn wish(stock: &Stock, body: &BuyBody) -> Result<Wish, Refusal> {
     match (&body.seat, &body.tier) {
         (Some(label), None) => {

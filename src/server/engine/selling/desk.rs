@@ -12,7 +12,7 @@ use crate::{
 /// Sells what is on sale.
 pub struct Selling {
     pub(super) core: Arc<Core>,
-    /// Places in the request queue.
+    /// The places in the request queue. A claim holds one until it is decided.
     pub(super) places: Arc<Semaphore>,
     request_queue: usize,
     pub(super) purchases: PurchaseCounters,
@@ -24,7 +24,7 @@ impl Selling {
         Self { core, places, request_queue, purchases: PurchaseCounters::default() }
     }
 
-    /// Claims that wait or are being decided.
+    /// How many claims wait or are being decided.
     pub fn queue_length(&self) -> usize {
         self.request_queue - self.places.available_permits().min(self.request_queue)
     }

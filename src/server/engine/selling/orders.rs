@@ -19,7 +19,7 @@ impl Selling {
         Ok(store::orders_of(reader.connection(), buyer).await?)
     }
 
-    /// The order if it is `buyer`'s, or anybody's where `buyer` is `None`: an admin asks.
+    /// The order, if it is `buyer`'s. With `None` it may be anybody's; only an admin may ask so.
     ///
     /// # Errors
     /// Where the store fails.
@@ -28,7 +28,7 @@ impl Selling {
         Ok(store::find_order(reader.connection(), order, buyer, false).await?)
     }
 
-    /// An order as it was answered once, even if a reset made it void since.
+    /// An order as it was first answered, even if a reset has made it void since.
     pub(super) async fn find_order(
         &self,
         order: OrderId,

@@ -1,4 +1,4 @@
-//! What has become of purchases that were given a receipt.
+//! The outcome of purchases that were given a receipt.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use crate::{
     },
 };
 
-/// How often the outcome is looked for while somebody waits for it.
+/// How often the outcome is looked up while somebody waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 impl Selling {
-    /// What has become of a buyer's request; `None` where it is not known, or not theirs.
+    /// The status of a buyer's request. `None` where the request is not known, or is another buyer's.
     ///
     /// # Errors
-    /// Where nothing can be said just now.
+    /// Where the store fails, or where Redis cannot be asked and the request may still be in line.
     pub async fn request(&self, buyer: BuyerId, request: RequestId) -> Result<Option<RequestStatus>, EngineError> {
         let said = match self.core.strategies.queue() {
             Some(queue) => queue.look(request).await,
@@ -49,14 +49,14 @@ impl Selling {
         if said == Said::AskTheDatabase {
             return Ok(None);
         }
-        // Whether it is still in line is for Redis to say.
+        // Redis cannot be asked. Only a request that this server gave the receipt for is known to be in line.
         match self.core.strategies.queue().and_then(|queue| queue.owner_of_waiting(request)) {
             Some(owner) => Ok((owner == buyer).then(pending)),
             None => Err(EngineError::Unanswerable),
         }
     }
 
-    /// Buys as [`Selling::buy`] does, and waits for the decision where it is made later, for at most so long.
+    /// Buys as [`Selling::buy`] does. Where the decision is made later, waits for it, for at most `patience`.
     ///
     /// # Errors
     /// As [`Selling::buy`].
@@ -74,14 +74,14 @@ impl Selling {
         decided.unwrap_or(Ok(outcome))
     }
 
-    /// What a request in line comes to, as soon as that is known.
+    /// Waits for the outcome of a request in line.
     pub(in crate::server::engine) async fn decision(
         &self,
         buyer: BuyerId,
         request: RequestId,
     ) -> Result<BuyOutcome, EngineError> {
         loop {
-            // Where nothing can be said now, or it is being put back in line, the next look may tell.
+            // Where the outcome cannot be told now, or the request is being put back in line, the next look may tell.
             if let Ok(Some(status)) = self.request(buyer, request).await {
                 if let Some(order) = status.order {
                     let order = self.find_order(order, Some(buyer)).await?.ok_or(sqlx::Error::RowNotFound)?;
