@@ -43,7 +43,7 @@ pub fn arguments(folder: &Path, fault: &str, output: &Path) -> Vec<String> {
 }
 
 /// The program that starts a server which can be traced later. Where Linux allows only a parent to trace (Yama),
-/// `strace -D` makes its child allow everybody to trace it.
+/// `strace -D` makes the server allow everybody to trace it.
 pub fn open_to_tracers() -> Vec<String> {
     ["strace", "-D", "-q", "-e", "trace=none", "-e", "signal=none", "-o", "/dev/null"].map(str::to_owned).to_vec()
 }

@@ -72,9 +72,9 @@ pub fn now() -> Moment {
     u64::try_from(since_1970.as_nanos()).expect("a time before 2554")
 }
 
-/// The program that starts a server and records what it does to the files in this folder. With `-D` the server is the
-/// process that was started, and strace is its child. With `--seccomp-bpf` strace stops the server only for the
-/// recorded calls.
+/// The program that starts a server and records what it does to the files in this folder. With `-D` the started process
+/// becomes the server itself, and not its parent. With `--seccomp-bpf` strace stops the server only for the recorded
+/// calls.
 pub fn recorder(folder: &Path) -> Vec<String> {
     let mut words = ["strace", "-D", "-q", "-ff", "--seccomp-bpf", "-y", "-xx", "-s", SHOWN_BYTES, "-e", CALLS]
         .map(str::to_owned)

@@ -1,4 +1,4 @@
-//! Dependencies run one way: http -> ui -> api -> engine -> {strategy, store, feed} -> model.
+//! Dependencies run one way: http -> ui -> api -> engine -> {strategy -> stock -> store, feed} -> model.
 
 use std::collections::BTreeSet;
 
