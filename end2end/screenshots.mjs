@@ -54,7 +54,7 @@ try {
   await server.remove();
 }
 
-/** Waits until parts that have just come into view, such as blocks of the map, are painted: that takes one more frame. */
+/** Waits until parts that have just come into view, such as blocks of the map, are painted: one frame later. */
 function paintedOnce() {
   return new Promise((painted) => requestAnimationFrame(() => setTimeout(painted, 100)));
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Data runs in a circle, but dependencies do not:
-//! `http -> ui -> api -> engine -> {strategy -> stock -> store, feed} -> model`. Server and browser are two programs made
-//! from this crate. They meet only in `model` and `wire`.
+//! `http -> ui -> api -> engine -> {strategy -> stock -> store, feed} -> model`. Server and browser are two programs
+//! made from this crate. They meet only in `model` and `wire`.
 
 // The type of a page names every element in it, so types are nested deeply.
 #![recursion_limit = "512"]

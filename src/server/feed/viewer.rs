@@ -25,7 +25,7 @@ const STALL: Duration = Duration::from_millis(VIEWER_STALL_MILLISECONDS);
 const PATIENCE: Duration = Duration::from_millis(VIEWER_PATIENCE_MILLISECONDS);
 
 /// Writes `head` (of the HTTP answer) and then frames to the socket, until the viewer leaves or the hub is closed. The
-/// end of the stream is the end of the connection.
+/// stream ends when the connection is closed.
 pub async fn watch(socket: TcpStream, head: Bytes, hub: Arc<Hub>, resume: Resume) {
     metrics::gauge!(VIEWERS).increment(1.0);
     let socket = Arc::new(socket);

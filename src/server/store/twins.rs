@@ -64,8 +64,8 @@ in_either_database! {
     /// Takes units of a tier if so many are available and, where a version is given, the row still has that version.
     fn set_tier(tier_id: i64, version: Option<i64>, units: u64) -> bool;
 
-    /// Takes seats, given by position and version. Only those count that are available and still have their version;
-    /// returns how many it took.
+    /// Takes those of these seats, given by position and version, that are available and have not changed since that
+    /// version; returns how many it took.
     fn set_seats(sale_id: i64, seats: &[(u32, i64)]) -> u64;
 
     /// Takes unnumbered units of a tier, skipping rows that another transaction has locked; returns how many it took.

@@ -119,8 +119,8 @@ pub async fn set_tier(
     Ok(set.rows_affected() == 1)
 }
 
-/// Takes seats, given by position and version. Only those count that are available and still have their version;
-/// returns how many it took.
+/// Takes those of these seats, given by position and version, that are available and have not changed since that
+/// version; returns how many it took.
 pub async fn set_seats(connection: &mut PgConnection, sale_id: i64, seats: &[(u32, i64)]) -> Result<u64, sqlx::Error> {
     // In order, so that two transactions that want the same seats do not deadlock.
     let mut seats = seats.to_vec();

@@ -90,8 +90,8 @@ pub async fn set_tier(
     Ok(set.rows_affected() == 1)
 }
 
-/// Takes seats, given by position and version. Only those count that are available and still have their version;
-/// returns how many it took.
+/// Takes those of these seats, given by position and version, that are available and have not changed since that
+/// version; returns how many it took.
 pub async fn set_seats(
     connection: &mut SqliteConnection,
     sale_id: i64,
