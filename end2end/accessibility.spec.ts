@@ -1,4 +1,4 @@
-// What axe finds on each page, in both colour schemes. Nothing serious is allowed.
+// axe checks each page in both colour schemes. It must find nothing serious.
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 
@@ -26,7 +26,7 @@ for (const colorScheme of ["dark", "light"] as const) {
       });
     }
 
-    // A tier of each hue. A theatre's hundreds of seats would only repeat them.
+    // One tier of each colour is enough. The hundreds of seats of a theatre would only repeat them.
     test(`axe finds nothing serious on a seat map in ${colorScheme}`, async ({ boxOffice, buyer }) => {
       const tiers = ["VIP", "Front", "Side", "Back"].map((name) => seated(1, 3, name));
       const sale = await boxOffice.makeSale({ tiers });

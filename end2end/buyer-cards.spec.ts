@@ -1,4 +1,4 @@
-// Several buyers side by side on one page, each with a session and a count of its own.
+// Several buyers side by side on one page, each with its own session and its own count.
 import type { Page } from "@playwright/test";
 
 import { admission, seated } from "./support/box-office";
@@ -19,7 +19,7 @@ test("each card is a buyer of its own: what one buys is not another's, nor the v
   boxOffice,
   buyer,
 }) => {
-  // The limit is per buyer: three may buy one each only when they are three.
+  // The limit is 2 per buyer, so three purchases of one unit succeed only if they are made by different buyers.
   const sale = await boxOffice.makeSale({ tiers: [admission(10)], max_per_buyer: 2 });
   await buyer.open(sale);
   await add(buyer.page, 2);
@@ -41,7 +41,7 @@ test("a card that goes leaves the focus in the others", async ({ boxOffice, buye
   await buyer.open(await boxOffice.makeSale({ tiers: [admission(10)] }));
   await add(buyer.page, 3);
   await buyButton(buyer.page, 2).focus();
-  // A press by script does not move the focus.
+  // The button is pressed by script, because that does not move the focus.
   await buyer.page.locator("#card-1-remove").evaluate((button: HTMLElement) => button.click());
   await expect(buyer.page.locator("#card-1")).toHaveCount(0);
   await expect(buyButton(buyer.page, 2)).toBeFocused();

@@ -1,4 +1,4 @@
-// Strategies under the same load, side by side: what the page shows of it, and what it exports.
+// Comparisons of strategies under the same load: what the page shows, and what it exports.
 import { readFile } from "node:fs/promises";
 
 import type { Page } from "@playwright/test";
@@ -9,7 +9,7 @@ import { SimulatorPanel } from "./support/simulator-panel";
 import { expect, test } from "./support/test";
 
 const COMPARISON_ENDS_WITHIN = { timeout: 40_000 };
-/** What an embedded database without Redis can run, the default last. */
+/** The strategies that an embedded database without Redis can run. The default is the last one. */
 const RUNNABLE = ["naive", "atomic_update", "in_memory", "pessimistic", "optimistic", "group_commit"];
 
 const row = (page: Page, strategy: string) =>
@@ -62,7 +62,7 @@ test("naive oversells before your eyes, all others are exact, and the sale is pu
   expect(runs.map(({ simulation }: any) => simulation.strategy)).toEqual(RUNNABLE);
   expect(new Set(runs.map(({ simulation }: any) => simulation.seed)).size).toBe(1);
 
-  // The file stands by itself, also where there is no server.
+  // The exported file needs no other file and no server.
   const alone = await page.context().newPage();
   await alone.setContent(exported.text);
   await expect(figure(alone, "naive", "verdict")).toHaveText("Oversold");

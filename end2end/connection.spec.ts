@@ -1,4 +1,4 @@
-// What the page does when the live stream cannot be had.
+// What the page does when it cannot get the live stream.
 import { seated } from "./support/box-office";
 import { hydrated } from "./support/sale-page";
 import { expect, test } from "./support/test";

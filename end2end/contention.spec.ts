@@ -1,4 +1,4 @@
-// Two browsers and one seat.
+// Two browsers want the same seat.
 import { seated } from "./support/box-office";
 import { PurchaseGate } from "./support/purchase-gate";
 import { expect, test } from "./support/test";
@@ -38,7 +38,7 @@ test("of two who press in the same moment one wins, and the other is told so", a
 
   await Promise.all(both.map((page) => page.pick("B-2")));
   await Promise.all(both.map((page) => page.buy.click()));
-  // Both purchases are on their way before either is decided.
+  // Both purchases have been sent before either of them is decided.
   await Promise.all(gates.map((gate) => gate.arrival()));
   await Promise.all(gates.map((gate) => gate.release()));
 

@@ -1,4 +1,4 @@
-// The seat map and the purchase with the keyboard alone.
+// Seats are picked and bought with the keyboard alone.
 import { admission, seated } from "./support/box-office";
 import type { SalePage } from "./support/sale-page";
 import { expect, test } from "./support/test";
@@ -40,7 +40,7 @@ test("the grid is one tab stop, and keys lead through its seats", async ({ boxOf
     await expect(buyer.seat(seat), `after ${key}`).toBeFocused();
   }
 
-  // The next Tab leaves the grid, and the way back leads to the same seat.
+  // The next Tab leaves the grid, and Shift+Tab comes back to the same seat.
   await buyer.page.keyboard.press("ArrowDown");
   await buyer.page.keyboard.press("Tab");
   await expect(buyer.grid.locator(":focus")).toHaveCount(0);
@@ -121,7 +121,7 @@ test("the focus stays on its seat while others buy around it, and when its own s
     await buyer.shows(seat, "sold");
     await expect(buyer.seat("101-B-1")).toBeFocused();
   }
-  // A sold seat cannot be picked, and the keys still lead on from it.
+  // A sold seat cannot be picked, but the arrow keys still move on from it.
   await buyer.page.keyboard.press("Space");
   await expect(buyer.seat("101-B-1")).not.toHaveAttribute("data-selected", "true");
   await buyer.page.keyboard.press("ArrowUp");

@@ -1,10 +1,10 @@
-// Colours that the system chooses, and paper.
+// The page with forced colours, and on paper.
 import type { Page } from "@playwright/test";
 
 import { seated } from "./support/box-office";
 import { expect, test } from "./support/test";
 
-/** What fills the shape of a seat, and its outline: two seats that look the same have the same. */
+/** How a seat looks: the fill of its shape, and its outline. Two seats that look the same give the same text. */
 const look = (page: Page, seat: string) =>
   page.locator(`[data-testid="seat"][data-seat="${seat}"]`).evaluate((cell) => {
     const { backgroundColor, backgroundImage, clipPath, borderRadius, outlineStyle, width } = getComputedStyle(cell, "::before");
@@ -24,7 +24,7 @@ test("in forced colours each state of a seat is seen, and none like another", as
   expect(new Set(looks).size, looks.join("\n")).toBe(4);
   const canvas = await buyer.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   for (const seen of looks) expect(seen.startsWith(canvas) && !seen.includes("gradient"), seen).toBe(false);
-  // The key beside the map is drawn the same way.
+  // The legend beside the map uses the same shapes.
   await expect(buyer.page.locator(".map-key .seat")).toHaveCount(5);
 });
 

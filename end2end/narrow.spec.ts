@@ -1,4 +1,4 @@
-// The narrowest screen that is promised: 320 pixels.
+// The page on the narrowest supported screen: 320 pixels.
 import { admission, seated } from "./support/box-office";
 import { hydrated } from "./support/sale-page";
 import { expect, test } from "./support/test";

@@ -1,4 +1,4 @@
-// What the page shows between the press of the button and the server's answer, and what becomes of it.
+// What the page shows between the press of the button and the server's answer, and afterwards.
 import { admission, seated } from "./support/box-office";
 import { PURCHASES, PurchaseGate } from "./support/purchase-gate";
 import { expect, test } from "./support/test";
@@ -88,7 +88,7 @@ test("an answer lost on the network says so, and the next press brings the same 
   complaints.expect(/rpc\/buy/);
   const sale = await boxOffice.makeSale({ tiers: [admission(10)] });
   await buyer.open(sale);
-  // The server decides, and the network loses its answer.
+  // The server decides, and its answer is lost on the network.
   await buyer.page.route(PURCHASES, async (route) => {
     await route.fetch();
     await route.abort("connectionreset");

@@ -1,4 +1,5 @@
-// The pages as such: useful before the script runs, calm when it takes over, right when they are asked for again.
+// The pages in general: useful before the script runs, unchanged when it takes over, and up to date when they are
+// opened again.
 import { admission, seated } from "./support/box-office";
 import { hydrated } from "./support/sale-page";
 import { expect, test } from "./support/test";
@@ -9,7 +10,7 @@ for (const path of ["/", "/sales/theatre", "/sales/golden-ticket", "/simulator",
     expect(answer.status()).toBe(200);
     await page.addInitScript(() => {
       addEventListener("DOMContentLoaded", () => {
-        // Elements that hydration throws away and makes anew would be a flash.
+        // If hydration replaced these elements by new ones, the page would flash.
         const main = document.querySelector("main");
         Object.assign(window, { renderedMain: main, renderedHeading: main?.querySelector("h1") });
       });

@@ -1,4 +1,4 @@
-// Markup in every name that an organiser can give is text wherever it is shown, and in what is exported.
+// Markup in a name that an organiser gives is shown as text everywhere, also in exported files.
 import { readFile } from "node:fs/promises";
 
 import type { Page } from "@playwright/test";
@@ -9,7 +9,7 @@ import { expect, test } from "./support/test";
 
 const planted = (place: string) => `<img src=x onerror="window.planted='${place}'"> ${place}`;
 
-/** Nothing that was planted has become an element or has run. */
+/** Checks that the planted markup has not become an element and has not run. */
 async function isHarmless(page: Page, where: string): Promise<void> {
   await expect(page.locator("img"), where).toHaveCount(0);
   expect(await page.evaluate(() => (window as any).planted), where).toBeUndefined();

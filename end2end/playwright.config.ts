@@ -11,7 +11,7 @@ export default defineConfig({
   retries: 0,
   forbidOnly: true,
   reporter: "list",
-  // A machine that builds something beside the tests may stop a browser for many seconds.
+  // A machine that builds something at the same time may stop a browser for many seconds.
   timeout: 60_000,
   expect: { timeout: 10_000 },
   use: {

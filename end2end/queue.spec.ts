@@ -1,4 +1,4 @@
-// A sale that has its buyers wait in a queue. The server of these tests has Redis.
+// A sale whose buyers wait in a queue. The server of these tests has Redis.
 import { admission, BoxOffice, seated } from "./support/box-office";
 import { hydrated, SalePage } from "./support/sale-page";
 import { Server } from "./support/server.mjs";

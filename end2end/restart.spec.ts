@@ -1,4 +1,4 @@
-// A page whose server dies and comes back. Each test has a server of its own.
+// A page whose server dies and comes back. Each test starts its own server.
 import type { Page } from "@playwright/test";
 
 import { BoxOffice, seated } from "./support/box-office";
@@ -17,7 +17,7 @@ const test = base.extend<{ server: Server }>({
 
 /** The longest wait between two tries of the stream. */
 const RECOVERS_WITHIN = { timeout: 20_000 };
-/** Longer than the page calls silence anything but stale. */
+/** A silence so long that the page must call its data stale. */
 const LONG_SILENCE_MILLISECONDS = 30_000;
 
 test.slow();
@@ -52,7 +52,7 @@ for (const [end, signal] of [
 
     await server.stop(signal);
     await expect(buyer.connection).toHaveAttribute("data-state", "reconnecting");
-    // What was known stays in sight.
+    // The page still shows what it knew.
     await buyer.shows("A-1", "mine");
     await expect(buyer.available).toHaveText("9");
 
@@ -88,7 +88,7 @@ test("after a long silence the page calls itself stale and tells its age, and a 
   await expect(buyer.connection).toHaveAttribute("data-state", "stale");
   await expect(buyer.connection).toContainText(/3\d s ago/);
 
-  // Buying stays possible: the server decides, once it is there.
+  // The button still works. The server decides when it is back.
   await buyer.pick("A-1");
   await buyer.buy.click();
   await whileTimePasses(page, () => expect(buyer.toast("error")).toBeVisible({ timeout: 100 }));

@@ -1,5 +1,5 @@
-// Takes the pictures of the documentation: each screen wide and narrow, dark and light, from a server and a database
-// of its own. The same purchases every time, so that a picture changes only when the page does.
+// Takes the pictures of the documentation: each screen wide and narrow, dark and light. They come from a new server
+// with a new database. The purchases are the same every time, so that a picture changes only when the page does.
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,7 +14,7 @@ const WIDTHS = [
   { width: 320, height: 693, deviceScaleFactor: 2 },
 ];
 const SCHEMES = ["dark", "light"];
-/** How long each purchase of a run is held back, so that there is a middle to take a picture of. */
+/** How long each purchase of a run is delayed, so that the run lasts long enough for a picture in the middle. */
 const HELD_BACK_MILLISECONDS = 60;
 
 const server = await Server.prepare();
@@ -54,7 +54,7 @@ try {
   await server.remove();
 }
 
-/** What comes into view by scrolling, such as the parts of the map, is painted a frame later. */
+/** Waits until parts that have just come into view, such as blocks of the map, are painted: one frame later. */
 function paintedOnce() {
   return new Promise((painted) => requestAnimationFrame(() => setTimeout(painted, 100)));
 }
@@ -73,7 +73,7 @@ function buy(sale, wish) {
   return ask("POST", `/api/v1/sales/${sale}/buy`, wish);
 }
 
-/** A theatre a good third full, with the front fuller than the back; some tickets gone; a night sold out. */
+/** Sells a good third of the theatre, more in front than in the back, some other tickets, and all of one night. */
 async function sellSome() {
   const { seats } = await ask("GET", "/api/v1/sales/theatre/seats");
   for (const [position, { seat, tier }] of seats.entries()) {
@@ -98,7 +98,7 @@ async function home(context, save) {
   await page.close();
 }
 
-/** Own seats, picked seats and other people's, side by side. */
+/** The buyer's own seats, picked seats and other people's seats, side by side. */
 async function sale(context, save) {
   const page = await open(context, "/sales/theatre");
   await page.locator('[data-testid="connection"][data-state="live"]').waitFor();
@@ -113,7 +113,7 @@ async function sale(context, save) {
   await page.close();
 }
 
-/** The map in the middle of a run from this browser. */
+/** The map in the middle of a simulation from this browser. */
 async function rehearsal(context, save) {
   await ask("POST", "/api/v1/sales/rehearsal/reset");
   const page = await open(context, "/sales/rehearsal");
@@ -129,7 +129,7 @@ async function rehearsal(context, save) {
   await page.waitForFunction(() => document.querySelectorAll('[data-seat][data-status="sold"]').length >= 40);
   await page.evaluate(() => scrollTo(0, 0));
   await save(page, "rehearsal");
-  // What is still held back must not buy after the next reset.
+  // Purchases that are still delayed must not buy after the next reset.
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByTestId("result-won").waitFor();
   await page.close();
@@ -146,7 +146,7 @@ async function simulator(context, save) {
   await page.close();
 }
 
-/** All strategies side by side, from the table on. */
+/** The comparison of all strategies, starting at the table. */
 async function comparison(context, save) {
   const page = await open(context, "/simulator");
   await page.getByTestId("compare").click();

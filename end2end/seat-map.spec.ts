@@ -86,7 +86,8 @@ test("nothing moves for those who want less motion", async ({ boxOffice, another
   await boxOffice.buy(sale, { seat: "A-1" });
   await buyer.shows("A-1", "sold");
   await expect(buyer.page.locator(".counter")).toHaveAttribute("data-stock", "low");
-  // Durations of a hundredth of a second are how style sheets say "none" without losing the end states.
+  // Style sheets use durations of a hundredth of a second for "none", because elements then still reach their end
+  // states.
   const moving = await buyer.page.evaluate(() =>
     document
       .getAnimations()

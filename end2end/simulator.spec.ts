@@ -1,4 +1,4 @@
-// The simulator, with the browser and with the server as the one who sends the buyers.
+// The simulator, with buyers sent by the browser and by the server.
 import { readFile } from "node:fs/promises";
 
 import { admission, seated } from "./support/box-office";
@@ -64,7 +64,7 @@ test("progress only grows, and seats turn on the map while the run goes on", asy
   await buyer.open(sale);
   const simulator = new SimulatorPanel(buyer.page);
   await simulator.watchProgress();
-  // Few at once, so that the run lasts for many looks.
+  // Few buyers at once, so that the run is long enough for the progress to be seen many times.
   await simulator.run({ engine: "server", buyers: 1_500, concurrency: 2 });
   await expect(simulator.result("won")).toHaveText("300", RUN_ENDS_WITHIN);
 

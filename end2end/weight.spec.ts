@@ -1,16 +1,16 @@
-// What a page downloads: the budget of a buyer, and the parts that are fetched when they are seen.
+// What a page downloads: the budget for buyers' pages, and the parts that are fetched when they come into view.
 import type { Page } from "@playwright/test";
 
 import { admission, seated } from "./support/box-office";
 import { hydrated } from "./support/sale-page";
 import { expect, test } from "./support/test";
 
-/** WebAssembly and script of a page that a buyer sees, as brotli sends them. */
+/** The most WebAssembly and script, compressed by brotli, that a buyer's page may load. */
 const BUDGET_BYTES = 190_000;
 const CODE = /\.(wasm|js)$/;
 const SIMULATOR = /\/pkg\/onsale-simulator\..*\.wasm$/;
 
-/** From now on, the names and sizes of the code that the page fetches. */
+/** Collects the names and sizes of the code that the page fetches from now on. */
 function watch(page: Page): Map<string, number> {
   const fetched = new Map<string, number>();
   page.on("requestfinished", async (request) => {
@@ -23,7 +23,7 @@ function watch(page: Page): Map<string, number> {
 }
 
 test("no page that a buyer sees weighs more than its budget", async ({ boxOffice, anotherBuyer }) => {
-  // So tall that the simulator, which a demo adds to every sale, is not near the view.
+  // This sale's page is so tall that the simulator, which a demo adds to every sale, is not near the view.
   const sale = await boxOffice.makeSale({ tiers: [seated(40, 5), admission(5)] });
   for (const path of ["/", `/sales/${sale}`, "/tickets"]) {
     const { page } = await anotherBuyer();

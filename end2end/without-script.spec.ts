@@ -1,11 +1,11 @@
-// A browser without script buys through the form, and the page that comes back shows the outcome.
+// A browser that runs no script buys through the form, and the page that the server returns shows the outcome.
 import { admission, seated } from "./support/box-office";
 import { expect, test } from "./support/test";
 
 test.use({ javaScriptEnabled: false });
 
 test.beforeEach(({ complaints }) => {
-  // The browser was told to run no script, and says that it has not loaded one.
+  // This browser may not run scripts, so it reports that it has not loaded ours.
   complaints.expect(/request failed: csp .*\/pkg\/.*\.js/);
 });
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds both programs for release: the client with its style sheet into target/site, hashed and compressed, and
-# the server into target/release/onsale. What has not changed is not done again.
-# With "client" or "server" as the argument: that half only.
+# the server into target/release/onsale. Steps whose inputs have not changed are skipped.
+# With "client" or "server" as the argument it builds only that half.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"
@@ -10,13 +10,15 @@ compiled=$target/client/wasm32-unknown-unknown/wasm-release/onsale.wasm
 web=$target/client/web
 site=$root/target/site
 
-# stamp FILE-OR-FOLDER… prints one hash over the contents and names of everything given that is there.
+# stamp FILE-OR-FOLDER… prints one hash over the names and contents of the given files and folders. Missing ones are
+# ignored.
 stamp() {
   { find "$@" -type f -print0 2>/dev/null || true; } | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
 }
 
-# make_small IN OUT. The compiler has made it small already: what the stronger levels take away besides costs more after
-# compression, and functions that stand by name beside their like are compressed better.
+# make_small IN OUT makes a WebAssembly file smaller. The compiler has made it small already. Levels stronger than -O1
+# would remove more, but the compressed file would be larger. Functions sorted by name stand beside similar ones, which
+# compresses better.
 make_small() {
   wasm-opt -O1 --dae-optimizing --converge --reorder-functions-by-name --enable-bulk-memory \
     --enable-nontrapping-float-to-int --enable-reference-types --enable-multivalue --enable-mutable-globals \
@@ -31,7 +33,7 @@ build_client() {
   use_client_tools
 
   say "Client: compiling"
-  # Where each function and each datum is referred to stays in the file: the split follows these marks.
+  # --emit-relocs keeps in the file where each function and each datum is referred to. The split needs that.
   scripts/cargo-wasm.sh rustc --profile wasm-release --features split -- -Clink-args=--emit-relocs
 
   [[ -f style/main.css ]] || die "style/main.css is missing"
@@ -43,7 +45,7 @@ build_client() {
     say "Client: splitting"
     split-client "$compiled" "$web/split"
     say "Client: binding to the browser"
-    # The parts are linked to the first file by the names that the linker gave.
+    # The linker's names must stay, because the parts are linked to the first file by these names.
     wasm-bindgen --target web --no-typescript --remove-producers-section --keep-lld-exports --no-demangle \
       --out-dir "$web/bound" --out-name onsale "$web/split/onsale.wasm"
     cp "$web/split/__wasm_split.js" "$web/bound/"
@@ -52,7 +54,7 @@ build_client() {
     for part in "$web/split"/{split,chunk}_*.wasm; do
       [[ ! -f $part ]] || make_small "$part" "$web/$(basename -- "$part")"
     done
-    # One script: it and __wasm_split.js import each other.
+    # Bundled into one script, because onsale.js and __wasm_split.js import each other.
     esbuild "$web/bound/onsale.js" --bundle --format=esm --minify --log-level=warning --outfile="$web/onsale.js"
     printf '%s\n' "$inputs" >"$web/stamp"
   fi
@@ -61,7 +63,7 @@ build_client() {
   if [[ ! -f $site/pkg/manifest.json || ! -f $site.stamp || $(<"$site.stamp") != "$inputs" ]]; then
     say "Client: style sheet, hashed names, compression"
     # The targets are the oldest browsers that run the client's WebAssembly; newer CSS is rewritten for them.
-    # Pictures and fonts are files of their own in the public folder.
+    # Pictures and fonts stay separate files in the public folder.
     esbuild style/main.css --bundle --minify --log-level=warning \
       '--external:*.svg' '--external:*.png' '--external:*.webp' '--external:*.avif' '--external:*.woff2' \
       --target=chrome111,firefox114,safari16.4 --outfile="$web/onsale.css"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints the browser's half with the compiler that builds it. With --fast: cargo check only.
+# Lints the browser's half with the compiler that builds it. With --fast it only runs cargo check.
 set -euo pipefail
 here=$(dirname -- "$0")
 

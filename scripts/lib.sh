@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
-# What every script here shares: where the project and its cache are, how progress and failure are told,
-# and how a missing Debian package is installed. Sourced, never run.
+# What all scripts share: the folders of the project and its cache, messages about progress and failure, and the
+# installation of missing Debian packages. Sourced, never run.
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 cd -- "$root" || exit
@@ -17,7 +17,8 @@ die() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# apt_install WHAT-FOR PACKAGE… installs the packages that are missing, or ends with the one line that says how.
+# apt_install WHAT-FOR PACKAGE… installs the packages that are missing, or ends with one line that says how to install
+# them.
 apt_install() {
   local what=$1 package missing=() as_root=()
   shift
@@ -40,19 +41,19 @@ apt_install() {
 
 wasm_bindgen_version() { sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock; }
 
-# What the setup scripts put into the cache comes first.
+# Puts the tools that the setup scripts installed into the cache first in PATH.
 use_client_tools() {
   PATH=$cache/wasm-bindgen-$(wasm_bindgen_version)/bin:$cache/split-client/bin:$cache/web-tools/node_modules/.bin:$PATH
 }
 
-# require_node MAJOR
+# require_node MAJOR installs Node.js if it is missing, and ends if its version is older than MAJOR.
 require_node() {
   if ! have node || ! have npm; then apt_install "Node.js" nodejs npm; fi
   (($(node -p 'process.versions.node.split(".")[0]') >= $1)) ||
     die "Node.js $1 or later is needed, this is $(node --version): install it from https://nodejs.org"
 }
 
-# Prints the browser to test with.
+# Prints the path of the browser to test with.
 find_chromium() {
   if [[ -n ${CHROMIUM-} ]]; then
     command -v "$CHROMIUM"
@@ -65,7 +66,7 @@ find_chromium() {
   return 1
 }
 
-# Whatever CARGO_TARGET_DIR says, the program is found in target/release.
+# Makes the program available in target/release, wherever CARGO_TARGET_DIR has put it.
 link_server() {
   if [[ $target == "$root/target" ]]; then return; fi
   mkdir -p "$root/target/release"

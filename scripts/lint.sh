@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Formatting, and clippy over each half by the compiler that builds it. The release profile lets clippy share the
-# macros and build scripts of the release build.
+# Checks the formatting, and runs clippy over each half with the compiler that builds it. It uses the release profile,
+# so that clippy shares the macros and build scripts of the release build.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# The servers that the Rust tests talk to: PostgreSQL and Redis. Those of this machine are used where they answer and let
-# us make databases (ONSALE_TEST_POSTGRES and ONSALE_TEST_REDIS name others); else the tests get servers of their own,
-# started from the installed programs and stopped at the end. And strace, under which some of the tests put the server.
-# Sourced behind lib.sh, never run.
+# The servers that the Rust tests use: PostgreSQL and Redis. The servers of this machine are used if they answer and let
+# us create databases (ONSALE_TEST_POSTGRES and ONSALE_TEST_REDIS name others). Otherwise the tests get servers of their
+# own, which are started from the installed programs and stopped at the end. Also strace, under which some tests run the
+# server. Sourced after lib.sh, never run.
 
 services_folder=
 services_redis=
 
 free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'; }
 
-# as_nobody COMMAND… : PostgreSQL refuses to run as root.
+# as_nobody COMMAND… runs the command as the user postgres if this is root, because PostgreSQL refuses to run as root.
 as_nobody() {
   if ((EUID == 0)); then runuser -u postgres -- "$@"; else "$@"; fi
 }
@@ -58,7 +58,7 @@ start_services() {
   # Some tests kill their own server, so the program is needed in any case.
   have redis-server || apt_install "Redis" redis-server
   if ! redis_answers "${ONSALE_TEST_REDIS:-redis://127.0.0.1:6379}"; then start_redis; fi
-  # Some record what the server writes to its disk, or let that fail.
+  # Some tests record what the server writes to its disk, or make that fail.
   have strace || apt_install "strace" strace
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes Chromium and Playwright available for the browser tests. The browser is the system's own: Playwright
-# downloads none.
+# Makes Chromium and Playwright available for the browser tests. The browser is the system's own; Playwright downloads
+# none.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"
@@ -10,7 +10,7 @@ if ! find_chromium >/dev/null; then
   apt_install "Chromium" chromium
 fi
 
-# npm's own record is newer than the lock file after each complete installation.
+# After a complete installation npm's own record is newer than the lock file. Then there is nothing to do.
 [[ end2end/node_modules/.package-lock.json -nt end2end/package-lock.json ]] && exit 0
 require_node 20
 say "Installing Playwright"

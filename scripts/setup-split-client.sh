@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles scripts/split-client, which splits the client into the file of every page and those that are fetched when they are
-# seen, into the cache. What has not changed is not compiled again.
+# Compiles scripts/split-client into the cache, unless it is there and unchanged. That program splits the client into
+# one file that every page loads, and parts that are fetched when they come into view.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the wasm-bindgen tool of exactly the version that Cargo.lock names: any other refuses the client.
+# Installs the wasm-bindgen tool in exactly the version that Cargo.lock names, because any other version refuses the
+# client.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"
@@ -9,7 +10,7 @@ use_client_tools
 if have wasm-bindgen && [[ $(wasm-bindgen --version) == "wasm-bindgen $version" ]]; then exit 0; fi
 
 say "Compiling wasm-bindgen $version (about two minutes, once)"
-# Only the one tool, without the downloads it could do, and lightly optimised: it runs for a second per build.
+# Only this one tool, without its download features, and lightly optimised, because it runs for only a second per build.
 (
   cd /
   unset CARGO_TARGET_DIR CARGO_BUILD_TARGET

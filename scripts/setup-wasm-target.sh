@@ -16,7 +16,7 @@ has_target() {
   local libdir
   libdir=$(rustc --print target-libdir --target "$triple" 2>/dev/null) && compgen -G "$libdir/libstd-*.rlib" >/dev/null
 }
-# The sysroot fits one compiler only: an upgrade of the package makes a new one.
+# The sysroot fits only one compiler. After an upgrade of the package a new one is built.
 debian_version() { /usr/bin/rustc --version --verbose 2>/dev/null | sed -n 's/^commit-hash: //p'; }
 
 { have cargo && have rustc; } || die "Rust is missing: install it with rustup (https://rustup.rs), then try again"
@@ -31,7 +31,7 @@ fi
 
 have apt-get || die "the target $triple is missing: run 'rustup target add $triple' where the network allows it"
 apt_install "the compiler for $triple" rustc-web rust-web-src rust-web-llvm rust-web-clippy
-# rust-lld is a link to a linker whose package is only suggested.
+# rust-lld is a link to a linker in another package, which Debian only suggests and may not have installed.
 [[ -x $linker ]] || apt_install "its linker" "$(basename -- "$(readlink -- "$linker")")"
 host=$(/usr/bin/rustc --version --verbose | sed -n 's/^host: //p')
 
@@ -42,8 +42,8 @@ trap 'rm -rf -- "$work"' EXIT
 mkdir -p "$work/src"
 printf '[package]\nname = "sysroot"\nversion = "0.0.0"\nedition = "2021"\n[lib]\npath = "src/lib.rs"\n[workspace]\n' >"$work/Cargo.toml"
 : >"$work/src/lib.rs"
-# RUSTC_BOOTSTRAP allows -Zbuild-std on a stable compiler; it is set for this step alone, because some crates
-# behave differently under it. The bitcode lets the client's link-time optimisation reach into the library.
+# RUSTC_BOOTSTRAP allows -Zbuild-std on a stable compiler. It is set only for this step, because some crates behave
+# differently under it. The bitcode lets the client's link-time optimisation include the standard library.
 (
   cd -- "$work"
   unset CARGO_TARGET_DIR CARGO_BUILD_TARGET RUSTC_WRAPPER
@@ -61,7 +61,7 @@ ln -s "/usr/lib/rustlib/$host" "$new/lib/rustlib/$host"
 for tool in rustc rustdoc; do
   printf '#!/bin/sh\nexec /usr/bin/%s --sysroot "%s" "$@"\n' "$tool" "$toolchain" >"$new/bin/$tool"
 done
-# cargo-clippy looks for its driver beside itself, so it is copied, and the driver told about the sysroot.
+# cargo-clippy looks for its driver beside itself. So it is copied, and the driver beside it gets the sysroot.
 cp /usr/bin/cargo-clippy "$new/bin/cargo-clippy"
 printf '#!/bin/sh\nSYSROOT="%s" exec /usr/bin/clippy-driver "$@"\n' "$toolchain" >"$new/bin/clippy-driver"
 chmod +x "$new/bin/"*

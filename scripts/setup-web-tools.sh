@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the two tools that make the client small, into the cache: wasm-opt (Debian's is too old for what
-# rustc emits) and esbuild, which bundles and minifies the style sheet and the script.
+# Installs into the cache the two tools that make the client small: wasm-opt (Debian's version is too old for what rustc
+# emits), and esbuild, which bundles and minifies the style sheet and the script.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs every tool that building and testing need. Quick when all is there.
+# Installs every tool that building and testing need. It is quick if they are all there.
 set -euo pipefail
 here=$(dirname -- "$0")
 

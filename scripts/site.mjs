@@ -1,5 +1,5 @@
-// Lays out the folder that the server serves: the public files as they are, the client under names that carry a
-// hash of their content, and beside every file worth it a brotli and a gzip version.
+// Makes the folder that the server serves: the public files as they are, the client's files under names with a hash of
+// their content, and a brotli and a gzip version beside every file that these make smaller.
 // Usage: node site.mjs BUILT PUBLIC SITE
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -30,8 +30,8 @@ const rename = (from, to) => {
 
 const wasm = hashed("onsale", "wasm", readFileSync(join(built, "onsale.wasm")));
 rename("onsale_bg.wasm", wasm);
-// Files that are fetched when their island is seen, by the name of the island: split_simulator_island_loader_123.wasm. What
-// several of them share is a chunk with a number.
+// Files that are fetched when their island comes into view, by the name of the island, such as
+// split_simulator_island_loader_123.wasm. Code that several of them share is in a chunk with a number.
 const parts = {};
 for (const file of readdirSync(built).filter((file) => /^(split|chunk)_.*\.wasm$/.test(file))) {
   const part = file.replace(/^split_|(_island)?(_loader)?(_\d{8,})?\.wasm$/g, "");
@@ -41,7 +41,7 @@ for (const file of readdirSync(built).filter((file) => /^(split|chunk)_.*\.wasm$
 const js = hashed("onsale", "js", script);
 const css = hashed("onsale", "css", readFileSync(join(built, "onsale.css")));
 
-// The server reads this once, when it starts: the only place where the names stand.
+// The server reads this file when it starts. It is the only place with the names of the files.
 writeFileSync(join(pkg, "manifest.json"), `${JSON.stringify({ js, wasm, css, parts })}\n`);
 
 for (const entry of readdirSync(next, { recursive: true, withFileTypes: true })) {
@@ -59,7 +59,7 @@ for (const entry of readdirSync(next, { recursive: true, withFileTypes: true }))
     }),
     gz: gzipSync(content, { level: 9 }),
   };
-  // Images and fonts are compressed already: a version that saves nothing is left out.
+  // A version that saves too little is left out, such as that of images and fonts, which are compressed already.
   for (const [extension, version] of Object.entries(versions)) {
     if (version.length < content.length * 0.95) writeFileSync(`${path}.${extension}`, version);
   }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The browser tests, against the release build. Arguments go to Playwright: scripts/test-browser.sh --headed
+# Runs the browser tests against the release build. Arguments go to Playwright: scripts/test-browser.sh --headed
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"

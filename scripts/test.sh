@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change is merged, and a summary of it at the end. It stops at the first step
-# that fails. PostgreSQL and Redis are real servers: those of this machine, or ones started for the tests. The client is built before the Rust tests, because they start the server that serves it.
+# Runs all checks that must pass before a change is merged, and prints a summary at the end. It stops at the first step
+# that fails. PostgreSQL and Redis are real servers: those of this machine, or servers started for the tests. The client
+# is built before the Rust tests, because they start the server that serves it.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"

@@ -6,21 +6,23 @@
 //!                                           +--- after commit ----+-> feed -> SSE -> live (reducer, store) -> the seat changes
 //! ```
 //!
-//! Data runs in a circle; dependencies do not: `http -> ui -> api -> engine -> {strategy, store, feed} -> model`. Server
-//! and browser meet only in `model`.
+//! Data runs in a circle, but dependencies do not:
+//! `http -> ui -> api -> engine -> {strategy -> stock -> store, feed} -> model`. Server and browser are two programs
+//! made from this crate. They meet only in `model` and `wire`.
 
-// The type of a page names every element in it.
+// The type of a page names every element in it, so types are nested deeply.
 #![recursion_limit = "512"]
 
 pub mod api; // server functions, a few lines each, under /rpc
-pub mod live; // what the browser believes: a pure reducer, the signals over it, the only EventSource code
-pub mod model; // plain data, both sides
+pub mod live; // the browser's view of a sale: a pure reducer, signals over it, the only EventSource code
+pub mod model; // plain data types, for both sides
 #[cfg(feature = "ssr")]
-pub mod server; // everything that decides, stores, tells and listens
-pub mod ui; // components
-pub mod wire; // how the two halves write to each other and read each other
+pub mod server; // decides, stores, publishes and answers
+pub mod ui; // pages and components
+pub mod wire; // how server and browser write messages to each other, and read them
 
-/// Makes the page ready for its islands: each of them is a function of its own, called for its element by the document.
+/// Prepares the page for its islands. Each island is a function of its own, which the page's start script calls for the
+/// island's element.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {

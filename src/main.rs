@@ -1,4 +1,4 @@
-//! The server's program. Everything is in the library, so that tests and benches can reach it.
+//! The server's program. All its code is in the library, so that tests and benches can reach it.
 
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]

@@ -1,4 +1,4 @@
-//! Purchases and refusals, each beside the no-work POST of the same server in the same run.
+//! Purchases and refusals, each compared with a POST that does no work, on the same server in the same run.
 
 use std::{cell::Cell, net::SocketAddr, process::Command, rc::Rc};
 
@@ -19,16 +19,17 @@ use super::{
     wire,
 };
 
-/// Connections of a loop.
+/// Connections that a loop of requests uses.
 pub const CONNECTIONS: usize = 256;
-/// The arrival rate of the open loop, as a share of what the closed loop carried.
+/// The arrival rate of the open loop, as a share of the rate that the closed loop reached.
 const OPEN_LOOP_SHARE: f64 = 0.5;
 
-/// The p99 of the no-work POST where the goals in milliseconds were set. Another machine is slower or faster at both, and
-/// every goal in milliseconds stands beside its ratio to this yardstick.
+/// The p99 of the no-work POST on the machine where the goals in milliseconds were set. Another machine is slower or
+/// faster at both, so every goal in milliseconds is also given as a ratio to this yardstick.
 const YARDSTICK_P99_MS: f64 = 5.4;
 
-/// The p99 of purchases that is to be at most so many milliseconds, as such and as a multiple of the no-work POST's.
+/// The p99 of purchases, which should be at most `goal_ms`: in milliseconds, and as a multiple of the no-work POST's
+/// p99.
 pub fn p99(name: &str, measured: &Outcome, no_work: &Outcome, goal_ms: f64) -> [Sample; 2] {
     let (ours, yardstick) = (measured.quantile_ms(0.99), no_work.quantile_ms(0.99));
     [
@@ -42,14 +43,15 @@ pub fn p99(name: &str, measured: &Outcome, no_work: &Outcome, goal_ms: f64) -> [
     ]
 }
 
-/// A key of each kind: ours are ordered by time, those of others may be random.
+/// Kinds of idempotency keys. The keys of our own clients are ordered by time; those of other clients may be random.
 #[derive(Clone, Copy)]
 enum Keys {
     Ordered,
     Random,
 }
 
-/// Durable purchases, with everything on: validation, session, key, ledger, order and ticket rows, live events.
+/// Durable purchases with everything that belongs to them: validation, session, key, ledger, order and ticket rows,
+/// live events.
 pub fn measure(settings: &Settings) -> Measured {
     let server = Server::start()?;
     let guests = guests(&server)?;
@@ -92,7 +94,7 @@ pub fn measure(settings: &Settings) -> Measured {
     Ok(samples)
 }
 
-/// Refusals when everything is gone, beside the no-work POST.
+/// Refusals when everything is sold out, compared with the no-work POST.
 pub fn measure_refusals(settings: &Settings) -> Measured {
     let server = Server::start()?;
     let guests = guests(&server)?;
@@ -113,7 +115,7 @@ pub fn measure_refusals(settings: &Settings) -> Measured {
     ])
 }
 
-/// A session per connection.
+/// A guest's session for each connection.
 pub fn guests(server: &Server) -> Result<Rc<[String]>, Failure> {
     (0..CONNECTIONS).map(|_| server.guest()).collect()
 }
@@ -133,7 +135,7 @@ fn general_admission() -> Vec<u8> {
     serde_json::to_vec(&BuyBody::tier(TierId::from("ga"), 1)).expect("a wish is plain data")
 }
 
-/// The largest sale of seats, bought in random order with random keys, until the time or the seats are over.
+/// The largest sale of seats, bought in random order with random keys, until the time is over or the seats are sold.
 fn random_seats(settings: &Settings, server: &Server, guests: &Rc<[String]>) -> Result<Outcome, Failure> {
     const ROWS: u64 = 20;
     const PER_ROW: u64 = 50;
@@ -173,7 +175,7 @@ fn compose(
     })
 }
 
-/// The same no-work POST by another load generator, so that ours cannot flatter itself. `None` where it is missing.
+/// The same no-work POST, measured by another load generator, `wrk`, to check ours. `None` if it is not installed.
 fn wrk(server: &Server, guest: &str) -> Result<Option<f64>, Failure> {
     let token = guest.trim_start_matches("Authorization: ").trim_end();
     let body = String::from_utf8(general_admission())?.replace('"', "\\\"");

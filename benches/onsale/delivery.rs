@@ -1,4 +1,4 @@
-//! How soon a change reaches all viewers, and how fast one frame does.
+//! How soon a change reaches all viewers, and how fast one frame is delivered.
 
 use std::{
     collections::BTreeMap,
@@ -13,16 +13,17 @@ use super::{
     viewers::Arrival,
 };
 
-/// Viewers of the goal; fewer where the descriptor limit is lower, which the table then says.
+/// The viewers that the goals are for. If the limit of file descriptors allows fewer, fewer are used and the table says
+/// so.
 pub const VIEWERS: usize = 10_000;
-/// Time that the last frame is given to reach everybody.
+/// How long the bench waits for the last frame to reach everybody.
 pub const SETTLING: Duration = Duration::from_secs(2);
 
-/// How soon after a change was sent everybody had read it, the commit and the tick included, and how many deliveries a
-/// second the burst of one frame comes to.
+/// The time from sending a purchase until a viewer has read its change, which includes the commit and the tick. And the
+/// deliveries per second while one frame goes to all viewers.
 ///
-/// Changes of one tick travel in one frame: a viewer has read a change with the first frame that is as new as it. Every
-/// viewer must have read every change.
+/// Changes of one tick travel in one frame, so a viewer has read a change when it has read a frame with the change's
+/// number or a later one. Every viewer must have read every change.
 pub fn delivery(
     who: &str,
     published: &BTreeMap<u64, Instant>,
@@ -59,7 +60,7 @@ pub fn delivery(
     ])
 }
 
-/// One frame on its way to all viewers.
+/// The delivery of one frame to all viewers.
 struct Burst {
     first: Instant,
     last: Instant,

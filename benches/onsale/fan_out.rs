@@ -1,4 +1,5 @@
-//! Many viewers hear of every change: how soon, how many deliveries, at what memory, and what it costs the buyers.
+//! Many viewers receive every change: how soon, how many deliveries per second, with how much memory, and how much this
+//! slows the buyers.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +21,7 @@ use super::{
     wire::{self, Wire},
 };
 
-/// Viewers that come and go before memory is looked at.
+/// Viewers that come and go before memory is measured.
 const WARMING_VIEWERS: usize = 50;
 /// Changes per second while delivery is measured.
 const CHANGES_PER_SECOND: u32 = 10;
@@ -78,13 +79,14 @@ pub fn measure(settings: &Settings) -> Measured {
     Ok(samples)
 }
 
-/// How long the last of a hundred viewers waited, among the figures of [`delivery`].
+/// The p99 of the delivery time, among the figures of [`delivery`].
 fn slowest(samples: &[Sample]) -> Option<f64> {
     samples.iter().find(|sample| sample.name.ends_with("sent to read, p99")).map(|sample| sample.value)
 }
 
-/// What a viewer costs a server that has done nothing else: one that worked before holds freed memory, in which viewers
-/// would hide. A few viewers come first, so that code read from disk is not counted as theirs.
+/// The memory of one viewer, on a server that has done nothing else. A server that has worked before holds freed
+/// memory, and viewers who use that memory would seem to cost nothing. A few viewers come first, so that code that is
+/// read from disk is not counted.
 fn idle_viewer_kib(count: usize) -> Result<f64, Failure> {
     let server = Server::start()?;
     let sale = server.general_admission("Idle", 1)?;
@@ -104,7 +106,7 @@ fn watch(server: &Server, sale: &str, count: usize) -> Result<Fleet, Failure> {
     Fleet::open(server.address, stream, count, |bytes| last_number(bytes, b"id: "))
 }
 
-/// Buys one unit ten times a second; each purchase's seq with the moment just before it was sent.
+/// Buys one unit ten times a second. Returns the `seq` of each purchase, with the moment just before it was sent.
 fn publish(settings: &Settings, server: &Server, sale: &str, guest: &str) -> Result<BTreeMap<u64, Instant>, Failure> {
     let compose = purchases(server, sale, &Rc::from([guest.to_owned()]));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,4 +1,5 @@
-// Prints the median of milliseconds from navigation to hydration of the page at the address given, in fresh contexts.
+// Prints the median time from navigation to hydration of the page at the given address, in milliseconds. Each time is
+// measured in a new browser context.
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";

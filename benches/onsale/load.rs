@@ -1,5 +1,6 @@
-//! The closed loop (each connection sends as soon as it has its answer: capacity) and the open loop (requests are due at
-//! a fixed rate, whether or not earlier ones are answered: latency without coordinated omission).
+//! Two loops of requests. In the closed loop each connection sends as soon as it has its answer, which measures
+//! capacity. In the open loop requests are due at a fixed rate, whether earlier ones are answered or not, which
+//! measures latency without coordinated omission.
 
 use std::{
     cell::RefCell,
@@ -14,23 +15,24 @@ use tokio::task::LocalSet;
 
 use super::{settings::Failure, wire::Wire};
 
-/// Writes the bytes of a request: the number of the connection, the number of the request on it. `false` when there is
-/// nothing left to ask for.
+/// Writes the bytes of a request, given the number of the connection and the number of the request on it. `false` if
+/// there is nothing left to request.
 pub type Compose = dyn Fn(usize, u64, &mut Vec<u8>) -> bool;
 
-/// What a loop of requests came to.
+/// The result of a loop of requests.
 pub struct Outcome {
     pub statuses: BTreeMap<u16, u64>,
     pub seconds: f64,
     latencies: Latencies,
 }
 
-/// How far the requests in flight, computed from rate and latency, may lie from those that there were.
+/// How far the number of requests in flight, computed from rate and latency, may differ from the real number, as a
+/// share.
 const IN_FLIGHT_TOLERANCE: f64 = 0.15;
 
 impl Outcome {
-    /// Little's law: in a closed loop, rate times mean latency is the number of connections. Figures that contradict each
-    /// other are wrong figures, however good they look.
+    /// Checks Little's law: in a closed loop, rate times mean latency is the number of connections. If it does not
+    /// hold, the figures contradict each other, and the measurement is wrong.
     #[allow(clippy::cast_precision_loss)] // far below 2⁵³
     fn require_consistent(&self, connections: usize) -> Result<(), Failure> {
         let rate = self.latencies.count() as f64 / self.seconds;
@@ -45,7 +47,7 @@ impl Outcome {
         self.statuses.get(&status).copied().unwrap_or(0)
     }
 
-    /// Answers with this status per second; fails where any other came.
+    /// Answers with this status per second. Fails if there was an answer with another status.
     #[allow(clippy::cast_precision_loss)] // far below 2⁵³
     pub fn rate(&self, status: u16) -> Result<f64, Failure> {
         let all: u64 = self.statuses.values().sum();
@@ -60,7 +62,7 @@ impl Outcome {
     }
 }
 
-/// How requests come.
+/// When requests are sent.
 #[derive(Clone, Copy)]
 pub enum Pace {
     Closed,
@@ -104,7 +106,7 @@ pub fn run(
         let shared = Rc::into_inner(shared).ok_or("a connection is still in use")?;
         let outcome =
             Outcome { statuses: shared.statuses.into_inner(), seconds, latencies: shared.latencies.into_inner() };
-        // One request alone says nothing about a loop that had nothing left to ask for.
+        // Too few requests say nothing: the loop had nothing left to request.
         if matches!(pace, Pace::Closed) && outcome.latencies.count() > connections as u64 {
             outcome.require_consistent(connections)?;
         }
@@ -139,8 +141,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Waits until the next request of this connection is due; `None` at the end. Latency counts from that moment, so that
-    /// what waits behind a slow answer is not forgotten.
+    /// Waits until the next request of this connection is due; `None` at the end. Latency is measured from that moment,
+    /// so that it includes the time a request waits behind a slow answer.
     async fn due(&self, number: usize, count: u64) -> Option<Instant> {
         let due = match self.pace {
             Pace::Closed => Instant::now(),

@@ -1,24 +1,24 @@
 //! Measures the release server as its clients see it: `cargo bench --features ssr`, or `make bench`.
 //!
-//! Every figure stands beside its yardstick from the same run, since machines differ and are noisy. Each row is measured
-//! three times on a fresh database; medians are shown with the spread. After each run the audit must be clean: a fast
-//! wrong answer counts as nothing, and ends the measuring with exit code 1.
+//! Every figure is shown beside its yardstick from the same run, because machines differ and are noisy. Each row is
+//! measured three times on a fresh database; the table shows medians with the spread. After each run the audit must be
+//! clean. If it is not, the measurement ends with exit code 1, because fast wrong answers are worth nothing.
 //!
-//! `ONSALE_BENCH_ROWS=buying,fan-out` measures only those groups; `ONSALE_BENCH_SECONDS` and
-//! `ONSALE_BENCH_REPETITIONS` shorten or lengthen it. The table goes to standard output, the same as JSON to
-//! `target/bench.json`.
+//! `ONSALE_BENCH_ROWS=buying,fan-out` measures only those groups. `ONSALE_BENCH_SECONDS` and `ONSALE_BENCH_REPETITIONS`
+//! make it shorter or longer. The table goes to standard output, and the same figures go to `target/bench.json` as
+//! JSON.
 
-mod buying; // purchases and refusals beside the no-work POST
+mod buying; // purchases and refusals, compared with the no-work POST
 mod delivery; // how soon all viewers have read a change
-mod fan_out; // many viewers hear of every change
+mod fan_out; // many viewers receive every change
 mod load; // the closed and the open loop of requests
 mod nchan; // nginx with nchan, the yardstick for fan-out
 mod page; // what a visitor waits for and downloads
-mod parallel; // one thousand buyers in the same moment
-mod picking; // what it costs to pick seats that stand together
+mod parallel; // one thousand buyers at the same moment
+mod picking; // the cost of picking adjacent seats
 mod report; // medians, goals, table, JSON
-mod server; // a server process of its own, on a fresh database
-mod settings; // how long and how often, and what measuring gives
+mod server; // a server process on a fresh database
+mod settings; // how long and how often to measure, and the type of a result
 mod strategies; // every strategy on every store
 mod viewers; // ten thousand readers of a stream on one thread
 mod wire; // one connection and the bytes on it
@@ -30,7 +30,7 @@ use settings::{Measured, Settings};
 
 type Measure = fn(&Settings) -> Measured;
 
-/// What can be measured by itself.
+/// The groups that can be measured alone.
 const GROUPS: [(&str, Measure); 8] = [
     ("buying", buying::measure),
     ("picking", picking::measure),

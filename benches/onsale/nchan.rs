@@ -1,4 +1,4 @@
-//! nginx with nchan, the yardstick for fan-out: the same viewers, the same ten changes a second.
+//! nginx with nchan, the yardstick for fan-out, with the same number of viewers and the same ten changes a second.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ use super::{
 
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 const BINARY: &str = "/usr/sbin/nginx";
-/// About the size of one of our frames.
+/// Makes a message about as long as one of our frames.
 const PADDING: &str = "0123456789012345678901234567890123456789012345678901234567890123456789";
 
 struct Nginx {
@@ -56,7 +56,7 @@ impl Drop for Nginx {
     }
 }
 
-/// The figures of nginx with nchan; none where it is not installed.
+/// The figures of nginx with nchan; none if it is not installed.
 pub fn measure(settings: &Settings) -> Measured {
     if !Path::new(MODULE).exists() || !Path::new(BINARY).exists() {
         eprintln!("nginx with nchan is not installed: no yardstick for fan-out");
@@ -66,7 +66,8 @@ pub fn measure(settings: &Settings) -> Measured {
     let _nginx = Nginx::start(address)?;
     wait_for(address)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // Nobody hears anything before the first message; each viewer gets this one when it comes.
+    // A viewer counts as connected when it has received something. So there is a first message, which each viewer gets
+    // when it connects.
     runtime.block_on(publish_one(address, 0))?;
     let stream = wire::request("GET", "/stream", address, "Accept: text/event-stream\r\n", b"");
     let count = Fleet::size(VIEWERS);
@@ -77,7 +78,7 @@ pub fn measure(settings: &Settings) -> Measured {
     let arrivals = fleet.take_arrivals();
     fleet.close()?;
     let mut samples = delivery("nginx with nchan", &published, &arrivals, count)?;
-    // A yardstick has no goal.
+    // These figures are a yardstick, so they have no goal.
     samples.iter_mut().for_each(|sample| sample.goal = Goal::None);
     Ok(samples)
 }

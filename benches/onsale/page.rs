@@ -1,4 +1,4 @@
-//! What a visitor waits for and downloads: the server-rendered page, the client's weight, the time to hydration.
+//! What a visitor waits for and downloads: the server-rendered page, the size of the client, the time to hydration.
 
 use std::{collections::BTreeSet, path::Path, process::Command, time::Instant};
 
@@ -12,9 +12,9 @@ use super::{
 const PAGE: &str = "/sales/theatre";
 /// All pages that a buyer sees.
 const BUYER_PAGES: [&str; 3] = ["/", PAGE, "/tickets"];
-/// What the heaviest of them may weigh, in WebAssembly and script as brotli sends them.
+/// The most WebAssembly and script, compressed by brotli, that any of these pages may load.
 const BUDGET_KB: f64 = 190.0;
-/// Times the page is asked for.
+/// How often the page is requested.
 const REQUESTS: usize = 50;
 const HYDRATION_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/onsale/hydration.mjs");
 const BROWSER_TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/end2end");
@@ -46,7 +46,7 @@ pub fn measure(_: &Settings) -> Measured {
     Ok(samples)
 }
 
-/// The weight of the heaviest page that a buyer sees.
+/// The size of the code of the buyers' page that loads the most.
 async fn heaviest_kb(wire: &mut Wire, server: &Server) -> Result<Option<f64>, Failure> {
     let mut heaviest: Option<f64> = None;
     for path in BUYER_PAGES {
@@ -59,8 +59,8 @@ async fn heaviest_kb(wire: &mut Wire, server: &Server) -> Result<Option<f64>, Fa
     Ok(heaviest)
 }
 
-/// Everything wasm and js that the page names, as the server sends it to a browser that takes brotli. `None` where the
-/// client was not built.
+/// The size of all WebAssembly and script files that the page names, as the server sends them to a browser that accepts
+/// brotli. `None` if the client was not built.
 async fn weight_kb(wire: &mut Wire, server: &Server, html: &str) -> Result<Option<f64>, Failure> {
     let files: BTreeSet<&str> = html
         .split(['"', '\''])
@@ -79,7 +79,7 @@ async fn weight_kb(wire: &mut Wire, server: &Server, html: &str) -> Result<Optio
     Ok((!files.is_empty()).then_some(bytes as f64 / 1000.0))
 }
 
-/// Milliseconds from navigation to hydration, in the browser of the browser tests. `None` where they are not set up.
+/// Milliseconds from navigation to hydration, in the browser that the browser tests use. `None` if they are not set up.
 fn hydration_ms(server: &Server) -> Result<Option<f64>, Failure> {
     if !Path::new(BROWSER_TESTS).join("node_modules/@playwright/test").exists() {
         eprintln!("the browser tests are not set up: no time of hydration");

@@ -1,4 +1,4 @@
-//! One thousand buyers in the same moment, sent by the simulator itself and judged by its auditor.
+//! One thousand buyers at the same moment, sent by the server's own simulator and judged by its auditor.
 
 use onsale::{
     model::{

@@ -1,5 +1,5 @@
-//! What it costs to pick four seats that stand together out of 50,000, beside a purchase of the same run. Seats are picked
-//! under a lock that the buyers of a sale share, so this must be a small part of what they do.
+//! The cost of picking four adjacent seats out of 50,000, compared with a purchase in the same run. Seats are picked
+//! under a lock that all buyers of a sale share, so picking must take a small part of their time.
 
 use std::{hint::black_box, time::Instant};
 
@@ -23,12 +23,12 @@ use super::{
 const LAYOUT: SeatLayout = SeatLayout { sections: 10, rows: 100, per_row: 50 };
 const SEATS: u32 = 50_000;
 const TOGETHER: u64 = 4;
-/// Seats are picked and given back so often at each of the states below.
+/// How often seats are picked and given back, for each share below.
 const PICKS: u32 = 20_000;
-/// Shares of the seats that are free already, from a fresh house to one where four together are hard to find.
+/// Shares of the seats that are free, from an empty house to one where four adjacent free seats are hard to find.
 const FREE: [f64; 4] = [1.0, 0.5, 0.2, 0.05];
 
-/// Microseconds for one pick, with its seats marked as taken, over all states of the house.
+/// Microseconds for one pick, which includes marking its seats as taken, averaged over all shares of free seats.
 fn microseconds_per_pick() -> f64 {
     let mut random = StdRng::seed_from_u64(1);
     let rows = seat_rows(&[Some(LAYOUT)]);
@@ -43,7 +43,7 @@ fn microseconds_per_pick() -> f64 {
             let picked = black_box(free_seats.pick(0, TOGETHER));
             picked.iter().flatten().for_each(|position| free_seats.set(0, *position, false));
             taken.extend(picked);
-            // The oldest picks are given back, so that the house stays about as full as it was.
+            // The oldest picks are given back, so that the share of free seats stays about the same.
             if taken.len() > 1_000 {
                 let back = taken.pop_front().expect("a thousand were taken");
                 back.into_iter().for_each(|position| free_seats.set(0, position, true));

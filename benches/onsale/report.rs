@@ -15,12 +15,12 @@ pub struct Sample {
     pub goal: Goal,
 }
 
-/// What the figure should come to.
+/// What the figure should be.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Goal {
     AtLeast(f64),
     AtMost(f64),
-    /// A yardstick or a detail.
+    /// No goal: the figure is a yardstick or a detail.
     None,
 }
 
@@ -48,7 +48,7 @@ pub fn sample(name: impl Into<String>, value: f64, unit: &'static str, goal: Goa
     Sample { name: name.into(), value, unit, goal }
 }
 
-/// All figures so far, in the order in which they came first.
+/// All figures so far, in the order in which each was first measured.
 pub struct Report {
     rows: Vec<(Sample, Vec<f64>)>,
     machine: BTreeMap<&'static str, String>,
@@ -134,7 +134,7 @@ fn short(value: f64) -> String {
     }
 }
 
-/// What the figures were measured on.
+/// The machine that the figures were measured on.
 fn machine() -> BTreeMap<&'static str, String> {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu_information = read("/proc/cpuinfo");

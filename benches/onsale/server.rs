@@ -1,4 +1,4 @@
-//! A server process of its own, on a fresh database, stopped with the run.
+//! A server process on a fresh database, which is stopped when the run ends.
 
 use std::{
     net::SocketAddr,
@@ -16,10 +16,10 @@ use super::{settings::Failure, wire::Wire};
 /// The binary that this benchmark was built with: the release build.
 const BINARY: &str = env!("CARGO_BIN_EXE_onsale");
 const ADMIN_TOKEN: &str = "bench-admin-0123456789abcdef0123456789abcdef";
-/// Time that a server may take to answer, and to stop.
+/// How long a server may take to answer, and to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Time until a line is empty.
+/// How long it may take until a queue of purchases is decided.
 const LONGEST_LINE: Duration = Duration::from_secs(120);
 
 pub struct Server {
@@ -30,7 +30,7 @@ pub struct Server {
     database: Option<(String, String)>,
 }
 
-/// The PostgreSQL and the Redis server to measure with.
+/// The PostgreSQL server to measure with.
 pub fn postgres() -> String {
     std::env::var("ONSALE_TEST_POSTGRES").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432".to_owned())
 }
@@ -39,7 +39,7 @@ fn redis() -> String {
     std::env::var("ONSALE_TEST_REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned())
 }
 
-/// One statement on a PostgreSQL server.
+/// Runs one statement on a PostgreSQL server.
 pub fn administer(server: &str, database: &str, statement: String) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -55,7 +55,7 @@ impl Server {
         Self::start_on(None)
     }
 
-    /// The same on a PostgreSQL database of its own.
+    /// As [`Self::start`], but on a new PostgreSQL database.
     pub fn start_on_postgres() -> Result<Self, Failure> {
         let name = format!("onsale_bench_{}", uuid::Uuid::now_v7().simple());
         administer(&postgres(), "postgres", format!("CREATE DATABASE {name}"))?;
@@ -63,7 +63,7 @@ impl Server {
     }
 
     fn start_on(database: Option<(String, String)>) -> Result<Self, Failure> {
-        // The port is free at this moment; nobody else on the machine takes it in the next one.
+        // The port is free now. This assumes that no other process takes it before the server does.
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let folder = std::env::temp_dir().join(format!("onsale-bench-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir_all(&folder)?;
@@ -99,7 +99,7 @@ impl Server {
         }
     }
 
-    /// One request of the organiser, its status and its body.
+    /// Sends one request as the organiser, and returns the status and the body.
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Failure> {
         let headers = format!("Authorization: Bearer {ADMIN_TOKEN}\r\n");
         self.send(method, path, &headers, body)
@@ -136,7 +136,7 @@ impl Server {
         self.sale(name, &json!({ "name": "GA", "price": 1000, "quantity": units }))
     }
 
-    /// Makes a rehearsal of general admission that this strategy guards.
+    /// Makes a rehearsal of general admission that uses this strategy.
     pub fn guarded_by(&self, strategy: StrategyKind, units: u64) -> Result<String, Failure> {
         let tier = json!({ "name": "GA", "price": 1000, "quantity": units });
         let body = json!({ "name": strategy.name(), "rehearsal": true, "strategy": strategy, "tiers": [tier] });
@@ -186,7 +186,7 @@ impl Server {
         Ok(format!("Authorization: Bearer {}\r\n", token.ok_or("a new guest was given no session")?))
     }
 
-    /// Memory of the server in user space, in KiB.
+    /// The server's resident memory, in KiB.
     pub fn resident_kib(&self) -> Result<f64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
@@ -195,7 +195,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Ends the process by its own signal, and by force where that does not help.
+    /// Ends the process with SIGTERM, and kills it if that does not help.
     fn drop(&mut self) {
         let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
         let begun = Instant::now();

@@ -1,19 +1,19 @@
-//! How long and how often is measured, and what measuring gives.
+//! How long and how often to measure, and the type of a result.
 
 use std::time::Duration;
 
 use super::report::Sample;
 
-/// Why a run counts as nothing.
+/// Why a run is not valid.
 pub type Failure = Box<dyn std::error::Error>;
 pub type Measured = Result<Vec<Sample>, Failure>;
 
 const DEFAULT_REPETITIONS: usize = 3;
 const DEFAULT_SECONDS: f64 = 3.0;
 
-/// How long and how often.
+/// How long and how often to measure.
 pub struct Settings {
-    /// Of each loop of requests.
+    /// The duration of each loop of requests.
     pub duration: Duration,
     pub repetitions: usize,
     wanted: Option<String>,

@@ -1,4 +1,4 @@
-//! Every strategy on every store, each purchase durable, beside what the bare database can do with one hot row.
+//! Every strategy on every store, with durable purchases, compared with plain updates of one row in the same database.
 
 use std::{
     rc::Rc,
@@ -16,18 +16,18 @@ use super::{
     settings::{Failure, Measured, Settings},
 };
 
-/// Units of a measured sale: more than can be sold in the time, few enough to have a row each.
+/// Units of a measured sale: more than can be sold in the time. For `skip_locked` fewer, because each unit has a row.
 const UNITS: u64 = 1_000_000;
 const UNITS_WITH_ROWS: u64 = 100_000;
-/// Connections that update the hot row at once.
+/// Connections that update the one row at the same time.
 const HOT_ROW_CONNECTIONS: usize = 4;
-/// Buyers who join a queue per second, where the time to a receipt is measured.
+/// Buyers who join the queue per second while the time to a receipt is measured.
 const ARRIVALS_PER_SECOND: f64 = 200.0;
-/// Purchases of each connection in a storm: fewer over all than may wait at a server.
+/// Purchases of each connection in a storm. All of them together are fewer than a server's queue can hold.
 const IN_LINE_EACH: u64 = 16;
-/// Goal: how soon 95 of 100 buyers have their receipt.
+/// Goal: within how many milliseconds 95 of 100 buyers have their receipt.
 const RECEIPT_GOAL_MS: f64 = 10.0;
-/// Goal: purchases through everything, as a multiple of the bare database's hot row.
+/// Goal: complete purchases per second, as a multiple of plain updates of one row.
 const HOT_ROW_GOAL: f64 = 5.0;
 
 pub fn measure_sqlite(settings: &Settings) -> Measured {
@@ -52,7 +52,7 @@ pub fn measure_sqlite(settings: &Settings) -> Measured {
 pub fn measure_postgres(settings: &Settings) -> Measured {
     let hot_row = hot_row(settings.duration)?;
     let server = Server::start_on_postgres()?;
-    // Right behind its yardstick, in a database as fresh as that had.
+    // Measured right after its yardstick, in a database that is as new as the yardstick's.
     let group_commit = measure(settings, &server, "PostgreSQL", StrategyKind::GroupCommit)?;
     let multiple = group_commit.value / hot_row;
     let goal = Goal::AtLeast(HOT_ROW_GOAL);
@@ -76,7 +76,7 @@ pub fn measure_postgres(settings: &Settings) -> Measured {
     Ok(samples)
 }
 
-/// Purchases per second by one strategy. Refusals for contention do not count, and are part of the time.
+/// Purchases per second with one strategy. Refusals because of contention do not count as purchases, but take time.
 #[allow(clippy::cast_precision_loss)] // far below 2⁵³
 fn measure(settings: &Settings, server: &Server, store: &str, kind: StrategyKind) -> Result<Sample, Failure> {
     let units = if kind == StrategyKind::SkipLocked { UNITS_WITH_ROWS } else { UNITS };
@@ -89,8 +89,8 @@ fn measure(settings: &Settings, server: &Server, store: &str, kind: StrategyKind
     Ok(sample(format!("{store}, {}", kind.name()), rate, "/s", Goal::None))
 }
 
-/// What a queue comes to: how soon there is a receipt while buyers arrive no faster than they are decided, and how many
-/// are decided per second once they all have theirs.
+/// The figures of the queue: how soon a buyer has a receipt while buyers arrive no faster than they are decided, and
+/// how many purchases are decided per second once all buyers have receipts.
 #[allow(clippy::cast_precision_loss)] // far below 2⁵³
 fn measure_queue(settings: &Settings, server: &Server, store: &str) -> Result<[Sample; 2], Failure> {
     let guests = guests(server)?;
@@ -116,7 +116,7 @@ fn measure_queue(settings: &Settings, server: &Server, store: &str) -> Result<[S
     ])
 }
 
-/// `UPDATE`s of one row per second, one transaction each, by the same driver.
+/// Plain `UPDATE`s of one row per second, each in its own transaction, with the same driver.
 #[allow(clippy::cast_precision_loss)] // far below 2⁵³
 fn hot_row(duration: Duration) -> Result<f64, Failure> {
     let name = format!("onsale_bench_{}", uuid::Uuid::now_v7().simple());
@@ -126,7 +126,8 @@ fn hot_row(duration: Duration) -> Result<f64, Failure> {
     administer(&postgres(), &name, schema.to_owned())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let updates: Result<u64, sqlx::Error> = runtime.block_on(async {
-        // As the server connects to a database on its own machine: encryption would slow the yardstick down.
+        // The server also connects to a database on its own machine without encryption, which would slow the yardstick
+        // down.
         let url = format!("{}/{name}?sslmode=disable", postgres());
         let mut loops = tokio::task::JoinSet::new();
         for _ in 0..HOT_ROW_CONNECTIONS {

@@ -1,5 +1,5 @@
-//! Many readers of a stream on one thread. Each is a socket and a task that reads into a buffer shared by all, so that the
-//! readers cost the machine as little as can be.
+//! Many readers of a stream on one thread. Each is only a socket and a task, and holds no buffer while it waits, so
+//! that the readers cost the machine as little as possible.
 
 use std::{
     future::poll_fn,
@@ -26,12 +26,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::settings::Failure;
 
-/// Connections that are opened at once.
+/// How many connections are opened at the same time.
 const OPENING_AT_ONCE: usize = 256;
-/// Descriptors that the bench needs besides its viewers.
+/// File descriptors that the bench needs for other things than its viewers.
 const SPARE_DESCRIPTORS: u64 = 1_000;
-/// Pause before the readers look whether there is more. They stand for machines elsewhere: a thread that has to be woken for
-/// each frame would cost the server more than the frame. What is read is late by as much, which counts.
+/// The pause before the readers check whether there is more to read. The readers stand for other machines; waking this
+/// thread for each frame would cost the server more than the frame itself. Frames are read later by up to this pause,
+/// and the measured times include it.
 const PAUSE: Duration = Duration::from_micros(500);
 /// Bytes read at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -40,15 +41,15 @@ const READ_BYTES: usize = 16 * 1024;
 #[derive(Clone, Copy)]
 pub struct Arrival {
     pub viewer: usize,
-    /// The newest frame's number in what was read.
+    /// The number of the newest frame in the bytes that were read.
     pub number: u64,
     pub read: Instant,
 }
 
-/// The number of the newest frame in what was read; `None` where there is no whole one.
+/// Finds the number of the newest frame in the bytes that were read; `None` if they hold none.
 pub type NumberOf = fn(&[u8]) -> Option<u64>;
 
-/// A fleet of viewers, on a thread of its own.
+/// Many viewers on one thread.
 pub struct Fleet {
     connected: Arc<AtomicUsize>,
     arrivals: Arc<Mutex<Vec<Arrival>>>,
@@ -57,13 +58,14 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// As many viewers as wanted, or as the descriptor limit allows both this process and the server.
+    /// The wanted number of viewers, or fewer if the limit of file descriptors of this process and the server allows
+    /// fewer.
     pub fn size(wanted: usize) -> usize {
         let (limit, _) = rlimit::getrlimit(rlimit::Resource::NOFILE).unwrap_or((1_024, 1_024));
         wanted.min(usize::try_from(limit.saturating_sub(SPARE_DESCRIPTORS)).unwrap_or(usize::MAX))
     }
 
-    /// Connects `count` viewers that send `request` and then read, and waits until each has heard something.
+    /// Connects `count` viewers that send `request` and then read. Waits until each has received something.
     pub fn open(address: SocketAddr, request: Vec<u8>, count: usize, number_of: NumberOf) -> Result<Self, Failure> {
         let (connected, arrivals) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
         let stop = CancellationToken::new();
@@ -129,7 +131,7 @@ impl Shared {
         })
     }
 
-    /// One viewer: connects, asks, and notes each frame. Ends where the stream does.
+    /// One viewer: connects, sends the request, and notes each frame. Ends with the stream.
     async fn view(self: Arc<Self>, viewer: usize, opening: Arc<Semaphore>) -> io::Result<()> {
         let permit = opening.acquire_owned().await.map_err(io::Error::other)?;
         let mut stream = TcpStream::connect(self.address).await?;
@@ -141,8 +143,9 @@ impl Shared {
         Ok(())
     }
 
-    /// Reads what is there, and how much that was. The bytes live on the stack of this call only: a viewer that waits holds
-    /// no buffer. A read that does not fill it is known to be the last, without asking the system again.
+    /// Reads the bytes that are there, and returns how many. The buffer is on the stack of this call, so a viewer that
+    /// waits holds none. If a read does not fill the buffer there is nothing more, so the system need not be asked
+    /// again.
     fn poll_read(&self, viewer: usize, stream: &mut TcpStream, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut buffer = [MaybeUninit::uninit(); READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut buffer);

@@ -1,5 +1,5 @@
-//! One HTTP/1.1 connection and the bytes on it, as lean as a load generator that shares the machine with the server has
-//! to be: requests are bytes made beforehand, answers are read in place.
+//! One HTTP/1.1 connection and the bytes on it. It must cost little, because the load generator shares the machine with
+//! the server. So requests are bytes that are made beforehand, and answers are read in place.
 
 use std::net::SocketAddr;
 
@@ -37,7 +37,7 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// The bytes of a request. `headers` are whole lines.
+/// The bytes of a request. `headers` are whole lines, with their line ends.
 pub fn request(method: &str, path: &str, address: SocketAddr, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut bytes = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}").into_bytes();
     if !body.is_empty() {
@@ -78,7 +78,7 @@ impl Wire {
         Ok(Reply { status, head, body: &self.buffer[start..end] })
     }
 
-    /// The length that the head tells; `None` for a body in chunks.
+    /// The body's length from the head of the answer; `None` for a body in chunks.
     fn content_length(&self, head_end: usize) -> std::io::Result<Option<usize>> {
         let head = text(&self.buffer[..head_end])?;
         match header(head, "content-length") {
@@ -88,7 +88,7 @@ impl Wire {
         }
     }
 
-    /// Reads a body in chunks, moves their contents together from `start` on, and returns where they end.
+    /// Reads a body in chunks, moves the contents of the chunks together from `start` on, and returns where they end.
     async fn join_chunks(&mut self, start: usize) -> std::io::Result<usize> {
         let (mut read, mut end) = (start, start);
         loop {
@@ -101,7 +101,7 @@ impl Wire {
             let size = usize::from_str_radix(text(&self.buffer[read..line_end])?, 16)
                 .map_err(|_| broken("the size of a chunk is no number"))?;
             let chunk = line_end + 2;
-            // Behind each chunk, the last and empty one too, stands an end of line.
+            // After each chunk comes a line end, also after the last chunk, which is empty.
             self.fill_to(chunk + size + 2).await?;
             if size == 0 {
                 return Ok(end);

@@ -1,4 +1,4 @@
-// The organiser's side and other people's purchases, over the REST API.
+// What the organiser and other buyers do, over the REST API.
 import { randomUUID } from "node:crypto";
 
 import { ADMIN_TOKEN } from "./server.mjs";
@@ -25,26 +25,26 @@ export interface Order {
   tickets: { id: string; tier: string; seat?: string; code: string }[];
 }
 
-/** One tier of numbered seats in one section: labels `A-1`, `A-2`… */
+/** One tier of numbered seats in one section, with the labels `A-1`, `A-2`… */
 export const seated = (rows: number, per_row: number, name = "Floor", price = 3_500): Tier => ({
   name,
   price,
   seats: { sections: 1, rows, per_row },
 });
 
-/** One tier of units that nobody numbers. */
+/** One tier of units without numbers. */
 export const admission = (quantity: number, name = "GA", price = 2_500): Tier => ({ name, price, quantity });
 
 export class BoxOffice {
   constructor(readonly address: string) {}
 
-  /** Makes a sale that no other test knows, open at once. Returns its id. */
+  /** Makes a sale that no other test uses, and that is open at once. Returns its id. */
   async makeSale(sale: NewSale): Promise<string> {
     const name = `Test ${randomUUID().slice(0, 8)}`;
     return (await this.#asOrganiser("POST", "/api/v1/sales", { name, ...sale })).id;
   }
 
-  /** Buys as a guest who has never been here. Throws where it is refused. */
+  /** Buys as a new guest. Throws if the purchase is refused. */
   async buy(sale: string, wish: { seat: string } | { tier: string; quantity?: number }): Promise<Order> {
     return this.#send("POST", `/api/v1/sales/${sale}/buy`, wish);
   }

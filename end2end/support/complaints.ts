@@ -1,4 +1,4 @@
-// What a browser complains about while a test runs. One complaint fails the test, unless the test provoked it.
+// What a browser complains about while a test runs. A complaint fails the test, unless the test expects it.
 import { type BrowserContext, expect } from "@playwright/test";
 
 export class Complaints {
@@ -15,7 +15,7 @@ export class Complaints {
     context.on("weberror", ({ error }) => this.#heard.push(`page error: ${error()}`));
     context.on("requestfailed", (request) => {
       const reason = request.failure()?.errorText;
-      // The page itself gives up requests that are under way when it is left.
+      // When a page is left, the browser aborts the page's open requests. That is no fault.
       if (request.url().startsWith(address) && reason !== "net::ERR_ABORTED") {
         this.#heard.push(`request failed: ${reason} (${request.url()})`);
       }

@@ -1,4 +1,4 @@
-// Holds purchases back between the page and the server, so that a test decides when they go on.
+// Holds back purchases between the page and the server, so that a test decides when they go on.
 import type { Page, Request, Route } from "@playwright/test";
 
 /** Where the page sends its purchases. */
@@ -25,7 +25,7 @@ export class PurchaseGate {
     return this.#waiting[0].request();
   }
 
-  /** Lets what waits go on. */
+  /** Lets the purchases that wait go on to the server. */
   async release(): Promise<void> {
     await Promise.all(this.#waiting.splice(0).map((route) => route.continue()));
   }

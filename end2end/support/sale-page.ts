@@ -1,10 +1,10 @@
-// One buyer's page of a sale, in the words of the screen.
+// One buyer's page of a sale, with methods named after what a user sees and does.
 import { expect, type Locator, type Page } from "@playwright/test";
 
 export type ToastKind = "success" | "waiting" | "conflict" | "sold-out" | "not-found" | "limit" | "error";
 export type SeatStatus = "available" | "held" | "sold" | "mine";
 
-/** Waits until the page's own code is in charge. */
+/** Waits until the page is hydrated: its own script has taken over. */
 export async function hydrated(page: Page): Promise<void> {
   await expect(page.locator('html[data-hydrated="true"]')).toBeAttached();
 }
@@ -22,7 +22,7 @@ export class SalePage {
     this.grid = page.getByRole("grid", { name: "Seat map" });
   }
 
-  /** Opens the sale and waits until the page lives. */
+  /** Opens the sale's page and waits until it is hydrated. */
   async open(sale: string): Promise<void> {
     await this.page.goto(`/sales/${sale}`);
     await hydrated(this.page);
@@ -60,12 +60,12 @@ export class SalePage {
     await expect(this.seat(label)).toHaveAttribute("data-selected", "true");
   }
 
-  /** The seat shows this status, at the latest after so long. */
+  /** Expects that the seat shows this status, at the latest after so long. */
   async shows(label: string, status: SeatStatus, withinMilliseconds?: number): Promise<void> {
     await expect(this.seat(label)).toHaveAttribute("data-status", status, { timeout: withinMilliseconds });
   }
 
-  /** The counter shows this number, and no longer as a guess. */
+  /** Expects that the counter shows this number, and that it is not tentative. */
   async hasLeft(count: number): Promise<void> {
     await expect(this.available).toHaveText(String(count));
     await expect(this.available).not.toHaveAttribute("data-tentative", "true");

@@ -1,5 +1,5 @@
-// Starts and stops the release server: a process, a free port, a database of its own. Used by the specs that break a
-// server on purpose, and by the pictures of the documentation.
+// Starts and stops a release server as its own process, on a free port and with a new database. Used by the specs that
+// break a server on purpose, and by the script that takes the pictures of the documentation.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,14 +8,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The Bearer that makes its sender the organiser of every server that the tests start. */
+/** The Bearer token of the organiser, on every server that the tests start. */
 export const ADMIN_TOKEN = "end-to-end-tests";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const PROGRAM = join(ROOT, "target/release/onsale");
 const READY_WITHIN_MILLISECONDS = 20_000;
 
-/** A port that nobody listened at a moment ago. */
+/** A port on which nobody listened a moment ago. */
 async function freePort() {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
@@ -25,9 +25,9 @@ async function freePort() {
   return port;
 }
 
-/** One server that can die and come back at the same address, with the same database. */
+/** One server, which can be killed and started again at the same address with the same database. */
 export class Server {
-  /** @returns {Promise<Server>} a place for a server; `start` brings it to life. */
+  /** @returns {Promise<Server>} a server with a port and a folder; `start` starts it. */
   static async prepare() {
     return new Server(await freePort(), await mkdtemp(join(tmpdir(), "onsale-end2end-")));
   }
@@ -44,7 +44,7 @@ export class Server {
 
   /**
    * Returns once the server answers.
-   * @param {Record<string, string>} environment beside the usual
+   * @param {Record<string, string>} environment further environment variables
    */
   async start(environment = {}) {
     const database = `sqlite:${join(this.folder, "onsale.db")}`;
@@ -83,7 +83,7 @@ export class Server {
     await ended;
   }
 
-  /** Stops, and leaves nothing behind. */
+  /** Kills the server and deletes its folder. */
   async remove() {
     await this.stop("SIGKILL");
     await rm(this.folder, { recursive: true, force: true });

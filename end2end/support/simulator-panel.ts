@@ -52,13 +52,13 @@ export class SimulatorPanel {
     return this.page.getByTestId(`result-${name}`);
   }
 
-  /** The number that a result shows, once it shows. */
+  /** Waits until a result shows a number, and returns it. */
   async number(name: Result): Promise<number> {
     await expect(this.result(name)).toHaveText(/^\d+$/);
     return Number(await this.result(name).textContent());
   }
 
-  /** Writes down, from now on, every value of the progress bar and how many seats of the map are sold meanwhile. */
+  /** Records, from now on, every value of the progress bar, and how many seats of the map are sold at that moment. */
   async watchProgress(): Promise<void> {
     await this.page.evaluate(() => {
       const seen: { answered: number; sold: number }[] = [];

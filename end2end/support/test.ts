@@ -1,4 +1,5 @@
-// The `test` of every spec: a box office to make sales with, more buyers, and no complaint of any browser unheard.
+// The `test` function of every spec. It adds a box office to make sales with and further buyers, and it fails a test if
+// a browser complains.
 import { type Browser, type BrowserContextOptions, test as base } from "@playwright/test";
 
 import { BoxOffice } from "./box-office";
@@ -10,7 +11,7 @@ interface Fixtures {
   boxOffice: BoxOffice;
   /** The first buyer's page of a sale. */
   buyer: SalePage;
-  /** Opens a browser of its own for one more buyer: other cookies, other cache. */
+  /** Opens a separate browser context for one more buyer, with its own cookies and cache. */
   anotherBuyer: (options?: BrowserContextOptions) => Promise<SalePage>;
 }
 

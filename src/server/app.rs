@@ -1,4 +1,4 @@
-//! What every request handler is handed.
+//! The application's shared parts, which every request handler gets.
 
 use std::sync::Arc;
 
@@ -13,17 +13,18 @@ use super::{
 };
 use crate::model::sale::Sale;
 
-/// Handed from layer to layer for each request, so one pointer stands for all of it.
+/// All parts of the application behind one pointer. It is cloned from layer to layer for each request, so it must be
+/// small.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
 
-/// What an application consists of.
+/// The parts of an application.
 pub struct Parts {
     pub engine: Arc<Engine>,
     pub sessions: Arc<Sessions>,
     pub simulations: Arc<Simulations>,
     pub config: Arc<Config>,
-    /// Heard by everything that would otherwise go on for ever, such as a stream.
+    /// Tells everything that would otherwise run for ever, such as a stream, to end.
     pub shutdown: Shutdown,
     /// Open live streams, by session and by address.
     pub streams: Arc<StreamCaps>,
@@ -46,7 +47,7 @@ impl From<Parts> for App {
 }
 
 impl App {
-    /// Whether anybody may put this sale's stock back as it was made: rehearsals, and in a demo the demo sales.
+    /// Whether anybody may reset this sale: any rehearsal, and in a demo also the demo sales.
     pub fn is_playground(&self, sale: &Sale) -> bool {
         sale.rehearsal || (self.config.demo && Catalogue::is_demo_sale(&sale.id))
     }

@@ -1,4 +1,4 @@
-//! The only reader of the time. Tests hand the engine a clock that they move by hand.
+//! The only place that reads the wall clock. Tests give the engine a clock that they move by hand.
 
 use std::{
     sync::{
@@ -14,7 +14,7 @@ use crate::model::time::Timestamp;
 pub enum Clock {
     #[default]
     System,
-    /// Milliseconds since the epoch, set by a test.
+    /// Milliseconds since 1970, set by a test.
     Manual(Arc<AtomicI64>),
 }
 
@@ -33,7 +33,7 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock; the system's clock cannot be moved.
+    /// Moves a manual clock forward. On the system's clock it does nothing.
     pub fn advance(&self, milliseconds: i64) {
         if let Self::Manual(now) = self {
             now.fetch_add(milliseconds, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Places at which a test lets the process die. Outside of unit tests they are nothing.
+//! Named places at which a test can make the process die. Outside of unit tests they compile to nothing.
 
 /// Names such a place.
 macro_rules! failpoint {

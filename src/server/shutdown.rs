@@ -1,11 +1,11 @@
-//! The one signal that the server is stopping, and where it comes from.
+//! The signal inside the process that the server is stopping, and the system signals that start it.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
-/// Told once, heard by everyone who holds a clone: listeners stop accepting, streams end, loops leave.
+/// Started once, seen by everyone who holds a clone: listeners stop accepting, streams end, loops return.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     token: CancellationToken,
@@ -24,12 +24,13 @@ impl Shutdown {
         self.token.is_cancelled()
     }
 
-    /// Completes when the server begins to stop; at once where it already has.
+    /// Completes when the server begins to stop, or at once if it already has.
     pub fn started(&self) -> WaitForCancellationFuture<'_> {
         self.token.cancelled()
     }
 
-    /// Starts the shutdown at SIGTERM or SIGINT. From this call on, neither ends the process by itself.
+    /// Starts the shutdown at SIGTERM or SIGINT. From this call on, these signals no longer end the process by
+    /// themselves.
     pub fn start_at_signal(&self) -> io::Result<()> {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let shutdown = self.clone();

@@ -1,5 +1,6 @@
-//! The built client and the public files, read into memory once at start. A path that is not in the map does not exist,
-//! so no path can lead outside the folder.
+//! The built client and the public files, read into memory once at start. Only paths in that map exist, so no path can
+//! lead outside the folder. With `cargo leptos watch` files are read when they are asked for, but only those in the
+//! folder's list.
 
 use std::{
     fmt::Write as _,
@@ -17,17 +18,18 @@ use sha2::{Digest, Sha256};
 
 use crate::ui::client_files::ClientFiles;
 
-/// Folder of the hashed files inside the site, and the list of them.
+/// The folder of the hashed files inside the site, and the list of their names.
 const PACKAGE_FOLDER: &str = "/pkg/";
 const MANIFEST: &str = "/pkg/manifest.json";
-/// A hashed name never means other bytes; any other file may change with the next version.
+/// A name with a hash always means the same bytes. Any other file may change with the next version.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const REVALIDATED: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-/// Encodings in the order of preference, with the ending of the sibling that holds them.
+/// Encodings in order of preference. Each encoded file lies beside the plain one, with this ending added to its name.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-/// Where the style sheet's parts are written. `cargo leptos watch` does not join them into one file as our build does.
+/// The source folder of the style sheet's parts. `cargo leptos watch` does not join them into one file, as our build
+/// does.
 const STYLE_FOLDER: &str = "style";
 const NEVER_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 
@@ -35,7 +37,7 @@ const NEVER_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 pub struct Site {
     files: FxHashMap<String, File>,
     client: Option<ClientFiles>,
-    /// A folder that changes while this serves: its files are read when they are asked for.
+    /// A folder whose files change while the server runs. They are read when they are asked for.
     watched: Option<PathBuf>,
 }
 
@@ -44,12 +46,12 @@ struct File {
     cache_control: HeaderValue,
     entity_tag: HeaderValue,
     plain: Bytes,
-    /// By position in [`ENCODINGS`].
+    /// The encoded versions, in the order of [`ENCODINGS`].
     encoded: [Option<Bytes>; 2],
 }
 
 impl Site {
-    /// Reads the folder that the client's build leaves. A folder that does not exist is a site without files.
+    /// Reads the folder that the client's build has written. If it does not exist, the site has no files.
     pub fn load(folder: &Path) -> io::Result<Self> {
         let mut paths = Vec::new();
         if folder.is_dir() {
@@ -66,19 +68,19 @@ impl Site {
         Ok(Self { files, client, watched: None })
     }
 
-    /// The folder that `cargo leptos watch` writes to, as it is from request to request.
+    /// Serves the folder that `cargo leptos watch` writes to. Files are read anew for each request.
     pub fn watch(folder: &Path) -> Self {
         let named = |ending| format!("{PACKAGE_FOLDER}onsale.{ending}");
         let client = ClientFiles { js: named("js"), wasm: named("wasm"), css: named("css"), parts: Default::default() };
         Self { files: FxHashMap::default(), client: Some(client), watched: Some(folder.to_owned()) }
     }
 
-    /// The client's files; `None` where it is not built.
+    /// The names of the client's files; `None` if the client is not built.
     pub const fn client(&self) -> Option<&ClientFiles> {
         self.client.as_ref()
     }
 
-    /// The file at this path, in the best encoding that the client takes; 304 where it has it already.
+    /// The file at this path, in the best encoding that the browser accepts; 304 if the browser has the file already.
     pub fn get(&self, path: &str, request: &HeaderMap) -> Option<Response> {
         let read_now;
         let file = match &self.watched {
@@ -140,7 +142,7 @@ impl File {
     }
 }
 
-/// The manifest names files of the package folder, with or without the folder.
+/// Reads the manifest. It names files of the package folder, with or without the folder itself.
 fn read_manifest(bytes: &[u8]) -> io::Result<ClientFiles> {
     let named: ClientFiles = serde_json::from_slice(bytes)?;
     let absolute = |name: String| {
@@ -155,7 +157,8 @@ fn read_manifest(bytes: &[u8]) -> io::Result<ClientFiles> {
     })
 }
 
-/// Reads a file of a watched site, or a part of its style sheet. It must be in a folder's list: no path leads outside.
+/// Reads a file of a watched site, or a part of its style sheet. Only files in the list of either folder are read, so
+/// no path leads outside.
 fn find(site: &Path, path: &str) -> Option<File> {
     let name = path.strip_prefix('/')?;
     let style = Path::new(STYLE_FOLDER);
@@ -169,7 +172,7 @@ fn find(site: &Path, path: &str) -> Option<File> {
     Some(File { cache_control: NEVER_KEPT, ..file })
 }
 
-/// All files below a folder, but those whose names start with a dot.
+/// Lists all files below a folder, except files and folders whose names start with a dot.
 fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -189,7 +192,7 @@ fn is_encoded(path: &Path) -> bool {
     path.to_str().is_some_and(|name| ENCODINGS.iter().any(|(_, ending)| name.ends_with(ending)))
 }
 
-/// Whether an `Accept-Encoding` value takes this encoding: named, and not with a weight of zero.
+/// Whether an `Accept-Encoding` value accepts this encoding: it names it, and not with a weight of zero.
 fn accepts(accepted: &str, encoding: &str) -> bool {
     accepted.split(',').any(|part| {
         let (name, weight) = part.split_once(';').unwrap_or((part, ""));

@@ -1,5 +1,5 @@
-//! From a configuration to an application that can answer: everything that is opened, in order, and the threads that
-//! serve it. What fails here is one line for the operator.
+//! Starts an application from a configuration: opens everything in order, and starts the threads that serve it. A
+//! failure becomes one line for the operator.
 
 use std::{path::Path, sync::Arc, thread::JoinHandle};
 
@@ -18,10 +18,11 @@ use super::{
     strategy::QueueOptions,
 };
 
-/// Descriptors that are not connections: database, log, the sockets of a simulation's buyers.
+/// File descriptors kept for other things than connections: the database, the log, the sockets of a simulation's
+/// buyers.
 const SPARE_DESCRIPTORS: usize = 512;
 
-/// The runtime of buyers and pages: a thread per core, or as configured.
+/// The runtime that serves buyers and pages, with a thread per core or as many as configured.
 pub fn buyers_runtime(config: &Config) -> Result<Runtime, String> {
     let mut builder = Builder::new_multi_thread();
     if let Some(threads) = config.buyer_threads {
@@ -30,12 +31,11 @@ pub fn buyers_runtime(config: &Config) -> Result<Runtime, String> {
     builder.thread_name("buyers").enable_all().build().map_err(|error| format!("cannot start threads: {error}"))
 }
 
-/// Niceness of the viewers' thread: where buyers want every core, they get it first.
+/// Niceness of the viewers' thread. When buyers need every core, they get them before the viewers.
 #[cfg(target_os = "linux")]
 const VIEWERS_NICENESS: i32 = 10;
 
-/// The runtime of hubs and viewers: one thread of low priority, so that watching never takes more than its share from
-/// buying.
+/// The runtime of hubs and viewers. It is one thread of low priority, so that watching does not slow buying.
 pub struct ViewersRuntime {
     handle: Handle,
     stop: Shutdown,
@@ -62,7 +62,7 @@ impl ViewersRuntime {
 }
 
 impl Drop for ViewersRuntime {
-    /// Drops whatever still runs there.
+    /// Drops all tasks that still run there.
     fn drop(&mut self) {
         self.stop.start();
         if let Some(thread) = self.thread.take() {
@@ -71,7 +71,8 @@ impl Drop for ViewersRuntime {
     }
 }
 
-/// Lowers the priority of this thread. Linux has one for each; elsewhere it would be the whole process's.
+/// Lowers the priority of this thread. Only on Linux, where each thread has its own; elsewhere this would lower the
+/// whole process.
 fn give_way() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, VIEWERS_NICENESS) {
@@ -79,7 +80,7 @@ fn give_way() {
     }
 }
 
-/// How many connections may be open: as configured, as far as the system allows descriptors.
+/// How many connections may be open: the configured number, or fewer if the system allows too few file descriptors.
 pub fn max_connections(config: &Config) -> usize {
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit of open files cannot be raised");
@@ -93,9 +94,9 @@ pub fn max_connections(config: &Config) -> usize {
     config.max_connections.min(possible)
 }
 
-/// Opens the store and everything on top of it; with `demo`, makes the demo sales.
+/// Opens the store and everything on top of it. With `demo` it also makes the demo sales.
 pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Result<App, String> {
-    let _ = any_spawner::Executor::init_tokio(); // fails where it was done before
+    let _ = any_spawner::Executor::init_tokio(); // fails if it was done before, which is fine
     let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", config.database);
     let store = Store::open(config.database.expose()).await.map_err(|error| unusable(&error))?;
     let options = EngineOptions {

@@ -1,4 +1,5 @@
-//! The command line as a judge: `attack` sends the buyers and audits, `audit` recounts, `verify` checks a ledger offline.
+//! The commands that judge a server: `attack` sends buyers and audits, `audit` recounts, `verify` checks a ledger
+//! offline.
 
 use std::process::Output;
 
@@ -18,7 +19,7 @@ fn assert_exit(output: &Output, code: i32) {
     );
 }
 
-/// One line on standard error, and nothing else.
+/// The command ends with exit code 2, a message on standard error, and nothing on standard output.
 #[track_caller]
 fn assert_gives_up(output: &Output) {
     assert_exit(output, 2);
@@ -128,7 +129,7 @@ async fn tamper(app: &TestApp, sql: &'static str) {
     store.close().await;
 }
 
-/// A sale whose ledger has lines of every kind that there is now.
+/// A sale whose ledger has lines of every kind that the server writes today.
 async fn eventful_sale(app: &TestApp) -> String {
     let sale = app.sale("group_commit", &[seated(1, 3), general_admission(20)]).await;
     for body in
@@ -178,7 +179,7 @@ async fn a_line_taken_away_put_in_or_moved_is_seen() {
         app.command(["verify", file.to_str().expect("a path")]).await
     };
     assert_exit(&verify(&lines).await, 0);
-    // Without its first lines a ledger is an export from there on: a chain too.
+    // A ledger without its first lines is valid: it is an export from a later line on, and still a chain.
     assert_exit(&verify(&lines[1..]).await, 0);
     for position in 1..lines.len() - 1 {
         let mut without = lines.clone();

@@ -1,7 +1,7 @@
-//! Planted bugs that the audit must catch: a check that cannot fail is worse than none.
+//! The audit must catch planted bugs, because a check that cannot fail is worse than none.
 //!
-//! Two strategies with one fault each are put in the place of a right one. The same storm that the right ones survive must
-//! end in a verdict that names the damage.
+//! Two strategies with one fault each take the place of a correct strategy. The storm of buyers that correct strategies
+//! survive must end in a verdict that names the damage.
 
 use std::sync::Arc;
 
@@ -35,17 +35,17 @@ use uuid::Uuid;
 /// What is wrong with a planted strategy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fault {
-    /// Reads how many are left, and later writes what it read, less one: two buyers in between take the same unit.
+    /// Reads how many units are left, and later writes that number minus one. Buyers in between take the same unit.
     LosesUpdates,
-    /// Takes the unit off the counters and forgets to say whose it is.
+    /// Takes the unit from the counters, but records no order for it.
     Leaks,
 }
 
-/// A strategy with a fault, in the place of `atomic_update`.
+/// A strategy with a fault, which takes the place of `atomic_update`.
 struct Planted {
     fault: Fault,
     desk: Desk,
-    /// Buyers who read before the first of them writes: makes the interleaving that a busy server makes by chance.
+    /// Makes all buyers read before the first of them writes: an interleaving that happens on a busy server by chance.
     readers: Barrier,
     writing: Mutex<()>,
 }
@@ -89,7 +89,7 @@ impl Planted {
         Ok(Verdict::Won(Box::new(sold.order(&stock))))
     }
 
-    /// The line, and, but for the leaking fault, the order and its ticket.
+    /// Computes the ledger line. Unless the fault is `Leaks`, it also records the line, the order and its ticket.
     async fn record(
         &self,
         transaction: &mut Transaction<'_>,
@@ -152,7 +152,8 @@ impl Strategy for Planted {
 const TICKETS: u64 = 100;
 const BUYERS: usize = 150;
 
-/// Sends 150 buyers for 100 tickets to an engine that has this fault, or none; how many won, and the verdict.
+/// Sends 150 buyers for 100 tickets to an engine with this fault, or without one. Returns how many won, and the
+/// verdict.
 async fn storm(fault: Option<Fault>) -> (u64, Audit) {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite:{}", folder.path().join("onsale.db").display());

@@ -1,16 +1,16 @@
-//! Who may do what, and how a client says who it is.
+//! Who may do what, and how clients identify themselves.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Ask, Reply, Setup, TestApp, general_admission, seated};
 
-/// How a request says who sends it.
+/// Who sends a request, by its credentials.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Who {
     Nobody,
     Guest,
-    /// A Bearer that is none of ours.
+    /// Sends a Bearer token that the server never issued.
     Stranger,
     Organiser,
 }

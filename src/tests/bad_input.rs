@@ -1,5 +1,5 @@
-//! What no route should be sent, and what it answers: the documented status, a problem document without internals, and
-//! nothing changed.
+//! Bad requests to every route. The answer has the documented status and is a problem document without internals, and
+//! nothing changes.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ impl Target {
         format!("/api/v1/sales/{}{suffix}", self.sale)
     }
 
-    /// Sends what must be refused, and looks at the refusal.
+    /// Checks that this answer is a refusal with this status and code, and shows no internals.
     #[track_caller]
     fn refusal(&self, what: &str, reply: Reply, status: u16, code: &str) {
         assert_eq!(reply.status, status, "{what}: {}", reply.text());
@@ -35,7 +35,7 @@ impl Target {
         }
     }
 
-    /// Nothing has changed, and the next good request works.
+    /// Checks that nothing has changed, and that the next good request works.
     async fn assert_untouched(&self) {
         let audit = self.app.clean_audit(&self.sale).await;
         assert_eq!((audit.ledger.entries, audit.sold), (self.seq, 0));
@@ -365,7 +365,7 @@ async fn hostile_text_is_kept_as_text() {
         let fields = json!({ "name": name, "tiers": [{ "name": "GA", "price": 1, "quantity": 1 }] });
         let reply = Ask::post("/api/v1/sales").admin().json(fields).send(&target.app).await;
         if reply.status == 422 {
-            // A name of which no slug is left, or with characters that are not text.
+            // The name gives no slug, or contains characters that are not text.
             reply.expect_problem(422, "invalid");
             continue;
         }

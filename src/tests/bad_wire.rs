@@ -1,4 +1,4 @@
-//! What is not HTTP, or not quite: refused by the listener, with nothing changed and the next client served.
+//! Bytes that are not HTTP, or not quite. The listener refuses them, nothing changes, and the next client is served.
 
 use std::time::{Duration, Instant};
 
@@ -129,7 +129,8 @@ async fn several_requests_on_one_connection_are_answered_in_their_order() {
     assert_eq!(wire::statuses(&answer), [200, 404, 200]);
 }
 
-/// Sends a first part, then a byte every two seconds; after how long the server has had enough, and what it said.
+/// Sends a first part, then a byte every two seconds, until the server closes the connection. Returns how long that
+/// took, and what the server answered.
 async fn trickle(app: &TestApp, first: Vec<u8>, rest: &'static [u8]) -> (Duration, Vec<u8>) {
     let mut stream = TcpStream::connect(app.address()).await.expect("a connection");
     stream.write_all(&first).await.expect("a first part");

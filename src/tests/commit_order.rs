@@ -1,4 +1,4 @@
-//! The ledger's order is the order in which things happened: an answer that was received before another request was sent
+//! The ledger's order is the order in real time: if one answer was received before another request was sent, the first
 //! has the smaller `seq`.
 
 use std::{
@@ -21,14 +21,14 @@ struct Call {
     seq: u64,
 }
 
-/// The first pair whose order is turned around, if there is one.
+/// The first pair of calls whose `seq` contradicts their order in real time, if there is one.
 fn inversion(calls: &[Call]) -> Option<(Call, Call)> {
     let mut by_start = calls.to_vec();
     by_start.sort_by_key(|call| call.sent);
     let mut by_end = calls.to_vec();
     by_end.sort_by_key(|call| call.answered);
     let mut ended = by_end.into_iter().peekable();
-    // Of all calls that ended before this one began, the one with the greatest seq.
+    // Of all calls that ended before the current call began, the one with the greatest seq.
     let mut latest: Option<Call> = None;
     for call in by_start {
         while let Some(earlier) = ended.next_if(|earlier| earlier.answered < call.sent) {
@@ -54,7 +54,7 @@ fn a_turned_order_is_seen() {
     assert!(inversion(&[call(0, 5, 2), call(4, 9, 1)]).is_none(), "calls that overlap have no order");
 }
 
-/// Buys one after the other on one connection, until so many purchases are made.
+/// Makes so many purchases one after the other on one connection.
 async fn buy_in_turn(app: Arc<TestApp>, sale: String, tier: &'static str, purchases: usize) -> Vec<Call> {
     let mut connection = Connection::open(Arc::new(app.server())).await.expect("a connection");
     let path = format!("/api/v1/sales/{sale}/buy");
@@ -80,7 +80,7 @@ async fn an_answer_before_a_request_has_the_smaller_seq() {
         let sale = app.sale(strategy, &[general_admission(10_000_000), seated(100, 20)]).await;
         let mut buyers = JoinSet::new();
         for buyer in 0..BUYERS {
-            // A few go for seats, so that both kinds of tier share one order.
+            // A few buyers buy seats, so that both kinds of tier share one ledger.
             let (tier, purchases) = if buyer % 8 == 0 { ("floor", purchases.min(300)) } else { ("ga", purchases) };
             buyers.spawn(buy_in_turn(app.clone(), sale.clone(), tier, purchases));
         }

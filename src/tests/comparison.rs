@@ -1,4 +1,4 @@
-//! The same load over one strategy after the other: over REST, and from the terminal.
+//! Comparisons: the same load with one strategy after another, over REST and from the terminal.
 
 use std::process::Output;
 
@@ -91,7 +91,7 @@ async fn a_strategy_that_cannot_be_is_refused_and_nothing_is_reset() {
     for (sale, strategy) in [
         ("rehearsal", "redis_lock"),
         ("rehearsal", "skip_locked"),
-        // No rehearsal, even in a demo and with its own strategy.
+        // This sale is no rehearsal, so it is refused even in a demo and with its own strategy.
         ("club-night", "atomic_update"),
         ("club-night", "group_commit"),
     ] {
@@ -209,7 +209,7 @@ async fn compare_runs_the_chosen_strategies_in_their_order_and_tells_them_as_jso
 #[tokio::test(flavor = "multi_thread")]
 async fn compare_is_exit_1_where_a_strategy_breaks_its_promise() {
     let app = TestApp::open_demo().await;
-    // One unit of the rehearsal's is lost behind the server's back: no strategy can be exact any more.
+    // One unit of the rehearsal is lost behind the server's back, so no strategy can be exact any more.
     let store = onsale::server::store::Store::open(&app.database()).await.expect("the database");
     let lost = "UPDATE seats SET tier_id = (SELECT id FROM tiers WHERE slug = 'ga' AND sale_id = seats.sale_id)
                 WHERE label = 'J-10' AND sale_id = (SELECT id FROM sales WHERE slug = 'rehearsal')";
@@ -220,7 +220,7 @@ async fn compare_is_exit_1_where_a_strategy_breaks_its_promise() {
     assert_exit(&output, 1);
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(told.contains("Not exact, against their promise: atomic_update"), "{told}");
-    // From the one that promises nothing nobody expects better.
+    // `naive` promises nothing, so its damage is not a failure.
     assert_exit(&app.command(["compare", "20", "--url", &url, "--strategies", "naive"]).await, 0);
 }
 

@@ -1,7 +1,7 @@
-//! A disk that fails leaves the old state or the new one, never a part, and nobody is told what is not so.
+//! A failing disk leaves the old state or the new one, never a part of a change, and nobody gets a false answer.
 //!
-//! While buyers buy, strace lets single calls on the database's files fail, or all of them for a while. In the end every
-//! order is known to whom it belongs, and nothing else has changed.
+//! While buyers buy, strace makes single calls on the database's files fail, or all of them for a while. In the end
+//! every order is known to its buyer, and nothing else has changed.
 
 mod people; // buyers, organisers and readers
 
@@ -29,14 +29,14 @@ use crate::support::{
 };
 
 const BUYERS: usize = 6;
-/// Servers at once, and places at which the disk of one of them fails.
+/// How many servers run at once, and at how many places the disk of each fails.
 const AT_ONCE: usize = 3;
 const PLACES_OF_HOUSE: usize = 6;
-/// Units of general admission that each sale is made with, and seats.
+/// Units of general admission, and rows of seats, that each sale starts with.
 const MADE_UNITS: u64 = 1_000_000;
 const ROWS: u32 = 100;
 const SEATS_OF_ROW: u32 = 40;
-/// How long a fault is waited for: so many calls may not be made at all.
+/// How long the test waits for a fault. The server may never make as many calls as the fault needs.
 const FAULT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long buyers go on after the first fault.
 const AFTERWARDS: Duration = Duration::from_millis(150);
@@ -50,14 +50,14 @@ enum End {
     Killed,
 }
 
-/// A server whose disk is going to fail, and all orders that anybody knows of.
+/// A server whose disk will fail, and all orders that any buyer knows of.
 struct House {
     app: TestApp,
     sales: Vec<String>,
     orders: BTreeMap<Uuid, Order>,
-    /// Of these, those that have not been looked for yet.
+    /// The orders that have not been looked up on the server yet.
     unchecked: Vec<Uuid>,
-    /// Units that organisers know to have added, to all sales.
+    /// Units that organisers have certainly added, to all sales.
     added: u64,
     outcomes: Outcomes,
 }
@@ -83,7 +83,7 @@ impl House {
         Arc::new(self.app.server().with_token(ADMIN_TOKEN).expect("a token is a header"))
     }
 
-    /// Lets buyers buy while calls fail, and settles what is open then. Returns how many calls failed.
+    /// Lets buyers buy while calls fail, and then settles all open outcomes. Returns how many calls failed.
     async fn sell_during(&mut self, fault: &str, end: End) -> usize {
         let (failed, memories) = self.storm(fault, end).await;
         let mended = Instant::now();
@@ -97,7 +97,8 @@ impl House {
         failed
     }
 
-    /// Lets buyers buy while calls fail, until the end of that. Returns how many calls failed, and what the buyers know.
+    /// Lets buyers buy while calls fail, until the fault is over. Returns how many calls failed, and what the buyers
+    /// know.
     async fn storm(&mut self, fault: &str, end: End) -> (usize, Vec<Memory>) {
         let over = Arc::new(AtomicBool::new(false));
         let (mut buyers, mut readers) = (JoinSet::new(), JoinSet::new());
@@ -121,7 +122,7 @@ impl House {
         }
         let failed = faults.end().await;
         if let End::Mended = end {
-            // The buyers are still there.
+            // The buyers of the storm are still at work.
             self.sells_again().await;
             over.store(true, Ordering::SeqCst);
         }
@@ -129,7 +130,7 @@ impl House {
         (failed, buyers.join_all().await)
     }
 
-    /// A new buyer of each sale has to get something before long.
+    /// Checks that a new buyer of each sale gets something before long.
     async fn sells_again(&mut self) {
         let (guest, mut memory) = (self.guest(), Memory::default());
         let mut connection = Connection::open(guest.clone()).await.expect("a connection");
@@ -140,7 +141,7 @@ impl House {
         self.know(memory);
     }
 
-    /// Takes over what is certain.
+    /// Takes over what somebody knows for certain.
     fn know(&mut self, memory: Memory) {
         self.outcomes.add(memory.outcomes);
         self.added += memory.added;
@@ -151,7 +152,7 @@ impl House {
         }
     }
 
-    /// Takes over what somebody knows. What is open is settled by asking again, for good.
+    /// Takes over what somebody knows. An open outcome is settled by sending the request again with its key.
     async fn settle(&mut self, mut memory: Memory) {
         if let Some(wish) = memory.unknown.take() {
             let mut connection = wish.connect().await.expect("a connection");
@@ -164,7 +165,8 @@ impl House {
         self.know(memory);
     }
 
-    /// What is wrong, if anything: every order is there as it was told, no other one is, and the audit is clean.
+    /// What is wrong, if anything. Every order must exist as its buyer was told, no other order may exist, and the
+    /// audit must be clean.
     async fn complaint(&mut self) -> Option<String> {
         let mut organiser = Connection::open(self.organiser()).await.expect("a connection");
         for id in std::mem::take(&mut self.unchecked) {
@@ -207,7 +209,7 @@ impl House {
         }
     }
 
-    /// What is on the disk has to be what was told, not only what the process remembers.
+    /// Checks after a restart, so that the disk is checked and not only the memory of the process.
     async fn assert_is_whole_after_restart(&mut self, after: &str) {
         self.app.kill();
         self.app.launch().await;
@@ -216,10 +218,10 @@ impl House {
     }
 }
 
-/// Which calls of each thread fail: single ones, some in a row, and all from some moment on.
+/// Which calls of each thread fail: single calls, several in a row, or all from some call on.
 fn places(fault: &str) -> Vec<String> {
     let single = match scale::rounds(0, 120) {
-        // The log is rarely folded to its end, which is when a file is cut.
+        // A file is only cut when the log was folded to its end, which is rare.
         _ if fault.starts_with("ftruncate") => vec![1],
         0 => vec![1, 6, 25],
         last => (1..=last).collect(),
@@ -228,7 +230,7 @@ fn places(fault: &str) -> Vec<String> {
     single.chain(["3..30", "1+"].map(str::to_owned)).collect()
 }
 
-/// What came of some faults.
+/// What happened during some faults.
 #[derive(Default)]
 struct Told {
     failed_calls: usize,
@@ -236,7 +238,7 @@ struct Told {
     outcomes: Outcomes,
 }
 
-/// Sells while a disk fails in one way at one place after the other.
+/// Sells while a disk fails in one way, at one place after the other.
 async fn go_through(fault: &'static str, places: Vec<String>) -> (&'static str, Told) {
     let (mut house, mut failed_calls) = (House::open().await, 0);
     for place in places {
@@ -278,10 +280,10 @@ async fn a_failing_disk_takes_back_or_keeps_whole_and_never_makes_the_server_lie
     assert!(outcomes.kept > 0 && outcomes.taken_back > 0, "both must be seen: {outcomes:?}");
 }
 
-/// What is wrong after sales on a disk that says yes and writes nothing.
+/// What is wrong after sales on a disk that reports success but writes nothing.
 async fn complaint_about_lying_disk() -> Option<String> {
     let mut house = House::open().await;
-    // More bytes than were asked for, so that no part is written again.
+    // The calls report more bytes than were asked for, so that SQLite does not write a rest.
     let (_, memories) = house.storm("pwrite64:retval=65536:when=1+", End::Killed).await;
     memories.into_iter().for_each(|memory| house.know(memory));
     assert!(!house.orders.is_empty(), "strace has not made the disk lie: such a disk is believed at first");
@@ -295,7 +297,7 @@ async fn complaint_about_lying_disk() -> Option<String> {
 async fn a_disk_that_says_yes_and_writes_nothing_is_caught() {
     let complaint = match tokio::spawn(complaint_about_lying_disk()).await {
         Ok(complaint) => complaint,
-        // Whoever reads from such a disk may be told nonsense, which is caught as well.
+        // A reader of such a disk may panic because of nonsense. Then the lie has been caught too.
         Err(error) => error.into_panic().downcast::<String>().ok().map(|message| *message),
     };
     let told = complaint.expect("orders were acknowledged that nobody has written");

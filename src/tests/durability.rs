@@ -1,4 +1,5 @@
-//! What was acknowledged survives being killed: the server dies in mid-storm, again and again, on the same database.
+//! Acknowledged purchases survive a kill. The server is killed in the middle of a storm of buyers, again and again, on
+//! the same database.
 
 use std::{
     collections::BTreeMap,
@@ -20,20 +21,20 @@ use uuid::Uuid;
 
 use crate::support::{ExportedLedger, STRATEGIES, Setup, TestApp, general_admission, scale, seated};
 
-/// Buyers who ask without a pause until the server dies.
+/// Buyers who send requests without a pause until the server dies.
 const BUYERS: usize = 24;
-/// Kills of one database; then a new one, since each restart recounts everything.
+/// Kills per database. Then a new database is used, because each restart recounts everything.
 const KILLS: usize = 15;
 
 /// What one buyer knows when the server has died.
 #[derive(Default)]
 struct Memory {
     acknowledged: Vec<Order>,
-    /// Sent and not answered: the key and the body.
+    /// A request that was sent and not answered: its key and its body.
     unknown: Option<(String, Bytes)>,
 }
 
-/// Buys until the connection breaks, seats and general admission by turns.
+/// Buys seats and general admission in turn, until the connection breaks.
 async fn buy_until_the_end(
     app_server: onsale::server::simulator::client::Server,
     sale: String,
@@ -74,8 +75,8 @@ async fn storm_and_kill(app: &mut TestApp, sale: &str) -> Vec<Memory> {
     buyers.join_all().await
 }
 
-/// Every acknowledged order is there, as it was told; every unknown outcome is settled by asking again with its key.
-/// Returns the number of orders that exist because of this round.
+/// Checks that every acknowledged order exists as its buyer was told, and settles every unknown outcome by sending the
+/// request again with its key. Returns the number of orders that exist because of this round.
 async fn settle(app: &TestApp, sale: &str, memories: Vec<Memory>) -> usize {
     let server = app.server().with_token(crate::support::ADMIN_TOKEN).expect("a token is a header");
     let mut organiser = Connection::open(Arc::new(server)).await.expect("a connection");

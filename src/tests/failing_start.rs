@@ -1,4 +1,4 @@
-//! A first start on a disk that fails: it comes to serve, or says in one line why not, and leaves nothing half done.
+//! A first start on a failing disk. The server starts, or says in one line why it cannot, and leaves nothing half done.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use crate::support::{
     scale,
 };
 
-/// Starts at once: each waits for its disk most of the time.
+/// How many starts run at once. Each of them waits for its disk most of the time.
 const AT_ONCE: usize = 3;
 
-/// One start on a new folder with a disk that fails, then one without. Returns how many calls failed.
+/// Starts on a new folder with a failing disk, and then again with a working one. Returns how many calls failed.
 async fn start_on_failing_disk(fault: &str) -> usize {
     let mut app = Setup::default().with_demo().prepare();
     let output = app.folder().join("faults");
@@ -35,7 +35,8 @@ async fn start_on_failing_disk(fault: &str) -> usize {
     faults::injected(&output)
 }
 
-/// The demo sales are there, each sells, and nothing contradicts itself.
+/// Checks that the demo sales exist, that the rehearsal sells, that each sale has a clean audit, and that the file is
+/// intact.
 async fn assert_sells(app: &TestApp) {
     let sales = app.get("/api/v1/sales").await.expect(200).json();
     let sales: Vec<_> = sales["sales"].as_array().expect("sales").iter().map(|sale| sale["id"].clone()).collect();

@@ -1,4 +1,4 @@
-//! The same key never buys twice, and whoever asks again hears the same answer.
+//! The same key never buys twice, and a repeated request gets the same answer.
 
 use std::time::Duration;
 
@@ -166,7 +166,7 @@ async fn a_client_that_hangs_up_may_ask_again() {
         let ask = || Ask::buy(&sale, json!({ "tier": "ga" })).key(&key).send(&app);
         let patience = Duration::from_micros(rand::random_range(100..4_000));
         let _ = tokio::time::timeout(patience, ask()).await;
-        // What was in flight when the client left is decided soon.
+        // A request that was in flight when its client left is decided soon.
         let mut answer = ask().await;
         for _ in 0..100 {
             if answer.status != 409 {

@@ -1,4 +1,4 @@
-//! Markup in every name that an organiser can give is text: in the server's pages, and in what the terminal writes.
+//! Markup in a name that an organiser gives is shown as text: in the server's pages, and in what the commands write.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// A rehearsal whose every name is markup.
+/// A rehearsal in which every name contains markup.
 async fn planted_sale(app: &TestApp) -> String {
     let tiers: [Value; 2] = [
         json!({ "name": planted("seats"), "price": 100, "seats": { "sections": 2, "rows": 2, "per_row": 3 } }),
@@ -38,7 +38,7 @@ async fn what_was_planted_is_text_on_every_page() {
         let page = Ask::get(&path).header("accept", "text/html").bearer(&session).send(&app).await.expect(200).text();
         assert!(!page.contains("<img"), "{path}: {page}");
         for place in shown {
-            // Quotes mean nothing in element content, so they may stand there as they are.
+            // Quotes mean nothing in element content, so they may be escaped or not.
             let text = page.replace("&quot;", "\"").replace("&#39;", "'").replace("&#x27;", "'");
             assert!(text.contains(&escaped(&planted(place))), "{path} shows {place}: {page}");
         }

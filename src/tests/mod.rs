@@ -1,32 +1,32 @@
-//! The rules of Onsale, kept by its real server over real sockets.
+//! Tests of Onsale's rules with its real server over real sockets.
 //!
-//! Each test starts the binary on a database of its own and talks to it like any client; each is named after the rule
-//! that it keeps. What needs a planted bug or a clock that a test moves runs in process instead: [`audit`] and
-//! [`properties`]. Units of code have their tests beside them.
+//! Each test starts the binary on a new database and talks to it like any client. Each is named after the rule that it
+//! checks. Tests that need a planted bug or a manual clock run in process instead: [`audit`] and [`properties`]. Unit
+//! tests are beside the code that they test.
 
 mod attack; // the command line: attack, audit, verify
 mod audit; // planted bugs that the audit must catch
-mod authorisation; // who may do what, and how a client says who it is
-mod bad_input; // what any route answers to what it should not be sent
-mod bad_wire; // what the listener answers to what is not HTTP
-mod commit_order; // the ledger's order is the order in which things happened
-mod comparison; // the same load over one strategy after the other
-mod disk_faults; // a disk that fails leaves the old state or the new one
-mod durability; // what was acknowledged survives being killed
-mod failing_start; // a first start on a disk that fails
+mod authorisation; // who may do what, and how clients identify themselves
+mod bad_input; // bad requests to every route
+mod bad_wire; // bytes that are not HTTP
+mod commit_order; // the ledger's order is the order in real time
+mod comparison; // the same load with one strategy after another
+mod disk_faults; // a failing disk leaves the old state or the new one
+mod durability; // acknowledged purchases survive a kill
+mod failing_start; // a first start on a failing disk
 mod idempotency; // the same key never buys twice
-mod markup; // markup in names is text
+mod markup; // markup in names is shown as text
 mod nodes; // three servers on one database
-mod openapi; // the description says what the routes do
-mod organisers; // making, changing, adding, resetting
-mod power_loss; // what was acknowledged survives a loss of power
+mod openapi; // the API's description matches the routes
+mod organisers; // making and changing sales, adding stock, resetting
+mod power_loss; // acknowledged purchases survive a loss of power
 mod properties; // random operations against a simple model
-mod purchases; // never a unit twice, never one stranded
-mod queue; // purchases in line: receipts and what follows them
-mod rest; // each route's shape
-mod shutdown; // stopping in order
+mod purchases; // no unit is sold twice, and none is left over
+mod queue; // queued purchases: receipts and outcomes
+mod rest; // the answer of each route
+mod shutdown; // an orderly stop
 mod simulations; // load runs over REST
 mod stream; // one viewer: frames, positions, ends
-mod stream_fleet; // many viewers, all with the same truth
+mod stream_fleet; // many viewers, who all end with the true state
 mod support; // the server under test, its clients, and the scale of the loops
-mod tidy; // what the source may not do
+mod tidy; // rules that the source itself must keep

@@ -1,5 +1,5 @@
-//! Three servers on one PostgreSQL and one Redis, as behind a balancer: what each says holds at all, whatever happens to
-//! one of them.
+//! Three servers on one PostgreSQL and one Redis, as behind a balancer. What one server says holds at all of them,
+//! whatever happens to one of them.
 
 use std::{
     collections::BTreeSet,
@@ -24,9 +24,9 @@ use crate::support::{
 
 const UNITS: u64 = 300;
 const BUYERS: usize = 400;
-/// Viewers of each server.
+/// Viewers per server.
 const VIEWERS: usize = 5;
-/// How long a buyer asks again, and how long a viewer may take to learn the last change.
+/// How long a buyer repeats a request, and how long a viewer may take to see the last change.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn redis() -> String {
@@ -37,14 +37,15 @@ async fn node(database: &str) -> TestApp {
     Setup::default().with_admin().with_demo().with_database(database).with_env("REDIS_URL", &redis()).start().await
 }
 
-/// Three servers, started at once on an empty database; the last one's wire to it can be cut.
+/// Three servers, started at once on an empty database. The third one's connection to the database can be cut.
 async fn three_nodes(database: &Database, wire: &Wire) -> [TestApp; 3] {
     let (direct, behind) = (database.url(), database.behind(wire).await);
     let (first, second, third) = tokio::join!(node(&direct), node(&direct), node(&behind));
     [first, second, third]
 }
 
-/// A buyer behind a balancer: asks a server, and the next one where that one gives no answer, always with the same key.
+/// Buys as a client behind a balancer does: it asks one server after the other until one answers, always with the same
+/// key.
 async fn buy_somewhere(servers: Arc<[Server]>, first: usize, path: Arc<str>, key: String) -> Answer {
     let body = Bytes::from(serde_json::to_vec(&BuyBody::tier("ga".into(), 1)).expect("plain data"));
     let started = Instant::now();
@@ -55,7 +56,7 @@ async fn buy_somewhere(servers: Arc<[Server]>, first: usize, path: Arc<str>, key
             let mut connection = Connection::open(Arc::new(server)).await?;
             connection.post(&path, Some(&key), body.clone()).await
         };
-        // Whoever hears nothing for a while asks elsewhere, as a balancer does.
+        // After a while without an answer the next server is asked, as a balancer does.
         let Ok(Ok(reply)) = timeout(Duration::from_secs(5), asked).await else { continue };
         match Answer::read(reply.status.as_u16(), &reply.body) {
             Answer::Refused(Code::IdempotencyInFlight | Code::Contended | Code::Overloaded) | Answer::Failed(_) => {}
@@ -66,7 +67,7 @@ async fn buy_somewhere(servers: Arc<[Server]>, first: usize, path: Arc<str>, key
     unreachable!("somebody loses patience first")
 }
 
-/// Watches one server, coming back where the stream ends, until the view has reached the last seq.
+/// Watches one server until the view has reached the last `seq`, and reconnects whenever the stream ends.
 async fn watch(app: Arc<TestApp>, sale: String, last_seq: Arc<AtomicU64>) -> Fold {
     let mut fold: Option<Fold> = None;
     loop {
@@ -157,7 +158,7 @@ async fn storm_over_three_nodes(strategy: &str) {
             Answer::Failed(why) => panic!("{why}"),
         }
     }
-    // A gate that a dead server left claims in lets them out again a little later.
+    // A server that died has left claims in the gate. A little later the gate drops them.
     let mut bought_later = 0;
     while first.audit(&sale).await.sold < UNITS {
         let reply = first.buy(&sale, json!({ "tier": "ga" })).await;

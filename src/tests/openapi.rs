@@ -1,4 +1,4 @@
-//! The API's description says what the routes do: no more and no less.
+//! The API's description names exactly what the routes do.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Ask, TestApp};
 
-/// The contract's routes.
+/// All routes of the contract.
 const CONTRACT: [(&str, &str); 27] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),

@@ -1,4 +1,4 @@
-//! What an organiser does: making sales, changing them, adding stock, resetting.
+//! An organiser makes sales, changes them, adds stock and resets them.
 
 use std::collections::BTreeSet;
 

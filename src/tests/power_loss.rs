@@ -1,8 +1,9 @@
-//! What was acknowledged survives a loss of power, which kills can not show: what a killed program wrote is in the kernel's
-//! hands already.
+//! Acknowledged purchases survive a loss of power. Killing a process cannot show that, because the kernel keeps what a
+//! killed process wrote.
 //!
-//! A server sells while strace records what it does to its files. From the recording disks are made as a loss of power may
-//! leave them, at any moment; each has to open, to be whole, and to hold whatever had been acknowledged until then.
+//! A server sells while strace records what it does to its files. From the recording the test makes images of the disk
+//! as a loss of power at any moment may leave it. Each image has to open, to be consistent, and to hold everything that
+//! had been acknowledged until that moment.
 
 use std::{collections::BTreeSet, fmt, ops::Range, path::Path, sync::Arc, time::Duration};
 
@@ -28,20 +29,21 @@ use crate::support::{
     scale, seated,
 };
 
-/// Buyers who ask without a pause while a storm lasts.
+/// Buyers who send requests without a pause during a storm.
 const BUYERS: usize = 12;
 const STORMS: usize = 3;
 const STORM: Duration = Duration::from_millis(250);
-/// Long enough for the log to be folded to its end, so that the next storm begins it anew.
+/// The pause between storms: long enough that the log is folded into the database completely, and the next storm starts
+/// the log anew.
 const PAUSE: Duration = Duration::from_millis(800);
-/// Images judged at once.
+/// How many images are judged at once.
 const AT_ONCE: usize = 4;
-/// Images of one recording; then a new one.
+/// Images per recording. For more images a new recording is made.
 const IMAGES_OF_RECORDING: usize = 5_000;
 /// Images in which a planted bug has to show.
 const IMAGES_OF_CONTROL: usize = 60;
 
-/// What a server did, and what it told whom when.
+/// What a server did to its files, and what it acknowledged when.
 struct Evidence {
     calls: Vec<Call>,
     sales: Vec<(Moment, SaleId)>,
@@ -52,9 +54,9 @@ struct Evidence {
 /// What is wrong with an image.
 #[derive(Debug)]
 enum Damage {
-    /// Something that was acknowledged is not there.
+    /// Something that was acknowledged is missing.
     Lost(String),
-    /// It does not open, or contradicts itself.
+    /// The image does not open, or is inconsistent.
     Broken(String),
 }
 
@@ -115,8 +117,8 @@ async fn record() -> Evidence {
     evidence
 }
 
-/// A recording from which the files cannot be made as they are would prove nothing about others. Of a call that was cut
-/// short by the end of the process nobody knows whether it was done.
+/// Checks that the recording is complete: replaying it must give the files as they are. A call that the end of the
+/// process cut short may be done or not, so both are accepted.
 fn assert_complete(calls: &[Call], folder: &Path) {
     let made_of = |calls: &mut dyn Iterator<Item = &Call>| {
         let mut disk = Disk::new(calls);
@@ -133,13 +135,14 @@ fn assert_complete(calls: &[Call], folder: &Path) {
 }
 
 impl Evidence {
-    /// From the first acknowledgement to the last.
+    /// The time from the first acknowledgement to the last.
     fn selling(&self) -> Range<Moment> {
         let moment = |acknowledged: Option<&(Moment, Order)>| acknowledged.expect("purchases").0;
         moment(self.acknowledged.first())..moment(self.acknowledged.last())
     }
 
-    /// Purchases in numbers, the log folded into the database among them, and begun anew.
+    /// Checks that enough has happened: many purchases, and meanwhile the log was folded into the database and begun
+    /// anew.
     fn assert_eventful(&self) {
         let selling = self.selling();
         let count = |is: &dyn Fn(&Call) -> bool| {
@@ -151,7 +154,7 @@ impl Evidence {
         assert!(count(&Call::begins_log) > 0, "the log was begun anew among purchases");
     }
 
-    /// Moments at which the power is lost, in order: around flushes, just behind acknowledgements, and anywhere.
+    /// Moments at which the power is lost, in order: around flushes, just after acknowledgements, and anywhere.
     fn moments(&self, count: usize, random: &mut StdRng) -> Vec<Moment> {
         let flushes: Vec<_> = self.calls.iter().filter(|call| call.is_flush()).collect();
         let first = self.calls.first().expect("calls").began;
@@ -167,8 +170,8 @@ impl Evidence {
         moments
     }
 
-    /// What images of these calls are worth: as many of them as asked for, each with the moment of its loss of power. The
-    /// calls are those of the recording, or some of them.
+    /// Judges so many images made from these calls. Returns the damage of each damaged image, with the moment of its
+    /// loss of power. The calls are those of the recording, or some of them.
     async fn damages<'r>(
         self: &Arc<Self>,
         calls: impl IntoIterator<Item = &'r Call>,
@@ -194,7 +197,7 @@ impl Evidence {
         found
     }
 
-    /// Holds an image against what had been acknowledged when the power was lost.
+    /// Compares an image with what had been acknowledged when the power was lost.
     async fn judge(&self, image: Image, lost_at: Moment) -> Result<(), Damage> {
         let folder = folder_in_memory();
         disk::write(&image, folder.path());
@@ -238,8 +241,8 @@ impl Evidence {
         Ok(if lost == 0 { Ok(()) } else { Err(Damage::Lost(format!("{lost} orders"))) })
     }
 
-    /// Every call but the flushes that make commits durable: what SQLite does with `synchronous=NORMAL`. It flushes the log
-    /// when that is begun, and before it is folded into the database.
+    /// All calls except the flushes that make commits durable. These are the calls of SQLite with `synchronous=NORMAL`,
+    /// which flushes the log only when it begins it anew and before it folds it into the database.
     fn without_flushed_commits(&self) -> Vec<&Call> {
         let is_flush_of_commit = |place: usize, call: &Call| {
             let before = self.calls[..place].iter().rev().find(|before| before.thread == call.thread);
@@ -252,12 +255,12 @@ impl Evidence {
     }
 }
 
-/// A folder in memory where the system has a place for that: images are flushed too, which no disk has to wait for.
+/// A folder in memory, if the system has a place for one. SQLite flushes images too, and in memory that takes no time.
 fn folder_in_memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder for an image")
 }
 
-/// How many images are damaged, and the first of them.
+/// How many images are damaged, and what the first damage is.
 fn summary(damages: &[(Moment, Damage)]) -> String {
     let first = damages.first().map(|(moment, damage)| format!(", the first at {moment}: {damage}"));
     format!("{} damaged images{}", damages.len(), first.unwrap_or_default())
@@ -287,7 +290,7 @@ async fn without_the_flush_of_its_commit_an_acknowledged_purchase_is_lost_and_th
     assert!(!forgetful.is_empty(), "seed {seed}: nothing was lost");
     let broken: Vec<_> = forgetful.iter().filter(|(_, damage)| matches!(damage, Damage::Broken(_))).collect();
     assert!(broken.is_empty(), "seed {seed}: such a database forgets, but stays whole: {broken:?}");
-    // And without any flush it does not even stay whole.
+    // Without any flush of the files, images are not even consistent.
     let calls = evidence.calls.iter().filter(|call| !call.is_flush() || call.file == recording::FOLDER);
     let damaged = evidence.damages(calls, IMAGES_OF_CONTROL, random).await;
     let is_broken = |(_, damage): &(Moment, Damage)| matches!(damage, Damage::Broken(_));

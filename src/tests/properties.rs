@@ -1,4 +1,4 @@
-//! Random operations against a simple model: whatever is done in whatever order, the engine and the model agree.
+//! Random operations against a simple model. Whatever the operations and their order, engine and model must agree.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,11 +28,11 @@ use uuid::Uuid;
 
 use crate::support::scale;
 
-/// Seats of the sale at its start: one row, `A-1` and so on.
+/// Seats of the sale at its start: one row, with the labels `A-1` and so on.
 const SEATS: u32 = 6;
 const UNITS: u64 = 8;
 const BUYERS: u128 = 3;
-/// Operations of one case, at most.
+/// The most operations of one case.
 const OPERATIONS: usize = 40;
 
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ enum Operation {
         buyer: u128,
         label: String,
     },
-    /// Any seats of the seated tier, or units of general admission.
+    /// Buys any seats of the seated tier, or units of general admission.
     Buy {
         buyer: u128,
         seated: bool,
@@ -61,7 +61,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     let buy = (1..=BUYERS, any::<bool>(), 0_u32..5);
     let switch = prop_oneof![2 => Just(SaleSwitch::Open), 1 => Just(SaleSwitch::Paused)];
     prop_oneof![
-        // Two of these labels name no seat.
+        // The last two of these labels name no seat.
         6 => (1..=BUYERS, 1..=SEATS + 2).prop_map(|(buyer, number)| Operation::BuySeat { buyer, label: format!("A-{number}") }),
         8 => buy.prop_map(|(buyer, seated, quantity)| Operation::Buy { buyer, seated, quantity }),
         2 => (any::<bool>(), -1_i64..4).prop_map(|(seated, units)| Operation::Add { seated, units }),
@@ -72,7 +72,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// What ought to be.
+/// The state that the engine should have.
 struct Model {
     seats: u64,
     sold_seats: BTreeSet<String>,
@@ -102,7 +102,8 @@ impl Model {
         if seated { self.seats - self.sold_seats.len() as u64 } else { self.units - self.sold_units }
     }
 
-    /// What a request has to be refused with, in the contract's order; `None`: it is granted.
+    /// The code with which a request has to be refused, checked in the contract's order; `None` if it has to be
+    /// granted.
     fn refusal(&self, operation: &Operation) -> Option<Code> {
         let (buyer, quantity, gone) = match operation {
             Operation::BuySeat { buyer, label } => {
@@ -125,7 +126,7 @@ impl Model {
         closed.or(gone).or(is_beyond_limit.then_some(Code::LimitReached))
     }
 
-    /// Takes a purchase over, and sees that its units were there.
+    /// Applies a purchase to the model, and checks that its units were available.
     fn sell(&mut self, buyer: u128, order: &Order) {
         self.seq += 1;
         assert_eq!(order.seq, self.seq);
@@ -139,7 +140,7 @@ impl Model {
     }
 }
 
-/// The engine under test, its database, and the model beside it.
+/// The engine under test, its database, and the model that it is compared with.
 struct Bench {
     folder: tempfile::TempDir,
     engine: Arc<Engine>,
@@ -234,7 +235,7 @@ impl Bench {
         }
     }
 
-    /// Holds the engine's counters and the recount against the model.
+    /// Compares the engine's counters and the recount with the model.
     async fn compare(&self) {
         let sale = self.engine.catalogue.sale(&self.sale).await.expect("a sale");
         let model = &self.model;

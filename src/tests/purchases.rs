@@ -1,4 +1,4 @@
-//! Never sell a unit twice, never strand one: storms of buyers over real sockets, with each strategy.
+//! No unit is sold twice and none is left over: storms of buyers over real sockets, with each strategy.
 
 use std::collections::BTreeSet;
 
@@ -207,6 +207,6 @@ async fn what_is_unknown_comes_before_what_is_invalid_before_what_is_closed_befo
     buy(json!({ "seat": "A-1" })).await.expect(201);
     buy(json!({ "tier": "ga", "quantity": 101 })).await.expect_problem(422, "invalid");
     buy(json!({ "tier": "ga" })).await.expect_problem(409, "sold-out");
-    // A named seat that is gone is taken, even where everything is gone.
+    // A named seat that is gone is refused as taken, even when everything is sold out.
     buy(json!({ "seat": "A-1" })).await.expect_problem(409, "seat-taken");
 }

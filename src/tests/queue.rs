@@ -1,4 +1,4 @@
-//! Purchases in line, over HTTP: the receipt, its status, and everything that follows one by itself.
+//! Queued purchases over HTTP: the receipt, its status, and the outcome.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::support::{Ask, Reply, Setup, TestApp, general_admission, seated};
 
-/// How long a purchase may be in line.
+/// How long a purchase may wait in the queue.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn open() -> TestApp {
@@ -19,7 +19,7 @@ async fn open() -> TestApp {
     Setup::default().with_demo().with_admin().with_env("REDIS_URL", &redis).start().await
 }
 
-/// Asks for the outcome as the guest of `session`, until there is one.
+/// Asks for the outcome as the guest of `session`, until it is decided.
 async fn outcome(app: &TestApp, receipt: &Receipt, session: &str) -> RequestStatus {
     let started = Instant::now();
     loop {
@@ -52,7 +52,7 @@ async fn a_purchase_in_line_is_answered_with_202_and_its_outcome_is_its_buyers_a
     assert_eq!((confirmed.status, confirmed.code), (RequestState::Confirmed, None));
     let ticket = Ask::get(&format!("/api/v1/orders/{order}")).bearer(&winner).send(&app).await.expect(200).json();
     assert_eq!(ticket["tickets"][0]["seat"], "A-1");
-    // What is certainly gone is refused at once, without a place in line.
+    // A seat that is certainly gone is refused at once, without a place in the queue.
     app.buy(&sale, json!({ "seat": "A-1" })).await.expect_problem(409, "seat-taken");
     app.get(&first.status_url).await.expect_problem(404, "not-found");
     Ask::get(&first.status_url).bearer("nobody").send(&app).await.expect_problem(401, "unauthenticated");

@@ -1,4 +1,4 @@
-//! Each route's happy path and the shape of its answer, to the letter of the contract.
+//! Each route's successful answer, exactly as the contract says.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Stopping in order: streams end, requests in flight are answered, and the exit code is 0.
+//! An orderly stop: streams end, requests in flight are answered, and the exit code is 0.
 
 use std::{
     sync::Arc,
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::support::{Position, TestApp, Viewer, general_admission};
 
-/// How long a stop may take at rest, and under load.
+/// How long a stop may take without load, and under load.
 const AT_REST: Duration = Duration::from_secs(2);
 const UNDER_LOAD: Duration = Duration::from_secs(10);
 
@@ -20,7 +20,7 @@ const UNDER_LOAD: Duration = Duration::from_secs(10);
 async fn sigterm_and_sigint_stop_a_server_at_rest_within_2_s_with_exit_0() {
     for signal in ["TERM", "INT"] {
         let mut app = TestApp::open_demo().await;
-        // A connection that is kept alive is no reason to wait.
+        // The server must not wait for an idle connection that is kept alive.
         let mut idle = Connection::open(Arc::new(app.server())).await.expect("a connection");
         idle.get("/healthz").await.expect("an answer");
         app.signal(signal);
@@ -47,8 +47,8 @@ async fn open_streams_end_with_the_server_within_2_s() {
     assert!(status.success() && asked.elapsed() < AT_REST, "{status} after {:?}", asked.elapsed());
 }
 
-/// Buys on one connection until the server refuses it. An answer that broke off in the middle is a failure; a connection
-/// that the server closed before the request is not.
+/// Buys on one connection until the server closes it. An answer that breaks off in the middle is a failure. A
+/// connection that was closed before a request is not.
 async fn buy_until_closed(server: onsale::server::simulator::client::Server, path: String) -> (usize, Vec<String>) {
     let Ok(mut connection) = Connection::open(Arc::new(server)).await else { return (0, Vec::new()) };
     let body = Bytes::from_static(b"{\"tier\":\"ga\"}");
@@ -89,7 +89,7 @@ async fn under_load_what_was_answered_is_kept_and_the_exit_is_0() {
         }
         app.launch().await;
         let sold = app.clean_audit(&sale).await.sold;
-        // Each buyer has at most one request whose answer it did not wait for.
+        // Each of the 100 buyers may have one purchase whose answer it did not get.
         assert!(won > 0 && (won..=won + 100).contains(&usize::try_from(sold).expect("few")), "{won} won, {sold} sold");
     }
 }
@@ -98,7 +98,7 @@ async fn under_load_what_was_answered_is_kept_and_the_exit_is_0() {
 async fn requests_in_flight_are_answered_before_the_server_leaves() {
     let mut app = TestApp::open().await;
     let sale = app.sale("atomic_update", &[general_admission(1_000)]).await;
-    // Each commit costs a flush, so 200 at once are still in line when the signal comes.
+    // Each commit costs a flush, so of 200 requests at once some are still waiting when the signal comes.
     let path = format!("/api/v1/sales/{sale}/buy");
     let mut buyers = JoinSet::new();
     let start = Arc::new(tokio::sync::Barrier::new(201));

@@ -1,4 +1,4 @@
-//! Load runs over REST: virtual buyers with sessions of their own, and the verdict on what they were told.
+//! Load runs over REST: virtual buyers with sessions of their own, and the verdict on the answers that they got.
 
 use std::time::Duration;
 
@@ -169,7 +169,7 @@ async fn the_same_seed_wishes_the_same() {
     let mut sold = Vec::new();
     for _ in 0..2 {
         Ask::post("/api/v1/sales/rehearsal/reset").send(&app).await.expect(200);
-        // One at a time: the wishes alone decide who gets what.
+        // One buyer at a time, so that only the wishes decide who gets what.
         let begun = start(&app, "rehearsal", json!({ "buyers": 60, "concurrency": 1, "seed": 42 })).await;
         let run = app.finished(begun.id).await;
         assert_eq!(run.seed, 42);

@@ -13,7 +13,7 @@ use crate::support::{
     Ask, Event, Fold, Position, Setup, TestApp, Viewer, general_admission, seated, storm, wire, wishes_for_tier,
 };
 
-/// How long an event may take that a commit causes.
+/// How long an event may take after the commit that causes it.
 const SOON: Duration = Duration::from_secs(1);
 /// How long to wait for a heartbeat: one comes every 10 s.
 const NEXT_HEARTBEAT: Duration = Duration::from_secs(15);
@@ -28,14 +28,14 @@ async fn open(app: &TestApp, sale: &str, position: Position) -> (Viewer, Event) 
     (viewer, first)
 }
 
-/// Buys one unit of general admission so many times, one after the other.
+/// Buys so many single units of general admission, one after the other.
 async fn buy(app: &TestApp, sale: &str, times: usize) {
     for _ in 0..times {
         app.buy(sale, json!({ "tier": "ga" })).await.expect(201);
     }
 }
 
-/// Takes frames until the view has reached this seq.
+/// Reads frames until the view has reached this `seq`.
 async fn follow(viewer: &mut Viewer, fold: &mut Fold, seq: u64) {
     while fold.seq < seq {
         let event = viewer.next_within(SOON).await;
@@ -175,7 +175,7 @@ async fn a_window_that_is_left_behind_means_a_snapshot() {
     let app = TestApp::open().await;
     let sale = app.sale("group_commit", &[general_admission(10_000)]).await;
     let position = Position::last_event_id(app.read_sale(&sale).await.seq);
-    // A restart forgets the window; the ledger goes on.
+    // After a restart the replay window is empty, and the ledger goes on.
     let mut app = app;
     buy(&app, &sale, 3).await;
     app.restart().await;
@@ -255,7 +255,7 @@ async fn reset_and_added_stock_send_a_fresh_snapshot() {
     let fresh = Fold::begin(&viewer.next_of("snapshot", SOON).await);
     assert_eq!(fresh.seats.len(), 13);
     fresh.assert_equals_database(&app, &sale).await;
-    // Whoever was away meanwhile cannot get there by deltas.
+    // A viewer who was away meanwhile cannot be brought up to date by deltas.
     let (_, event) = open(&app, &sale, Position::last_event_id(known.seq)).await;
     assert_eq!(event.kind, "snapshot");
 }
@@ -291,7 +291,7 @@ async fn head_shows_the_stream_and_other_methods_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_who_does_not_read_stops_nobody() {
     let app = Arc::new(TestApp::open().await);
-    // Snapshots of 90,000 seats fill any buffer soon.
+    // Snapshots of 90,000 seats soon fill any buffer.
     let big = app.sale("group_commit", &[seated(300, 300), general_admission(100_000)]).await;
     let mut deaf = Vec::new();
     for _ in 0..10 {
@@ -311,7 +311,7 @@ async fn a_reader_who_does_not_read_stops_nobody() {
     }
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     fold.assert_equals_database(&app, &big).await;
-    // Whoever reads at last gets the truth of today, not the backlog of an hour.
+    // A viewer who starts to read now gets the current state, not its whole backlog.
     let told = wire::read_all(&mut deaf[0]).await;
     assert!(String::from_utf8_lossy(&told).contains("event: snapshot"));
 }

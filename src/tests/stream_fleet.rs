@@ -1,4 +1,4 @@
-//! Many viewers who come and go: at rest each of them believes what the database says.
+//! Many viewers who come and go. When nothing changes any more, each of them has the state of the database.
 
 use std::{
     collections::VecDeque,
@@ -18,16 +18,16 @@ use crate::support::{
     wishes_for_tier,
 };
 
-/// How long a viewer may take to learn the last change.
+/// How long a viewer may take to see the last change.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long viewers may take to be cut off as often as the test wants it.
+/// How long it may take until viewers were cut off as often as the test wants.
 const NEMESIS: Duration = Duration::from_secs(600);
-/// Events that a viewer hears at most before it is cut off.
+/// The most events that a viewer receives before it is cut off.
 const MAX_EVENTS: usize = 8;
-/// Earlier states that a viewer remembers, to come back from.
+/// How many earlier states a viewer remembers, to resume from.
 const REMEMBERED: usize = 40;
 
-/// How streams began: each way has to have been seen.
+/// How streams began. The test needs to see each way.
 #[derive(Default)]
 struct Seen {
     by_snapshot: AtomicUsize,
@@ -39,7 +39,7 @@ impl Seen {
         match first_event {
             "snapshot" => self.by_snapshot.fetch_add(1, Ordering::Relaxed),
             "delta" => self.by_window.fetch_add(1, Ordering::Relaxed),
-            _ => 0, // a stream that had nothing to tell at first
+            _ => 0, // the viewer had missed nothing
         };
     }
 
@@ -48,7 +48,7 @@ impl Seen {
     }
 }
 
-/// Where a viewer comes back from, and what it knew there.
+/// A position from which a viewer resumes, and the state that it knew there.
 fn position(known: &VecDeque<Fold>) -> (Position, Option<Fold>) {
     let mut random = rand::rng();
     let last = known.back().expect("a first snapshot");
@@ -66,7 +66,7 @@ fn position(known: &VecDeque<Fold>) -> (Position, Option<Fold>) {
     }
 }
 
-/// Watches with a broken connection every few events, until the view has reached the last seq; returns the view.
+/// Watches until the view has reached the last `seq`, cutting its connection every few events. Returns the view.
 async fn watch(app: Arc<TestApp>, sale: String, last_seq: Arc<AtomicU64>, seen: Arc<Seen>) -> Fold {
     let mut known = VecDeque::new();
     loop {
@@ -81,7 +81,7 @@ async fn watch(app: Arc<TestApp>, sale: String, last_seq: Arc<AtomicU64>, seen: 
             if is_at_rest(&fold) {
                 return fold.expect("a view at rest");
             }
-            // A stream that has nothing to tell, or is about to end, is looked at again.
+            // Without an event for a while the viewer opens a new stream.
             let Ok(event) = timeout(Duration::from_millis(500), viewer.next()).await else { break };
             let event = event.expect("only the viewer ends a stream here");
             if is_back && number == 0 {
@@ -99,7 +99,7 @@ async fn watch(app: Arc<TestApp>, sale: String, last_seq: Arc<AtomicU64>, seen: 
     }
 }
 
-/// Keeps the sale moving until viewers have come back so often: purchases, now and then a reset or more seats.
+/// Makes purchases, and now and then a reset or more seats, until viewers have come back so often.
 async fn keep_moving(app: &TestApp, sale: &str, seen: &Seen, cuts: usize) {
     let path = format!("/api/v1/sales/{sale}");
     for round in 1_u32.. {

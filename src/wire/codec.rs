@@ -1,5 +1,5 @@
-//! JSON over the wire, as the library would have it; but in the browser it is read by the small reader, and written without
-//! the tables that numbers with a fraction need.
+//! JSON for server functions, as the library's own codec has it. But the browser reads it with the small reader of
+//! [`super::json`], and writes it without the tables that printing fractions needs: both keep the download small.
 
 use std::io;
 
@@ -30,7 +30,7 @@ impl<T: Serialize> Encodes<T> for WireEncoding {
     }
 }
 
-/// JSON in one line.
+/// Writes a value as JSON in one line.
 pub fn write(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     if cfg!(feature = "ssr") {
         return serde_json::to_vec(value);
@@ -40,7 +40,7 @@ pub fn write(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     Ok(written)
 }
 
-/// Leaves numbers with a fraction to the browser.
+/// Lets the browser print numbers with a fraction.
 struct BrowserNumbers;
 
 impl Formatter for BrowserNumbers {

@@ -1,17 +1,17 @@
-//! A small reader of JSON for the browser's half, where every byte of code is downloaded: it reads every kind of type that
-//! `serde_json` reads, but tells neither where nor why a text cannot be read. The server reads what strangers send with
-//! `serde_json`.
+//! A small JSON reader for the browser, where every byte of code is downloaded. It reads every kind of type that
+//! `serde_json` reads, but does not say where or why a text cannot be read. The server, which reads what strangers
+//! send, uses `serde_json`.
 
-mod kinds; // serde's kinds of types, read from the text
+mod kinds; // reads each kind of type that serde knows
 
 use std::{borrow::Cow, fmt};
 
 use serde::de::DeserializeOwned;
 
-/// Values inside each other; deeper ones are refused.
+/// How deeply lists and objects may be nested. Deeper texts are refused.
 const MAX_DEPTH: u8 = 64;
 
-/// Reads one value, which is all of the text.
+/// Reads one value. Nothing but white space may follow it.
 pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     let mut reader = Reader { text, position: 0, depth: 0 };
     let value = T::deserialize(&mut reader).ok()?;
@@ -19,7 +19,7 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     (reader.position == text.len()).then_some(value)
 }
 
-/// The text is not what was to be read.
+/// The error: the text is no JSON, or not of the wanted type.
 #[derive(Debug)]
 pub struct Unreadable;
 
@@ -46,7 +46,7 @@ struct Reader<'text> {
 }
 
 impl<'text> Reader<'text> {
-    /// The next byte that is no space; 0 at the end.
+    /// The next byte that is not white space; 0 at the end of the text.
     fn peek(&mut self) -> u8 {
         let bytes = self.text.as_bytes();
         while bytes.get(self.position).is_some_and(u8::is_ascii_whitespace) {
@@ -66,7 +66,7 @@ impl<'text> Reader<'text> {
         if self.skip(byte) { Ok(()) } else { Err(Unreadable) }
     }
 
-    /// A number, or one of the words that JSON knows.
+    /// Reads a number or a word such as `true`.
     fn word(&mut self) -> &'text str {
         self.peek();
         let rest = &self.text[self.position..];
@@ -76,7 +76,7 @@ impl<'text> Reader<'text> {
         word
     }
 
-    /// The same, left where it is.
+    /// As [`Self::word`], but does not step over it.
     fn word_ahead(&mut self) -> &'text str {
         self.peek();
         let position = self.position;
@@ -92,7 +92,7 @@ impl<'text> Reader<'text> {
             let rest = &self.text[self.position..];
             let plain = rest.find(['"', '\\']).ok_or(Unreadable)?;
             self.position += plain + 1;
-            // Most strings end here, and are never copied.
+            // Most strings have no escapes. They end here, and are not copied.
             if read.is_empty() {
                 read = Cow::Borrowed(&rest[..plain]);
             } else {
@@ -106,7 +106,7 @@ impl<'text> Reader<'text> {
         }
     }
 
-    /// The character behind a backslash.
+    /// The character that the escape after a backslash stands for.
     fn escaped(&mut self) -> Read<char> {
         let letter = self.text.as_bytes().get(self.position).ok_or(Unreadable)?;
         self.position += 1;
@@ -122,7 +122,7 @@ impl<'text> Reader<'text> {
                 if !(0xd800..0xdc00).contains(&first) {
                     return char::from_u32(first).ok_or(Unreadable);
                 }
-                // Beyond the first plane a character is written as two halves.
+                // A character beyond U+FFFF is written as two escapes.
                 if self.text.get(self.position..self.position + 2) != Some("\\u") {
                     return Err(Unreadable);
                 }
@@ -141,8 +141,8 @@ impl<'text> Reader<'text> {
         u32::from_str_radix(digits, 16).map_err(|_| Unreadable)
     }
 
-    /// A number with a fraction, right but perhaps for its last bit: what is read here is shown, and no more than that.
-    #[allow(clippy::cast_precision_loss)] // said above
+    /// Reads a number with a fraction. Its last bit may be wrong, which is enough: such numbers are only shown.
+    #[allow(clippy::cast_precision_loss)] // the last bit may be wrong, see above
     fn float(&mut self) -> Read<f64> {
         let word = self.word();
         let (number, exponent) = word.split_once(['e', 'E']).unwrap_or((word, "0"));
@@ -158,7 +158,7 @@ impl<'text> Reader<'text> {
             if value > 9 {
                 return Err(Unreadable);
             }
-            // Digits that do not fit any more only count as places.
+            // Digits beyond the precision of 64 bits only move the decimal point.
             match digits.checked_mul(10).and_then(|tens| tens.checked_add(u64::from(value))) {
                 Some(more) => {
                     digits = more;
@@ -191,7 +191,7 @@ impl<'text> Reader<'text> {
         }
     }
 
-    /// What stands between two brackets.
+    /// Reads what stands between two brackets.
     fn nested<T>(&mut self, opening: u8, closing: u8, inside: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
         self.expect(opening)?;
         self.depth += 1;
@@ -204,7 +204,7 @@ impl<'text> Reader<'text> {
         Ok(read)
     }
 
-    /// Whether another element stands before `closing`; steps over the comma in front of it.
+    /// Whether another element comes before `closing`. Steps over the comma in front of that element.
     fn follows(&mut self, closing: u8) -> Read<bool> {
         if self.peek() == closing {
             return Ok(false);

@@ -1,9 +1,9 @@
-//! How the two halves write to each other and read each other.
+//! How server and browser write messages to each other, and read them.
 
 mod codec; // the codec of server functions
-pub mod json; // a small reader of JSON for the browser's half
+pub mod json; // a small JSON reader for the browser
 
 pub use codec::{Wire, write};
 
 #[cfg(test)]
-mod tests; // every type that crosses the wire, read by both readers
+mod tests; // both readers read every type that crosses the wire

@@ -1,4 +1,4 @@
-//! Every type that crosses the wire is read by both readers, and to the same value.
+//! Both readers read every type that crosses the wire, and read the same value.
 
 use std::fmt::Debug;
 
@@ -24,7 +24,7 @@ use crate::{
     ui::simulator::start::Start,
 };
 
-/// Writes a value and reads it with both; what was read must be written as the value was.
+/// Writes a value and reads it with both readers. What they read must be written in the same way as the value.
 fn crosses<T: Serialize + DeserializeOwned + Debug>(value: &T) {
     let text = String::from_utf8(super::write(value).unwrap()).unwrap();
     let by_library: T = serde_json::from_str(&text).unwrap();

@@ -1,6 +1,6 @@
-//! Splits the compiled client: one WebAssembly file that every page loads, and one for each part of a page that is fetched
-//! when it is seen. Usage: `split-client CLIENT.wasm FOLDER`. FOLDER gets `onsale.wasm`, which still has to be bound by
-//! wasm-bindgen, the other files, and `__wasm_split.js`, which fetches them.
+//! Splits the compiled client into one WebAssembly file that every page loads, and one for each part of a page that is
+//! fetched when it comes into view. Usage: `split-client CLIENT.wasm FOLDER`. FOLDER gets `onsale.wasm`, which
+//! wasm-bindgen still has to process, the other files, and `__wasm_split.js`, which fetches them.
 
 use std::{env, error::Error, fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! What the engine tells a hub: committed changes, and what the organiser announces.
+//! What the engine tells a hub: committed changes, and the organiser's announcements.
 
 use crate::model::{
     frame::StatusChange,
@@ -10,18 +10,18 @@ use crate::model::{
 /// What one commit changed in one sale. Published strictly after the commit, in commit order.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// The seq before, and the seq after.
+    /// The sale's `seq` before the commit; `seq` is the one after it.
     pub from: u64,
     pub seq: u64,
     pub at: Timestamp,
-    /// Seats that changed: position in the seat list, new state.
+    /// Seats that changed: position in the seat list, and new status.
     pub seats: Vec<(u32, SeatStatus)>,
-    /// The tiers that changed, each complete.
+    /// The tiers that changed, each with all its counts.
     pub tiers: Vec<TierCounts>,
 }
 
-/// What the organiser has decided and told. With the clock and the stock it gives the status that viewers see, so that
-/// a sale opens on time and sells out without anybody telling the hub.
+/// What the organiser has decided and announced. The hub derives the status that viewers see from this, the clock and
+/// the stock. So a sale opens on time and sells out without anybody telling the hub.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Announcement {
     pub switch: SaleSwitch,

@@ -1,5 +1,5 @@
-//! Viewers who stand level and are told each frame one after another, by one task for them all: to wake a task for every
-//! viewer and frame costs more than to write what it then writes.
+//! A crowd: viewers who have received every frame so far. One task writes each new frame to all of them, one after
+//! another, because waking a task per viewer and frame costs more than the write itself.
 
 use std::{io, sync::Arc};
 
@@ -18,8 +18,8 @@ use tokio_stream::{
 use super::frame::Frame;
 use crate::model::limits::VIEWERS_IN_CROWD;
 
-/// Viewers who have been told everything so far. Who cannot take the next frame at once is given back to its own task, so
-/// that nobody waits for it.
+/// Viewers who have received every frame so far. A viewer whose socket cannot take the next frame at once is given back
+/// to its own task, so that the others do not wait for it.
 pub struct Crowd {
     members: Mutex<Vec<Member>>,
 }
@@ -30,25 +30,25 @@ struct Member {
     returned: oneshot::Sender<Returned>,
 }
 
-/// A viewer's stay in a crowd; it leaves when this is dropped.
+/// A viewer's membership in a crowd. The viewer leaves the crowd when this is dropped.
 pub struct Membership {
     crowd: Arc<Crowd>,
     socket: Arc<TcpStream>,
-    /// Tells that the crowd goes on without this viewer; fails where its connection did.
+    /// Resolves when the crowd goes on without this viewer. It is an error if the viewer's connection failed.
     pub returned: oneshot::Receiver<Returned>,
 }
 
-/// What a viewer has to see to itself.
+/// What a viewer's own task has to go on from when the crowd gives the viewer back.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Returned {
-    /// The end of a frame that is not written yet; may be empty.
+    /// The part of the last frame that is not written yet; may be empty.
     pub rest: Bytes,
-    /// Where the viewer stands once that is written.
+    /// The viewer's `seq` once `rest` is written.
     pub position: u64,
 }
 
 impl Crowd {
-    /// A crowd that will be told these frames. Its task runs on the caller's runtime, to the end of the feed.
+    /// A crowd that receives these frames. Its task runs on the caller's runtime until the feed ends.
     pub fn gather(frames: broadcast::Receiver<Frame>) -> Arc<Self> {
         let crowd = Arc::new(Self { members: Mutex::default() });
         tokio::spawn(crowd.clone().run(frames));
@@ -74,7 +74,7 @@ impl Crowd {
         self.members.lock().is_empty()
     }
 
-    /// Takes in a viewer who stands at `position` and has been told every frame sent so far.
+    /// Takes in a viewer whose state is that of `seq` `position`, and who has received every frame sent so far.
     pub fn admit(self: Arc<Self>, socket: Arc<TcpStream>, position: u64) -> Membership {
         let (sender, returned) = oneshot::channel();
         self.members.lock().push(Member { socket: socket.clone(), position, returned: sender });
@@ -93,7 +93,7 @@ impl Crowd {
         }
     }
 
-    /// Everybody goes: the feed is over, or frames were missed.
+    /// Gives all viewers back to their own tasks: the feed is over, or this crowd missed frames.
     fn disperse(&self) {
         for member in self.members.lock().drain(..) {
             member.give_back(Bytes::new());
@@ -102,11 +102,12 @@ impl Crowd {
 }
 
 impl Member {
-    /// Writes what leads on from where the viewer stands. Returns what the system did not take at once.
+    /// Writes the frame, starting from the viewer's position. Returns the bytes that the system did not take at once.
     fn tell(&mut self, frame: &Frame) -> io::Result<Bytes> {
         let Some(frame) = frame.as_seen_from(self.position) else { return Ok(Bytes::new()) };
         self.position = frame.seq;
-        // Past the runtime, which would look up its own note of this socket first: with thousands of them, far away in memory.
+        // Written past the runtime. The runtime would first look up its own record of this socket, which is rarely in
+        // the processor's cache when there are thousands of sockets.
         match SockRef::from(&*self.socket).send(&frame.bytes) {
             Ok(written) => Ok(frame.bytes.slice(written..)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(frame.bytes.clone()),
@@ -116,8 +117,8 @@ impl Member {
 
     fn give_back(self, rest: Bytes) {
         let Self { socket, position, returned } = self;
-        drop(socket); // the viewer's task may want to be the only one who has it
-        // Fails where the viewer has left in this moment.
+        drop(socket); // the viewer's task closes the socket only if nobody else still holds it
+        // Fails if the viewer has just left.
         let _ = returned.send(Returned { rest, position });
     }
 }

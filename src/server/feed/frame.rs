@@ -1,4 +1,4 @@
-//! What is written to viewers: server-sent events, encoded once and shared as bytes.
+//! What is written to viewers: server-sent events, each encoded once and shared as bytes.
 
 use std::borrow::Cow;
 
@@ -7,15 +7,15 @@ use serde::Serialize;
 
 use crate::model::frame::{Delta, Heartbeat, Snapshot, StatusChange};
 
-/// Milliseconds after which a browser whose stream broke comes back: a base, and up to as much again, so that a crowd
-/// does not come back in one instant.
+/// Milliseconds after which a browser reconnects when its stream broke. A random part of up to as much again is added,
+/// so that a crowd of viewers does not reconnect in one instant.
 const RETRY_MILLISECONDS: u64 = 1_000;
 
 /// One event, ready to be written to any number of viewers.
 #[derive(Clone, Debug)]
 pub struct Frame {
     pub kind: FrameKind,
-    /// Where a viewer stands who has received it.
+    /// The `seq` of a viewer's state after it has received this frame.
     pub seq: u64,
     pub bytes: Bytes,
 }
@@ -24,9 +24,9 @@ pub struct Frame {
 pub enum FrameKind {
     /// The whole state.
     Snapshot,
-    /// What changed since the frame with seq `from`.
+    /// What changed since `seq` `from`.
     Delta { from: u64 },
-    /// Says something beside the stock: status, heartbeat.
+    /// Something other than stock: a status or a heartbeat.
     Notice,
 }
 
@@ -50,8 +50,8 @@ impl Frame {
         Self { kind: FrameKind::Notice, seq: heartbeat.seq, bytes: event("event: heartbeat\n", heartbeat) }
     }
 
-    /// The frame that leads a viewer on from `position`; `None` where it is beyond that already. Frames follow each other
-    /// without a gap, so none begins after `position`.
+    /// This frame for a viewer at `position`; `None` if the viewer is further on already. Frames follow each other
+    /// without a gap, so this frame does not begin after `position`.
     pub fn as_seen_from(&self, position: u64) -> Option<Cow<'_, Self>> {
         match self.kind {
             FrameKind::Snapshot | FrameKind::Notice => (self.seq >= position).then_some(Cow::Borrowed(self)),
@@ -61,8 +61,9 @@ impl Frame {
         }
     }
 
-    /// This delta for a viewer who stands at `position`, inside of it. Right because a delta says how seats and tiers
-    /// stand, not by how much they moved: applied to any state in between, it leads to the same end.
+    /// This delta for a viewer at `position`, which lies between the delta's `from` and its `seq`. Only `from` has to
+    /// change: a delta holds the new values of seats and tiers, not differences, so it gives the same result on any
+    /// state in between.
     pub fn rebased(&self, position: u64) -> Self {
         let FrameKind::Delta { from } = self.kind else { return self.clone() };
         let old = delta_opening(self.seq, from);
@@ -76,12 +77,12 @@ fn delta_head(seq: u64) -> String {
     format!("id: {seq}\nevent: delta\n")
 }
 
-/// How an encoded delta begins, up to the end of its `from`, the first field.
+/// The beginning of an encoded delta, up to the end of its first field, `from`.
 fn delta_opening(seq: u64, from: u64) -> String {
     format!("{}data: {{\"from\":{from}", delta_head(seq))
 }
 
-/// JSON has no raw line break, so the data is always one line.
+/// Encodes one event. JSON contains no raw line breaks, so the data is always one line.
 fn event(head: &str, data: &impl Serialize) -> Bytes {
     let mut bytes = Vec::with_capacity(256);
     bytes.extend_from_slice(head.as_bytes());
@@ -91,7 +92,7 @@ fn event(head: &str, data: &impl Serialize) -> Bytes {
     bytes.into()
 }
 
-/// The first line of every stream: when to come back after a break. `chance` is in 0..1.
+/// The first line of every stream: how long the browser waits before it reconnects. `chance` is in 0..1.
 pub fn retry(chance: f64) -> String {
     let jitter = std::time::Duration::from_millis(RETRY_MILLISECONDS).mul_f64(chance.clamp(0.0, 1.0));
     format!("retry: {}\n\n", RETRY_MILLISECONDS + u64::try_from(jitter.as_millis()).unwrap_or(0))

@@ -1,4 +1,4 @@
-//! One hub per sale: where the engine leaves what it committed, and where viewers join.
+//! One hub per sale: the engine leaves committed changes here, and viewers join here.
 
 use std::sync::Arc;
 
@@ -21,36 +21,37 @@ use crate::{
     },
 };
 
-/// The live feed of one sale. Lives as long as the process, or until [`Hub::close`].
+/// The live feed of one sale. It runs until [`Hub::close`] or the end of the process.
 pub struct Hub {
     pub(super) clock: Clock,
-    /// What was committed since the last tick. Held for moments only: the engine waits for it.
+    /// What was committed since the last tick. The lock is held for moments only, because the engine waits for it.
     pending: Mutex<Pending>,
-    /// Locked before `pending` where both are needed.
+    /// Where both locks are needed, this one is taken before `pending`.
     pub(super) published: Mutex<Published>,
-    /// There is something for the next tick.
+    /// Notified when there is something for the next tick.
     pub(super) something_new: Notify,
     pub(super) closing: Shutdown,
 }
 
 struct Pending {
-    /// The latest seq that the engine has published.
+    /// The latest `seq` that the engine has published.
     head: u64,
     updates: Vec<Update>,
     announcement: Option<Announcement>,
 }
 
-/// A viewer's place in the feed: what it has to be told before it stands level with the others.
+/// A viewer's place in the feed, with the frames that it must receive before it is level with the others.
 pub(super) struct Place {
     pub first: Vec<Frame>,
-    /// Where the viewer stands before `first`.
+    /// The `seq` of the viewer's state before `first`.
     pub position: u64,
-    /// Frames that had been sent then: where there are more by now, `first` is no longer all.
+    /// How many frames the hub had sent when this place was made. If it has sent more since, `first` is not complete
+    /// any more.
     pub frames_sent: u64,
 }
 
 impl Hub {
-    /// A hub that starts from `first`, whose status is ignored, and that nobody makes tick yet.
+    /// A hub that starts from `first`, and for which no ticker runs yet. The status in `first` is ignored.
     pub(super) fn at_rest(first: Snapshot, announcement: Announcement, clock: Clock) -> Self {
         let pending = Pending { head: first.seq, updates: Vec::new(), announcement: None };
         let published = Published::new(first, announcement, clock.now());
@@ -63,13 +64,13 @@ impl Hub {
         }
     }
 
-    /// Takes what one commit changed. Cheap: the work is done at the next tick, on the viewers' runtime.
+    /// Takes what one commit changed. This is cheap: the work is done at the next tick, on the viewers' runtime.
     pub fn publish(&self, change: Change) {
         self.leave(change.seq, Update::Change(change));
     }
 
-    /// Stock was added or reset: everybody gets a fresh snapshot, and older ids are no longer resumed. May be called
-    /// between changes; the order of calls is the order of commits.
+    /// Stock was added or reset. All viewers get a fresh snapshot, and nobody can resume from an id before it. This may
+    /// be called between changes; calls must come in the order of commits.
     pub fn replace(&self, snapshot: Snapshot) {
         self.leave(snapshot.seq, Update::Replace(snapshot));
     }
@@ -88,14 +89,14 @@ impl Hub {
         self.something_new.notify_one();
     }
 
-    /// Ends every stream, after the last frame (shutdown). What comes later is not told to anybody.
+    /// Ends every stream after the last frame, for the shutdown. Nothing that is published later is sent.
     pub fn close(&self) {
         self.tick();
         self.published.lock().close();
         self.closing.start();
     }
 
-    /// Tells everybody what has happened since the last tick.
+    /// Sends all viewers what has happened since the last tick.
     pub(super) fn tick(&self) {
         let now = self.clock.now();
         let mut published = self.published.lock();
@@ -111,17 +112,17 @@ impl Hub {
         self.published.lock().heartbeat(self.clock.now());
     }
 
-    /// Whether some viewer has not yet taken up the last frames.
+    /// Whether some crowd has not yet taken the last frames from the channel.
     pub(super) fn has_unread_frames(&self) -> bool {
         self.published.lock().has_unread_frames()
     }
 
-    /// When the sale opens, where that is still to come.
+    /// When the sale opens, if that is in the future.
     pub(super) fn opening(&self, now: Timestamp) -> Option<Timestamp> {
         self.published.lock().announcement.opens_at.filter(|opens_at| now < *opens_at)
     }
 
-    /// A place for a viewer who stands where it says; `None` once closed.
+    /// A place for a viewer who opens a stream and says its position; `None` once closed.
     pub(super) fn join(&self, resume: &Resume) -> Option<Place> {
         let published = self.open()?;
         let reason = match resume {
@@ -139,8 +140,8 @@ impl Hub {
         Some(self.whole_state(published, reason, *resume != Resume::New))
     }
 
-    /// Lets a viewer in among those who are told every frame, if it stands level with them. Otherwise its next place, or
-    /// `None` once closed. To be called on the viewers' runtime.
+    /// Puts a viewer into a crowd if it has received every frame sent so far. The error is otherwise the viewer's next
+    /// place, or `None` once closed. To be called on the viewers' runtime.
     pub(super) fn enter(
         &self,
         socket: &Arc<TcpStream>,
@@ -155,7 +156,7 @@ impl Hub {
         Err(self.catch_up(position))
     }
 
-    /// A place for a viewer who watched until it stood at `position`; `None` once closed.
+    /// The next place for a viewer who is watching and has come to `position`; `None` once closed.
     pub(super) fn catch_up(&self, position: u64) -> Option<Place> {
         let published = self.open()?;
         Some(match self.missed(&published, position) {
@@ -164,22 +165,24 @@ impl Hub {
         })
     }
 
-    /// A fresh place for a viewer who watched but did not read for so long that its backlog is no news; `None` once closed.
+    /// A place with a fresh snapshot, for a viewer who has not read for so long that its backlog is out of date; `None`
+    /// once closed.
     pub(super) fn start_over(&self) -> Option<Place> {
         Some(self.whole_state(self.open()?, "stalled", true))
     }
 
-    /// What viewers have been told; `None` once closed.
+    /// The state that viewers have been sent; `None` once closed.
     fn open(&self) -> Option<MutexGuard<'_, Published>> {
         Some(self.published.lock()).filter(|published| !published.is_closed())
     }
 
-    /// What a viewer at `position` has missed; `None` where only a snapshot helps.
+    /// A place with the frames that a viewer at `position` has missed; `None` if it needs a snapshot instead.
     fn missed(&self, published: &Published, position: u64) -> Option<Place> {
         if position > self.pending.lock().head {
             return None; // from the future
         }
-        // Ahead of the last frame is where a page stands that was rendered between two ticks: the next frame is rebased.
+        // `position` may be ahead of the last frame: a page that was rendered between two ticks is. The next frame is
+        // then rebased for it.
         let mut first = published.window.after(position)?;
         if position <= published.status_seq && position <= published.seq {
             first.push(published.status_frame());
@@ -187,8 +190,8 @@ impl Hub {
         Some(Place { first, position, frames_sent: published.frames_sent })
     }
 
-    /// The place of a viewer who gets a snapshot, for this `reason`. Who watched before may have missed a status, which a
-    /// snapshot tells only in part.
+    /// A place with a snapshot, needed for this `reason`. A viewer who watched before may also have missed a status,
+    /// and a snapshot holds only a part of that: such a viewer gets a status frame too.
     fn whole_state(&self, mut published: MutexGuard<'_, Published>, reason: &'static str, with_status: bool) -> Place {
         metrics::counter!(SNAPSHOTS, "reason" => reason).increment(1);
         let mut first = vec![published.snapshot_frame(self.clock.now())];

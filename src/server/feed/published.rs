@@ -1,4 +1,4 @@
-//! The state that viewers have been told, and what it takes to tell them more.
+//! The state that viewers have been sent, and how the next frames are made from it.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::{
     server::telemetry::metrics::FRAMES,
 };
 
-/// How long an encoded snapshot serves those who come after, in milliseconds: its `at` should not be old.
+/// How long an encoded snapshot is reused for further viewers, in milliseconds. Its time, `at`, should not be old.
 const SNAPSHOT_REUSE_MILLISECONDS: i64 = 1_000;
 
-/// What waits for the next tick, in commit order.
+/// Something that waits for the next tick, in commit order.
 #[derive(Debug)]
 pub enum Update {
     Change(Change),
@@ -31,7 +31,7 @@ pub enum Update {
     Replace(Snapshot),
 }
 
-/// Everything about a sale as of the last frame. Only the tick changes it.
+/// A sale's state as of the last frame. Only the tick changes it.
 pub struct Published {
     epoch: String,
     pub seq: u64,
@@ -40,15 +40,16 @@ pub struct Published {
     tiers: Vec<TierCounts>,
     pub announcement: Announcement,
     status: SaleStatus,
-    /// The seq at which viewers were last told a status: who stood there or before may have missed it.
+    /// The `seq` at which a status was last sent. A viewer at this `seq` or before may have missed it.
     pub status_seq: u64,
     pub window: Window,
     reusable_snapshot: Option<(Timestamp, Frame)>,
     /// `None` once the hub is closed.
     frames: Option<broadcast::Sender<Frame>>,
-    /// How many frames have been sent, of whatever kind: it tells whether a viewer was told all of them.
+    /// How many frames have been sent, of all kinds. Compared with an earlier count, it shows whether a viewer has
+    /// missed one.
     pub frames_sent: u64,
-    /// Everybody who watches, but for those who are being told what they missed.
+    /// All viewers, except those whose own task is sending them what they missed.
     crowds: Vec<Arc<Crowd>>,
 }
 
@@ -75,12 +76,12 @@ impl Published {
         &self.epoch
     }
 
-    /// Frames from now on; `None` once closed.
+    /// The frames sent from now on; `None` once closed.
     pub fn subscribe(&self) -> Option<broadcast::Receiver<Frame>> {
         self.frames.as_ref().map(broadcast::Sender::subscribe)
     }
 
-    /// Takes in a viewer who stands at `position` and has been told every frame sent so far; `None` once closed.
+    /// Puts a viewer at `position`, who has received every frame sent so far, into a crowd; `None` once closed.
     pub fn admit(&mut self, socket: &Arc<TcpStream>, position: u64) -> Option<Membership> {
         let frames = self.subscribe()?;
         let crowd = self.crowds.iter().find(|crowd| crowd.has_room()).cloned().unwrap_or_else(|| {
@@ -100,7 +101,7 @@ impl Published {
         self.frames.is_none()
     }
 
-    /// Whether some crowd has not yet taken up the last frames.
+    /// Whether some crowd has not yet taken the last frames from the channel.
     pub fn has_unread_frames(&self) -> bool {
         self.frames.as_ref().is_some_and(|frames| !frames.is_empty())
     }
@@ -109,7 +110,7 @@ impl Published {
         self.crowds.iter().any(|crowd| !crowd.is_empty())
     }
 
-    /// The whole state, encoded once for all who ask about the same time.
+    /// The whole state. It is encoded once for all viewers who ask at about the same time.
     pub fn snapshot_frame(&mut self, now: Timestamp) -> Frame {
         if let Some((at, frame)) = &self.reusable_snapshot
             && (0..SNAPSHOT_REUSE_MILLISECONDS).contains(&now.since(*at))
@@ -129,12 +130,12 @@ impl Published {
         frame
     }
 
-    /// The bytes that tell the status as it stands.
+    /// A frame with the current status.
     pub fn status_frame(&self) -> Frame {
         Frame::status(self.seq, &self.announcement.status_change(self.status))
     }
 
-    /// Folds what was committed since the last tick into one frame, and tells it.
+    /// Merges what was committed since the last tick into one frame, and sends it.
     pub fn apply(&mut self, updates: Vec<Update>, now: Timestamp) {
         let from = self.seq;
         let mut changed = Changed::default();
@@ -167,7 +168,7 @@ impl Published {
 
     fn fold(&mut self, change: Change, changed: &mut Changed) {
         if change.seq <= self.seq {
-            return; // told already, by the snapshot that replaced everything
+            return; // the snapshot that replaced everything contains this change already
         }
         if change.from != self.seq {
             tracing::error!(seq = self.seq, from = change.from, "a change does not follow the one before");
@@ -199,7 +200,7 @@ impl Published {
         }
     }
 
-    /// Tells the status where it is another than viewers know: the organiser's doing, the clock's or the stock's.
+    /// Sends the status if it is not the one that viewers know: the organiser, the clock or the stock has changed it.
     pub fn announce(&mut self, announcement: Option<Announcement>, now: Timestamp) {
         let announcement = announcement.unwrap_or_else(|| self.announcement.clone());
         let status = announcement.status(now, &self.tiers);
@@ -213,7 +214,7 @@ impl Published {
         self.send(frame);
     }
 
-    /// Tells that the stream lives, and what a viewer should know by now.
+    /// Sends a sign of life, with the `seq` and the digest that a viewer should have by now.
     pub fn heartbeat(&mut self, now: Timestamp) {
         if self.has_viewers() {
             let digest = digest(&self.seats, &self.tiers);
@@ -225,7 +226,7 @@ impl Published {
     fn send(&mut self, frame: Frame) {
         if let Some(frames) = &self.frames {
             self.frames_sent += 1;
-            // Fails where nobody watches: then nobody has to be told.
+            // Fails only if nobody watches.
             let _ = frames.send(frame);
         }
     }
@@ -234,9 +235,9 @@ impl Published {
 /// What one tick has touched.
 #[derive(Default)]
 struct Changed {
-    /// The time of the last change; `None` where there was none.
+    /// The time of the last change; `None` if there was none.
     at: Option<Timestamp>,
-    /// Positions, in the order of the changes; one may stand there more than once.
+    /// Positions in the order of the changes. A position may occur more than once.
     seats: Vec<u32>,
     tiers: Vec<usize>,
 }

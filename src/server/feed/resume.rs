@@ -1,22 +1,23 @@
-//! Where a viewer says it stands when it opens a stream.
+//! The position that a viewer says it has when it opens a stream.
 
-/// A viewer's position, as far as it can be understood.
+/// A viewer's position, if it can be understood.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Resume {
-    /// It says nothing: it is new.
+    /// The viewer gives no position: it is new.
     #[default]
     New,
-    /// It has seen everything up to `seq`, in the life of the database that `epoch` names.
+    /// The viewer has seen everything up to `seq`, in the database that `epoch` names.
     From { seq: u64, epoch: Option<String> },
-    /// It says something that is not a position.
+    /// The viewer gives something that is not a position.
     Unreadable,
 }
 
 impl Resume {
-    /// From the header `Last-Event-ID`, which wins, and the query parameters `since` and `epoch`.
+    /// Reads the header `Last-Event-ID` and the query parameters `since` and `epoch`. The header takes precedence over
+    /// `since`.
     pub fn read(last_event_id: Option<&[u8]>, since: Option<&str>, epoch: Option<&str>) -> Self {
         let Some(position) = last_event_id.or(since.map(str::as_bytes)) else { return Self::New };
-        // Digits alone: the number parser would also take a sign.
+        // Only digits are allowed. The number parser would also accept a sign.
         let digits = position.iter().all(u8::is_ascii_digit).then_some(position);
         match digits.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok()) {
             Some(seq) => Self::From { seq, epoch: epoch.map(str::to_owned) },

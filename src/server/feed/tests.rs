@@ -1,4 +1,4 @@
-//! What a viewer comes to believe, whatever happens and wherever it joins; and when frames are made.
+//! Whatever happens and wherever a viewer joins, it ends with the true state. And tests of when frames are made.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl State {
         }
     }
 
-    /// One committed change: a seat takes a state, and a tier is sold down.
+    /// One committed change: a seat gets a new status, and a tier has so many units sold.
     fn change(&mut self, seat: usize, status: SeatStatus, which_tier: usize, sold: u64) -> Change {
         let from = self.seq;
         self.seq += 1;
@@ -72,7 +72,7 @@ impl State {
         self.change(seat, SeatStatus::Sold, 0, 1)
     }
 
-    /// Folds one frame as a browser does: by its text.
+    /// Applies one frame as a browser does: from its text.
     fn fold(&mut self, bytes: &[u8]) {
         let text = std::str::from_utf8(bytes).unwrap();
         let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
@@ -109,7 +109,7 @@ fn announcement() -> Announcement {
     Announcement { switch: SaleSwitch::Open, opens_at: None, message: None }
 }
 
-/// A runtime that stands still unless it is told to run: ticks are made by the test alone.
+/// A runtime that runs nothing unless the test asks for it, so that only the test makes ticks.
 fn still_runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
@@ -120,12 +120,12 @@ fn still_hub(state: &State) -> (std::sync::Arc<Hub>, Runtime) {
     (hub, runtime)
 }
 
-/// The frames that a crowd would be told from now on.
+/// The frames that a crowd would receive from now on.
 fn subscribe(hub: &Hub) -> Receiver<Frame> {
     hub.published.lock().subscribe().unwrap()
 }
 
-/// A viewer without a socket, in a crowd of its own.
+/// A viewer without a socket, alone in its crowd.
 struct Viewer {
     state: State,
     then: Receiver<Frame>,
@@ -162,7 +162,7 @@ enum Step {
     Reset,
     Tick,
     Heartbeat,
-    /// A viewer who stands where the sale was so many steps ago.
+    /// A viewer joins with the state that the sale had so many changes ago.
     Join(usize),
     Read(usize),
 }
@@ -186,7 +186,8 @@ proptest! {
     fn whatever_happens_every_viewer_ends_with_the_truth(steps in prop::collection::vec(step(), 1..400)) {
         let mut truth = State::new();
         let (hub, _runtime) = still_hub(&truth);
-        // A viewer is right to stand wherever the sale has been since its last reset: its page was rendered there.
+        // Every state that the sale has had. A viewer may join from any of them, because its page may have been
+        // rendered then.
         let mut history = vec![truth.clone()];
         let mut viewers = vec![Viewer::join(&hub, &Resume::New, truth.clone())];
         for step in steps {
@@ -241,7 +242,7 @@ fn who_cannot_be_resumed_gets_a_snapshot() {
     assert_eq!(first(&at(3, None)), whole, "from the future");
     assert_eq!(first(&at(2, Some("another"))), whole, "another life");
     assert_eq!(first(&at(2, Some("epoch"))), [], "nothing missed");
-    // The status may have been told at seq 1 after this viewer left.
+    // A status may have been sent at seq 1 after this viewer left.
     assert_eq!(first(&at(1, None)), [FrameKind::Delta { from: 1 }, FrameKind::Notice]);
     hub.replace(State { seq: 3, ..State::new() }.snapshot());
     hub.tick();

@@ -1,4 +1,4 @@
-//! When frames are made: one per tick while something happens, none while nothing does.
+//! Decides when frames are made: one per tick while something happens, none while nothing happens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,14 +16,15 @@ use crate::{
 const TICK: Duration = Duration::from_millis(TICK_MILLISECONDS);
 const MAX_TICK: Duration = Duration::from_millis(MAX_TICK_MILLISECONDS);
 const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MILLISECONDS);
-/// How often a stretched tick looks whether its frames are written.
+/// How often a stretched tick checks whether its frames have been taken.
 const STRETCH_STEP: Duration = Duration::from_millis(10);
-/// The longest sleep while an opening is to come: the wall clock that decides may be set meanwhile.
+/// The longest sleep before a sale's opening. The wall clock decides when the sale opens, and it may be set meanwhile.
 const OPENING_STEP: Duration = Duration::from_secs(1);
 
 impl Hub {
-    /// A hub that starts from `first` and the organiser's standing decision. `viewers` is the runtime on which frames are
-    /// made, apart from the buyers. `first.status` is ignored: the hub derives it.
+    /// A hub that starts from `first` and the organiser's current announcement. `viewers` is the runtime on which
+    /// frames are made, separate from the buyers' runtime. `first.status` is ignored, because the hub derives the
+    /// status itself.
     pub fn new(
         first: Snapshot,
         announcement: Announcement,
@@ -55,8 +56,8 @@ async fn run(hub: Arc<Hub>) {
     }
 }
 
-/// The first change after a quiet time is told at once. Others wait for their tick, and longer while viewers are still
-/// being written the last one: more of them share the next frame then.
+/// The first change after a quiet time is sent at once. Other changes wait for their tick. They wait longer while the
+/// last frame is still being written to viewers, so that more changes share the next frame.
 async fn wait_for_turn(hub: &Hub, last_tick: Instant) {
     sleep_until(last_tick + TICK).await;
     while last_tick.elapsed() < MAX_TICK && hub.has_unread_frames() {
@@ -64,7 +65,7 @@ async fn wait_for_turn(hub: &Hub, last_tick: Instant) {
     }
 }
 
-/// When to look again whether the sale has opened.
+/// When to check again whether the sale has opened.
 fn opening_at(hub: &Hub) -> Instant {
     let now = hub.clock.now();
     let wait = match hub.opening(now) {

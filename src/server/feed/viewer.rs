@@ -1,4 +1,5 @@
-//! One open stream: a socket, a place in the feed, and a task as small as can be, because there are thousands.
+//! One open stream: a socket, a place in the feed, and a task. The task is as small as possible, because there are
+//! thousands.
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
@@ -24,11 +25,11 @@ const STALL: Duration = Duration::from_millis(VIEWER_STALL_MILLISECONDS);
 const PATIENCE: Duration = Duration::from_millis(VIEWER_PATIENCE_MILLISECONDS);
 
 /// Writes `head` (of the HTTP answer) and then frames to the socket, until the viewer leaves or the hub is closed. The
-/// end of the connection is the end of the stream.
+/// stream ends when the connection is closed.
 pub async fn watch(socket: TcpStream, head: Bytes, hub: Arc<Hub>, resume: Resume) {
     metrics::gauge!(VIEWERS).increment(1.0);
     let socket = Arc::new(socket);
-    // An error is a viewer who left: nobody is there to be told.
+    // An error means that the viewer has left, so there is nobody to report it to.
     let _ = tell(&socket, &head, &hub, resume).await;
     if let Some(mut socket) = Arc::into_inner(socket) {
         let _ = socket.shutdown().await;
@@ -36,8 +37,8 @@ pub async fn watch(socket: TcpStream, head: Bytes, hub: Arc<Hub>, resume: Resume
     metrics::gauge!(VIEWERS).decrement(1.0);
 }
 
-/// Tells a viewer what it has missed until it stands level with the others, who are told each frame together. Who blocks is
-/// back here, where nobody waits for it.
+/// Sends a viewer what it has missed until it is level with the others, and then puts it into a crowd. A viewer whose
+/// socket blocks comes back here, where only its own task waits for it.
 async fn tell(socket: &Arc<TcpStream>, head: &[u8], hub: &Hub, resume: Resume) -> io::Result<()> {
     write(socket, head).await?;
     write(socket, retry(rand::random()).as_bytes()).await?;
@@ -61,16 +62,16 @@ async fn tell(socket: &Arc<TcpStream>, head: &[u8], hub: &Hub, resume: Resume) -
     Ok(())
 }
 
-/// Waits until the viewer is given back; fails when it has left.
+/// Waits until the crowd gives the viewer back. Fails when the viewer has left.
 async fn stay(socket: &TcpStream, mut membership: Membership) -> io::Result<Returned> {
     tokio::select! {
-        biased; // a viewer who left is not in the crowd either
+        biased; // the hang-up comes first: when a viewer has left, the crowd may have dropped it too
         error = pin!(hung_up(socket)) => Err(error),
         returned = &mut membership.returned => returned.map_err(|_| io::ErrorKind::BrokenPipe.into()),
     }
 }
 
-/// Writes at once what the system takes; waits only when it has to, until the viewer is given up.
+/// Writes at once what the system takes. Waits only for the rest, and only for `PATIENCE`; then the viewer is given up.
 async fn write(socket: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     match socket.try_write(bytes) {
         Ok(written) => bytes = &bytes[written..],
@@ -80,7 +81,7 @@ async fn write(socket: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
     }
-    // On the heap, for the rare case only: the timer would be the largest part of a viewer.
+    // On the heap, because this case is rare: inside the task the timer would be the largest part of a viewer.
     Box::pin(timeout(PATIENCE, write_rest(socket, bytes))).await?
 }
 
@@ -96,7 +97,7 @@ async fn write_rest(socket: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Completes when the viewer has closed its side. What it still sends is not listened to.
+/// Completes when the viewer has closed its side of the connection. Anything that it still sends is ignored.
 async fn hung_up(socket: &TcpStream) -> io::Error {
     loop {
         if let Err(error) = socket.readable().await {

@@ -1,4 +1,4 @@
-//! Frames kept for viewers who come back, so that a short break costs what was missed and not the whole state.
+//! Frames kept for viewers who come back. After a short break a viewer then gets what it missed, not the whole state.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use crate::model::limits::{REPLAY_WINDOW_BYTES, REPLAY_WINDOW_FRAMES};
 /// The latest deltas of a sale, without a gap. Bounded in frames and in bytes.
 #[derive(Debug)]
 pub struct Window {
-    /// The position from which the first kept frame leads on.
+    /// The `from` of the first kept frame: the oldest position that can be resumed.
     start: u64,
     frames: VecDeque<Frame>,
     bytes: usize,
@@ -30,8 +30,8 @@ impl Window {
         }
     }
 
-    /// What a viewer at `position` has missed, oldest first; `None` when that is no longer known. A position inside a
-    /// frame gets that frame from there.
+    /// The frames that a viewer at `position` has missed, oldest first; `None` if they are no longer all kept. If
+    /// `position` lies inside a frame, that frame is rebased to it.
     pub fn after(&self, position: u64) -> Option<Vec<Frame>> {
         if position < self.start {
             return None;

@@ -1,4 +1,4 @@
-//! How much one client may have of what all share.
+//! Limits on how much of a shared resource one client may use.
 
 mod streams; // live streams open at once
 

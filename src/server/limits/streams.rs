@@ -10,27 +10,28 @@ use rustc_hash::FxHashMap;
 
 use crate::{model::ids::BuyerId, server::config::Config};
 
-/// Leading bits of an IPv6 address that are one customer's.
+/// The leading bits of an IPv6 address that identify one customer.
 const IPV6_CUSTOMER_BITS: u32 = 64;
 
-/// Who opens a stream: how many each may have at once is bounded.
+/// Who opens a stream. The number of streams that each may have open at once is bounded.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Viewer {
     Session(BuyerId),
-    /// An address; of IPv6 the part that names a customer.
+    /// An IPv4 address, or the part of an IPv6 address that identifies a customer.
     Address(IpAddr),
 }
 
-/// Open streams by session and by address. It knows only those that watch now, so it cannot grow beyond them.
+/// Open streams by session and by address. It keeps entries only for streams that are open now, so it cannot grow
+/// beyond them.
 #[derive(Debug)]
 pub struct StreamCaps {
-    /// `None`: no caps.
+    /// Both caps are `None` in a demo, which has no limits.
     per_session: Option<usize>,
     per_address: Option<usize>,
     open: Mutex<FxHashMap<Viewer, usize>>,
 }
 
-/// One viewer's place under the caps, given back when dropped.
+/// One viewer's place under the caps. Dropping it gives the place back.
 #[derive(Debug)]
 pub struct StreamPermit {
     caps: Arc<StreamCaps>,
@@ -47,12 +48,12 @@ impl StreamCaps {
         })
     }
 
-    /// A place for one more stream; `None` when the session or the address has as many as it may. A viewer without a
-    /// session is counted by address alone.
+    /// A place for one more stream; `None` if the session or the address already has as many as allowed. A viewer
+    /// without a session is counted by address alone.
     pub fn try_open(self: &Arc<Self>, session: Option<BuyerId>, address: IpAddr) -> Option<Arc<StreamPermit>> {
         let session = session.map(|buyer| (Viewer::Session(buyer), self.per_session));
         let address = Some((Viewer::Address(customer(address)), self.per_address));
-        // Without a cap nothing is counted.
+        // Where there is no cap, nothing is counted.
         let capped = [session, address].map(|viewer| viewer.and_then(|(viewer, cap)| Some((viewer, cap?))));
         let mut open = self.open.lock();
         let is_full = |(viewer, cap): &(Viewer, usize)| open.get(viewer).is_some_and(|count| count >= cap);
@@ -81,7 +82,7 @@ impl Drop for StreamPermit {
     }
 }
 
-/// The part of an address that tells customers apart: an IPv6 customer has a whole network to itself.
+/// The part of an address that identifies a customer. An IPv6 customer has a whole network of addresses.
 fn customer(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

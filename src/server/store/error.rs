@@ -7,7 +7,7 @@ use sqlx::migrate::MigrateError;
 pub enum OpenError {
     /// The address names a database that this build does not speak to.
     UnknownKind(String),
-    /// A setting that durability rests on did not take.
+    /// A setting that durability depends on does not have the required value.
     Setting {
         name: &'static str,
         wanted: &'static str,
@@ -55,9 +55,9 @@ impl From<MigrateError> for OpenError {
     }
 }
 
-/// Whether a write failed because the same purchase stands already, by the key of its buyer.
+/// Whether a write failed because an order of the same buyer with the same key exists already.
 pub fn is_key_taken(error: &sqlx::Error) -> bool {
-    /// As PostgreSQL names the index, and SQLite the first of its columns.
+    /// PostgreSQL names the violated index. SQLite names its columns, of which this is the first.
     const INDEX: &str = "one_order_per_key";
     const COLUMN: &str = "orders.key";
     error.as_database_error().is_some_and(|error| {
@@ -65,10 +65,11 @@ pub fn is_key_taken(error: &sqlx::Error) -> bool {
     })
 }
 
-/// Whether the database ended a transaction for another one's sake, so that the same may succeed when it is tried anew.
+/// Whether the database aborted a transaction in favour of another, so that the same transaction may succeed when it is
+/// tried again.
 pub fn is_conflict(error: &sqlx::Error) -> bool {
-    /// Serialisation failure, deadlock, lock not available; SQLite's BUSY and BUSY_SNAPSHOT. Not a statement that took too
-    /// long: it would again.
+    /// Serialisation failure, deadlock, lock not available; SQLite's BUSY and BUSY_SNAPSHOT. A statement that took too
+    /// long is missing here on purpose: it would take too long again.
     const CODES: [&str; 5] = ["40001", "40P01", "55P03", "5", "517"];
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| CODES.contains(&code.as_ref()))
 }

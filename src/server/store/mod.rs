@@ -1,24 +1,24 @@
 //! SQL and only SQL: nothing here decides, publishes or knows who asks.
 //!
-//! What both databases do with the same SQL stands once, in `shared`. The rest has one folder per database, with the same
-//! file names and functions, so that a diff of two shows the dialect. All that the store can do is listed below and in
-//! `twins`.
+//! SQL that is the same for both databases is in `shared`. The rest has one folder per database, with the same file
+//! names and functions, so that a diff of two files shows the difference in dialect. Everything that the store can do
+//! is listed below and in `twins`.
 
-mod connection; // the seam: a store, a connection, a transaction of either kind
+mod connection; // a store, a connection and a transaction, each of either database
 mod error; // why a database cannot be used, and what its errors mean
-mod postgres; // what PostgreSQL does in its own way
+mod postgres; // SQL for PostgreSQL alone
 mod rows; // what goes into a store and comes out of it
-mod shared; // what both do with the same SQL
-mod sqlite; // what SQLite does in its own way
+mod shared; // SQL that is the same for both databases
+mod sqlite; // SQL for SQLite alone
 #[cfg(test)]
-pub(in crate::server) mod testing; // databases of their own for tests
-mod twins; // what each does in its own way, by one name
+pub(in crate::server) mod testing; // a new database for each test
+mod twins; // functions of which each database has its own version, under one name
 
 pub use connection::{Connection, News, Reader, Store, StoreKind, Transaction, Writer};
 pub use error::{OpenError, is_conflict, is_key_taken};
 pub use rows::*;
 
-// Functions of both databases.
+// Functions that are the same for both databases.
 pub use shared::{
     audit::recount,
     idempotency::{answers_before, answers_since, find_answer, keep_body},
@@ -30,5 +30,5 @@ pub use shared::{
     settings::setting,
 };
 
-// Functions of which each database has its own.
+// Functions of which each database has its own version.
 pub use twins::*;

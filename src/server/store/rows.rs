@@ -25,12 +25,12 @@ pub fn integer(count: u64) -> i64 {
     i64::try_from(count).expect("counts are below 2^63")
 }
 
-/// A count as the product has it. CHECK constraints keep all counts at zero or above.
+/// A count as the rest of the program uses it. CHECK constraints keep all counts at zero or above.
 pub fn count(integer: i64) -> u64 {
     u64::try_from(integer).expect("the schema keeps counts at zero or above")
 }
 
-/// A sale to be made: everything available, `seq` 0.
+/// A sale to be created: all units are available, and `seq` is 0.
 pub struct NewSaleRecord<'a> {
     pub slug: &'a str,
     pub name: &'a str,
@@ -52,7 +52,7 @@ pub struct NewTierRecord {
     pub capacity: u64,
 }
 
-/// One seat; its position in the sale follows from its place in the list.
+/// One seat. Its position in the sale is its index in the list of seats.
 #[derive(Clone, Debug)]
 pub struct NewSeatRecord {
     pub tier_index: u32,
@@ -63,17 +63,17 @@ pub struct NewSeatRecord {
     pub status: SeatStatus,
 }
 
-/// What an organiser changes about a sale; what is `None` stays.
+/// What an organiser changes about a sale; a field that is `None` stays as it is.
 pub struct PatchRecord<'a> {
     pub switch: Option<SaleSwitch>,
     pub opens_at: Option<Timestamp>,
-    /// `Some(None)` takes the message away.
+    /// `Some(None)` removes the message.
     pub message: Option<Option<&'a str>>,
     pub max_per_buyer: Option<u32>,
     pub hold_ttl_seconds: Option<u32>,
 }
 
-/// A sale's row and strategy.
+/// The id of a sale's row, and its strategy.
 #[derive(sqlx::FromRow)]
 pub struct SaleIdentity {
     pub sale_id: i64,
@@ -86,7 +86,7 @@ pub struct SaleRecord {
     pub id: i64,
     pub slug: String,
     pub name: String,
-    /// Moves on whenever an organiser changes the sale.
+    /// Increases whenever an organiser changes the sale.
     pub revision: u64,
     pub switch: SaleSwitch,
     pub strategy: StrategyKind,
@@ -100,7 +100,7 @@ pub struct SaleRecord {
     pub tiers: Vec<TierRecord>,
     /// In seat order.
     pub seats: Vec<NewSeatRecord>,
-    /// Units that buyers own, where the sale has a limit for that.
+    /// Units that each buyer owns; empty if the sale has no limit per buyer.
     pub owned: HashMap<BuyerId, u64>,
 }
 
@@ -123,21 +123,21 @@ pub struct Guard {
     /// The sale's `seq` and `revision` that the batch was decided on.
     pub seq: u64,
     pub revision: u64,
-    /// Decisions in the batch: `seq` moves by this.
+    /// Decisions in the batch: `seq` increases by this.
     pub decisions: u64,
     pub head_hash: Hash,
     /// Positions of the seats taken.
     pub seats: Vec<u32>,
-    /// Rows of the tiers, with the units taken from each.
+    /// Ids of the tiers, with the units taken from each.
     pub tiers: Vec<(i64, u64)>,
 }
 
-/// What the sale's row says once units were taken off it.
+/// The sale's row after units were taken from it.
 #[derive(Clone, Copy, Debug)]
 pub struct SaleTaken {
-    /// Of the purchase.
+    /// The `seq` of the purchase.
     pub seq: u64,
-    /// The hash of the ledger's line before.
+    /// The hash of the ledger line before the purchase's.
     pub previous: Hash,
     pub revision: u64,
 }
@@ -154,7 +154,7 @@ pub struct Purchase {
     pub units: String,
     pub hash: Hash,
     pub tickets: Vec<NewTicket>,
-    /// The key that the buyer sent, and the fingerprint of what it was sent with.
+    /// The key that the buyer sent, and the fingerprint of the request that it came with.
     pub key: Option<(String, [u8; 16])>,
 }
 
@@ -167,7 +167,7 @@ pub struct NewTicket {
     pub code: [u8; 16],
 }
 
-/// A line as it is stored: the hash of the line before stands in the line before.
+/// A ledger line as it is stored. It does not repeat the hash of the line before.
 #[derive(Clone, Debug)]
 pub struct LedgerRecord {
     pub seq: u64,
@@ -178,7 +178,7 @@ pub struct LedgerRecord {
     pub hash: Hash,
 }
 
-/// An answer that changed something.
+/// The answer that was kept for a request that changed something.
 #[derive(Debug)]
 pub struct StoredAnswer {
     pub fingerprint: [u8; 16],
@@ -188,20 +188,20 @@ pub struct StoredAnswer {
 
 #[derive(Debug)]
 pub enum StoredBody {
-    /// The order, which never changes once made.
+    /// The order that was made. It never changes, so the answer is read from it.
     Order(OrderId),
-    /// The status and body as they were sent.
+    /// The HTTP status and the body, as they were sent.
     Sent { status: u16, body: String },
 }
 
-/// What became of a purchase in line.
+/// The outcome of a purchase that waited in the queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Decision {
     Confirmed(OrderId),
     Refused(Code),
 }
 
-/// A purchase in line that was decided.
+/// A queued purchase that has been decided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DecidedRequest {
     pub buyer: BuyerId,
@@ -210,7 +210,7 @@ pub struct DecidedRequest {
 }
 
 impl Decision {
-    /// As the two columns of which one is null.
+    /// The columns for the order and for the refusal. Exactly one of them is null.
     pub const fn columns(self) -> (Option<OrderId>, Option<&'static str>) {
         match self {
             Self::Confirmed(order) => (Some(order), None),
@@ -218,22 +218,22 @@ impl Decision {
         }
     }
 
-    /// From those columns.
+    /// Reads a decision from those two columns.
     pub fn from_columns(order: Option<OrderId>, refusal: Option<&str>) -> Result<Self, sqlx::Error> {
         let decision = order.map(Self::Confirmed).or_else(|| refusal.and_then(Code::from_name).map(Self::Refused));
         decision.ok_or_else(|| sqlx::Error::Decode("a request was decided in an unknown way".into()))
     }
 }
 
-/// What the rows of one sale add up to, all read at one moment.
+/// What the rows of one sale add up to, all read as of one moment.
 pub struct Recount {
     pub seq: u64,
     pub head_hash: Vec<u8>,
-    /// The sale's own counters: what is checked.
+    /// The sale's own counters, which the audit checks against the rows.
     pub counters: Counts,
     pub orders: u64,
     pub tiers: Vec<TierRecount>,
-    /// Seats with more than one valid ticket: every ticket beyond the first is counted.
+    /// Valid tickets beyond the first one of each seat.
     pub doubly_sold: u64,
     /// Labels of the seats with a valid ticket.
     pub ticketed_seats: BTreeSet<String>,
@@ -246,26 +246,26 @@ pub struct Recount {
 pub struct TierRecount {
     pub slug: String,
     pub seated: bool,
-    /// The tier's own counters: what is checked.
+    /// The tier's own counters, which the audit checks against the rows.
     pub counters: Counts,
-    /// Rows of seats, by status.
+    /// The number of the tier's seats, by status.
     pub seats: Counts,
     pub tickets: u64,
 }
 
-/// Where a sale stands: what tells whether a mirror of it is up to date.
+/// How far a sale has come. A mirror with the same `seq` and `revision` is up to date.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct SaleHead {
     pub sale_id: i64,
     pub slug: String,
     #[sqlx(try_from = "i64")]
     pub seq: u64,
-    /// Moves on whenever an organiser changes the sale.
+    /// Increases whenever an organiser changes the sale.
     #[sqlx(try_from = "i64")]
     pub revision: u64,
 }
 
-/// A line of the ledger, with the buyer whose decision it was.
+/// A line of the ledger, with the buyer of the order that it refers to.
 #[derive(Clone, Debug)]
 pub struct ChangeRecord {
     pub line: LedgerRecord,

@@ -1,19 +1,19 @@
-//! Databases of their own for tests, gone when they are dropped.
+//! A new database for each test, deleted when it is dropped.
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::StoreKind;
 
-/// Every database that a test is to hold on.
+/// Both kinds of database. A test runs on each.
 pub const STORES: [StoreKind; 2] = [StoreKind::Sqlite, StoreKind::Postgres];
 
-/// The PostgreSQL server of the tests, if the environment does not name another.
+/// The PostgreSQL server of the tests, unless the environment names another.
 const DEFAULT_POSTGRES: &str = "postgres://postgres@127.0.0.1:5432";
 
-/// A database of its own.
+/// A new, empty database.
 pub struct Database {
     pub url: String,
-    /// Holds the file of an embedded one.
+    /// The folder of an SQLite database's file.
     folder: Option<tempfile::TempDir>,
 }
 

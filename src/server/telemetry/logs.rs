@@ -1,5 +1,5 @@
-//! Log lines on standard error: text on a terminal, JSON elsewhere, where no content can forge a line. A panic becomes a
-//! log line too.
+//! Log lines on standard error: text on a terminal, JSON elsewhere. In JSON no logged text can pass for a line of its
+//! own. A panic becomes a log line too.
 
 use std::{backtrace::Backtrace, io::IsTerminal, panic::PanicHookInfo};
 
@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::server::config::LogFormat;
 
-/// Starts logging by directives such as `info` or `onsale::server::engine=debug,info`. Call once; the error is one line
-/// that names what could not be understood.
+/// Starts logging. `directives` say what is logged, such as `info` or `onsale::server::engine=debug,info`. To be called
+/// once. The error is one line that says what could not be understood.
 pub fn install(directives: &str, format: LogFormat) -> Result<(), String> {
     let filter = EnvFilter::try_new(directives).map_err(|error| format!("log filter {directives:?}: {error}"))?;
     let on_a_terminal = std::io::stderr().is_terminal();
@@ -28,7 +28,8 @@ pub fn install(directives: &str, format: LogFormat) -> Result<(), String> {
     Ok(())
 }
 
-/// The last resort: a panic is a fault of ours, told with its place, and with its stack where `RUST_BACKTRACE` asks.
+/// Logs a panic, which is always a fault of this program: with its place, and with its stack if `RUST_BACKTRACE` asks
+/// for it.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let payload = panic.payload();
     let message =

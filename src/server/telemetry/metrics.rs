@@ -1,5 +1,5 @@
-//! The names of all figures that the server counts, and the text that a Prometheus reads. Whoever counts uses the macros
-//! of the `metrics` crate with these names; without [`install`] they cost nothing and go nowhere.
+//! The names of all metrics, and the text that Prometheus reads. Code that counts uses the macros of the `metrics`
+//! crate with these names. Unless [`install`] was called, the macros do nothing.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 /// Answers to requests for stock, by `outcome`: `bought`, `replayed`, or the code of the refusal.
 pub const PURCHASES: &str = "onsale_purchases_total";
-/// Answers, by `route` (its template) and `status` (`2xx`, …).
+/// HTTP answers, by `route` (its template) and `status` (`2xx`, …).
 pub const REQUESTS: &str = "onsale_requests_total";
 /// Time from a request's head to its answer's head, by `route`.
 pub const REQUEST_DURATION: &str = "onsale_request_duration_seconds";
@@ -20,9 +20,9 @@ pub const QUEUE_LENGTH: &str = "onsale_queue_length";
 pub const BATCH_SIZE: &str = "onsale_batch_size";
 /// Time of one transaction, from its first statement to the flushed commit.
 pub const COMMIT_DURATION: &str = "onsale_commit_duration_seconds";
-/// Questions that Redis did not answer.
+/// Calls that Redis did not answer.
 pub const REDIS_FAILURES: &str = "onsale_redis_failures_total";
-/// Claims that gave up because others held the lease; no verdict on stock.
+/// Claims that gave up because others held the lease. This says nothing about stock.
 pub const LEASES_CONTENDED: &str = "onsale_leases_contended_total";
 /// Claims refused by a gate in front of the database.
 pub const GATE_REFUSALS: &str = "onsale_gate_refusals_total";
@@ -30,9 +30,9 @@ pub const GATE_REFUSALS: &str = "onsale_gate_refusals_total";
 pub const WAITING_REQUESTS: &str = "onsale_waiting_requests";
 /// Decisions of this server on purchases from that queue, by `outcome`: `confirmed` or the code of the refusal.
 pub const QUEUE_DECISIONS: &str = "onsale_queue_decisions_total";
-/// Decisions on them that had to be tried again.
+/// Decisions on purchases from that queue that had to be tried again.
 pub const QUEUE_RETRIES: &str = "onsale_queue_retries_total";
-/// Purchases of that queue that were given up and kept, and those that are there.
+/// Purchases of that queue that were given up and kept as dead letters, and how many of those are kept now.
 pub const DEAD_LETTERS: &str = "onsale_dead_letters_total";
 pub const KEPT_DEAD_LETTERS: &str = "onsale_dead_letters_kept";
 /// Open connections, and those refused because there were too many.
@@ -40,25 +40,25 @@ pub const CONNECTIONS: &str = "onsale_connections";
 pub const CONNECTIONS_REFUSED: &str = "onsale_connections_refused_total";
 /// Open live streams.
 pub const VIEWERS: &str = "onsale_viewers";
-/// Frames encoded, by `event`; each once, however many viewers there are.
+/// Frames encoded, by `event`. A frame counts once, however many viewers it goes to.
 pub const FRAMES: &str = "onsale_frames_total";
 /// Snapshots handed to viewers, by `reason`: `new`, `unknown_position`, `other_epoch`, `lagged`, `stalled`.
 pub const SNAPSHOTS: &str = "onsale_snapshots_total";
-/// Viewers who came back and were told only what they had missed.
+/// Viewers who came back and were sent only what they had missed.
 pub const RESUMES: &str = "onsale_resumes_total";
 
-/// Upper bounds in seconds; from a refusal out of memory to a time limit.
+/// Upper bounds in seconds: from a refusal decided in memory up to a time limit.
 const DURATION_BUCKETS: &[f64] =
     &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Upper bounds in claims.
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
-/// Time between two foldings of what was recorded.
+/// Time between two runs of the histograms' upkeep.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 static PROMETHEUS: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Starts counting, for the whole process. Later calls change nothing.
+/// Starts counting for the whole process. Further calls do nothing.
 pub fn install() -> Result<(), BuildError> {
     static INSTALLING: Mutex<()> = Mutex::new(());
     let _alone = INSTALLING.lock();
@@ -73,12 +73,13 @@ pub fn install() -> Result<(), BuildError> {
     Ok(())
 }
 
-/// All figures in the Prometheus text format; empty where counting was not started.
+/// All metrics in the Prometheus text format; empty if counting was not started.
 pub fn render() -> String {
     PROMETHEUS.get().map(PrometheusHandle::render).unwrap_or_default()
 }
 
-/// Folds what was recorded into the histograms, now and again, for ever: without it they grow until somebody reads them.
+/// Merges recorded values into the histograms every few seconds, for ever. Without this, recorded values pile up in
+/// memory until somebody reads the metrics.
 pub async fn keep_tidy() {
     loop {
         tokio::time::sleep(UPKEEP_INTERVAL).await;
@@ -88,7 +89,7 @@ pub async fn keep_tidy() {
     }
 }
 
-/// Counts requests for stock by outcome. Each counter is looked up by its labels once only.
+/// Counts requests for stock by outcome. Each counter is looked up by its labels only once.
 #[derive(Default)]
 pub struct PurchaseCounters {
     by_outcome: RwLock<FxHashMap<&'static str, Counter>>,

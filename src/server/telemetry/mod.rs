@@ -1,4 +1,4 @@
-//! What the server tells its operators: log lines and metrics. Nothing of it is ever told per purchase at level info.
+//! What the server tells its operators: log lines and metrics. At level info there is never a log line per purchase.
 
 pub mod logs; // where log lines go and how they look; panics become one
-pub mod metrics; // the names of all figures, and the text a Prometheus reads
+pub mod metrics; // the names of all metrics, and the text that Prometheus reads

@@ -1,5 +1,5 @@
-//! Who is there while the disk fails: buyers, organisers and readers. Whoever hears nothing certain asks again with the same
-//! key, as the contract has it.
+//! Buyers, organisers and readers who use the server while its disk fails. A buyer or organiser without a certain
+//! answer sends the request again with the same key, as the contract says.
 
 use std::{
     sync::{
@@ -24,12 +24,12 @@ use uuid::Uuid;
 
 /// How long any answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a server may take to sell again when its disk works again.
+/// How long a server may take to sell again once its disk works again.
 pub const RECOVERY_TIMEOUT: Duration = Duration::from_secs(10);
-/// The pause before somebody asks again.
+/// The pause before a request is sent again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What became of requests whose first answer left it open.
+/// The outcomes of requests whose first answer left the outcome open.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Outcomes {
     pub kept: usize,
@@ -53,7 +53,7 @@ impl Outcomes {
 /// A request that can be sent again.
 #[derive(Clone, Debug)]
 pub struct Keyed {
-    /// The server, and who asks it.
+    /// The server, with the credentials of the sender.
     server: Arc<Server>,
     path: String,
     key: String,
@@ -65,19 +65,19 @@ impl Keyed {
         Self { server: server.clone(), path, key: Uuid::now_v7().to_string(), body: body.into() }
     }
 
-    /// A connection of whoever asks.
+    /// Opens a connection of the sender.
     pub async fn connect(&self) -> Result<Connection, Fault> {
         Connection::open(self.server.clone()).await
     }
 
-    /// Asks once. The answer comes soon; none comes where the server is killed.
+    /// Sends the request once. The answer must come soon. There is none if the server is killed.
     async fn ask(&self, connection: &mut Connection) -> Result<Reply, Fault> {
         timeout(ANSWER_TIMEOUT, connection.post(&self.path, Some(&self.key), self.body.clone()))
             .await
             .expect("a quick answer")
     }
 
-    /// Asks a server whose disk works again: a certain answer has to come soon.
+    /// Sends the request to a server whose disk works again, until the answer is certain. That must happen soon.
     pub async fn settle(&self, connection: &mut Connection) -> Reply {
         let started = Instant::now();
         loop {
@@ -90,8 +90,8 @@ impl Keyed {
         }
     }
 
-    /// Asks again and again until the answer is certain, or until it is over. `was_open` says whether it has been asked
-    /// before and left open.
+    /// Sends the request until the answer is certain, or until the test is over. `was_open` says whether it was sent
+    /// before and its outcome is open.
     async fn ask_until_certain(
         &self,
         connection: &mut Connection,
@@ -122,7 +122,7 @@ pub struct Memory {
     pub orders: Vec<Order>,
     /// Units added to each sale.
     pub added: u64,
-    /// Asked and not answered for certain.
+    /// A request that was sent and has no certain answer.
     pub unknown: Option<Keyed>,
     pub outcomes: Outcomes,
 }
@@ -139,7 +139,8 @@ impl Memory {
     }
 }
 
-/// Whether the answer is a 201; else it is one that leaves the outcome open: ask again. No other answer may be given.
+/// Whether the answer is a 201. Otherwise it must be an answer that leaves the outcome open; no other answer is
+/// allowed.
 fn is_certain(reply: &Reply) -> bool {
     if reply.status.as_u16() == 201 {
         return true;
@@ -159,7 +160,7 @@ fn read_problem(reply: &Reply) -> Code {
     problem.code
 }
 
-/// Buys until it is over.
+/// Buys until the test is over.
 pub async fn buy_meanwhile(server: Arc<Server>, sale: String, over: Arc<AtomicBool>) -> Memory {
     let mut memory = Memory::default();
     let mut connection = Connection::open(server.clone()).await.expect("a connection");
@@ -177,7 +178,7 @@ pub async fn buy_meanwhile(server: Arc<Server>, sale: String, over: Arc<AtomicBo
     memory
 }
 
-/// Adds stock until it is over, one unit at a time, and sometimes goes away before the answer comes.
+/// Adds stock until the test is over, one unit at a time, and sometimes leaves before the answer comes.
 pub async fn organise_meanwhile(server: Arc<Server>, sale: String, over: Arc<AtomicBool>) -> Memory {
     let mut memory = Memory::default();
     loop {
@@ -199,7 +200,7 @@ pub async fn organise_meanwhile(server: Arc<Server>, sale: String, over: Arc<Ato
     }
 }
 
-/// Reads pages and documents: what cannot be read now is a 503 too.
+/// Reads pages and documents until the test is over. If something cannot be read now, the answer must be a 503.
 pub async fn read_meanwhile(server: Arc<Server>, sale: String, over: Arc<AtomicBool>) {
     let mut connection = Connection::open(server).await.expect("a connection");
     let of_sale = ["", "/seats", "/audit"].map(|part| format!("/api/v1/sales/{sale}{part}"));

@@ -1,4 +1,4 @@
-//! The server under test: the real binary as a child process, on a database of its own.
+//! The server under test: the real binary as a child process, on a new database.
 
 use std::{
     fs::File,
@@ -13,15 +13,15 @@ use onsale::server::simulator::client::{Connection, Server};
 use rand::RngExt;
 use tempfile::TempDir;
 
-/// The Bearer of an organiser, where the server was started with it.
+/// The organiser's Bearer token, if the server was started with it.
 pub const ADMIN_TOKEN: &str = "an organiser's token for tests";
-/// How long a start may take: migrations and the demo sales on a busy machine.
+/// How long a start may take, with migrations and the demo sales, on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a stop may take at all; what it should take is for its tests to say.
+/// The longest time that a stop may take. The tests of the shutdown ask for less.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
-/// Ports below those that the system hands to outgoing connections, so that no client of a test takes one.
+/// Ports below those that the system uses for outgoing connections, so that no client of a test takes one of them.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
-/// Lines of the server's log that a failed test shows.
+/// How many lines of the server's log a failed test shows.
 const SHOWN_LOG_LINES: usize = 30;
 
 /// How a server is started.
@@ -34,19 +34,19 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// On this database instead of an embedded one of its own.
+    /// Uses this database instead of a new embedded one.
     pub fn with_database(mut self, url: &str) -> Self {
         self.database = Some(url.to_owned());
         self
     }
 
-    /// With the demo sales and without limits per client.
+    /// Starts with the demo sales and without limits per client.
     pub fn with_demo(mut self) -> Self {
         self.arguments.push("--demo".to_owned());
         self
     }
 
-    /// With an organiser: see [`ADMIN_TOKEN`].
+    /// Starts with an organiser: see [`ADMIN_TOKEN`].
     pub fn with_admin(self) -> Self {
         self.with_env("ONSALE_ADMIN_TOKEN", ADMIN_TOKEN)
     }
@@ -56,7 +56,7 @@ impl Setup {
         self
     }
 
-    /// With this `Leptos.toml` in its working directory.
+    /// Puts this `Leptos.toml` into the server's working directory.
     pub fn with_configuration(mut self, toml: &str) -> Self {
         self.configuration = Some(toml.to_owned());
         self
@@ -68,25 +68,25 @@ impl Setup {
         app
     }
 
-    /// The same server before its first start.
+    /// The server with this setup, not started yet.
     pub fn prepare(self) -> TestApp {
         TestApp::prepare(self)
     }
 }
 
-/// A running server; killed when dropped.
+/// A server. It is killed when this is dropped.
 pub struct TestApp {
     setup: Setup,
-    /// The program that starts the binary, with its arguments; none where it is started by itself.
+    /// The program that starts the binary, with its arguments; empty if the binary is started directly.
     wrapper: Vec<String>,
-    /// `None` while it is stopped.
+    /// The server's process; `None` while it is stopped.
     child: Option<Child>,
     address: SocketAddr,
     folder: Arc<TempDir>,
 }
 
 impl TestApp {
-    /// The usual server of a test: no demo, with an organiser.
+    /// The usual server of a test: without demo sales, with an organiser.
     pub async fn open() -> Self {
         Setup::default().with_admin().start().await
     }
@@ -105,20 +105,20 @@ impl TestApp {
         Self { setup, wrapper: Vec::new(), child: None, address: free_address(), folder }
     }
 
-    /// Has this program start the binary from the next launch on. It has to become the binary, not its parent: signals go
-    /// to what was started.
+    /// Makes this program start the binary from the next launch on. It must replace itself by the binary and not stay
+    /// as its parent, because signals go to the process that was started.
     pub fn wrap(&mut self, wrapper: Vec<String>) {
         self.wrapper = wrapper;
     }
 
-    /// Starts the server where it was, on the same database.
+    /// Starts the server at the same address, on the same database.
     pub async fn launch(&mut self) {
         if let Err(status) = self.try_launch().await {
             panic!("the server left at its start with {status}:\n{}", self.log());
         }
     }
 
-    /// The same; how it left, where it did not come to serve.
+    /// As [`Self::launch`], but returns the exit status if the server ends before it serves.
     pub async fn try_launch(&mut self) -> Result<(), ExitStatus> {
         assert!(self.child.is_none(), "the server runs already");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
@@ -156,14 +156,14 @@ impl TestApp {
         connection.get("/healthz").await.is_ok_and(|reply| reply.status.is_success())
     }
 
-    /// Kills the server as the system would: nothing is said, nothing is finished.
+    /// Kills the server without warning, so that it can finish nothing.
     pub fn kill(&mut self) {
         let mut child = self.child.take().expect("the server runs");
         child.kill().expect("a running child");
         child.wait().expect("a killed child");
     }
 
-    /// Sends a signal such as `TERM`, and keeps on.
+    /// Sends the server a signal such as `TERM`, and does not wait.
     pub fn signal(&self, name: &str) {
         send_signal(name, self.process());
     }
@@ -173,7 +173,7 @@ impl TestApp {
         self.child.as_ref().expect("the server runs").id()
     }
 
-    /// Waits until the server has left, and says how and after how long.
+    /// Waits until the server has ended. Returns its exit status, and how long that took.
     pub async fn wait(&mut self) -> (ExitStatus, Duration) {
         let mut child = self.child.take().expect("the server runs");
         let started = Instant::now();
@@ -189,7 +189,7 @@ impl TestApp {
         }
     }
 
-    /// Stops the server in order and starts it again on the same database.
+    /// Stops the server by a signal and starts it again on the same database.
     pub async fn restart(&mut self) {
         self.signal("TERM");
         let (status, _) = self.wait().await;
@@ -205,12 +205,12 @@ impl TestApp {
         format!("http://{}", self.address)
     }
 
-    /// The server as the simulator's client knows it.
+    /// The server's address, for the simulator's client.
     pub fn server(&self) -> Server {
         Server::at(self.address)
     }
 
-    /// The database, as the command line names it.
+    /// The database's address, as the command line takes it.
     pub fn database(&self) -> String {
         let embedded = || format!("sqlite:{}", self.folder.path().join("onsale.db").display());
         self.setup.database.clone().unwrap_or_else(embedded)
@@ -220,7 +220,7 @@ impl TestApp {
         self.folder.path()
     }
 
-    /// The embedded database opened for reading, beside the server or without it.
+    /// Opens the embedded database for reading, whether the server runs or not.
     pub async fn database_file(&self) -> sqlx::SqlitePool {
         sqlx::SqlitePool::connect(&format!("{}?mode=ro", self.database()))
             .await
@@ -265,12 +265,13 @@ impl Drop for TestApp {
 
 /// Sends a signal such as `TERM` to a process.
 pub fn send_signal(name: &str, process: u32) {
-    // The shell has this command by itself, where the system has no program of the name.
+    // The shell has `kill` built in. The system may have no program of that name.
     let status = Command::new("sh").args(["-c", &format!("kill -s {name} {process}")]).status().expect("a shell");
     assert!(status.success(), "kill -s {name} {process}: {status}");
 }
 
-/// An address on which nothing listens. Another process might still take it first: then the start fails and says so.
+/// An address on which nothing listens. If another process takes it before the server does, the start fails and says
+/// so.
 fn free_address() -> SocketAddr {
     for _ in 0..1_000 {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, rand::rng().random_range(PORTS)));
@@ -281,7 +282,7 @@ fn free_address() -> SocketAddr {
     panic!("no free port");
 }
 
-/// Storms need a socket per buyer.
+/// Raises the limit of open files, because storms need a socket per buyer.
 fn allow_many_sockets() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

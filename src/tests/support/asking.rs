@@ -1,4 +1,4 @@
-//! What tests ask of the server under test, again and again.
+//! Requests that many tests send to the server under test.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl TestApp {
         self.sale_with(json!({ "strategy": strategy, "tiers": tiers })).await
     }
 
-    /// Makes a sale with these fields, named `Test` where they do not say otherwise.
+    /// Makes a sale with these fields. Its name is `Test` unless they give another.
     pub async fn sale_with(&self, mut fields: Value) -> String {
         fields.as_object_mut().expect("fields").entry("name").or_insert(json!("Test"));
         let reply = Ask::post("/api/v1/sales").admin().json(fields).send(self).await;
@@ -61,7 +61,7 @@ impl TestApp {
         self.post(&format!("/api/v1/sales/{sale}/buy"), body).await
     }
 
-    /// A simulation's figures once it has ended.
+    /// Waits until a simulation has ended, and returns its figures.
     pub async fn finished(&self, simulation: SimulationId) -> Simulation {
         let ended = async {
             loop {
@@ -75,7 +75,7 @@ impl TestApp {
         tokio::time::timeout(RUN_TIMEOUT, ended).await.expect("a run ends")
     }
 
-    /// The audit, which has to be clean.
+    /// The audit of a sale. Fails unless it is clean.
     pub async fn clean_audit(&self, sale: &str) -> Audit {
         let audit = self.audit(sale).await;
         assert!(audit.clean && audit.phantoms == 0 && audit.leaks == 0 && audit.ledger.verified, "{audit:?}");

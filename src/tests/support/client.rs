@@ -1,4 +1,4 @@
-//! Requests and answers, told in the contract's words.
+//! Requests and answers, in the contract's terms.
 
 use std::sync::LazyLock;
 
@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::{ADMIN_TOKEN, TestApp};
 
-/// One client for all tests: no proxy, no redirects, no cookies but those that a test sends.
+/// One client for all tests: no proxy, no redirects, and no cookies except those that a test sends.
 static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        // Each test has a runtime of its own, so no connection may outlive its request.
+        // Each test has its own runtime, so no connection may live longer than its request.
         .pool_max_idle_per_host(0)
         .build()
         .expect("a client")
@@ -58,7 +58,7 @@ impl Ask {
         self.header("authorization", format!("Bearer {token}"))
     }
 
-    /// As the organiser.
+    /// Sends the request as the organiser.
     pub fn admin(self) -> Self {
         self.bearer(ADMIN_TOKEN)
     }
@@ -71,13 +71,13 @@ impl Ask {
         self.raw("application/json", body.to_string())
     }
 
-    /// A body of any bytes.
+    /// A body of arbitrary bytes.
     pub fn raw(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.header("content-type", content_type)
     }
 
-    /// The response before its body is read: for streams.
+    /// Sends the request and returns the response before its body is read, for streams.
     pub async fn open(self, app: &TestApp) -> reqwest::Response {
         let mut request = CLIENT.request(self.method, format!("{}{}", app.url(), self.path));
         for (name, value) in self.headers {
@@ -109,14 +109,14 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The same, where the status is this one.
+    /// Fails unless the status is this one.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}: {}", self.what, self.text());
         self
     }
 
-    /// A problem document with this code, under the code's own status.
+    /// Fails unless the answer is a problem document with this code and this status.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Problem {
         assert_eq!(self.status, status, "{}: {}", self.what, self.text());
@@ -149,7 +149,7 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().expect("headers are text"))
     }
 
-    /// The token of a new guest.
+    /// The token of a new guest, if the server introduced one.
     pub fn session(&self) -> Option<&str> {
         self.header("x-onsale-session")
     }

@@ -1,9 +1,9 @@
 //! What a disk may hold after a loss of power in the middle of a recording.
 //!
-//! Of each file everything is there that was written before its last finished flush. Of what was written after it any part
-//! may be there, down to single sectors; and the file may be as long as before, or longer with nothing in it. A name that
-//! was made or removed is certain with the folder's flush. Bytes that nobody has written keep their value, as SQLite takes
-//! for granted (`SQLITE_POWERSAFE_OVERWRITE`).
+//! A file holds everything that was written before its last finished flush. Any part of later writes may be there as
+//! well, down to single sectors. The file may have its old length, or be longer with nothing in the added part. A new
+//! or removed name is certain only after the folder was flushed. Bytes that nobody has written keep their value, which
+//! SQLite relies on too (`SQLITE_POWERSAFE_OVERWRITE`).
 
 use std::{collections::BTreeMap, ops::Range, path::Path};
 
@@ -11,19 +11,19 @@ use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 
 use super::recording::{Call, FOLDER, Kind, Moment};
 
-/// Bytes that a disk writes whole, or not at all: old ones, and today's.
+/// How many bytes a disk writes as a whole or not at all: old disks, and today's.
 const SECTORS: [usize; 2] = [512, 4096];
 
 /// A disk at a moment of a recording.
 pub struct Disk<'r> {
-    /// All calls by the moment from which they count: a write from its begin, a flush from its end.
+    /// All calls, by the moment from which they have an effect: a write from its beginning, a flush from its end.
     calls: Vec<(Moment, &'r Call)>,
     next: usize,
     files: Vec<File<'r>>,
-    /// Which file each name means now, and which it means for certain after a loss of power.
+    /// The file that each name means now, and the file that it certainly means after a loss of power.
     names: BTreeMap<&'static str, usize>,
     durable_names: BTreeMap<&'static str, usize>,
-    /// Names made and removed since, in order.
+    /// Names that were made and removed since the folder was last flushed, in order.
     renamed: Vec<(Moment, &'static str, Option<usize>)>,
 }
 
@@ -33,14 +33,14 @@ struct File<'r> {
     unflushed: Vec<&'r Call>,
 }
 
-/// What is left of a file's unflushed calls.
+/// How much of a file's unflushed calls is left after a loss of power.
 #[derive(Clone, Copy)]
 enum Left {
     Nothing,
     Everything,
-    /// Each write as a whole or not at all.
+    /// Each write is there as a whole or not at all.
     Writes,
-    /// Each sector of this size as a whole or not at all.
+    /// Each sector of this size is there as a whole or not at all.
     Sectors(usize),
 }
 
@@ -63,7 +63,7 @@ impl<'r> Disk<'r> {
         }
     }
 
-    /// Goes on to a later moment.
+    /// Replays the calls up to a later moment.
     pub fn advance(&mut self, to: Moment) {
         while let Some((moment, call)) = self.calls.get(self.next)
             && *moment <= to
@@ -107,7 +107,7 @@ impl<'r> Disk<'r> {
         names.into_iter().map(|(name, file)| (name, self.files[file].after_loss(random))).collect()
     }
 
-    /// What is there without a loss of power.
+    /// The files if there is no loss of power.
     pub fn whole(&self) -> Image {
         let everything = |file: &File| file.apply(Left::Everything, &mut None).0;
         self.names.iter().map(|(name, file)| (*name, everything(&self.files[*file]))).collect()
@@ -129,7 +129,7 @@ impl<'r> File<'r> {
             self.unflushed.push(call);
             return;
         }
-        // What was still being written when the flush began may have come too late for it.
+        // A write that was not finished when the flush began may have come too late for it.
         let (flushed, later) = self.unflushed.drain(..).partition(|written| written.ended < call.began);
         self.unflushed = flushed;
         (self.durable, _) = self.apply(Left::Everything, &mut None);
@@ -142,7 +142,7 @@ impl<'r> File<'r> {
         let left = *ways.choose(random).expect("several ways");
         let (mut bytes, longest) = self.apply(left, &mut Some(&mut *random));
         if matches!(left, Left::Writes | Left::Sectors(_)) {
-            // The length is written apart from the bytes: before them, or not yet.
+            // The disk writes a file's length separately from its bytes, so the length may be ahead of them or behind.
             match random.random_range(0..3) {
                 0 => bytes.resize(longest.max(bytes.len()), 0),
                 1 => bytes.truncate(self.durable.len()),
@@ -152,7 +152,7 @@ impl<'r> File<'r> {
         bytes
     }
 
-    /// The bytes with what is left of the unflushed calls, and how long the file would be with all of them.
+    /// The file's bytes with what is left of the unflushed calls, and its length if all of them were there.
     fn apply(&self, left: Left, random: &mut Option<&mut StdRng>) -> (Vec<u8>, usize) {
         let (mut bytes, mut longest) = (self.durable.clone(), self.durable.len());
         let mut survives = |is_sure: bool| is_sure || random.as_mut().is_some_and(|random| random.random());
@@ -179,7 +179,7 @@ impl<'r> File<'r> {
     }
 }
 
-/// The parts of a write that are there as a whole or not at all.
+/// The parts of a write, each of which is there as a whole or not at all.
 fn pieces(offset: usize, length: usize, left: Left) -> Vec<Range<usize>> {
     let end = offset + length;
     let sector = match left {

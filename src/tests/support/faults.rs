@@ -1,4 +1,4 @@
-//! A disk that fails: strace lets calls on the database's files fail as a test wants it to, for as long as it watches.
+//! A failing disk: while strace traces the server, it makes calls on the database's files fail as a test wants.
 
 use std::{
     fs::{self, File},
@@ -11,10 +11,10 @@ use super::{TestApp, app::send_signal, recording::FILES};
 
 /// How long strace may take to begin and to end.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// What strace writes behind a call that failed by its doing.
+/// What strace writes after a call that it made fail.
 const INJECTED: &str = "(INJECTED)";
 
-/// How calls on a disk may fail.
+/// The ways in which calls on a disk may fail.
 pub const FAULTS: [&str; 7] = [
     "pwrite64:error=EIO",
     "pwrite64:error=ENOSPC",
@@ -25,13 +25,14 @@ pub const FAULTS: [&str; 7] = [
     "openat,pread64,pwrite64,ftruncate,fdatasync,fsync:error=EIO",
 ];
 
-/// Calls on the database's files that fail until this is ended.
+/// Makes calls on the database's files fail until [`Faults::end`].
 pub struct Faults {
     tracer: Child,
     output: PathBuf,
 }
 
-/// What strace has to be told so that calls fail: `fault` is such as `pwrite64:error=EIO:when=3`, counted for each thread.
+/// The arguments with which strace makes calls fail. An example of `fault` is `pwrite64:error=EIO:when=3`; calls are
+/// counted for each thread.
 pub fn arguments(folder: &Path, fault: &str, output: &Path) -> Vec<String> {
     let (calls, _) = fault.split_once(':').expect("a fault names its calls first");
     let text = |path: &Path| path.to_str().expect("a path of the tests is text").to_owned();
@@ -41,19 +42,19 @@ pub fn arguments(folder: &Path, fault: &str, output: &Path) -> Vec<String> {
     words
 }
 
-/// The program that starts a server to which a tracer may come later. Where only a parent may trace (Yama), `strace -D` has
-/// its child allow it to everybody.
+/// The program that starts a server which can be traced later. Where Linux allows only a parent to trace (Yama),
+/// `strace -D` makes the server allow everybody to trace it.
 pub fn open_to_tracers() -> Vec<String> {
     ["strace", "-D", "-q", "-e", "trace=none", "-e", "signal=none", "-o", "/dev/null"].map(str::to_owned).to_vec()
 }
 
-/// Calls that failed, by what strace wrote.
+/// How many calls failed, from what strace wrote.
 pub fn injected(output: &Path) -> usize {
     fs::read_to_string(output).unwrap_or_default().matches(INJECTED).count()
 }
 
 impl Faults {
-    /// Has calls fail from now on; the server was started by [`open_to_tracers`].
+    /// Makes calls fail from now on. The server must have been started by [`open_to_tracers`].
     pub async fn begin(app: &TestApp, fault: &str) -> Self {
         let server = app.process();
         if let Some(first) = tracer_of(server, server) {
@@ -79,14 +80,14 @@ impl Faults {
         faults
     }
 
-    /// Calls that have failed so far.
+    /// How many calls have failed so far.
     pub fn injected(&self) -> usize {
         injected(&self.output)
     }
 
-    /// Ends the faults; says how many calls have failed.
+    /// Ends the faults, and returns how many calls have failed.
     pub async fn end(mut self) -> usize {
-        // Not killed: in the middle of a call it has to give that its result first.
+        // strace is not killed: if it is in the middle of a call, it must first give that call its result.
         send_signal("TERM", self.tracer.id());
         until("strace leaves", || self.tracer.try_wait().expect("a child").is_some()).await;
         self.injected()
@@ -113,7 +114,7 @@ fn threads(process: u32) -> Vec<u32> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Who traces a thread, if anybody does. A thread that has ended meanwhile counts as untraced.
+/// The process that traces a thread, if there is one. A thread that has ended meanwhile counts as not traced.
 fn tracer_of(process: u32, thread: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{process}/task/{thread}/status")).ok()?;
     let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?;

@@ -1,5 +1,5 @@
-//! An exported ledger, read and checked from the contract alone: none of the server's own ledger code is used, so that
-//! both sides would have to be wrong in the same way.
+//! An exported ledger, read and checked from the contract alone. The server's ledger code is not used, so a mistake
+//! goes unnoticed only if both sides make the same one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::TestApp;
 
-/// The lines of a ledger, checked: gapless from 1, chained, each hash the SHA-256 of its line's own text.
+/// The lines of a ledger. They are checked: gapless from 1, chained, and each hash is the SHA-256 of its line's own
+/// text.
 pub struct ExportedLedger {
     pub text: String,
     pub lines: Vec<Value>,
@@ -30,7 +31,7 @@ impl ExportedLedger {
         self.lines.iter().filter_map(entry).collect()
     }
 
-    /// What the lines add up to: per tier capacity and units sold, and the labels of the seats that are sold.
+    /// What the lines add up to: the capacity and the units sold of each tier, and the labels of the sold seats.
     pub fn replay(&self) -> (BTreeMap<String, (u64, u64)>, BTreeSet<String>) {
         let mut tiers = BTreeMap::<String, (u64, u64)>::new();
         let mut sold_seats = BTreeSet::new();

@@ -1,17 +1,17 @@
-//! What the tests stand on: the server under test, its clients, and the scale of the loops.
+//! What the tests share: the server under test, its clients, and the scale of the loops.
 
 mod app; // the server as a child process
-mod asking; // what tests ask of it again and again
+mod asking; // requests that many tests send
 mod client; // requests and answers
 pub mod disk; // what a disk may hold after a loss of power
-pub mod faults; // a disk that fails
+pub mod faults; // a failing disk
 mod ledger; // an exported ledger, checked without the server's code
-mod postgres; // a shared database, and a wire to it that can be cut
+mod postgres; // a shared database, and a connection to it that can be cut
 pub mod recording; // what a server did to its files
-mod sales; // what new sales are made of, and by which strategies
+mod sales; // tiers of new sales, and the strategies that most tests use
 pub mod scale; // how long the loops are
 mod storm; // many buyers at once
-mod viewer; // one reader of the live stream, with a fold of its own
+mod viewer; // one reader of the live stream, which shares no code with the server
 pub mod wire; // bytes on a socket
 
 pub use app::{ADMIN_TOKEN, Setup, TestApp};

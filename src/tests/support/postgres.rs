@@ -1,4 +1,4 @@
-//! A PostgreSQL database of a test's own, and a wire to it that can be cut.
+//! A new PostgreSQL database for a test, and a connection to it that can be cut.
 
 use std::{
     net::SocketAddr,
@@ -16,10 +16,10 @@ use tokio::{
     time::sleep,
 };
 
-/// The server, if the environment does not name another.
+/// The PostgreSQL server, unless the environment names another.
 const DEFAULT_SERVER: &str = "postgres://postgres@127.0.0.1:5432";
 
-/// Gone when dropped.
+/// A new database. It is deleted when this is dropped.
 pub struct Database {
     server: String,
     name: String,
@@ -37,7 +37,7 @@ impl Database {
         format!("{}/{}", self.server, self.name)
     }
 
-    /// The same database behind a wire that can be cut.
+    /// The address of the same database behind `wire`, which can be cut.
     pub async fn behind(&self, wire: &Wire) -> String {
         let (user, _) = self.server.split_once('@').expect("a user");
         format!("{user}@{}/{}", wire.address, self.name)
@@ -65,7 +65,7 @@ impl Drop for Database {
     }
 }
 
-/// A TCP proxy.
+/// A TCP proxy, which can be cut.
 pub struct Wire {
     pub address: SocketAddr,
     is_cut: Arc<AtomicBool>,

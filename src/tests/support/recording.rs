@@ -1,4 +1,4 @@
-//! What a server did to its database's files, as strace saw it: every byte written, and every flush with its end.
+//! What a server did to its database's files, as strace recorded it: every byte written, and the time of every flush.
 
 use std::{
     fs,
@@ -8,29 +8,30 @@ use std::{
 
 use super::TestApp;
 
-/// Nanoseconds since 1970, by the one clock that strace and the tests read.
+/// Nanoseconds since 1970, by the clock that both strace and the tests read.
 pub type Moment = u64;
 
-/// The database's files, as their names end. What SQLite keeps in `-shm` is made anew from the log after a loss of power.
+/// The database's files. The file `-shm` is not among them, because SQLite makes it anew from the log after a loss of
+/// power.
 pub const FILES: [&str; 3] = ["onsale.db", "onsale.db-wal", "onsale.db-journal"];
 /// The database itself and its log, among [`FILES`].
 pub const DATABASE: &str = FILES[0];
 pub const LOG: &str = FILES[1];
-/// What calls on the folder of the files are about: which names there are.
+/// The name under which calls on the folder itself are recorded. Flushing the folder makes its list of names durable.
 pub const FOLDER: &str = "";
 
-/// Everything by which SQLite changes a file or makes it durable.
+/// All system calls by which SQLite changes a file or makes it durable.
 const CALLS: &str = "trace=openat,pwrite64,write,ftruncate,fsync,fdatasync,unlink";
-/// More bytes than any call writes: strace shows them all.
+/// How many bytes of a call strace shows: more than any call writes, so it shows all of them.
 const SHOWN_BYTES: &str = "1048576";
-/// How long strace may take to write down the end.
+/// How long strace may take to record the end of the server.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One call.
+/// One system call.
 #[derive(Debug)]
 pub struct Call {
     pub began: Moment,
-    /// The end of time where the process ended first.
+    /// `Moment::MAX` if the process ended before the call did.
     pub ended: Moment,
     pub thread: u32,
     /// One of [`FILES`], or [`FOLDER`].
@@ -40,7 +41,7 @@ pub struct Call {
 
 #[derive(Debug)]
 pub enum Kind {
-    /// Opens the file, and makes it where it is not there.
+    /// Opens the file, and creates it if it does not exist.
     Create,
     Write {
         offset: usize,
@@ -50,7 +51,7 @@ pub enum Kind {
     Cut {
         length: usize,
     },
-    /// What was written before is durable when this has ended.
+    /// Makes earlier writes durable by the time it ends.
     Flush,
     Remove,
 }
@@ -60,7 +61,7 @@ impl Call {
         matches!(self.kind, Kind::Flush)
     }
 
-    /// Whether this begins the log anew, or for the first time: its header is written at its very start.
+    /// Whether this call begins the log, again or for the first time. It then writes the log's header, at offset 0.
     pub fn begins_log(&self) -> bool {
         self.file == LOG && matches!(self.kind, Kind::Write { offset: 0, .. })
     }
@@ -71,8 +72,9 @@ pub fn now() -> Moment {
     u64::try_from(since_1970.as_nanos()).expect("a time before 2554")
 }
 
-/// The program that starts a server and records what it does to the files in this folder. It leaves the server in its own
-/// place (`-D`), and stops it for the recorded calls alone (`--seccomp-bpf`).
+/// The program that starts a server and records what it does to the files in this folder. With `-D` the started process
+/// becomes the server itself, and not its parent. With `--seccomp-bpf` strace stops the server only for the recorded
+/// calls.
 pub fn recorder(folder: &Path) -> Vec<String> {
     let mut words = ["strace", "-D", "-q", "-ff", "--seccomp-bpf", "-y", "-xx", "-s", SHOWN_BYTES, "-e", CALLS]
         .map(str::to_owned)
@@ -90,7 +92,7 @@ fn path(path: &Path) -> String {
     path.to_str().expect("a path of the tests is text").to_owned()
 }
 
-/// Stops the server in order and reads everything that was recorded, in the order in which the calls began.
+/// Stops the server by a signal and reads the whole recording, in the order in which the calls began.
 pub async fn stop_and_read(app: &mut TestApp) -> Vec<Call> {
     let server = app.process();
     app.signal("TERM");
@@ -98,7 +100,7 @@ pub async fn stop_and_read(app: &mut TestApp) -> Vec<Call> {
     assert!(status.success(), "SIGTERM: {status}");
     let of_thread = |thread: u32| app.folder().join(format!("recording.{thread}"));
     let started = Instant::now();
-    // The server's first thread is the last to go, and strace is done when it has written that down.
+    // The server's first thread is the last to end. When strace has recorded that, the recording is complete.
     while !fs::read_to_string(of_thread(server)).expect("a recording").contains("+++ exited") {
         assert!(started.elapsed() < END_TIMEOUT, "strace does not come to an end");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -119,8 +121,8 @@ fn thread_of(path: &Path) -> Option<u32> {
     path.file_name()?.to_str()?.strip_prefix("recording.")?.parse().ok()
 }
 
-/// Reads one line, such as `1795258623.565426709 pwrite64(4<\x2f…>, "\x37…", 32, 0) = 32 <0.000031250>`. `None` where it is
-/// no call that changes anything.
+/// Reads one line, such as `1795258623.565426709 pwrite64(4<\x2f…>, "\x37…", 32, 0) = 32 <0.000031250>`. `None` if the
+/// line is not a call that changes something.
 fn parse(line: &str, thread: u32, folder: &Path) -> Option<Call> {
     let (began, rest) = line.split_once(' ').expect("a time stands first");
     if rest.starts_with("+++") {
@@ -132,7 +134,7 @@ fn parse(line: &str, thread: u32, folder: &Path) -> Option<Call> {
     if is_open && (!arguments.contains("O_CREAT") || result.starts_with('-')) {
         return None;
     }
-    // A call in which the process has ended has no result.
+    // A call during which the process ended has no result.
     let (result, duration) = match result {
         "?" => (result, None),
         _ => {
@@ -155,7 +157,8 @@ fn parse(line: &str, thread: u32, folder: &Path) -> Option<Call> {
         other => panic!("SQLite is not known to call {other}: {line}"),
     };
     assert!(!result.starts_with('-'), "a disk without faults was recorded: {line}");
-    // Named by its path where it is opened or removed, else by what its descriptor stands for.
+    // When a file is opened or removed, the call names its path. Other calls name its descriptor, with the path beside
+    // it.
     let named = match name {
         "openat" | "unlink" => unescape(parts[1]),
         _ => {
@@ -178,7 +181,7 @@ fn parse(line: &str, thread: u32, folder: &Path) -> Option<Call> {
     Some(Call { began, ended, thread, file, kind })
 }
 
-/// The last argument of a call.
+/// The last argument of a call, as a number.
 fn last_number(arguments: &str) -> usize {
     let (_, number) = arguments.rsplit_once(", ").expect("several arguments");
     number.parse().unwrap_or_else(|error| panic!("{number}: {error}"))

@@ -1,6 +1,6 @@
-//! How long the loops are: short for every day, long before a release (`ONSALE_TEST_SCALE=long`).
+//! How long the tests' loops are: short for every day, long before a release (`ONSALE_TEST_SCALE=long`).
 
-/// `short` rounds, or `long` ones where the environment asks for them.
+/// The number of rounds: `short`, or `long` if the environment asks for it.
 pub fn rounds(short: usize, long: usize) -> usize {
     match std::env::var("ONSALE_TEST_SCALE").as_deref() {
         Ok("long") => long,

@@ -1,4 +1,4 @@
-//! Many buyers at once: a session and a connection each, all let go at the same moment.
+//! Many buyers at once. Each has its own session and connection, and all send at the same moment.
 
 use std::{
     sync::Arc,
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::TestApp;
 
-/// One buyer's request and what it was answered.
+/// One buyer's request and its answer.
 pub struct Shot {
     pub answer: Answer,
     pub sent: Instant,
@@ -44,7 +44,7 @@ pub fn wishes_for_tier(tier: &str, quantity: u32, buyers: usize) -> Vec<BuyBody>
     vec![BuyBody::tier(tier.into(), quantity); buyers]
 }
 
-/// Sends one request per wish, all at once: every connection is open before the first request leaves.
+/// Sends one request per wish, all at once. All connections are open before the first request is sent.
 pub async fn storm(app: &TestApp, sale: &str, wishes: Vec<BuyBody>) -> Vec<Shot> {
     let server = Arc::new(app.server());
     let start = Arc::new(Barrier::new(wishes.len()));

@@ -1,4 +1,4 @@
-//! One reader of the live stream, with a parser and a fold of its own: neither shares code with the server or the page.
+//! One reader of the live stream. Its parser and its view of the sale share no code with the server or the page.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,7 +21,7 @@ impl Event {
     }
 }
 
-/// Where a viewer says it stands.
+/// The position that a viewer sends when it opens a stream.
 #[derive(Clone, Debug, Default)]
 pub struct Position {
     last_event_id: Option<Vec<u8>>,
@@ -29,7 +29,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// A viewer that is new.
+    /// No position: the viewer is new.
     pub fn new() -> Self {
         Self::default()
     }
@@ -38,12 +38,12 @@ impl Position {
         Self { last_event_id: Some(id.to_string().into_bytes()), query: String::new() }
     }
 
-    /// Any bytes that a header can carry.
+    /// A `Last-Event-ID` of any bytes that a header can carry.
     pub fn raw_event_id(id: &[u8]) -> Self {
         Self { last_event_id: Some(id.to_vec()), query: String::new() }
     }
 
-    /// With this query string, such as `since=5`.
+    /// Adds this query string, such as `since=5`.
     pub fn query(mut self, query: &str) -> Self {
         query.clone_into(&mut self.query);
         self
@@ -54,7 +54,7 @@ impl Position {
 pub struct Viewer {
     response: reqwest::Response,
     buffer: Vec<u8>,
-    /// The milliseconds that the server asks to wait before the next try.
+    /// The milliseconds that the server asks clients to wait before they reconnect.
     pub retry: Option<u64>,
 }
 
@@ -83,19 +83,19 @@ impl Viewer {
             }
             match self.response.chunk().await {
                 Ok(Some(bytes)) => self.buffer.extend_from_slice(&bytes),
-                // A server that is killed resets the connection: an end like any other.
+                // A server that is killed resets the connection, which ends the stream like any other end.
                 Ok(None) | Err(_) => return None,
             }
         }
     }
 
-    /// The next event, which has to come within this time.
+    /// The next event. Fails unless it comes within this time.
     pub async fn next_within(&mut self, patience: Duration) -> Event {
         let event = timeout(patience, self.next()).await.unwrap_or_else(|_| panic!("no event within {patience:?}"));
         event.expect("the stream goes on")
     }
 
-    /// The next event of this kind; others are passed over.
+    /// The next event of this kind. It skips others.
     pub async fn next_of(&mut self, kind: &str, patience: Duration) -> Event {
         let found = async {
             loop {
@@ -133,19 +133,19 @@ impl Viewer {
     }
 }
 
-/// What a viewer believes, by folding what it is told.
+/// A viewer's view of the sale, made from the events that it has received.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Fold {
     pub epoch: String,
     pub seq: u64,
     pub seats: Vec<u8>,
-    /// Per tier: available, held, sold.
+    /// For each tier: available, held, sold.
     pub tiers: BTreeMap<String, [u64; 3]>,
     order: Vec<String>,
 }
 
 impl Fold {
-    /// From the snapshot that a stream begins with.
+    /// The view that the snapshot at the beginning of a stream gives.
     pub fn begin(event: &Event) -> Self {
         assert_eq!(event.kind, "snapshot", "{event:?}");
         assert_eq!(event.id, Some(event.seq()), "{event:?}");
@@ -164,7 +164,7 @@ impl Fold {
         fold
     }
 
-    /// Takes the next event. A delta has to lead on from where this view stands.
+    /// Applies the next event. A delta has to start at this view's `seq`.
     pub fn take(&mut self, event: &Event) {
         match event.kind.as_str() {
             "snapshot" => *self = Self::begin(event),
@@ -198,14 +198,14 @@ impl Fold {
         }
     }
 
-    /// A heartbeat at the same seq has to have the same digest.
+    /// Checks that a heartbeat with the same `seq` has the same digest.
     fn compare(&self, event: &Event) {
         if event.seq() == self.seq {
             assert_eq!(event.data["digest"].as_str(), Some(self.digest().as_str()), "{self:?}");
         }
     }
 
-    /// CRC-32 of the seat string followed by `;id:available,held,sold` per tier, by the contract's words.
+    /// The contract's digest: CRC-32 of the seat string followed by `;id:available,held,sold` for each tier.
     pub fn digest(&self) -> String {
         let mut text = String::from_utf8(self.seats.clone()).expect("letters");
         for id in &self.order {
@@ -215,7 +215,7 @@ impl Fold {
         format!("{:08x}", crc32fast::hash(text.as_bytes()))
     }
 
-    /// Holds this view against the sale and its seats as REST tells them; both are at rest.
+    /// Compares this view with the sale and its seats as REST shows them. Nothing may change meanwhile.
     pub async fn assert_equals_database(&self, app: &TestApp, sale: &str) {
         let (told, list) = (app.read_sale(sale).await, app.seats(sale).await);
         assert_eq!((self.seq, list.seq), (told.seq, told.seq));

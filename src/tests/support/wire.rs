@@ -1,4 +1,4 @@
-//! Bytes on a socket: for what no HTTP client would send.
+//! Raw bytes on a socket, for requests that no HTTP client would send.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -11,15 +11,15 @@ use tokio::{
 /// How long an answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sends these bytes and reads what comes back until the server closes or says nothing more for a while.
+/// Sends these bytes and reads the answer, until the server closes the connection or sends nothing more for a while.
 pub async fn exchange(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
-    // A server that answers early may close before it has read everything: that is no fault.
+    // A server that answers early may close the connection before it has read everything, which is allowed.
     let _ = stream.write_all(request).await;
     read_all(&mut stream).await
 }
 
-/// Everything until the end, or until a second has passed without a byte after the first.
+/// Reads everything until the end, or until no byte has come for a second after the first one.
 pub async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
@@ -32,7 +32,7 @@ pub async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     }
 }
 
-/// The status lines in these bytes: one per answer.
+/// The statuses of the answers in these bytes.
 pub fn statuses(answer: &[u8]) -> Vec<u16> {
     let text = String::from_utf8_lossy(answer);
     let starts = text.match_indices("HTTP/1.1 ").map(|(position, prefix)| position + prefix.len());

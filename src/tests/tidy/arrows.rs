@@ -1,4 +1,4 @@
-//! Which file uses which: the paths of a crate's files, resolved to files.
+//! Which file uses which. This resolves the paths in a crate's files to files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,21 +7,22 @@ use super::{
     source::Files,
 };
 
-/// Re-exports of re-exports are followed up to here.
+/// How many re-exports in a row are followed.
 const MAX_REEXPORTS: usize = 8;
 
-/// Which file uses which, over all files of a crate.
+/// All pairs of a file and a file that it uses.
 pub type Arrows = BTreeSet<(String, String)>;
 
-/// The files of one crate and what they say of modules.
+/// The files of one crate, and their outlines.
 struct Crate {
     files: BTreeMap<String, Outline>,
-    /// The files of each module: two where a `cfg` chooses between them.
+    /// The files of each module. There are two if a `cfg` chooses between them.
     modules: BTreeMap<Path, Vec<String>>,
 }
 
-/// Reads the paths of a crate's files, each given with its place in the crate's folder, and resolves them to files. A file
-/// that only declares modules and re-exports names from them uses nothing, and is looked through.
+/// Reads a crate's files, each given with its path inside the crate's folder, and resolves the Rust paths in them to
+/// files. A file that only declares modules and re-exports their names uses nothing; whoever uses it uses the files
+/// behind it.
 pub fn arrows(files: &Files) -> Arrows {
     let read = Crate::read(files);
     let mut arrows = Arrows::new();
@@ -47,7 +48,7 @@ impl Crate {
         Self { files: outlines, modules }
     }
 
-    /// The files in which a path ends.
+    /// The files that a path leads to.
     fn files_of(&self, path: &[String], reexports_left: usize) -> BTreeSet<String> {
         let longest = (0..=path.len()).rev().find(|length| self.modules.contains_key(&path[..*length]));
         let Some(length) = longest else { return BTreeSet::new() };
@@ -56,7 +57,7 @@ impl Crate {
         files.iter().flat_map(|file| self.origins(file, name, behind, reexports_left)).collect()
     }
 
-    /// The files that a name in a file comes from: the file itself, unless that only passes the name on.
+    /// The files that a name in a file comes from: the file itself, unless that file only re-exports the name.
     fn origins(&self, file: &str, name: &str, behind: &[String], reexports_left: usize) -> BTreeSet<String> {
         let outline = &self.files[file];
         let mut origins = BTreeSet::new();
@@ -80,7 +81,7 @@ impl Crate {
     }
 }
 
-/// The module of a file by its place.
+/// The module that a file holds, from the file's path.
 fn module_of(file: &str) -> Path {
     let place = file.strip_suffix(".rs").unwrap_or(file);
     let mut module: Path = place.split('/').map(str::to_owned).collect();
@@ -90,7 +91,7 @@ fn module_of(file: &str) -> Path {
     module
 }
 
-/// The files whose declaration names them, with their modules.
+/// The files that a declaration gives by `#[path = "…"]`, with their modules.
 fn files_by_name(file: &str, text: &str) -> Vec<(String, Path)> {
     let module = module_of(file);
     let folder = file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
@@ -103,7 +104,7 @@ fn files_by_name(file: &str, text: &str) -> Vec<(String, Path)> {
 mod tests {
     use super::*;
 
-    /// The arrows between invented files, each as `from to`.
+    /// The arrows between made-up files, each as `from to`.
     fn between<const COUNT: usize>(files: [(&str, &str); COUNT]) -> Vec<String> {
         let files = files.map(|(file, text)| (file.to_owned(), text.to_owned())).into();
         arrows(&files).into_iter().map(|(from, to)| format!("{from} {to}")).collect()

@@ -1,5 +1,5 @@
-//! No file needs another that needs it in turn, neither directly nor by way of others: each can be read, tested and
-//! changed with what stands below it.
+//! Files do not depend on each other in a circle, neither directly nor by way of others. So each file can be read,
+//! tested and changed with only the files that it uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,11 @@ use super::{
     source::crates,
 };
 
-/// The circles of today, each with its files inside `src`, sorted. A circle that is gone has to leave the list.
+/// The circles that exist today, each as the sorted list of its files inside `src`. A circle that no longer exists must
+/// be removed from this list.
 const KNOWN: &[&[&str]] = &[];
 
-/// The files that can be reached from each other, group by group, each group sorted.
+/// Groups of files that can all be reached from each other. Each group is sorted.
 pub fn circles(arrows: &Arrows) -> BTreeSet<Vec<String>> {
     let mut used: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (user, file) in arrows {
@@ -28,7 +29,7 @@ pub fn circles(arrows: &Arrows) -> BTreeSet<Vec<String>> {
         .collect()
 }
 
-/// All that a file uses, directly or by way of others.
+/// All files that a file uses, directly or by way of others.
 fn reach<'a>(file: &'a str, used: &BTreeMap<&'a str, Vec<&'a str>>) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut waiting = vec![file];

@@ -1,4 +1,4 @@
-//! Dependencies run one way: http -> ui -> api -> engine -> {strategy, store, feed} -> model.
+//! Dependencies run one way: http -> ui -> api -> engine -> {strategy -> stock -> store, feed} -> model.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::{
     source::library,
 };
 
-/// Each folder of `src`, or file beside the folders, and what it may use beside itself.
+/// Each folder of `src`, or file beside the folders, and what it may use apart from itself.
 type Table<'a> = &'a [(&'a str, &'a [&'a str])];
 
 const MAY_USE: Table = &[
@@ -18,7 +18,7 @@ const MAY_USE: Table = &[
     ("wire", &["model"]),
     ("api", &["model", "server/app", "server/auth", "server/engine", "server/rehearsal", "wire"]),
     ("live", &["api", "model", "wire"]),
-    // What people see.
+    // What users see.
     ("ui/mod", &[]),
     ("ui/client_files", &[]),
     ("ui/kit", &["live", "model", "wire"]),
@@ -26,7 +26,7 @@ const MAY_USE: Table = &[
     ("ui/sale", &["api", "live", "model", "ui/kit"]),
     ("ui/simulator", &["api", "live", "model", "ui/kit", "wire"]),
     ("ui/app", &["api", "model", "ui/client_files", "ui/home", "ui/kit", "ui/sale", "ui/simulator"]),
-    // What the server stands on.
+    // The base of the server.
     ("server/mod", &[]),
     ("server/clock", &["model"]),
     ("server/config", &["model"]),
@@ -37,7 +37,7 @@ const MAY_USE: Table = &[
     ("server/redis", &["server/telemetry"]),
     ("server/site", &["ui/client_files"]),
     ("server/limits", &["model", "server/config"]),
-    // Deciding, storing, telling.
+    // Decisions, storage, live feed.
     ("server/store", &["model", "server/ledger"]),
     ("server/stock", &["model", "server/clock", "server/ledger", "server/store"]),
     (
@@ -67,7 +67,7 @@ const MAY_USE: Table = &[
             "server/telemetry",
         ],
     ),
-    // The edges.
+    // The edges of the server.
     ("server/auth", &["model", "server/config", "server/engine"]),
     ("server/simulator", &["model", "server/shutdown"]),
     (
@@ -135,7 +135,7 @@ const MAY_USE: Table = &[
     ),
 ];
 
-/// What the files of a crate do that the table does not allow, and what the table does not know of them.
+/// Uses that the table does not allow, files that no entry covers, and entries that no longer fit any file.
 fn violations<'a>(table: Table, files: impl Iterator<Item = &'a str> + Clone, arrows: &Arrows) -> Vec<String> {
     let place = |file: &str| table.iter().find(|(place, _)| holds(place, file));
     let unknown = files.clone().filter(|file| place(file).is_none()).map(|file| format!("no entry covers {file}"));
@@ -149,7 +149,7 @@ fn violations<'a>(table: Table, files: impl Iterator<Item = &'a str> + Clone, ar
     unknown.chain(empty).chain(wrong).collect()
 }
 
-/// Whether an entry of the table means this file: the file itself, or one below the folder.
+/// Whether an entry of the table covers this file: it names the file itself, or a folder above it.
 fn holds(place: &str, file: &str) -> bool {
     file.strip_prefix(place).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
 }

@@ -1,13 +1,13 @@
-//! What every file does or leaves.
+//! Rules for every single file.
 
 use super::{
     source::files,
     tokens::{begins_with, tokens, without_tests},
 };
 
-/// Lines of a file that one can keep in one's head.
+/// The most lines of a file, so that a reader can keep it in mind.
 const MAX_LINES: usize = 400;
-/// Gates by feature in all of the source. One at a parent is enough for all below it.
+/// The most gates by feature in all of the source. A gate at a parent module is enough for everything below it.
 const MAX_FEATURE_GATES: usize = 15;
 
 #[test]

@@ -1,17 +1,17 @@
-//! Markup is written with `view!`, which escapes what it is given. Formatted text does not.
+//! Markup is written with `view!`, which escapes the values in it. Macros that format text do not escape.
 
 use super::{
     source::library,
     tokens::{Token, begins_with, group_length, tokens, without_tests},
 };
 
-/// Macros that join texts.
+/// Macros that put texts together.
 const JOINING: [&str; 5] = ["format", "format_args", "write", "writeln", "concat"];
 
-/// Files that draw markup as strings today. A file that no longer does has to leave the list.
+/// Files that write markup as strings today. A file that no longer does so must be removed from this list.
 const DRAWN: &[&str] = &[];
 
-/// Texts with markup inside of macros that join texts.
+/// Texts with markup inside of those macros.
 fn joined_markup(source: &str) -> Vec<String> {
     let tokens = without_tests(&tokens(source));
     let mut found = Vec::new();
@@ -61,7 +61,7 @@ fn markup_in_a_macro_that_joins_texts_is_found() {
     }
 }
 
-/// Whether elements are given a style attribute, in a text or in `view!`.
+/// Whether an element has a style attribute, in a text or in `view!`.
 fn has_style_attribute(source: &str) -> bool {
     let tokens = without_tests(&tokens(source));
     let is_text = tokens.iter().any(|token| matches!(token, Token::Text(text) if text.contains("style=")));

@@ -1,10 +1,10 @@
-//! What the source may not do.
+//! Rules that the source itself must keep.
 
 mod arrows; // which file uses which
-mod circles; // no file needs another that needs it in turn
+mod circles; // files do not depend on each other in a circle
 mod directions; // which folder may use which
-mod habits; // what every file does or leaves
-mod markup; // which files may draw markup as strings
-mod paths; // what one file says of modules
+mod habits; // rules for every single file
+mod markup; // markup is not written as formatted text
+mod paths; // the modules and paths in one file
 mod source; // the project's own files
-mod tokens; // Rust source as words, signs and texts
+mod tokens; // Rust source as names, signs and texts

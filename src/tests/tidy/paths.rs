@@ -1,4 +1,5 @@
-//! What one file says of modules: which it declares, which paths it uses, and whether it does anything else.
+//! The modules and paths in one file: which modules it declares, which paths it uses, and whether it does anything
+//! else.
 
 use super::tokens::{Token, begins_with, group_length, item_length, tokens, without_tests};
 
@@ -16,17 +17,17 @@ pub struct Child {
 /// A name that a `use` brings into the file's scope.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Import {
-    /// `None` stands for everything that the path holds.
+    /// `None` for `*`: everything that the path holds.
     pub name: Option<String>,
     pub path: Path,
 }
 
-/// What one file says of modules. Paths into other crates are left out.
+/// The modules and paths in one file. Paths into other crates are left out.
 #[derive(Default, Debug)]
 pub struct Outline {
     pub children: Vec<Child>,
     pub imports: Vec<Import>,
-    /// Paths written out where they are used.
+    /// Paths that are written in full where they are used.
     pub inline: Vec<Path>,
     /// Whether the file has nothing but `mod name;` and `pub use`.
     pub only_declares: bool,
@@ -71,16 +72,16 @@ pub fn outline(module: &[String], source: &str) -> Outline {
     outline
 }
 
-/// Makes the paths of one place in a file absolute.
+/// Makes paths absolute, as seen from one place in a file.
 struct Reader<'a> {
     module: Path,
     children: &'a [Child],
-    /// The modules with braces around this place, each with the depth at which it begins.
+    /// The `mod name { … }` blocks around this place, each with the depth of braces at which it begins.
     inner: Vec<(String, i32)>,
 }
 
 impl Reader<'_> {
-    /// The path from the crate's root; `None` where it leads into another crate or to a local name.
+    /// The path from the crate's root; `None` if it leads into another crate or to a local name.
     fn absolute(&self, path: &[String]) -> Option<Path> {
         let mut module: Path =
             self.module.iter().chain(self.inner.iter().map(|(name, _)| name)).map(String::clone).collect();
@@ -100,7 +101,7 @@ impl Reader<'_> {
         Some(module)
     }
 
-    /// Writes out one use tree, or several with commas between them.
+    /// Reads the imports of one `use` tree, or of several with commas between them.
     fn read_use_tree(&self, mut tree: &[Token], prefix: &[String], imports: &mut Vec<Import>) {
         while let Some(token) = tree.first() {
             if token.is_sign(',') || token.is_sign(';') {
@@ -127,7 +128,7 @@ impl Reader<'_> {
                 Some(token) if token.is_word("as") => {
                     (name, tree) = (tree[1].word().map(str::to_owned), &tree[2..]);
                 }
-                _ if own.is_empty() => tree = &tree[1..], // a sign that no use tree has here: never stand still
+                _ if own.is_empty() => tree = &tree[1..], // an unexpected sign: skip it, so that the loop always ends
                 _ => {}
             }
             if path.last().is_some_and(|last| last == "self") && path.len() > 1 {
@@ -139,7 +140,7 @@ impl Reader<'_> {
     }
 }
 
-/// The words with `::` between them at the beginning.
+/// The path at the beginning of the tokens: words with `::` between them.
 fn leading_path(tokens: &[Token]) -> Path {
     let mut path = Path::new();
     let mut position = 0;
@@ -153,12 +154,12 @@ fn leading_path(tokens: &[Token]) -> Path {
     path
 }
 
-/// Whether what comes next belongs to a path or a value in front of it.
+/// Whether the next token continues a path or belongs to a value: a `::` or a `.` is in front of it.
 fn continues_a_path(before: &[Token]) -> bool {
     before.ends_with(&[Token::Sign(':'), Token::Sign(':')]) || before.ends_with(&[Token::Sign('.')])
 }
 
-/// Whether what comes next only says who may see an item: `pub(in crate::…)`.
+/// Whether the next path only says who may see an item: `pub(in crate::…)`.
 fn is_visibility(before: &[Token]) -> bool {
     before.len() >= 3 && begins_with(&before[before.len() - 3..], &["pub", "(", "in"])
 }
@@ -174,7 +175,7 @@ fn children(tokens: &[Token]) -> Vec<Child> {
     children
 }
 
-/// The file that an attribute right before a declaration names.
+/// The file that a `#[path = "…"]` right before a declaration names.
 fn named_file(before: &[Token]) -> Option<String> {
     let before = before.split_last().filter(|(last, _)| last.is_word("pub")).map_or(before, |(_, earlier)| earlier);
     let attribute = &before[before.len().checked_sub(6)?..];
@@ -189,7 +190,7 @@ fn only_declares(mut tokens: &[Token]) -> bool {
     while let Some(first) = tokens.first() {
         let length = match first {
             Token::Sign('#' | '!') => 1,
-            Token::Sign('[' | '(') => group_length(tokens), // an attribute, or whom a `pub` means
+            Token::Sign('[' | '(') => group_length(tokens), // an attribute, or the scope of a `pub(…)`
             Token::Word(word) if word == "pub" => 1,
             Token::Word(word) if word == "use" && is_public => item_length(tokens),
             Token::Word(word) if word == "mod" && tokens.get(2).is_some_and(|end| end.is_sign(';')) => 3,

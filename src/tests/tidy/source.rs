@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Rust files with their paths inside a folder, and their texts.
+/// Rust files: the path of each inside a folder, and its text.
 pub type Files = Vec<(String, String)>;
 
 /// All Rust files below a folder of the project, with their paths inside it.
@@ -26,13 +26,13 @@ pub fn files(folder: &str) -> Files {
     found
 }
 
-/// The library, without what is compiled for its tests alone and without the program's few lines around it.
+/// The files of the library, without those of its tests and without `main.rs`.
 pub fn library() -> Files {
     let is_test = |name: &str| name.starts_with("tests/") || name.contains("/tests/") || name.ends_with("/tests.rs");
     files("src").into_iter().filter(|(name, _)| !is_test(name) && name != "main.rs").collect()
 }
 
-/// The files of each crate of more than one file, by its folder.
+/// The files of each crate that has more than one file, by the crate's folder.
 pub fn crates() -> [(&'static str, Files); 3] {
     [("src", library()), ("src/tests", files("src/tests")), ("benches/onsale", files("benches/onsale"))]
 }

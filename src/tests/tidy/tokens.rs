@@ -5,9 +5,9 @@
 pub enum Token {
     /// A keyword or an identifier.
     Word(String),
-    /// A string literal of any kind, without its quotes; escapes stand as they were written.
+    /// A string literal of any kind, without its quotes. Escapes stay as they are written.
     Text(String),
-    /// Any other character. A path's `::` is two of them.
+    /// Any other character. The `::` of a path is two signs.
     Sign(char),
 }
 
@@ -54,7 +54,7 @@ pub fn tokens(source: &str) -> Vec<Token> {
     tokens
 }
 
-/// Block comments may stand inside one another.
+/// The length of the block comment at the beginning. Block comments can be nested.
 fn block_comment_length(source: &str) -> usize {
     let (mut depth, mut position) = (0, 0);
     loop {
@@ -88,12 +88,12 @@ fn string_literal(source: &str) -> Option<(String, usize)> {
     Some((source[start..start + length].to_owned(), (start + length + 1 + hashes).min(source.len())))
 }
 
-/// Tells `r#"text"#` from `r#type`.
+/// Tells a raw string such as `r#"text"#` from a raw identifier such as `r#type`.
 fn is_hashed_quote(source: &str) -> bool {
     source.starts_with('#') && source.trim_start_matches('#').starts_with('"')
 }
 
-/// Bytes before the closing quote, which does not stand behind a backslash.
+/// The number of bytes before the closing quote. A quote after a backslash does not close.
 fn escaped_length(source: &str, quote: char) -> usize {
     let mut is_escaped = false;
     for (position, sign) in source.char_indices() {
@@ -105,7 +105,8 @@ fn escaped_length(source: &str, quote: char) -> usize {
     source.len()
 }
 
-/// `'a'` and `'\n'` are characters, `'a` is a lifetime. None of them is a token here.
+/// The length of a character literal such as `'a'` or `'\n'`, or of a lifetime such as `'a`. None of them becomes a
+/// token.
 fn character_or_lifetime_length(source: &str) -> usize {
     let inside = &source[1..];
     let mut signs = inside.chars();
@@ -116,7 +117,7 @@ fn character_or_lifetime_length(source: &str) -> usize {
     }
 }
 
-/// The tokens without the items that are compiled for tests alone.
+/// The tokens without the items that are compiled only for tests.
 pub fn without_tests(tokens: &[Token]) -> Vec<Token> {
     const GATE: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let mut kept = Vec::new();
@@ -143,7 +144,7 @@ pub fn begins_with(tokens: &[Token], expected: &[&str]) -> bool {
         })
 }
 
-/// Tokens of the item at the beginning: up to its semicolon, or to the end of its braces.
+/// The number of tokens of the item at the beginning: up to its semicolon, or to the end of its braces.
 pub fn item_length(tokens: &[Token]) -> usize {
     let mut position = 0;
     while let Some(token) = tokens.get(position) {
@@ -164,7 +165,7 @@ pub fn item_length(tokens: &[Token]) -> usize {
     position
 }
 
-/// Tokens from an opening bracket to the one that closes it, both included.
+/// The number of tokens from an opening bracket to the bracket that closes it, both included.
 pub fn group_length(tokens: &[Token]) -> usize {
     let mut depth = 0_usize;
     for (position, token) in tokens.iter().enumerate() {

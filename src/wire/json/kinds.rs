@@ -1,4 +1,4 @@
-//! Serde's kinds of types, read from the text.
+//! Reads each kind of type that serde knows.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,8 @@ use serde::{
 
 use super::{Read, Reader, Unreadable};
 
-/// Whole numbers of each size, read as the largest of their kind: the type itself refuses what does not fit.
+/// Reads whole numbers of all sizes as the largest type of their kind. The wanted type itself refuses a number that
+/// does not fit.
 macro_rules! numbers {
     ($($kind:ty: $($name:ident)* => $visit:ident,)*) => { $($(
         fn $name<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
@@ -24,7 +25,7 @@ macro_rules! numbers {
 impl<'text> Deserializer<'text> for &mut Reader<'text> {
     type Error = Unreadable;
 
-    /// For types that learn from the text what they are.
+    /// For types that find out from the text what they are, such as untagged enums.
     fn deserialize_any<V: Visitor<'text>>(self, visitor: V) -> Read<V::Value> {
         match self.peek() {
             b'"' => self.deserialize_str(visitor),
@@ -150,7 +151,8 @@ impl<'text> Deserializer<'text> for &mut Reader<'text> {
     }
 }
 
-/// The name of a member: a text, or what JSON can only write as one there.
+/// The name of a member of an object: a text. It may stand for a number or another value, which JSON can only write as
+/// text here.
 struct Key<'text>(Cow<'text, str>);
 
 impl<'text> Deserializer<'text> for Key<'text> {
@@ -198,7 +200,7 @@ impl Key<'_> {
     }
 }
 
-/// The inside of a list, an object or a variant.
+/// A reader inside a list, an object or a variant.
 struct Inside<'reader, 'text>(&'reader mut Reader<'text>);
 
 impl<'text> SeqAccess<'text> for Inside<'_, 'text> {
@@ -240,7 +242,7 @@ impl<'text> VariantAccess<'text> for Inside<'_, 'text> {
     type Error = Unreadable;
 
     fn unit_variant(self) -> Read<()> {
-        // Alone it is a text; inside of an object it has a value, which says nothing.
+        // A unit variant is a text by itself. Written as an object's member, its value must be `null`.
         if !self.0.skip(b':') || self.0.word() == "null" { Ok(()) } else { Err(Unreadable) }
     }
 

@@ -1,4 +1,4 @@
-//! The small reader reads what the large one writes, and refuses what the large one refuses.
+//! The small reader reads what `serde_json` writes, and refuses what `serde_json` refuses.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ fn the_frames_and_answers_of_the_server_are_read() {
     assert_read(&Ok::<_, Refusal>(Some(simulation)));
 }
 
-/// Every kind of type in serde's data model, and what derives make of them.
+/// Every kind of type in serde's data model, and every form that derives give to enums.
 #[derive(PartialEq, Debug, Serialize, Deserialize)]
 struct EveryKind {
     small: (i8, i16, i32, u8, u16, u32),

@@ -1,4 +1,4 @@
-//! Viewers on real sockets: how they get into a crowd, what they hear there, and how they leave it.
+//! Viewers on real sockets: how they get into a crowd, what they receive there, and how they leave it.
 
 use std::sync::Arc;
 
@@ -16,29 +16,29 @@ use crate::{
     server::feed::crowd::{Crowd, Returned},
 };
 
-/// Far more than any step here takes.
+/// A time limit far above what any step here takes.
 const SOON: Duration = Duration::from_secs(20);
 
-/// The two ends of a connection: the server's, the browser's.
+/// The two ends of a connection: the server's and the browser's.
 pub async fn connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let browser = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     (listener.accept().await.unwrap().0, browser)
 }
 
-/// A browser that watches: its end of the connection, and what it has come to believe.
+/// A browser that watches: its end of the connection, and the state that it has read so far.
 struct Browser {
     socket: TcpStream,
     unread: Vec<u8>,
     state: State,
     snapshots: usize,
     deltas: usize,
-    /// The server's end.
+    /// The server's task for this browser.
     watching: JoinHandle<()>,
 }
 
 impl Browser {
-    /// Opens a stream, and waits until the server holds this browser level with the others.
+    /// Opens a stream, and waits for the snapshot.
     async fn open(hub: &Arc<Hub>) -> Self {
         Self::open_by(connection().await, hub).await
     }
@@ -52,7 +52,7 @@ impl Browser {
         browser
     }
 
-    /// Reads one event and believes it. Fails at the end of the stream.
+    /// Reads one event and applies it. Fails at the end of the stream.
     async fn read(&mut self) {
         let mut looked_at = 0;
         let end = loop {
@@ -79,7 +79,7 @@ impl Browser {
     }
 }
 
-/// A sale with changes so large that the system's buffers are soon full.
+/// A sale with so many seats that a change of all of them soon fills the system's buffers.
 fn large() -> State {
     State { seats: vec![b'A'; 20_000], ..State::new() }
 }
@@ -161,7 +161,7 @@ async fn a_crowd_that_fell_behind_catches_up_without_a_snapshot() {
     let mut truth = State::new();
     let hub = hub(&truth);
     let mut browser = Browser::open(&hub).await;
-    // Without a pause: nothing is written meanwhile.
+    // There is no await in this loop, so nothing is written meanwhile.
     for round in 0..CROWD_BACKLOG_FRAMES * 2 {
         hub.publish(truth.sell(round % SEATS));
         hub.tick();
@@ -204,7 +204,7 @@ async fn who_can_take_nothing_is_given_the_whole_frame_back() {
     let (server, _browser) = connection().await;
     while SockRef::from(&server).send(b"x").is_ok() {
         while SockRef::from(&server).send(&[b'x'; 4096]).is_ok() {}
-        sleep(Duration::from_millis(10)).await; // what was taken is on its way
+        sleep(Duration::from_millis(10)).await; // lets the bytes move on to the other end's buffer
     }
     let mut membership = crowd.admit(Arc::new(server), 0);
     let bytes = Bytes::from_static(b"all of it");

@@ -1,7 +1,7 @@
 //! The guarded writes that decide who gets what, and the rows that record it.
 //!
-//! A round trip costs some 50 microseconds and a commit a flush: so a batch is decided and recorded by one call of a
-//! function that the migration makes, however many buyers it holds.
+//! A round trip costs some 50 microseconds, and a commit costs a flush. So one call of a function that the migration
+//! creates decides and records a whole batch, however many buyers it holds.
 
 use sqlx::{
     PgConnection, Postgres,
@@ -15,11 +15,11 @@ use crate::{
     server::store::rows::{Guard, Purchase, SaleTaken, count, integer},
 };
 
-/// What `take_and_record` raises where a row is not as expected.
+/// The error code that `take_and_record` raises if a row is not as expected.
 const NOT_AS_EXPECTED: &str = "ON001";
 
-/// Takes what `guard` names and records the purchases of it, in one transaction and one round trip; `connection` is
-/// outside of any other. `false` where any row was not as expected: nothing has changed.
+/// Takes what `guard` names and records the purchases, in one transaction and one round trip; `connection` is not in a
+/// transaction. `false` if any row was not as expected; then nothing has changed.
 pub async fn take_and_record(
     connection: &mut PgConnection,
     guard: &Guard,
@@ -45,7 +45,8 @@ pub async fn take_and_record(
     }
 }
 
-/// Records the purchases of one sale and one instant inside a transaction: buyers, orders, tickets and ledger lines.
+/// Records purchases of one sale, made at one instant: buyers, orders, tickets and ledger lines. The caller has started
+/// the transaction.
 pub async fn record(
     connection: &mut PgConnection,
     sale_id: i64,
@@ -61,8 +62,8 @@ pub async fn record(
 
 type Call<'q> = Query<'q, Postgres, PgArguments>;
 
-/// Binds what both functions end with: the instant, one array for each column of the purchases, and one for each column
-/// of their tickets.
+/// Binds the arguments that both functions end with: the instant, one array for each column of the purchases, and one
+/// for each column of their tickets.
 fn bind_purchases<'q>(call: Call<'q>, at: Timestamp, purchases: &[&Purchase]) -> Call<'q> {
     let keys = || purchases.iter().map(|purchase| purchase.key.as_ref());
     let tickets = || purchases.iter().flat_map(|purchase| &purchase.tickets);
@@ -85,9 +86,9 @@ fn bind_purchases<'q>(call: Call<'q>, at: Timestamp, purchases: &[&Purchase]) ->
         .bind(tickets().map(|ticket| ticket.code.as_slice()).bind_iter())
 }
 
-/// Takes those of these seats that are available, and returns their positions in order. They are locked in order, so that
-/// two that want the same seats do not wait for each other; one that another has locked is waited for, because its fate
-/// must be known.
+/// Takes the available ones of these seats, and returns their positions in order. It locks the seats in order, so that
+/// two transactions that want the same seats cannot deadlock. It waits for a seat that another transaction has locked,
+/// because only then it is known whether that seat is sold.
 pub async fn take_seats(
     connection: &mut PgConnection,
     sale_id: i64,
@@ -109,8 +110,8 @@ pub async fn take_seats(
     Ok(positions)
 }
 
-/// Takes so many of a tier's available seats, the first in order, and returns their positions; fewer only where the
-/// tier has fewer. Waits for seats that others have locked, whose fate it must know.
+/// Takes the first `units` available seats of a tier, and returns their positions; fewer only if the tier has fewer. It
+/// waits for seats that other transactions have locked, because only then it is known whether those seats are sold.
 pub async fn take_any_seats(
     connection: &mut PgConnection,
     sale_id: i64,
@@ -128,8 +129,8 @@ pub async fn take_any_seats(
     Ok(positions)
 }
 
-/// Takes units from the sale's own counter and its next `seq`, and returns that with the hash of the line before.
-/// `None` where the sale has not so many left or is not open.
+/// Takes units from the sale's own counter, takes its next `seq`, and returns that with the hash of the ledger line
+/// before. `None` if fewer units are left or the sale is not open.
 pub async fn sale_head(
     connection: &mut PgConnection,
     sale_id: i64,

@@ -1,4 +1,4 @@
-//! Opens the pools, with settings that keep a commit durable and a lost client from holding others up.
+//! Opens the pools. Their settings keep commits durable, and keep a lost client from holding up others.
 
 use std::{
     str::FromStr,
@@ -24,16 +24,17 @@ use crate::server::store::{OpenError, postgres::locks::begin_selling};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// Connections that write. A sale's row has one writer at a time: more of them only wait there.
+/// Connections that write. A sale's row has one writer at a time, so more connections would only wait for it.
 const WRITERS: u32 = 8;
-/// Connections that read beside those that write.
+/// Connections that only read, in addition to those that write.
 const READERS: u32 = 4;
 /// How long a claim waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the connection kept for the sequencer may rest and still be believed to be there.
+/// How long the connection kept for the sequencer may be idle before it is checked with a ping ahead of its next use.
 const BELIEVED: Duration = Duration::from_secs(1);
-/// Limits of PostgreSQL's own on each connection: a statement, the wait for a lock, a transaction that its client forgot.
-/// And no compiling of statements: it costs the long ones of an audit more than it saves.
+/// PostgreSQL's own limits on each connection: for a statement, for the wait for a lock, and for a transaction that its
+/// client forgot. Statements are not compiled (`jit`), because that costs the long statements of an audit more than it
+/// saves.
 const SETTINGS: [(&str, &str); 4] = [
     ("statement_timeout", "5s"),
     ("lock_timeout", "2s"),
@@ -41,8 +42,8 @@ const SETTINGS: [(&str, &str); 4] = [
     ("jit", "off"),
 ];
 const STATEMENT_CACHE: usize = 256;
-/// Hosts that are this machine. What goes there is encrypted only where the address asks for it: encrypted, a batch is sent
-/// in several pieces, each of which waits there for the one before to be acknowledged, 40 milliseconds later.
+/// Hosts that are this machine. A connection to one of them is encrypted only if the address asks for it. An encrypted
+/// batch is sent in several pieces, and each piece waits up to 40 milliseconds until the one before it is acknowledged.
 const STAYS_HERE: [&str; 4] = ["localhost", "127.0.0.1", "::1", "[::1]"];
 
 /// A database that several processes may share.
@@ -51,7 +52,7 @@ pub struct Database {
     writers: PgPool,
     readers: PgPool,
     kept: Arc<Mutex<Option<Kept>>>,
-    /// Whether an outcome was lost and nobody has read everything anew since.
+    /// Whether a transaction's outcome was lost and nobody has read everything anew since.
     doubted: Arc<AtomicBool>,
 }
 
@@ -59,7 +60,7 @@ impl Database {
     /// Connects to `postgres://…`, migrates the database where needed, and reads the durable settings back.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let options = options(url)?;
-        // Migrating may take longer than a statement of ours ever may, and waits for others that migrate.
+        // A migration may take longer than the limits for our own statements, and waits for other servers that migrate.
         let mut connection =
             options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]).connect().await?;
         check_settings(&mut connection).await?;
@@ -90,9 +91,10 @@ impl Database {
         self.writers.acquire().await.map(|connection| self.lend(Lent::Pooled(connection)))
     }
 
-    /// The connection that is kept for one who writes again and again: opened by its runtime, so that no other thread
-    /// stands between it and the database, and not asked before and after each turn whether it is still there, as a pool
-    /// does.
+    /// The connection that is kept for a caller that writes again and again, the sequencer. It is opened on the
+    /// caller's own runtime, so that no other thread stands between the caller and the database. A pool would check
+    /// before and after each turn whether the connection is still there; this one is checked only after it was idle for
+    /// `BELIEVED`.
     pub async fn steady_writer(&self) -> Result<Writer, sqlx::Error> {
         let mut kept = self.kept.clone().lock_owned().await;
         let there = async {
@@ -120,7 +122,7 @@ impl Database {
         self.readers.acquire().await
     }
 
-    /// A connection of its own that hears what is told on `channel`.
+    /// A separate connection that receives the notifications on `channel`.
     pub async fn listen(&self, channel: &str) -> Result<PgListener, sqlx::Error> {
         let pool = pool(1).connect_lazy_with(self.options.clone());
         let mut listener = PgListener::connect_with(&pool).await?;
@@ -128,8 +130,8 @@ impl Database {
         Ok(listener)
     }
 
-    /// Tells `message` on `channel`. By itself and not in a purchase's transaction: PostgreSQL lets only one transaction that
-    /// tells something commit at a time.
+    /// Sends `message` as a notification on `channel`. This is not part of a purchase's transaction, because PostgreSQL
+    /// lets only one transaction with a notification commit at a time.
     pub async fn tell(&self, channel: &str, message: &str) -> Result<(), sqlx::Error> {
         sqlx::query("SELECT pg_notify($1, $2)").bind(channel).bind(message).execute(&self.readers).await?;
         Ok(())
@@ -153,7 +155,7 @@ struct Kept {
     used: Instant,
 }
 
-/// Where a writer's connection goes back to.
+/// A writer's connection, and where it returns to when the turn ends.
 enum Lent {
     Pooled(PoolConnection<Postgres>),
     Kept(OwnedMutexGuard<Option<Kept>>),
@@ -161,11 +163,11 @@ enum Lent {
 
 /// A connection that writes.
 ///
-/// From the start of a transaction until [`Writer::settle`] it is in doubt: whoever drops it there leaves an outcome that
-/// nobody knows. The connection is then closed, and whoever writes next reads everything anew.
+/// From the start of a transaction until [`Writer::settle`] it is in doubt: if it is dropped in between, nobody knows
+/// the transaction's outcome. The connection is then closed, and the next writer reads everything anew.
 pub struct Writer {
     connection: Lent,
-    /// Whether an outcome was lost since the last turn.
+    /// Whether a transaction's outcome was lost since the last turn.
     pub reopened: bool,
     in_doubt: bool,
     doubted: Arc<AtomicBool>,
@@ -183,12 +185,12 @@ impl Writer {
         self.in_doubt().begin().await
     }
 
-    /// Starts a transaction that sells from a sale one by one.
+    /// Starts the transaction of a purchase that is decided by itself.
     pub async fn begin_selling(&mut self, sale_id: i64) -> Result<sqlx::Transaction<'_, Postgres>, sqlx::Error> {
         begin_selling(self.in_doubt(), sale_id).await
     }
 
-    /// The connection, for statements that are transactions by themselves.
+    /// The connection, for statements that are transactions by themselves. It is in doubt from here on.
     pub fn in_doubt(&mut self) -> &mut PgConnection {
         self.in_doubt = true;
         self.connection()
@@ -199,7 +201,7 @@ impl Writer {
         self.in_doubt = false;
     }
 
-    /// Gives the connection up after a fault.
+    /// Closes the connection after a fault.
     pub fn give_up(mut self) {
         self.in_doubt = true;
     }
@@ -242,7 +244,7 @@ fn pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
 }
 
-/// The settings that durability rests on. `synchronous_commit` may ask for more than `on`, never for less.
+/// The settings that durability depends on. `synchronous_commit` may ask for more than `on`, never for less.
 const DURABLE_SETTINGS: [(&str, &str, &[&str]); 3] = [
     ("fsync", "SHOW fsync", &["on"]),
     ("full_page_writes", "SHOW full_page_writes", &["on"]),

@@ -1,4 +1,4 @@
-//! Rows read, locked and set one by one: what the strategies are made of that decide each request by itself.
+//! Reads, locks and writes of single rows, for the strategies that decide each request in a transaction of its own.
 
 use sqlx::PgConnection;
 
@@ -8,7 +8,7 @@ use crate::{
     server::store::rows::{count, integer},
 };
 
-/// A tier's version and available units, kept from everybody else until the transaction ends.
+/// A tier's version and available units. The row stays locked until the transaction ends.
 pub async fn lock_tier(connection: &mut PgConnection, tier_id: i64) -> Result<(i64, u64), sqlx::Error> {
     let (version, available): (i64, i64) =
         sqlx::query_as("SELECT version, available FROM tiers WHERE id = $1 FOR UPDATE")
@@ -37,7 +37,7 @@ macro_rules! select_seats {
     };
 }
 
-/// As [`read_seats`], kept from everybody else until the transaction ends, and locked in that order.
+/// As [`read_seats`]. The rows are locked in order of position, and stay locked until the transaction ends.
 pub async fn lock_seats(
     connection: &mut PgConnection,
     sale_id: i64,
@@ -82,8 +82,8 @@ macro_rules! select_free_seats {
     };
 }
 
-/// Positions and versions of a tier's first available seats, in order; fewer where fewer are left. With `skip_locked`
-/// they are locked, and those that another has locked count as gone.
+/// Positions and versions of a tier's first available seats, in order; fewer if fewer are left. With `skip_locked` it
+/// locks them, and skips seats that another transaction has locked.
 pub async fn free_seats(
     connection: &mut PgConnection,
     sale_id: i64,
@@ -100,7 +100,7 @@ pub async fn free_seats(
     rows.into_iter().map(|(position, version)| Ok((small(position)?, version))).collect()
 }
 
-/// Takes units of a tier if so many are available and, where a version is given, the row still has it.
+/// Takes units of a tier if so many are available and, where a version is given, the row still has that version.
 pub async fn set_tier(
     connection: &mut PgConnection,
     tier_id: i64,
@@ -119,9 +119,10 @@ pub async fn set_tier(
     Ok(set.rows_affected() == 1)
 }
 
-/// Takes those of the seats, given by position and version, that are available and still have it; returns how many.
+/// Takes those of these seats, given by position and version, that are available and have not changed since that
+/// version; returns how many it took.
 pub async fn set_seats(connection: &mut PgConnection, sale_id: i64, seats: &[(u32, i64)]) -> Result<u64, sqlx::Error> {
-    // In order, so that two that want the same seats do not wait for each other.
+    // In order, so that two transactions that want the same seats do not deadlock.
     let mut seats = seats.to_vec();
     seats.sort_unstable();
     let (positions, versions): (Vec<_>, Vec<_>) =
@@ -140,7 +141,7 @@ pub async fn set_seats(connection: &mut PgConnection, sale_id: i64, seats: &[(u3
     Ok(set.rows_affected())
 }
 
-/// Takes unnumbered units of a tier whose rows nobody else has locked; returns how many.
+/// Takes unnumbered units of a tier, skipping rows that another transaction has locked; returns how many it took.
 pub async fn take_units(connection: &mut PgConnection, tier_id: i64, units: u64) -> Result<u64, sqlx::Error> {
     let taken = sqlx::query(
         "DELETE FROM units WHERE tier_id = $1 AND number = ANY (ARRAY(

@@ -1,13 +1,14 @@
-//! PostgreSQL: the store that several processes share. Rows are locked one by one, the sale's row decides.
+//! PostgreSQL: the store that several processes can share. It locks single rows; writing the sale's row decides a
+//! purchase.
 
 mod claims; // the guarded writes that decide, and the rows that record them
 mod connection; // opens the pools, with durable settings that are read back
-mod guards; // rows read, locked and set one by one
-mod idempotency; // kept answers, forgotten many at once
+mod guards; // reads, locks and writes of single rows
+mod idempotency; // forgets many kept answers at once
 mod locks; // who may change a sale at a time
-mod numbers; // numbers for which PostgreSQL has no type
+mod numbers; // reads numbers for which PostgreSQL has no type
 mod stock; // seats and single units, written many at once
-mod unguarded; // writes without a condition, for the strategy that shows why there must be one
+mod unguarded; // writes without a condition, for `naive`, which shows why the condition is needed
 
 pub use claims::{record, sale_head, take_and_record, take_any_seats, take_seats};
 pub use connection::{Database, Writer, begin_reading};

@@ -6,10 +6,10 @@ use sqlx::{PgConnection, postgres::PgBindIterExt};
 
 use crate::{model::strategy::StrategyKind, server::store::rows::NewSeatRecord};
 
-/// Rows of units written at once: well below what a statement may take.
+/// Rows of units per statement, so few that the statement stays well within its time limit.
 const UNITS_AT_ONCE: i64 = 250_000;
 
-/// Inserts available seats behind the sale's others, the first at `first_position`.
+/// Inserts available seats after the sale's other seats, the first at `first_position`.
 pub async fn insert_seats(
     connection: &mut PgConnection,
     sale_id: i64,
@@ -32,13 +32,14 @@ pub async fn insert_seats(
     .bind(seats.iter().map(|seat| seat.label.as_str()).bind_iter())
     .execute(&mut *connection)
     .await?;
-    // Plans that were made when there were few seats are made anew: among few, the best way to find one is to read all.
+    // PostgreSQL then makes its cached plans anew. A plan from when there were few seats would read all of them to find
+    // one.
     sqlx::query("ANALYZE seats").execute(connection).await?;
     Ok(())
 }
 
-/// Inserts a row for each of these units of a tier, where its sale's strategy takes units by their rows and the tier
-/// has no seats.
+/// Inserts a row for each of these units of a tier. Does nothing if the tier has seats, or if the sale's strategy is
+/// not `skip_locked`, the only one that takes units by their rows.
 pub async fn insert_units(
     connection: &mut PgConnection,
     tier_id: i64,
@@ -65,12 +66,12 @@ pub async fn insert_units(
             .await?;
         first += UNITS_AT_ONCE;
     }
-    // As in `insert_seats`.
+    // For the same reason as in `insert_seats`.
     sqlx::query("ANALYZE units").execute(connection).await?;
     Ok(())
 }
 
-/// Puts the rows of single units back as made: one for each unit of the sale's tiers that has one.
+/// Replaces the rows of a sale's single units by a full set, as [`insert_units`] makes it.
 pub async fn renew_units(connection: &mut PgConnection, sale_id: i64) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM units USING tiers WHERE tiers.id = units.tier_id AND tiers.sale_id = $1")
         .bind(sale_id)

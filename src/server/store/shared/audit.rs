@@ -1,4 +1,4 @@
-//! Counts rows for the audit: seats and tickets as they stand, and beside them the counters that are checked.
+//! Counts rows for the audit: seats and tickets as they are stored, and the counters to check against them.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ pub async fn recount(mut connection: Connection<'_>, sale_id: i64) -> Result<Rec
     })
 }
 
-/// Labels of the seats whose row says so.
+/// Labels of the seats whose row has this status.
 async fn seats_that_are(
     connection: Connection<'_>,
     sale_id: i64,

@@ -1,5 +1,5 @@
-//! How the product's own types stand in columns, for sqlx to write and read: ids as 16 bytes in SQLite and UUID in
-//! PostgreSQL, instants as milliseconds, names as text.
+//! How sqlx writes our own types to columns and reads them: ids as 16 bytes in SQLite and as UUID in PostgreSQL,
+//! instants as milliseconds, names as text.
 
 use sqlx::{ColumnIndex, Database, Decode, Encode, FromRow, Row, Type, encode::IsNull, error::BoxDynError};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::{
     server::store::rows::count,
 };
 
-/// Has these types written as `$column` and read from it. `'r` is how long what is read from a row may be borrowed.
+/// Makes sqlx write these types as `$column` and read them from it. `'r` is the lifetime of the row that is read from.
 macro_rules! stands_as {
     ($r:lifetime, $column:ty: $($kind:ident),*; $write:expr, $read:expr) => { $(
         impl<$r, DB: Database> Type<DB> for $kind where $column: Type<DB> {
@@ -50,7 +50,7 @@ stands_as!('r, Uuid: BuyerId, OrderId, RequestId, TicketId; |id| id.0, |uuid| So
 stands_as!('r, i64: Timestamp; |at| at.milliseconds, |milliseconds| Some(Self::from_milliseconds(milliseconds)));
 stands_as!('r, &'r str: ChangeKind, SaleSwitch, SeatStatus, StrategyKind; |kind| kind.name(), Self::from_name);
 
-/// From the columns `available`, `held` and `sold`.
+/// Read from the columns `available`, `held` and `sold`.
 impl<'r, R: Row> FromRow<'r, R> for Counts
 where
     &'static str: ColumnIndex<R>,

@@ -1,5 +1,5 @@
-//! Answers kept for those who ask again with the same key. An order keeps the key that it was made with in its own row;
-//! what an organiser was answered is kept as it was sent.
+//! Answers kept for clients that send a request again with the same key. An order's row holds the key that it was made
+//! with. An answer to an organiser has a row of its own, as it was sent.
 
 use uuid::{Builder, Uuid};
 
@@ -70,14 +70,14 @@ pub async fn keep_body(
     Ok(())
 }
 
-/// The first id that an order or a request made at this time can have: ids begin with their time, so that those since then
-/// are a range of the primary key.
+/// The first id that an order or a request made at this time can have. Ids begin with their time, so the ids since a
+/// time are a range of the primary key.
 pub(super) fn first_id_at(time: Timestamp) -> Uuid {
     let milliseconds = u64::try_from(time.milliseconds).unwrap_or_default();
     Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
 }
 
-/// All keys of answers made at or after `since`, for the filter that is rebuilt at start.
+/// All keys of answers made at or after `since`, for the filter of known keys that is rebuilt at start.
 pub async fn answers_since(
     connection: Connection<'_>,
     since: Timestamp,
@@ -93,7 +93,8 @@ pub async fn answers_since(
     .await
 }
 
-/// At most `limit` answers made before `oldest`. Read apart from the writer: a long look back holds nobody up.
+/// At most `limit` answers made before `oldest`. Callers read them on a connection that does not write, so that a long
+/// search holds nobody up.
 pub async fn answers_before(
     connection: Connection<'_>,
     oldest: Timestamp,

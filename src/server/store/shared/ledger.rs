@@ -29,8 +29,8 @@ pub async fn append(connection: Connection<'_>, sale_id: i64, line: &LedgerRecor
     Ok(())
 }
 
-/// Up to `limit` lines from `seq` on, in order. A line that cannot be read is an error of the decoder: it was tampered
-/// with.
+/// Up to `limit` lines from `seq` on, in order. A line that cannot be read was tampered with; it gives
+/// [`sqlx::Error::Decode`].
 pub async fn lines_from(
     connection: Connection<'_>,
     sale_id: i64,
@@ -50,7 +50,7 @@ pub async fn lines_from(
     rows.into_iter().map(LineRow::line).collect()
 }
 
-/// Up to `limit` lines behind `seq`, in order, each with its buyer.
+/// Up to `limit` lines after `seq`, in order, each with its buyer.
 pub async fn changes_after(
     connection: Connection<'_>,
     sale_id: i64,

@@ -1,4 +1,4 @@
-//! One query for either database: its text, the values bound to it, and the rows that come back.
+//! A query that runs on either database: its text, the values bound to it, and the rows that come back.
 
 use futures_util::{StreamExt, TryStreamExt};
 use sqlx::{
@@ -9,7 +9,8 @@ use sqlx::{
 
 use crate::server::store::Connection;
 
-/// The text of a query: the same for both databases, or one for each where they find the same rows in different ways.
+/// The text of a query. It is the same for both databases, or one for each if they find the same rows in different
+/// ways.
 #[derive(Clone, Copy)]
 pub struct Text {
     pub sqlite: &'static str,
@@ -22,17 +23,17 @@ impl From<&'static str> for Text {
     }
 }
 
-/// What can be bound to a query of either database.
+/// A type that can be bound to a query of either database.
 pub trait Value<'q>: Encode<'q, Sqlite> + Type<Sqlite> + Encode<'q, Postgres> + Type<Postgres> {}
 
 impl<'q, T: Encode<'q, Sqlite> + Type<Sqlite> + Encode<'q, Postgres> + Type<Postgres>> Value<'q> for T {}
 
-/// What can be read from a row of either database.
+/// A type that can be read from a row of either database.
 pub trait Record: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
 impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Record for T {}
 
-/// A query and the connection that it is for. Its methods are named as sqlx names them.
+/// A query and the connection that it runs on. Its methods have the names that sqlx uses.
 pub enum Query<'c> {
     Sqlite(&'c mut SqliteConnection, sqlx::query::Query<'static, Sqlite, SqliteArguments>),
     Postgres(&'c mut PgConnection, sqlx::query::Query<'static, Postgres, PgArguments>),
@@ -82,8 +83,8 @@ impl Query<'_> {
     }
 }
 
-/// Reads a row. Whatever cannot be read is an error of the decoder, as it is where a record finds a column unreadable by
-/// itself: callers take that for a row that was tampered with.
+/// Reads a row. A column that cannot be read gives [`sqlx::Error::Decode`], the error that records also give for a
+/// value that they cannot understand. Callers treat it as a row that was tampered with.
 fn read<R: sqlx::Row, T: for<'r> FromRow<'r, R>>(row: R) -> Result<T, sqlx::Error> {
     T::from_row(&row).map_err(|error| match error {
         sqlx::Error::ColumnDecode { .. } => sqlx::Error::Decode(error.into()),

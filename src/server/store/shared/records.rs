@@ -1,4 +1,4 @@
-//! Sales as they are stored, read with all that belongs to them.
+//! Reads whole sales: their rows, tiers, seats and what each buyer owns.
 
 use std::collections::HashMap;
 
@@ -39,8 +39,8 @@ macro_rules! select_sales {
     };
 }
 
-/// All sales, in the order in which they were made. Their rows are read one after another: where others write meanwhile,
-/// `connection` is inside a transaction that reads everything as of one moment.
+/// All sales, in the order in which they were created. This takes several statements. If others may write meanwhile,
+/// `connection` must be inside a transaction that reads everything as of one moment.
 pub async fn load_sales(mut connection: Connection<'_>) -> Result<Vec<SaleRecord>, sqlx::Error> {
     let rows: Vec<SaleRow> = query(connection.again(), select_sales!("ORDER BY id")).fetch_all().await?;
     let mut sales = Vec::with_capacity(rows.len());
@@ -50,7 +50,7 @@ pub async fn load_sales(mut connection: Connection<'_>) -> Result<Vec<SaleRecord
     Ok(sales)
 }
 
-/// One sale by its slug. Its rows are read one after another: where others write meanwhile, `connection` is inside a
+/// One sale by its slug. This takes several statements. If others may write meanwhile, `connection` must be inside a
 /// transaction that reads everything as of one moment, or that has locked the sale.
 pub async fn find_sale(mut connection: Connection<'_>, slug: &str) -> Result<Option<SaleRecord>, sqlx::Error> {
     let row = query(connection.again(), select_sales!("WHERE slug = $1")).bind(slug).fetch_optional().await?;
@@ -60,7 +60,7 @@ pub async fn find_sale(mut connection: Connection<'_>, slug: &str) -> Result<Opt
     }
 }
 
-/// Adds a sale's tiers and seats to its row.
+/// Reads what belongs to a sale's row: its tiers, its seats, and what each buyer owns.
 async fn complete(mut connection: Connection<'_>, row: SaleRow) -> Result<SaleRecord, sqlx::Error> {
     let unreadable = |what: &str| sqlx::Error::Decode(format!("sale {} has an unreadable {what}", row.slug).into());
     let small = |integer: i64| u32::try_from(integer).map_err(|_| unreadable("limit"));

@@ -1,4 +1,4 @@
-//! What became of purchases in line.
+//! The outcomes of queued purchases.
 
 use super::{idempotency::first_id_at, query::query};
 use crate::{
@@ -12,8 +12,8 @@ use crate::{
     },
 };
 
-/// Says what became of a request in line, unless that was said before. `true` where this is now what stands. Where another
-/// transaction is just saying it, this waits for its end.
+/// Records the outcome of a queued request, unless an outcome is recorded already. `true` if this outcome is now the
+/// recorded one. If another transaction is about to record an outcome, this waits for it to end.
 pub async fn decide_request(
     connection: Connection<'_>,
     request: RequestId,
@@ -35,7 +35,7 @@ pub async fn decide_request(
     Ok(said == 1)
 }
 
-/// What became of a request in line, and whose it is.
+/// The outcome of a queued request, with its buyer.
 pub async fn find_decided(
     connection: Connection<'_>,
     request: RequestId,
@@ -53,7 +53,7 @@ pub async fn find_decided(
     .transpose()
 }
 
-/// Forgets what became of at most `limit` requests made before `oldest`, and returns of how many.
+/// Forgets the outcomes of at most `limit` requests made before `oldest`, and returns how many it forgot.
 pub async fn forget_decided(connection: Connection<'_>, oldest: Timestamp, limit: u32) -> Result<u64, sqlx::Error> {
     query(
         connection,

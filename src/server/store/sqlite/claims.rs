@@ -1,7 +1,7 @@
 //! The guarded writes that decide who gets what, and the rows that record it.
 //!
-//! A statement costs a hop to the connection's thread, some 75 microseconds, whatever it does: so a batch is decided by
-//! one round of guarded updates and recorded by one round of inserts, however many buyers it holds.
+//! A statement costs a hop to the connection's thread, some 75 microseconds, whatever it does. So one round of guarded
+//! updates decides a whole batch and one round of inserts records it, however many buyers it holds.
 
 use std::{
     collections::HashMap,
@@ -19,9 +19,9 @@ use crate::{
     server::store::rows::{Guard, Purchase, SaleTaken, count, integer},
 };
 
-// The guard of a batch. Each statement says with `changes()` whether the one before it took as many rows as it was meant
-// to; where it did not, it writes a value that a CHECK forbids, and `OR ROLLBACK` takes the whole transaction back. So the
-// rows decide inside the database, and the batch needs no answer from it half-way.
+// The guard of a batch. Each statement checks with `changes()` whether the statement before it changed as many rows as
+// planned. If not, it writes a value that a CHECK forbids, and `OR ROLLBACK` undoes the whole transaction. So the rows
+// decide inside the database, and the batch needs no answer from it half-way.
 
 const TAKE_SEATS: &str = "
     UPDATE OR ROLLBACK seats SET status = 'sold', version = version + 1
@@ -36,7 +36,8 @@ const TAKE_COUNTS: &str = "
     SET available = iif(changes() = ?, available - ?, -1), sold = sold + ?, seq = seq + ?, head_hash = ?
     WHERE id = ? AND seq = ? AND revision = ? AND available >= ? AND switch = 'open';";
 
-/// The ledger's lines follow the sale's row; where that did not change, their `seq` would be 0.
+/// The condition for the ledger lines, which are inserted after the update of the sale's row. If that update changed no
+/// row, the lines get the `seq` 0, which a CHECK forbids.
 const SALE_WAS_TAKEN: &str = "changes() = 1";
 
 fn take_sql(has_seats: bool) -> String {
@@ -65,16 +66,17 @@ fn take_arguments(arguments: &mut SqliteArguments, guard: &Guard) -> Result<(), 
     arguments.add(integer(units))
 }
 
-/// Row counts for which statements are kept prepared. A batch is padded with empty rows to the next of these, which are not
-/// free either: hence the small steps where batches usually are.
+/// Row counts for which statements are kept prepared. A batch is padded with empty rows up to the next of these counts.
+/// Empty rows are not free either, so the steps are small where most batches are.
 const SIZES: [usize; 17] = [1, 2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 224, 256, 384, 512, 768, MAX_BATCH];
 
 fn padded(rows: usize) -> usize {
     *SIZES.iter().find(|size| **size >= rows).expect("a batch holds at most MAX_BATCH rows of each kind")
 }
 
-/// Takes what `guard` names and records the purchases of it, in one transaction and one hop: at most [`MAX_BATCH`]
-/// purchases, with at most as many tickets in all. `false` where any row was not as expected: nothing has changed.
+/// Takes what `guard` names and records the purchases, in one transaction and one hop to the connection's thread: at
+/// most [`MAX_BATCH`] purchases, with at most as many tickets in all. `false` if any row was not as expected; then
+/// nothing has changed.
 pub async fn take_and_record(
     connection: &mut SqliteConnection,
     guard: &Guard,
@@ -92,8 +94,8 @@ pub async fn take_and_record(
     }
 }
 
-/// Records the purchases of one sale and one instant inside a transaction: buyers, orders, tickets and ledger lines. At
-/// most [`MAX_BATCH`] purchases, with at most as many tickets in all, or a single purchase.
+/// Records purchases of one sale, made at one instant: buyers, orders, tickets and ledger lines. The caller has started
+/// the transaction. At most [`MAX_BATCH`] purchases, with at most as many tickets in all.
 pub async fn record(
     connection: &mut SqliteConnection,
     sale_id: i64,
@@ -113,7 +115,7 @@ struct Shape {
     /// Padded numbers of purchases and of tickets.
     purchases: usize,
     tickets: usize,
-    /// Whether it takes by a [`Guard`] first, and whether that names seats.
+    /// `Some` if a [`Guard`] is applied before the purchases are recorded: whether that names seats.
     takes_seats: Option<bool>,
 }
 
@@ -123,7 +125,7 @@ impl Shape {
         Self { purchases: padded(purchases.len()), tickets: padded(tickets), takes_seats }
     }
 
-    /// The text, written once for each shape.
+    /// The statements' text, made once for each shape.
     fn sql(self) -> Arc<str> {
         static WRITTEN: LazyLock<Mutex<HashMap<Shape, Arc<str>>>> = LazyLock::new(Mutex::default);
         let write = || match self.takes_seats {
@@ -133,8 +135,9 @@ impl Shape {
         WRITTEN.lock().entry(self).or_insert_with(|| write().into()).clone()
     }
 
-    /// Parameters stand in the order in which [`record_arguments`] adds them; none is numbered, because SQLite looks
-    /// numbered ones up one by one. A violated constraint ends the whole transaction, as the guard relies on.
+    /// Parameters stand in the order in which [`record_arguments`] adds them. They are not numbered, because SQLite
+    /// looks up numbered parameters one by one. A violated constraint undoes the whole transaction, which the guard
+    /// relies on.
     fn record_sql(self, is_guarded: &str) -> String {
         format!(
             "INSERT OR ROLLBACK INTO ledger (sale_id, at, kind, seq, units, reference, hash)
@@ -156,7 +159,7 @@ impl Shape {
     }
 }
 
-/// `(?,?),(?,?)` with so many columns and rows.
+/// Placeholders such as `(?,?),(?,?)`, which are two rows of two columns.
 fn rows(columns: usize, rows: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(","));
     vec![row; rows].join(",")
@@ -219,7 +222,7 @@ fn pad(arguments: &mut SqliteArguments, nulls: usize) -> Result<(), sqlx::error:
     Ok(())
 }
 
-/// Takes those of these seats that are available, and returns their positions in order.
+/// Takes the available ones of these seats, and returns their positions in order.
 pub async fn take_seats(
     connection: &mut SqliteConnection,
     sale_id: i64,
@@ -237,7 +240,7 @@ pub async fn take_seats(
     in_order(&rows)
 }
 
-/// Takes so many of a tier's available seats, the first in order, and returns their positions; fewer where fewer are left.
+/// Takes the first `units` available seats of a tier, and returns their positions; fewer if fewer are left.
 pub async fn take_any_seats(
     connection: &mut SqliteConnection,
     sale_id: i64,
@@ -266,8 +269,8 @@ fn in_order(rows: &[SqliteRow]) -> Result<Vec<u32>, sqlx::Error> {
     Ok(positions)
 }
 
-/// Takes units from the sale's own counter and its next `seq`, and returns that with the hash of the line before. `None`
-/// where the sale has not so many left or is not open.
+/// Takes units from the sale's own counter, takes its next `seq`, and returns that with the hash of the ledger line
+/// before. `None` if fewer units are left or the sale is not open.
 pub async fn sale_head(
     connection: &mut SqliteConnection,
     sale_id: i64,

@@ -1,4 +1,4 @@
-//! Rows read, locked and set one by one: what the strategies are made of that decide each request by itself.
+//! Reads, locks and writes of single rows, for the strategies that decide each request in a transaction of its own.
 
 use sqlx::{Row, SqliteConnection};
 
@@ -7,8 +7,8 @@ use crate::{
     server::store::rows::{count, integer},
 };
 
-/// A tier's version and available units, kept from everybody else until the transaction ends: a writing transaction holds
-/// the whole database from its first statement.
+/// A tier's version and available units. Nobody else can change the row until the transaction ends, because a writing
+/// transaction holds the whole database from its first statement.
 pub async fn lock_tier(connection: &mut SqliteConnection, tier_id: i64) -> Result<(i64, u64), sqlx::Error> {
     read_tier(connection, tier_id).await
 }
@@ -20,7 +20,7 @@ pub async fn read_tier(connection: &mut SqliteConnection, tier_id: i64) -> Resul
     Ok((version, count(available)))
 }
 
-/// As [`read_seats`], kept from everybody else until the transaction ends.
+/// As [`read_seats`]. Nobody else can change the rows until the transaction ends.
 pub async fn lock_seats(
     connection: &mut SqliteConnection,
     sale_id: i64,
@@ -51,8 +51,8 @@ pub async fn read_seats(
         .collect()
 }
 
-/// Positions and versions of a tier's first available seats, in order; fewer where fewer are left. Nothing is ever locked
-/// by another: there is one writer.
+/// Positions and versions of a tier's first available seats, in order; fewer if fewer are left. There are no locked
+/// rows to skip, because there is one writer.
 pub async fn free_seats(
     connection: &mut SqliteConnection,
     sale_id: i64,
@@ -71,7 +71,7 @@ pub async fn free_seats(
     .await
 }
 
-/// Takes units of a tier if so many are available and, where a version is given, the row still has it.
+/// Takes units of a tier if so many are available and, where a version is given, the row still has that version.
 pub async fn set_tier(
     connection: &mut SqliteConnection,
     tier_id: i64,
@@ -90,7 +90,8 @@ pub async fn set_tier(
     Ok(set.rows_affected() == 1)
 }
 
-/// Takes those of the seats, given by position and version, that are available and still have it; returns how many.
+/// Takes those of these seats, given by position and version, that are available and have not changed since that
+/// version; returns how many it took.
 pub async fn set_seats(
     connection: &mut SqliteConnection,
     sale_id: i64,
@@ -108,7 +109,7 @@ pub async fn set_seats(
     Ok(set.rows_affected())
 }
 
-/// Needs locks on single rows, which SQLite does not have.
+/// Always fails: it needs locks on single rows, which SQLite does not have.
 pub async fn take_units(_: &mut SqliteConnection, _: i64, _: u64) -> Result<u64, sqlx::Error> {
     Err(sqlx::Error::Protocol("SQLite locks no single rows".into()))
 }

@@ -1,10 +1,10 @@
-//! Kept answers, forgotten many at once.
+//! Forgets many kept answers at once.
 
 use sqlx::SqliteConnection;
 
 use crate::model::ids::BuyerId;
 
-/// Forgets the answers to these keys, so that they may be used anew.
+/// Forgets the answers to these keys, so that the keys can be used again.
 pub async fn forget_answers(
     connection: &mut SqliteConnection,
     answers: &[(BuyerId, String)],

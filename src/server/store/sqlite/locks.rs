@@ -1,5 +1,5 @@
-//! Locks that a transaction takes before it changes a sale or makes one: none, because a writing transaction holds the
-//! whole database from its first statement.
+//! Locks that a transaction takes before it changes or creates a sale. SQLite needs none, because a writing transaction
+//! holds the whole database from its first statement.
 
 use sqlx::SqliteConnection;
 

@@ -1,12 +1,12 @@
-//! SQLite: the embedded store. One writing connection, several reading ones.
+//! SQLite: the embedded store, with one writing connection and several reading ones.
 
 mod claims; // the guarded writes that decide, and the rows that record them
 mod connection; // opens the file, with durable settings that are read back
-mod guards; // rows read, locked and set one by one
-mod idempotency; // kept answers, forgotten many at once
-mod locks; // locks that a whole-database writer does not need
+mod guards; // reads and writes of single rows
+mod idempotency; // forgets many kept answers at once
+mod locks; // nothing: a writing transaction holds the whole database
 mod stock; // seats, written many at once
-mod unguarded; // writes without a condition, for the strategy that shows why there must be one
+mod unguarded; // writes without a condition, for `naive`, which shows why the condition is needed
 
 pub use claims::{record, sale_head, take_and_record, take_any_seats, take_seats};
 pub use connection::{Database, Writer};

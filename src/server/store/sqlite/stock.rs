@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 
 use crate::server::store::rows::NewSeatRecord;
 
-/// Inserts available seats behind the sale's others, the first at `first_position`.
+/// Inserts available seats after the sale's other seats, the first at `first_position`.
 pub async fn insert_seats(
     connection: &mut SqliteConnection,
     sale_id: i64,

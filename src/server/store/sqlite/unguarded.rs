@@ -1,4 +1,4 @@
-//! Writes without a condition: what the strategy is made of that shows why there must be one.
+//! Writes without a condition, for the strategy `naive`, which shows why the condition is needed.
 
 use sqlx::SqliteConnection;
 
@@ -7,7 +7,8 @@ use crate::server::{
     store::rows::{Purchase, count, integer},
 };
 
-/// The sale's next `seq` where it is open, with the hash of the line before; takes nothing off its counters.
+/// Takes the sale's next `seq` if the sale is open, and returns it with the hash of the ledger line before. The sale's
+/// counters stay as they are.
 pub async fn next_seq(connection: &mut SqliteConnection, sale_id: i64) -> Result<Option<(u64, Hash)>, sqlx::Error> {
     let row: Option<(i64, Vec<u8>)> =
         sqlx::query_as("UPDATE sales SET seq = seq + 1 WHERE id = ? AND switch = 'open' RETURNING seq, head_hash")
@@ -17,7 +18,7 @@ pub async fn next_seq(connection: &mut SqliteConnection, sale_id: i64) -> Result
     Ok(row.map(|(seq, hash)| (count(seq), hash.try_into().expect("the schema keeps a hash at 32 bytes"))))
 }
 
-/// Writes how many units of a tier are left, whatever the row says, and adds the sale's counters up again.
+/// Overwrites how many units of a tier are left, whatever the row says, and adds up the sale's counters again.
 pub async fn write_available(
     connection: &mut SqliteConnection,
     sale_id: i64,
@@ -56,7 +57,7 @@ pub async fn write_sold(connection: &mut SqliteConnection, sale_id: i64, positio
     Ok(())
 }
 
-/// Records tickets that may be for seats that have an owner already.
+/// Records the purchase's tickets, even for seats that have an owner already.
 pub async fn record_unguarded(
     connection: &mut SqliteConnection,
     sale_id: i64,

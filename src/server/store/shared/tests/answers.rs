@@ -1,4 +1,4 @@
-//! Answers kept, requests decided, settings.
+//! Kept answers, decided requests, settings.
 
 use super::*;
 use crate::{

@@ -1,8 +1,8 @@
-//! What goes into a store comes out the same, on both databases.
+//! What is written to a store is read back the same, on both databases.
 
-mod answers; // answers kept, requests decided, settings
+mod answers; // kept answers, decided requests, settings
 mod catalogue; // sales, tiers and seats
-mod sold; // ledger lines, orders and tickets, and their recount
+mod sold; // ledger lines, orders, tickets and their recount
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::{
 /// 2026-11-20T20:00:00Z.
 const NOW: Timestamp = Timestamp::from_milliseconds(1_795_204_800_000);
 
-/// A store on a database of its own, with one sale in it: two seats, and five units without seats.
+/// A store on a new database, with one sale: two seats, and five units without seats.
 struct House {
     store: Store,
     sale_id: i64,
@@ -49,7 +49,7 @@ impl House {
         self.store.writer().await.unwrap()
     }
 
-    /// Records a purchase: of these seats, else of one unit without a seat.
+    /// Records a purchase of these seats, or of one unit without a seat if there are none.
     async fn sell(&self, seq: u64, buyer: BuyerId, seats: &[u32], key: Option<&str>) -> OrderId {
         let order = OrderId(id_at(NOW.plus_milliseconds(i64::try_from(seq).unwrap())));
         let ticket = |number: u128, tier_id, seat_position| {
@@ -120,7 +120,7 @@ fn units() -> Units {
     Units { tier: TierId::from("floor"), seat: Some(SeatLabel::from("Å-1")), quantity: 1 }
 }
 
-/// An id made at this time, as all ids of orders and requests are.
+/// An id that begins with this time, as all ids of orders and requests do.
 fn id_at(time: Timestamp) -> Uuid {
     let milliseconds = u64::try_from(time.milliseconds).unwrap();
     uuid::Builder::from_unix_timestamp_millis(milliseconds, &[9; 10]).into_uuid()

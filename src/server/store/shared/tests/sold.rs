@@ -1,4 +1,4 @@
-//! Ledger lines, orders and tickets, and their recount.
+//! Ledger lines, orders, tickets and their recount.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -77,7 +77,7 @@ async fn a_change_names_the_buyer_whose_decision_it_was() {
     }
 }
 
-/// Positions in the ledger that are blocks apart in the index of SQLite.
+/// Values of `seq` that lie in different blocks of SQLite's index of buyers.
 const FAR_APART: [u64; 3] = [5, 1_024, 9_000];
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn the_recount_takes_every_row_for_what_it_says() {
         let (floor, ga) = (Counts { available: 0, held: 1, sold: 1 }, Counts { available: 5, held: 0, sold: 0 });
         assert_eq!(tiers, [("floor", true, floor, floor, 1), ("ga", false, ga, Counts::default(), 1)]);
 
-        // A reset counts for the rows too, and what it made void is no longer counted.
+        // A reset changes the rows too, and what it made void is no longer counted.
         store::reset_sale(house.writer().await.connection(), house.sale_id, &[3; 32]).await.unwrap();
         let recount = store::recount(house.writer().await.connection(), house.sale_id).await.unwrap();
         assert_eq!((recount.seq, recount.orders), (3, 0));
