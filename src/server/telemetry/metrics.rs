@@ -112,6 +112,9 @@ fn describe() {
     describe_gauge!(QUEUE_LENGTH, "Claims that wait for the sequencer");
     describe_histogram!(BATCH_SIZE, "Claims decided in one transaction");
     describe_histogram!(COMMIT_DURATION, Unit::Seconds, "Time of one transaction, up to the flushed commit");
+    describe_counter!(REDIS_FAILURES, "Calls that Redis did not answer");
+    describe_counter!(LEASES_CONTENDED, "Claims that gave up because others held the lease");
+    describe_counter!(GATE_REFUSALS, "Claims refused by a gate in front of the database");
     describe_gauge!(WAITING_REQUESTS, "Purchases that wait in the queue with a receipt of this server");
     describe_counter!(QUEUE_DECISIONS, "Decisions on purchases from the queue, by outcome");
     describe_counter!(QUEUE_RETRIES, "Decisions on purchases from the queue that had to be tried again");

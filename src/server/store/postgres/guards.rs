@@ -122,16 +122,18 @@ pub async fn set_tier(
 /// Takes those of these seats, given by position and version, that are available and have not changed since that
 /// version; returns how many it took.
 pub async fn set_seats(connection: &mut PgConnection, sale_id: i64, seats: &[(u32, i64)]) -> Result<u64, sqlx::Error> {
-    // In order, so that two transactions that want the same seats do not deadlock.
-    let mut seats = seats.to_vec();
-    seats.sort_unstable();
     let (positions, versions): (Vec<_>, Vec<_>) =
-        seats.into_iter().map(|(position, version)| (i64::from(position), version)).unzip();
+        seats.iter().map(|(position, version)| (i64::from(*position), *version)).unzip();
+    // The rows are locked in order of position, so that two transactions that want the same seats do not deadlock. The
+    // locking subquery looks at each row again after it has waited for it.
     let set = sqlx::query(
         "UPDATE seats SET status = 'sold', version = seats.version + 1
-         FROM unnest($2, $3) AS wanted (position, version)
-         WHERE seats.sale_id = $1 AND seats.status = 'available'
-           AND seats.position = wanted.position AND seats.version = wanted.version",
+         FROM (SELECT free.position FROM seats AS free
+               JOIN unnest($2, $3) AS wanted (position, version)
+                 ON free.position = wanted.position AND free.version = wanted.version
+               WHERE free.sale_id = $1 AND free.status = 'available'
+               ORDER BY free.position FOR UPDATE OF free) AS locked
+         WHERE seats.sale_id = $1 AND seats.position = locked.position",
     )
     .bind(sale_id)
     .bind(positions)
