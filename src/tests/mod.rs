@@ -9,6 +9,7 @@ mod audit; // planted bugs that the audit must catch
 mod authorisation; // who may do what, and how a client says who it is
 mod bad_input; // what any route answers to what it should not be sent
 mod bad_wire; // what the listener answers to what is not HTTP
+mod behind_proxies; // what proxies, browsers and neighbours add to a request
 mod commit_order; // the ledger's order is the order in which things happened
 mod comparison; // the same load over one strategy after the other
 mod disk_faults; // a disk that fails leaves the old state or the new one
@@ -17,6 +18,7 @@ mod failing_start; // a first start on a disk that fails
 mod idempotency; // the same key never buys twice
 mod markup; // markup in names is text
 mod nodes; // three servers on one database
+mod misconfigured; // what an operator got wrong is told in one sentence
 mod openapi; // the description says what the routes do
 mod organisers; // making, changing, adding, resetting
 mod power_loss; // what was acknowledged survives a loss of power

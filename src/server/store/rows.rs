@@ -63,13 +63,14 @@ pub struct NewSeatRecord {
     pub status: SeatStatus,
 }
 
-/// What an organiser changes about a sale; what is `None` stays.
+/// What an organiser changes about a sale. What is `None` stays; `Some(None)` takes away.
+#[derive(Default)]
 pub struct PatchRecord<'a> {
+    pub name: Option<&'a str>,
     pub switch: Option<SaleSwitch>,
-    pub opens_at: Option<Timestamp>,
-    /// `Some(None)` takes the message away.
+    pub opens_at: Option<Option<Timestamp>>,
     pub message: Option<Option<&'a str>>,
-    pub max_per_buyer: Option<u32>,
+    pub max_per_buyer: Option<Option<u32>>,
     pub hold_ttl_seconds: Option<u32>,
 }
 
