@@ -11,7 +11,8 @@ const NO_HOST: &str = "The request names no host. A proxy in front must pass the
 
 /// A server that believes a proxy on this machine, and lets one address watch one stream.
 async fn behind_a_proxy() -> TestApp {
-    let configuration = "[server]\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]\n[limits]\nstreams_per_address = 1\n";
+    let configuration =
+        "[server]\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]\n[limits]\nstreams_per_address = 1\n";
     Setup::default().with_admin().with_configuration(configuration).start().await
 }
 

@@ -17,8 +17,8 @@ mod durability; // what was acknowledged survives being killed
 mod failing_start; // a first start on a disk that fails
 mod idempotency; // the same key never buys twice
 mod markup; // markup in names is text
-mod nodes; // three servers on one database
 mod misconfigured; // what an operator got wrong is told in one sentence
+mod nodes; // three servers on one database
 mod openapi; // the description says what the routes do
 mod organisers; // making, changing, adding, resetting
 mod power_loss; // what was acknowledged survives a loss of power

@@ -145,7 +145,8 @@ async fn a_mistake_can_be_mended() {
         buy().send(&app).await.expect_problem(409, "limit-reached");
         let listed = app.get("/api/v1/sales").await.expect(200).text();
         assert!(listed.contains("\"Gala\"") && !listed.contains("\"Galla\""), "{listed}");
-        let page = Ask::get(&format!("/sales/{sale}")).header("accept", "text/html").send(&app).await.expect(200).text();
+        let page =
+            Ask::get(&format!("/sales/{sale}")).header("accept", "text/html").send(&app).await.expect(200).text();
         assert!(page.contains("Gala") && !page.contains("Galla"), "a page that is loaded again shows the new name");
         app.restart().await;
         let kept = app.read_sale(&sale).await;

@@ -73,10 +73,12 @@ impl<'a> OwnOrigin<'a> {
         let (scheme, default_port) = if self.is_https { ("https", 443) } else { ("http", 80) };
         let Some((other_scheme, other_host)) = origin.split_once("://") else { return false };
         let (Some(other), Some(own)) = (host_and_port(other_host), host_and_port(self.host)) else { return false };
-        let own_port = own.1.or(self.told_port).unwrap_or(default_port);
-        other_scheme.eq_ignore_ascii_case(scheme)
-            && other.0.eq_ignore_ascii_case(own.0)
-            && other.1.unwrap_or(default_port) == own_port
+        let port = other.1.unwrap_or(default_port);
+        let is_port = match own.1 {
+            Some(own_port) => port == own_port,
+            None => port == default_port || Some(port) == self.told_port,
+        };
+        other_scheme.eq_ignore_ascii_case(scheme) && other.0.eq_ignore_ascii_case(own.0) && is_port
     }
 
     /// The host without its port; an IPv6 address without its brackets.
@@ -210,7 +212,7 @@ mod tests {
         assert!(!is_ours(STRANGER, &told, "https://shop.example"), "anybody could have written that");
         let with_port = [("host", "shop.example"), ("x-forwarded-port", "8443"), ("x-forwarded-proto", "https")];
         assert!(is_ours(PROXY, &with_port, "https://shop.example:8443"));
-        assert!(!is_ours(PROXY, &with_port, "https://shop.example"));
+        assert!(!is_ours(PROXY, &with_port, "https://shop.example:9443"));
         let standard = [("host", "backend"), ("forwarded", "for=x;host=\"shop.example:8443\";proto=https")];
         assert!(is_ours(PROXY, &standard, "https://shop.example:8443"));
         let junk = [("host", "shop.example"), ("x-forwarded-host", "a b@c")];

@@ -38,8 +38,8 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     info(
         title = "Onsale",
         description = "Sells a limited stock to more people than there is stock, and never a unit twice. Errors are \
-            problem documents (RFC 9457) with a stable `code`. A request without identity on a route that needs a buyer \
-            is a new guest: the answer carries `X-Onsale-Session`, to be sent as a Bearer from then on."
+            problem documents (RFC 9457) with a stable `code`; a browser that follows a link is shown the same sentence on a \
+            small page. A request without identity on a route that needs a buyer is a new guest: the answer carries `X-Onsale-Session`, to be sent as a Bearer from then on."
     ),
     components(schemas(Problem)),
     tags(
