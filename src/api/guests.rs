@@ -68,7 +68,11 @@ async fn read(response: Response) -> Result<BuyOutcome, String> {
         _ if response.ok() => {
             json::read(&response.text().await.map_err(told)?).ok_or_else(|| "unreadable answer".to_owned())
         }
-        status => Err(format!("unexpected answer {status}")),
+        // A refusal that came before any server function has the server's own sentence.
+        status => {
+            let refusal = response.text().await.ok().and_then(|text| json::read(&text));
+            refusal.map(BuyOutcome::Refused).ok_or_else(|| format!("unexpected answer {status}"))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod context; // what the router puts beside every server function
 mod guests; // purchases by buyers other than the visitor
 mod orders; // purchases, and what the asker owns
 mod receipts; // purchases in line
+mod refused; // what the server said where no server function answered
 mod sales; // sales, their page, their state
 mod simulations; // load runs made by the server
 
@@ -16,5 +17,6 @@ pub use audits::audit;
 pub use guests::{GuestAnswer, buy_as_guest, guest_purchase_path};
 pub use orders::{Purchases, buy, my_orders, purchases};
 pub use receipts::follow;
+pub use refused::refusal_of;
 pub use sales::{SalePage, reset, sale_page, sales, snapshot};
 pub use simulations::{cancel_simulation, simulate, simulated_sales, simulation_progress, strategies};

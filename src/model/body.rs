@@ -1,4 +1,5 @@
-//! Request bodies: what a client may send. Unknown fields are refused, and `null` is not absence.
+//! Request bodies: what a client may send. Unknown fields are refused, and `null` is not absence: in a patch it takes away
+//! what may be absent, elsewhere it is invalid.
 //!
 //! The bounds in the attributes are for the API's description only; a test holds the upper ones against those that are
 //! checked.
@@ -44,7 +45,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// For an optional field that, when it stands in the body, must have a value: `null` is an error.
+/// For an optional field that, when it stands in the body, must have a value: `null` is an error. Where the value is itself
+/// optional, `null` is that value.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -131,23 +133,30 @@ pub struct NewTier {
     pub quantity: Option<u64>,
 }
 
-/// What an organiser changes about a sale.
+/// What an organiser changes about a sale. What is left out stays. `null` takes away what a sale can be without: its opening
+/// time, its message, its limit.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SalePatch {
+    /// The id stays, because links and ledgers are made with it.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 120)]
+    pub name: Option<String>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub status: Option<SaleSwitch>,
+    /// `null`: no opening time, so that the sale is open unless it is paused.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub opens_at: Option<Timestamp>,
-    /// An empty text takes the message away.
+    #[schema(value_type = Option<Timestamp>)]
+    pub opens_at: Option<Option<Timestamp>>,
+    /// `null` or an empty text takes the message away.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 500)]
-    pub message: Option<String>,
+    #[schema(value_type = Option<String>, max_length = 500)]
+    pub message: Option<Option<String>>,
+    /// `null`: no limit. Who has more already keeps it.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 1)]
-    pub max_per_buyer: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    pub max_per_buyer: Option<Option<u32>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1, maximum = 86_400)]
     pub hold_ttl_seconds: Option<u32>,

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// What is told of a text that is no id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoId;
+
 /// Defines a newtype over a UUIDv7 with the conversions that every layer needs.
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -27,10 +31,13 @@ macro_rules! uuid_id {
         }
 
         impl FromStr for $name {
-            type Err = uuid::Error;
+            type Err = NoId;
 
+            /// Reads the one form in which ids are written, in letters of either size. The library knows others, but a thing
+            /// has one address.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Uuid::parse_str(text).map(Self)
+                let is_hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
+                Uuid::try_parse(text).ok().filter(|_| is_hyphenated).map(Self).ok_or(NoId)
             }
         }
     };
@@ -134,6 +141,18 @@ pub fn free_slug(slug: &str, is_taken: impl Fn(&str) -> bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_read_in_the_form_in_which_it_is_written() {
+        let id = "0190a5c8-7e1b-7abc-8def-0123456789ab";
+        let read = |text: &str| text.parse::<OrderId>().ok().map(|order| order.to_string());
+        assert_eq!(read(id).as_deref(), Some(id));
+        assert_eq!(read(&id.to_uppercase()).as_deref(), Some(id));
+        for other in ["", "x", &id.replace('-', ""), &format!("{{{id}}}"), &format!("urn:uuid:{id}"), &format!(" {id}")]
+        {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_slug_keeps_letters_and_digits_and_joins_the_rest() {

@@ -28,7 +28,7 @@ impl Timestamp {
         self.milliseconds - earlier.milliseconds
     }
 
-    /// Reads RFC 3339; digits beyond the millisecond are cut off.
+    /// Reads RFC 3339, in the years 1 to 9999 of UTC; digits beyond the millisecond are cut off.
     pub fn parse(text: &str) -> Option<Self> {
         calendar::parse(text).map(Self::from_milliseconds)
     }
@@ -55,7 +55,8 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a time in RFC 3339"))
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom("not a time in RFC 3339, such as 2027-06-01T20:00:00Z"))
     }
 }
 
@@ -69,16 +70,107 @@ impl PartialSchema for Timestamp {
 impl ToSchema for Timestamp {}
 
 /// Between RFC 3339 and milliseconds since 1970.
+///
+/// The calendar is a library's; the grammar is ours, because libraries read more than RFC 3339 allows, and their instants
+/// end a day before the year 9999 does.
 #[cfg(feature = "ssr")]
 mod calendar {
-    use jiff::Timestamp;
+    use std::ops::RangeInclusive;
 
+    use jiff::{
+        SignedDuration,
+        civil::{Date, DateTime, date},
+    };
+
+    const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
+    /// What four digits of a year can say, but for the year 0, which no calendar on a wall has.
+    const YEARS: RangeInclusive<i16> = 1..=9999;
+    const MINUTE: SignedDuration = SignedDuration::from_secs(60);
+
+    /// Reads a text of the form `date T time offset`, each part to the letter.
     pub fn parse(text: &str) -> Option<i64> {
-        text.parse().ok().map(Timestamp::as_millisecond)
+        let mut rest = text.as_bytes();
+        let day = read_date(&mut rest)?;
+        any_of(&mut rest, b"Tt")?;
+        let hour = number(&mut rest, 2, 0..=23)?;
+        any_of(&mut rest, b":")?;
+        let minute = number(&mut rest, 2, 0..=59)?;
+        any_of(&mut rest, b":")?;
+        let second = number(&mut rest, 2, 0..=60)?;
+        let millisecond = read_milliseconds(&mut rest)?;
+        let offset_minutes = read_offset(&mut rest)?;
+        let start_of_minute = day.at(i8::try_from(hour).ok()?, i8::try_from(minute).ok()?, 0, 0);
+        let in_utc = start_of_minute.checked_sub(MINUTE * offset_minutes).ok()?;
+        if !rest.is_empty() || !YEARS.contains(&in_utc.year()) || (second == 60 && !may_end_in_a_leap_second(in_utc)) {
+            return None;
+        }
+        let within = SignedDuration::from_secs(second.into()) + SignedDuration::from_millis(millisecond.into());
+        let milliseconds = (in_utc.duration_since(EPOCH) + within).as_millis();
+        // The leap second that ends the last year would be in the year 10000.
+        i64::try_from(milliseconds).ok().filter(|milliseconds| *milliseconds <= last())
     }
 
     pub fn format(milliseconds: i64) -> String {
-        format!("{:.3}", Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX))
+        let moment = EPOCH.checked_add(SignedDuration::from_millis(milliseconds));
+        format!("{:.3}Z", moment.unwrap_or(DateTime::MAX))
+    }
+
+    fn last() -> i64 {
+        i64::try_from(DateTime::MAX.duration_since(EPOCH).as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// A leap second is added to the last minute of June or December. It is read as the second after it, as every clock
+    /// that counts seconds since 1970 does.
+    fn may_end_in_a_leap_second(minute: DateTime) -> bool {
+        let is_last_minute = (minute.hour(), minute.minute()) == (23, 59);
+        is_last_minute && matches!((minute.month(), minute.day()), (6, 30) | (12, 31))
+    }
+
+    fn read_date(rest: &mut &[u8]) -> Option<Date> {
+        let year = number(rest, 4, 0..=9999)?;
+        any_of(rest, b"-")?;
+        let month = number(rest, 2, 1..=12)?;
+        any_of(rest, b"-")?;
+        let day = number(rest, 2, 1..=31)?;
+        Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+    }
+
+    /// A fraction of a second has a point and at least one digit; it may be left out.
+    fn read_milliseconds(rest: &mut &[u8]) -> Option<u32> {
+        let Some(fraction) = rest.strip_prefix(b".") else { return Some(0) };
+        let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *rest = &fraction[digits..];
+        let shown = fraction[..digits].iter().chain(b"000").take(3);
+        (digits > 0).then(|| shown.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
+    }
+
+    /// Minutes that the local time is ahead of UTC. `-00:00` says that where the local time is meant is not known.
+    fn read_offset(rest: &mut &[u8]) -> Option<i32> {
+        let sign = match any_of(rest, b"Zz+-")? {
+            b'+' => 1,
+            b'-' => -1,
+            _ => return Some(0),
+        };
+        let hours = number(rest, 2, 0..=23)?;
+        any_of(rest, b":")?;
+        let minutes = number(rest, 2, 0..=59)?;
+        Some(sign * i32::try_from(hours * 60 + minutes).ok()?)
+    }
+
+    /// Takes one of these bytes from the front.
+    fn any_of(rest: &mut &[u8], allowed: &[u8]) -> Option<u8> {
+        let (first, behind) = rest.split_first()?;
+        *rest = behind;
+        allowed.contains(first).then_some(*first)
+    }
+
+    /// Takes so many digits from the front; their value has to lie in these bounds.
+    fn number(rest: &mut &[u8], digits: usize, bounds: RangeInclusive<u32>) -> Option<u32> {
+        let (front, behind) = rest.split_at_checked(digits)?;
+        *rest = behind;
+        let is_number = front.iter().all(u8::is_ascii_digit);
+        let value = front.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit.wrapping_sub(b'0')));
+        (is_number && bounds.contains(&value)).then_some(value)
     }
 }
 
@@ -113,9 +205,77 @@ mod tests {
     }
 
     #[test]
+    fn every_form_that_rfc_3339_allows_is_read() {
+        for (text, expected) in [
+            ("2027-06-01T20:00:00Z", "2027-06-01T20:00:00.000Z"),
+            ("2027-06-01t20:00:00z", "2027-06-01T20:00:00.000Z"),
+            ("2027-06-01T20:00:00.5+00:30", "2027-06-01T19:30:00.500Z"),
+            ("2027-06-01T20:00:00.1234567890123456789Z", "2027-06-01T20:00:00.123Z"),
+            ("2027-06-01T20:00:00-00:00", "2027-06-01T20:00:00.000Z"),
+            ("2027-06-01T20:00:00-23:59", "2027-06-02T19:59:00.000Z"),
+            ("2028-02-29T00:00:00Z", "2028-02-29T00:00:00.000Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+            ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z"),
+            ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999Z"),
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000Z"),
+            ("1990-12-31T15:59:60-08:00", "1991-01-01T00:00:00.000Z"),
+        ] {
+            let read = Timestamp::parse(text);
+            assert_eq!(read.map(|time| time.to_string()).as_deref(), Some(expected), "{text}");
+            assert_eq!(Timestamp::parse(expected), read, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_a_time_is_refused() {
-        for text in ["", "tomorrow", "2026-13-01T00:00:00Z", "2026-11-20"] {
+        for text in [
+            "",
+            "tomorrow",
+            "2026-11-20",
+            "2026-13-01T00:00:00Z",
+            "2027-02-29T00:00:00Z",
+            "2027-06-31T00:00:00Z",
+            "2027-06-00T00:00:00Z",
+            "2027-06-01T20:00:00",
+            "2027-06-01T20:00Z",
+            "2027-06-01T24:00:00Z",
+            "2027-06-01T20:60:00Z",
+            "2027-06-01T20:00:61Z",
+            "2027-06-01T20:00:60Z",
+            "2027-06-01T20:00:00+25:00",
+            "2027-06-01T20:00:00+24:00",
+            "2027-06-01T20:00:00+01:60",
+            "2027-06-01T20:00:00+0100",
+            "2027-06-01T20:00:00+01",
+            "2027-06-01T20:00:00+01:00:00",
+            "20270601T200000Z",
+            "2027-06-01 20:00:00Z",
+            "2027-06-01T20:00:00 Z",
+            "2027-06-01T20:00:00.Z",
+            "2027-06-01T20:00:00,5Z",
+            "2027-06-01T20:00:00Z[UTC]",
+            "2027-06-01T20:00:00ZZ",
+            " 2027-06-01T20:00:00Z",
+            "2027-6-1T20:00:00Z",
+            "+2027-06-01T20:00:00Z",
+            "-2027-06-01T20:00:00Z",
+            "002027-06-01T20:00:00Z",
+            "2027-W22-2T20:00:00Z",
+            "2027-152T20:00:00Z",
+            "٢٠٢٧-06-01T20:00:00Z",
+            "2027-06-01T20:00:00−01:00",
+            "0000-12-31T23:59:59Z",
+            "0001-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "9999-12-31T23:59:60Z",
+        ] {
             assert_eq!(Timestamp::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_moment_beyond_the_calendar_is_written_as_its_end() {
+        assert_eq!(Timestamp::from_milliseconds(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
     }
 }

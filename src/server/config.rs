@@ -11,13 +11,17 @@ use leptos::config::{LeptosOptions, get_config_from_str};
 
 use crate::model::ids::TierId;
 
+mod error; // why the configuration cannot be used
 mod file; // the sections of Leptos.toml that are ours
 mod network; // addresses of proxies that are believed
+mod variables; // what the environment and the command line say
 
+pub use error::ConfigError;
 pub use file::LogFormat;
 pub use network::Network;
 
 use file::FileSettings;
+use variables::{Variables, read_environment};
 
 /// Where the run-time configuration is looked for: the working directory.
 const FILE_NAME: &str = "Leptos.toml";
@@ -63,6 +67,8 @@ pub struct Config {
     pub leptos: LeptosOptions,
     /// Started by `cargo leptos watch`: the browser's half changes while this serves.
     pub is_watched: bool,
+    /// What an operator should know about how this was read, a sentence each.
+    pub remarks: Vec<String>,
 }
 
 /// What the command line says; it wins over everything else.
@@ -73,18 +79,6 @@ pub struct Flags {
     pub redis: Option<String>,
     pub demo: bool,
 }
-
-/// Why the configuration cannot be used: one line for the operator.
-#[derive(Debug)]
-pub struct ConfigError(pub String);
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 /// Text that must not show up in logs.
 #[derive(Clone, PartialEq, Eq)]
@@ -143,12 +137,13 @@ impl Config {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => SHIPPED_FILE.to_owned(),
             Err(error) => return Err(ConfigError(format!("{FILE_NAME} cannot be read: {error}"))),
         };
-        let mut config = Self::from_sources(flags, |name| std::env::var(name).ok(), &text)?;
+        let environment = read_environment()?;
+        let mut config = Self::from_sources(flags, |name| environment.get(name).cloned(), &text)?;
         config.leptos.site_root = existing_site_root(&config.leptos.site_root).into();
         Ok(config)
     }
 
-    /// The same from given sources. A variable that is set but empty counts as not set.
+    /// The same from given sources. What is set but empty counts as not set.
     pub fn from_sources(
         flags: Flags,
         environment: impl Fn(&str) -> Option<String>,
@@ -156,25 +151,20 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let settings = FileSettings::parse(file).map_err(|error| ConfigError(format!("{FILE_NAME}: {error}")))?;
         let mut leptos = leptos_options(file)?;
-        let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
-        if let Some(addr) = flags.addr.or_else(|| variable("ONSALE_ADDR")) {
+        let variables = Variables::new(environment);
+        if let Some(addr) = variables.flag_or("--addr", flags.addr, "ONSALE_ADDR")? {
             leptos.site_addr = resolve(&addr)
                 .ok_or_else(|| ConfigError(format!("{addr:?} is not an address such as 127.0.0.1:3000")))?;
         }
+        let database = variables.flag_or("--database", flags.database, "DATABASE_URL")?;
+        let redis = variables.flag_or("--redis", flags.redis, "REDIS_URL")?.unwrap_or(settings.server.redis);
         Ok(Self {
             addr: leptos.site_addr,
-            database: ServiceUrl(
-                flags.database.or_else(|| variable("DATABASE_URL")).unwrap_or(settings.server.database),
-            ),
-            redis: flags
-                .redis
-                .or_else(|| variable("REDIS_URL"))
-                .or(Some(settings.server.redis))
-                .filter(|url| !url.is_empty())
-                .map(ServiceUrl),
+            database: ServiceUrl(database.unwrap_or(settings.server.database)),
+            redis: (!redis.is_empty()).then_some(ServiceUrl(redis)),
             demo: flags.demo || settings.server.demo,
-            admin_token: variable("ONSALE_ADMIN_TOKEN").map(Secret),
-            secret: variable("ONSALE_SECRET").map(Secret),
+            admin_token: variables.secret("ONSALE_ADMIN_TOKEN")?.map(Secret),
+            secret: variables.secret("ONSALE_SECRET")?.map(Secret),
             trusted_proxies: settings.server.trusted_proxies,
             allowed_hosts: settings.server.allowed_hosts,
             buyer_threads: (settings.server.buyer_threads > 0).then_some(settings.server.buyer_threads),
@@ -183,10 +173,11 @@ impl Config {
             request_queue: settings.limits.request_queue,
             streams_per_session: settings.limits.streams_per_session,
             streams_per_address: settings.limits.streams_per_address,
-            log_filter: variable("ONSALE_LOG").unwrap_or(settings.log.filter),
+            log_filter: variables.variable("ONSALE_LOG")?.unwrap_or(settings.log.filter),
             log_format: settings.log.format,
             leptos,
-            is_watched: variable(WATCHED_VARIABLE).is_some(),
+            is_watched: variables.variable(WATCHED_VARIABLE)?.is_some(),
+            remarks: variables.remarks(),
         })
     }
 }
@@ -281,6 +272,28 @@ mod tests {
         let config = Config::from_sources(Flags::default(), environment, "").unwrap();
         assert_eq!(config.secret.as_ref().unwrap().expose(), "swordfish");
         assert!(!format!("{config:?}").contains("swordfish"));
+    }
+
+    #[test]
+    fn a_token_from_a_file_with_a_line_end_is_the_token() {
+        let environment = |name: &str| match name {
+            "ONSALE_ADMIN_TOKEN" => Some("an organiser's token\r\n".to_owned()),
+            "ONSALE_SECRET" => Some(" \n".to_owned()),
+            "DATABASE_URL" => Some(" sqlite:a.db\n".to_owned()),
+            "REDIS_URL" => Some("\tredis://127.0.0.1 ".to_owned()),
+            "ONSALE_ADDR" => Some("127.0.0.1:4000\n".to_owned()),
+            _ => None,
+        };
+        let config = Config::from_sources(Flags::default(), environment, "").unwrap();
+        assert_eq!(config.admin_token.as_ref().map(Secret::expose), Some("an organiser's token"));
+        assert_eq!((config.secret, config.addr.port()), (None, 4000));
+        let redis = config.redis.as_ref().map(ServiceUrl::expose);
+        assert_eq!((config.database.expose(), redis), ("sqlite:a.db", Some("redis://127.0.0.1")));
+        let remarks = config.remarks.join("\n");
+        for name in ["ONSALE_ADMIN_TOKEN", "ONSALE_SECRET", "DATABASE_URL", "REDIS_URL", "ONSALE_ADDR"] {
+            assert!(remarks.contains(name), "{remarks}");
+        }
+        assert!(!remarks.contains("organiser"), "{remarks}");
     }
 
     #[test]

@@ -95,8 +95,7 @@ impl Site {
         let encoded = ENCODINGS.iter().zip(&file.encoded).find_map(|((encoding, _), bytes)| {
             bytes.as_ref().filter(|_| accepts(accepted, encoding)).map(|bytes| (*encoding, bytes))
         });
-        let entity_tag = file.entity_tag.to_str().unwrap_or_default();
-        let is_known = text(header::IF_NONE_MATCH).split(',').any(|tag| [entity_tag, "*"].contains(&tag.trim()));
+        let is_known = knows(request, &file.entity_tag);
 
         let mut response = Response::new(match encoded {
             _ if is_known => Body::empty(),
@@ -192,6 +191,20 @@ fn is_encoded(path: &Path) -> bool {
     path.to_str().is_some_and(|name| ENCODINGS.iter().any(|(_, ending)| name.ends_with(ending)))
 }
 
+/// Whether the client has this version already (RFC 9110, 13.1.2). The comparison is weak: a proxy that compresses makes
+/// strong tags weak, and the same bytes are meant.
+fn knows(request: &HeaderMap, entity_tag: &HeaderValue) -> bool {
+    let ours = opaque(entity_tag.as_bytes());
+    let known =
+        request.get_all(header::IF_NONE_MATCH).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    known.map(<[u8]>::trim_ascii).any(|tag| tag == b"*" || opaque(tag) == ours)
+}
+
+/// An entity tag without its mark of weakness.
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
+}
+
 /// Whether an `Accept-Encoding` value accepts this encoding: it names it, and not with a weight of zero.
 fn accepts(accepted: &str, encoding: &str) -> bool {
     accepted.split(',').any(|part| {
@@ -243,7 +256,8 @@ mod tests {
     }
 
     fn get(site: &Site, path: &str, headers: &[(header::HeaderName, &str)]) -> Option<Response> {
-        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        let value = |text: &str| HeaderValue::from_bytes(text.as_bytes()).unwrap();
+        let headers = headers.iter().map(|(name, text)| (name.clone(), value(text))).collect();
         site.get(path, &headers)
     }
 
@@ -302,8 +316,16 @@ mod tests {
         let first = get(&site, "/favicon.svg", &[]).unwrap();
         assert_eq!(first.headers()[header::CACHE_CONTROL], REVALIDATED);
         let entity_tag = first.headers()[header::ETAG].to_str().unwrap();
-        let again = get(&site, "/favicon.svg", &[(header::IF_NONE_MATCH, entity_tag)]).unwrap();
-        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        let strong = entity_tag.trim_start_matches("W/");
+        for known in [entity_tag, strong, "*", &format!("\"x,y\",{strong} , W/\"z\""), &format!("\"é\", {entity_tag}")]
+        {
+            let again = get(&site, "/favicon.svg", &[(header::IF_NONE_MATCH, known)]).unwrap();
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{known}");
+        }
+        for other in ["", "\"x\"", "W/\"x\"", strong.trim_matches('"'), &entity_tag.to_lowercase()] {
+            let again = get(&site, "/favicon.svg", &[(header::IF_NONE_MATCH, other)]).unwrap();
+            assert_eq!(again.status(), StatusCode::OK, "{other}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod audit; // planted bugs that the audit must catch
 mod authorisation; // who may do what, and how clients identify themselves
 mod bad_input; // bad requests to every route
 mod bad_wire; // bytes that are not HTTP
+mod behind_proxies; // what proxies, browsers and other sites add to a request
 mod commit_order; // the ledger's order is the order in real time
 mod comparison; // the same load with one strategy after another
 mod disk_faults; // a failing disk leaves the old state or the new one
@@ -16,6 +17,7 @@ mod durability; // acknowledged purchases survive a kill
 mod failing_start; // a first start on a failing disk
 mod idempotency; // the same key never buys twice
 mod markup; // markup in names is shown as text
+mod misconfigured; // an operator's mistakes are told in one sentence
 mod nodes; // three servers on one database
 mod openapi; // the API's description matches the routes
 mod organisers; // making and changing sales, adding stock, resetting

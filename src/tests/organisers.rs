@@ -118,6 +118,60 @@ async fn what_is_patched_survives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mistake_can_be_mended() {
+    let mut app = TestApp::open().await;
+    for strategy in STRATEGIES {
+        let fields = json!({
+            "name": "Galla", "strategy": strategy, "tiers": [general_admission(9)], "max_per_buyer": 1,
+            "opens_at": "9999-12-31T23:59:59Z",
+        });
+        let sale = app.sale_with(fields).await;
+        assert_eq!(app.read_sale(&sale).await.status.name(), "soon");
+        app.patch(&sale, json!({ "message": "Soon" })).await.expect(200);
+        let mended = app.patch(&sale, json!({ "name": " Gala ", "opens_at": null, "message": null })).await.expect(200);
+        let mended = mended.json();
+        assert_eq!((&mended["name"], &mended["id"], mended.get("message")), (&json!("Gala"), &json!(sale), None));
+        assert_eq!((&mended["opens_at"], &mended["status"]), (&json!(null), &json!("open")));
+        let token = app.get("/api/v1/me").await.expect(200).session().expect("a guest").to_owned();
+        let buy = || Ask::buy(&sale, json!({ "tier": "ga" })).bearer(&token);
+        buy().send(&app).await.expect(201);
+        buy().send(&app).await.expect_problem(409, "limit-reached");
+        app.patch(&sale, json!({ "max_per_buyer": 2 })).await.expect(200);
+        buy().send(&app).await.expect(201);
+        buy().send(&app).await.expect_problem(409, "limit-reached");
+        app.patch(&sale, json!({ "max_per_buyer": null })).await.expect(200);
+        buy().send(&app).await.expect(201);
+        app.patch(&sale, json!({ "max_per_buyer": 3 })).await.expect(200);
+        buy().send(&app).await.expect_problem(409, "limit-reached");
+        let listed = app.get("/api/v1/sales").await.expect(200).text();
+        assert!(listed.contains("\"Gala\"") && !listed.contains("\"Galla\""), "{listed}");
+        let page =
+            Ask::get(&format!("/sales/{sale}")).header("accept", "text/html").send(&app).await.expect(200).text();
+        assert!(page.contains("Gala") && !page.contains("Galla"), "a page that is loaded again shows the new name");
+        app.restart().await;
+        let kept = app.read_sale(&sale).await;
+        assert_eq!((kept.name.as_str(), kept.opens_at, kept.max_per_buyer), ("Gala", None, Some(3)));
+        app.patch(&sale, json!({ "name": format!("Was {strategy}") })).await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sale_keeps_for_ever_is_refused_with_the_reason() {
+    let app = TestApp::open().await;
+    let sale = app.sale("group_commit", &[general_admission(1)]).await;
+    for (field, reason) in [
+        (json!({ "id": "other" }), "keeps its id"),
+        (json!({ "strategy": "optimistic" }), "keeps the strategy"),
+        (json!({ "rehearsal": true }), "stays a rehearsal or none"),
+        (json!({ "tiers": [] }), "keep their names and prices"),
+        (json!({ "colour": "red" }), "unknown field `colour`"),
+    ] {
+        let problem = app.patch(&sale, field).await.expect_problem(422, "invalid");
+        assert!(problem.detail.contains(reason), "{problem:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn added_stock_can_be_bought_and_reopens_a_sale_that_was_sold_out() {
     let app = TestApp::open().await;
     for strategy in STRATEGIES {

@@ -195,7 +195,7 @@ impl Bench {
                 self.model.is_open = *switch == SaleSwitch::Open;
             }
             Operation::Limit(limit) => {
-                self.patch(SalePatch { max_per_buyer: Some(*limit), ..SalePatch::default() }).await;
+                self.patch(SalePatch { max_per_buyer: Some(Some(*limit)), ..SalePatch::default() }).await;
                 self.model.limit = Some(u64::from(*limit));
             }
             Operation::Restart => {

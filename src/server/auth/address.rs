@@ -3,50 +3,64 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{
+    HeaderMap, Uri, header,
+    uri::{Authority, Scheme},
+};
 
-use super::cookie::SessionCookie;
+use super::{cookie::SessionCookie, forwarded};
 use crate::server::config::Network;
 
-/// Proxies in a chain that are walked back through; a longer `X-Forwarded-For` is not worth reading.
-const MAX_FORWARDING_HOPS: usize = 16;
-
-/// The client's address: the socket's, unless the peer is a listed proxy. Then `X-Forwarded-For` is walked from the right
-/// past listed proxies; the first other address is the client. Where the header is junk, the last address that was sure.
+/// The client's address: the socket's, unless the peer is a listed proxy. Then the chain that proxies tell is walked from
+/// the nearest to the farthest, past listed proxies; the first other address is the client. Where an entry names no address,
+/// the last one that was sure stands.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
-    let is_proxy = |address| proxies.iter().any(|network| network.contains(address));
     let mut client = peer.to_canonical();
-    let forwarded = headers.get_all("x-forwarded-for").iter().rev();
-    let hops = forwarded.flat_map(|value| value.to_str().unwrap_or_default().rsplit(',')).take(MAX_FORWARDING_HOPS);
-    for hop in hops {
-        if !is_proxy(client) {
+    if !is_listed(client, proxies) {
+        return client;
+    }
+    for hop in forwarded::hops(headers) {
+        let Some(address) = hop else { break };
+        client = address;
+        if !is_listed(client, proxies) {
             break;
-        }
-        match hop.trim().parse::<IpAddr>() {
-            Ok(address) => client = address.to_canonical(),
-            Err(_) => break,
         }
     }
     client
 }
 
-/// Scheme and host under which the client sees this server.
+fn is_listed(address: IpAddr, proxies: &[Network]) -> bool {
+    proxies.iter().any(|network| network.contains(address))
+}
+
+/// Scheme, host and port under which the client sees this server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OwnOrigin<'a> {
     pub is_https: bool,
     /// Host and port as the client named them; empty where it named none.
     pub host: &'a str,
+    /// The port that a proxy tells apart from the host.
+    told_port: Option<u16>,
 }
 
 impl<'a> OwnOrigin<'a> {
-    /// Reads `Host` (or the authority of an absolute request target, which wins), and the scheme a listed proxy tells.
+    /// A host that is reached over plain http, without a proxy.
+    pub const fn plain(host: &'a str) -> Self {
+        Self { is_https: false, host, told_port: None }
+    }
+
+    /// Reads `Host`, or the authority of an absolute request target, which wins. A listed proxy may tell what the client
+    /// named instead.
     pub fn of(peer: IpAddr, headers: &'a HeaderMap, uri: &'a Uri, proxies: &[Network]) -> Self {
         let named = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let host = uri.authority().map_or(named, |authority| authority.as_str());
-        let forwarded_scheme = headers.get("x-forwarded-proto").map(|value| value.as_bytes());
-        let is_https = forwarded_scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"))
-            && proxies.iter().any(|network| network.contains(peer));
-        Self { is_https, host }
+        let host = uri.authority().map_or(named, Authority::as_str);
+        if !is_listed(peer, proxies) {
+            return Self::plain(host);
+        }
+        let is_https =
+            forwarded::scheme(headers).is_some_and(|scheme| scheme.eq_ignore_ascii_case(Scheme::HTTPS.as_str()));
+        let told_host = forwarded::host(headers).filter(|host| is_host(host));
+        Self { is_https, host: told_host.unwrap_or(host), told_port: forwarded::port(headers) }
     }
 
     /// The cookie that a browser keeps from this origin.
@@ -56,14 +70,15 @@ impl<'a> OwnOrigin<'a> {
 
     /// Whether an `Origin` header names exactly this origin. Default ports may stand or be left out.
     pub fn is(&self, origin: &str) -> bool {
-        let (scheme, default_port) = if self.is_https { ("https", ":443") } else { ("http", ":80") };
-        let without_port = |host: &'a str| host.strip_suffix(default_port).unwrap_or(host);
-        origin.split_once("://").is_some_and(|(other_scheme, other_host)| {
-            let other_host = other_host.strip_suffix(default_port).unwrap_or(other_host);
-            other_scheme.eq_ignore_ascii_case(scheme)
-                && !other_host.is_empty()
-                && other_host.eq_ignore_ascii_case(without_port(self.host))
-        })
+        let (scheme, default_port) = if self.is_https { ("https", 443) } else { ("http", 80) };
+        let Some((other_scheme, other_host)) = origin.split_once("://") else { return false };
+        let (Some(other), Some(own)) = (host_and_port(other_host), host_and_port(self.host)) else { return false };
+        let port = other.1.unwrap_or(default_port);
+        let is_port = match own.1 {
+            Some(own_port) => port == own_port,
+            None => port == default_port || Some(port) == self.told_port,
+        };
+        other_scheme.eq_ignore_ascii_case(scheme) && other.0.eq_ignore_ascii_case(own.0) && is_port
     }
 
     /// The host without its port; an IPv6 address without its brackets.
@@ -81,6 +96,20 @@ impl<'a> OwnOrigin<'a> {
             || name.rsplit_once('.').is_some_and(|(_, last)| is_localhost(last))
             || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
     }
+}
+
+/// Whether this text is a host, with or without a port, as it stands in `Host`.
+pub fn is_host(text: &str) -> bool {
+    !text.contains('@') && text.parse::<Authority>().is_ok_and(|authority| !authority.host().is_empty())
+}
+
+/// Host and port; `None` where there is no host, or what stands for the port is no port.
+fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
+        _ => (text, None),
+    };
+    (!host.is_empty()).then_some((host, port))
 }
 
 #[cfg(test)]
@@ -101,10 +130,9 @@ mod tests {
     }
 
     fn client(peer: IpAddr, forwarded: &[&str]) -> String {
-        let pairs: Vec<_> = forwarded.iter().map(|value| ("x-forwarded-for", *value)).collect();
         let mut all = HeaderMap::new();
-        for (name, value) in pairs {
-            all.append(name, value.parse().unwrap());
+        for value in forwarded {
+            all.append("x-forwarded-for", value.parse().unwrap());
         }
         client_address(peer, &all, &proxies()).to_string()
     }
@@ -117,6 +145,8 @@ mod tests {
         assert_eq!(client(PROXY, &["1.2.3.4, 198.51.100.1, 10.9.9.9"]), "198.51.100.1");
         assert_eq!(client(PROXY, &["1.2.3.4", "198.51.100.1"]), "198.51.100.1");
         assert_eq!(client(PROXY, &["fd00::2, 2001:db8::1"]), "2001:db8::1");
+        assert_eq!(client(PROXY, &["1.2.3.4, 198.51.100.1:50007, [fd00::2]:443"]), "198.51.100.1");
+        assert_eq!(client(PROXY, &["10.0.0.3, 10.0.0.2"]), "10.0.0.3", "a client inside");
     }
 
     #[test]
@@ -140,6 +170,9 @@ mod tests {
             (STRANGER, "192.168.1.5:3000", "", Plain),
             (STRANGER, "shop.example", "https", Plain),
             (PROXY, "shop.example", "https", HostBound),
+            (PROXY, "shop.example", "https,https", HostBound),
+            (PROXY, "shop.example", "HTTPS, http", HostBound),
+            (PROXY, "shop.example", "http, https", Plain),
             (PROXY, "shop.example", "http", Plain),
             (STRANGER, "", "", Plain),
         ] {
@@ -152,14 +185,47 @@ mod tests {
 
     #[test]
     fn an_origin_is_ours_only_to_the_letter() {
-        let plain = OwnOrigin { is_https: false, host: "shop.example:3000" };
+        let origin = |is_https, host| OwnOrigin { is_https, host, told_port: None };
+        let plain = origin(false, "shop.example:3000");
         assert!(plain.is("http://shop.example:3000") && plain.is("HTTP://SHOP.example:3000"));
         for foreign in
             ["https://shop.example:3000", "http://shop.example", "http://shop.example:3000.evil.example", "null", ""]
         {
             assert!(!plain.is(foreign), "{foreign}");
         }
-        assert!(OwnOrigin { is_https: true, host: "shop.example:443" }.is("https://shop.example"));
-        assert!(!OwnOrigin { is_https: false, host: "" }.is("http://"));
+        assert!(origin(true, "shop.example:443").is("https://shop.example"));
+        assert!(origin(false, "[::1]:3000").is("http://[::1]:3000") && origin(false, "[::1]").is("http://[::1]"));
+        assert!(!origin(false, "").is("http://") && !origin(false, "").is("http://shop.example"));
+    }
+
+    #[test]
+    fn a_listed_proxy_tells_the_host_that_the_client_named() {
+        let told = [
+            ("host", "backend:3000"),
+            ("x-forwarded-host", "shop.example, inner"),
+            ("x-forwarded-proto", "https,http"),
+        ];
+        let is_ours = |peer, pairs: &[(&'static str, &str)], origin: &str| {
+            OwnOrigin::of(peer, &headers(pairs), &Uri::from_static("/"), &proxies()).is(origin)
+        };
+        assert!(is_ours(PROXY, &told, "https://shop.example"));
+        assert!(!is_ours(STRANGER, &told, "https://shop.example"), "anybody could have written that");
+        let with_port = [("host", "shop.example"), ("x-forwarded-port", "8443"), ("x-forwarded-proto", "https")];
+        assert!(is_ours(PROXY, &with_port, "https://shop.example:8443"));
+        assert!(!is_ours(PROXY, &with_port, "https://shop.example:9443"));
+        let standard = [("host", "backend"), ("forwarded", "for=x;host=\"shop.example:8443\";proto=https")];
+        assert!(is_ours(PROXY, &standard, "https://shop.example:8443"));
+        let junk = [("host", "shop.example"), ("x-forwarded-host", "a b@c")];
+        assert!(is_ours(PROXY, &junk, "http://shop.example"), "what is no host is not believed");
+    }
+
+    #[test]
+    fn a_host_has_no_user_and_is_not_empty() {
+        for host in ["shop.example", "shop.example:3000", "[::1]:3000", "127.0.0.1"] {
+            assert!(is_host(host), "{host}");
+        }
+        for text in ["", ":80", "a@b", "a b", "a/b", "a,b "] {
+            assert!(!is_host(text), "{text}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use axum::{
 
 use super::{
     address::{OwnOrigin, client_address},
-    cookie::{SessionCookie, session_token},
+    cookie::{SessionCookie, session_tokens},
     session::{Session, Sessions},
 };
 use crate::{
@@ -95,17 +95,30 @@ impl<'a> Visit<'a> {
     /// Who asks, if the request says so. A Bearer beats the cookie; one that cannot be read is refused, while such a
     /// cookie counts as absent: a browser keeps sending what it was once given.
     pub fn known(&self, sessions: &Sessions, now: Timestamp) -> Result<Option<Asker>, Refusal> {
-        if let Some(authorization) = self.headers.get(header::AUTHORIZATION) {
-            return bearer(authorization)
-                .and_then(|token| of_bearer(sessions, token, now))
-                .map(Some)
-                .ok_or_else(|| Refusal::new(Code::Unauthenticated, "The Bearer token is not one of ours."));
+        let bearers = || self.headers.get_all(header::AUTHORIZATION).iter().filter_map(bearer);
+        if let Some(asker) = bearers().find_map(|token| of_bearer(sessions, token, now)) {
+            return Ok(Some(asker));
         }
+        let of_cookie = || self.of_cookie(sessions, now);
+        if !self.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(of_cookie());
+        }
+        // A browser behind a proxy that asks for a password sends that along with everything. It is none of ours.
+        if bearers().next().is_none() {
+            let known = of_cookie();
+            if known.is_some() || accepts_html(self.headers) {
+                return Ok(known);
+            }
+        }
+        Err(Refusal::new(Code::Unauthenticated, "The Bearer token is not one of ours."))
+    }
+
+    fn of_cookie(&self, sessions: &Sessions, now: Timestamp) -> Option<Asker> {
         if !self.headers.contains_key(header::COOKIE) {
-            return Ok(None);
+            return None;
         }
-        let token = session_token(self.headers, self.origin().session_cookie());
-        Ok(token.and_then(|token| sessions.read(token, now)).map(Asker::guest))
+        let mut tokens = session_tokens(self.headers, self.origin().session_cookie());
+        tokens.find_map(|token| sessions.read(token, now)).map(Asker::guest)
     }
 
     /// Who asks, where a buyer is needed: without an identity the guest whom the key stands for, or else a new one.
@@ -126,18 +139,26 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// The token of an `Authorization: Bearer` header.
-fn bearer(value: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+/// The token of an `Authorization: Bearer` header. An organiser's token may hold any bytes.
+fn bearer(value: &HeaderValue) -> Option<&[u8]> {
+    let value = value.as_bytes();
+    let (scheme, token) = value.split_at(value.iter().position(|byte| *byte == b' ').unwrap_or(value.len()));
+    scheme.eq_ignore_ascii_case(b"bearer").then(|| token.trim_ascii())
 }
 
-fn of_bearer(sessions: &Sessions, token: &str, now: Timestamp) -> Option<Asker> {
-    if let Some(buyer) = sessions.read(token, now) {
+fn of_bearer(sessions: &Sessions, token: &[u8], now: Timestamp) -> Option<Asker> {
+    if let Some(buyer) = str::from_utf8(token).ok().and_then(|token| sessions.read(token, now)) {
         return Some(Asker::guest(buyer));
     }
     let admin = Asker { buyer: sessions.admin_buyer(), is_admin: true, new_session: None };
     sessions.is_admin_token(token).then_some(admin)
+}
+
+/// Whether the client takes a page for an answer, as browsers do when somebody follows a link.
+pub fn accepts_html(headers: &HeaderMap) -> bool {
+    const HTML: &[u8] = b"text/html";
+    let is_html = |kind: &[u8]| kind.trim_ascii().get(..HTML.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(HTML));
+    headers.get_all(header::ACCEPT).iter().any(|value| value.as_bytes().split(|byte| *byte == b',').any(is_html))
 }
 
 #[cfg(test)]
@@ -153,7 +174,10 @@ mod tests {
     }
 
     fn ask(pairs: &[(&'static str, &str)], key: Option<&str>) -> Result<Asker, Code> {
-        let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
         let uri = Uri::from_static("/");
         let visit = Visit { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), headers: &headers, uri: &uri, proxies: &[] };
         let key = key.map(|text| IdempotencyKey::parse(text).expect("a test names a usable key"));
@@ -177,6 +201,32 @@ mod tests {
             assert_eq!(ask(&[("authorization", value)], None), Err(Code::Unauthenticated), "{value}");
         }
         assert!(ask(&[("host", "localhost"), ("cookie", "__Host-sid=x")], None).unwrap().is_new());
+    }
+
+    #[test]
+    fn of_several_session_cookies_the_one_that_is_signed_by_us_is_taken() {
+        let guest = sessions().new_guest(NOW);
+        let (planted, own) = ("__Host-sid=planted", format!("__Host-sid={}", guest.token));
+        let host = ("host", "localhost");
+        for cookies in [format!("{planted}; {own}"), format!("{own}; {planted}"), format!("x=é; {own}; {own}")] {
+            assert_eq!(ask(&[host, ("cookie", &cookies)], None), Ok(Asker::guest(guest.buyer)), "{cookies}");
+        }
+        let elsewhere = ("host", "shop.example");
+        let kept = ask(&[elsewhere, ("cookie", &own)], None);
+        assert_eq!(kept, Ok(Asker::guest(guest.buyer)), "a proxy that stops telling the scheme");
+    }
+
+    #[test]
+    fn a_password_for_a_proxy_does_not_stand_between_a_browser_and_its_session() {
+        let guest = sessions().new_guest(NOW);
+        let cookie = format!("__Host-sid={}", guest.token);
+        let (host, password) = (("host", "localhost"), ("authorization", "Basic b25zYWxl"));
+        assert_eq!(ask(&[host, password, ("cookie", &cookie)], None), Ok(Asker::guest(guest.buyer)));
+        assert!(ask(&[host, password, ("accept", "text/html,*/*;q=0.8")], None).unwrap().is_new());
+        assert_eq!(ask(&[host, password], None), Err(Code::Unauthenticated));
+        let bearer = format!("Bearer {}", guest.token);
+        assert_eq!(ask(&[host, password, ("authorization", &bearer)], None), Ok(Asker::guest(guest.buyer)));
+        assert_eq!(ask(&[host, ("authorization", "Bearer x"), ("cookie", &cookie)], None), Err(Code::Unauthenticated));
     }
 
     #[test]

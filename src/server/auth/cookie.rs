@@ -4,8 +4,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::model::limits::SESSION_TTL_MILLISECONDS;
 
-/// Which of the two cookies a client keeps. Browsers drop `Secure` and `__Host-` cookies that come over plain http, but
-/// for loopback hosts, so there the plain one has to do.
+/// Which of the two cookies a client keeps. Browsers drop `Secure` and `__Host-` cookies that come over plain http, except
+/// from loopback hosts. So elsewhere plain http needs the plain cookie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SessionCookie {
     /// `__Host-sid`, over https and on loopback hosts.
@@ -22,6 +22,16 @@ impl SessionCookie {
         }
     }
 
+    /// The cookies that are read where this one is set, the better one first. `__Host-sid` is good everywhere: only a
+    /// secure answer of this host can have set it, so a proxy that stops telling the scheme loses nobody's session. The
+    /// plain one is not read over https, where a neighbouring site could have planted it.
+    const fn read_names(self) -> &'static [&'static str] {
+        match self {
+            Self::HostBound => &["__Host-sid"],
+            Self::Plain => &["__Host-sid", "sid"],
+        }
+    }
+
     /// The `Set-Cookie` value that keeps this token for as long as it is good.
     pub fn keep(self, token: &str) -> HeaderValue {
         let (name, seconds) = (self.name(), SESSION_TTL_MILLISECONDS / 1000);
@@ -34,40 +44,67 @@ impl SessionCookie {
     }
 }
 
-/// The session token among the cookies of a request. Two of that name count as none: one of them was planted.
-pub fn session_token(headers: &HeaderMap, cookie: SessionCookie) -> Option<&str> {
-    let mut tokens = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == cookie.name())
-        .map(|(_, token)| token);
-    tokens.next().filter(|_| tokens.next().is_none())
+/// All that may be session tokens among the cookies of a request, the better cookie's first. Other cookies may hold any
+/// bytes and do not matter. There may be several of one name, when another program of the same domain uses it: the caller
+/// takes the first that is signed by us.
+pub fn session_tokens(headers: &HeaderMap, cookie: SessionCookie) -> impl Iterator<Item = &str> {
+    cookie.read_names().iter().flat_map(|name| {
+        headers
+            .get_all(header::COOKIE)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+            .filter_map(|pair| value_of(pair, name.as_bytes()))
+    })
+}
+
+/// The value of a `name=value` pair, where the name is this one. A value may stand in quotes.
+fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a str> {
+    let equals = pair.iter().position(|byte| *byte == b'=')?;
+    let (found, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
+    let unquoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+    (found == name).then(|| str::from_utf8(unquoted).ok())?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(cookies: &[&str]) -> Option<String> {
-        let headers: HeaderMap = cookies.iter().map(|text| (header::COOKIE, text.parse().unwrap())).collect();
-        session_token(&headers, SessionCookie::HostBound).map(str::to_owned)
+    fn read(cookie: SessionCookie, cookies: &[&[u8]]) -> Vec<String> {
+        let value = |bytes: &&[u8]| (header::COOKIE, HeaderValue::from_bytes(bytes).unwrap());
+        let headers: HeaderMap = cookies.iter().map(value).collect();
+        session_tokens(&headers, cookie).map(str::to_owned).collect()
+    }
+
+    fn host_bound(cookies: &[&[u8]]) -> Vec<String> {
+        read(SessionCookie::HostBound, cookies)
     }
 
     #[test]
     fn the_token_is_found_among_other_cookies() {
-        assert_eq!(read(&["a=1; __Host-sid=token; b=2"]).as_deref(), Some("token"));
-        assert_eq!(read(&["a=1", "__Host-sid=token"]).as_deref(), Some("token"));
-        assert_eq!(read(&["sid=token; x__Host-sid=token"]), None);
-        assert_eq!(read(&[]), None);
+        assert_eq!(host_bound(&[b"a=1; __Host-sid=token; b=2"]), ["token"]);
+        assert_eq!(host_bound(&[b"a=1", b"__Host-sid=token"]), ["token"]);
+        assert_eq!(host_bound(&[b"a=1;__Host-sid = \"token\" ;b"]), ["token"]);
+        assert!(host_bound(&[b"sid=token; x__Host-sid=token; __Host-sid"]).is_empty());
+        assert!(host_bound(&[]).is_empty());
     }
 
     #[test]
-    fn two_session_cookies_count_as_none() {
-        assert_eq!(read(&["__Host-sid=a; __Host-sid=b"]), None);
-        assert_eq!(read(&["__Host-sid=a", "__Host-sid=a"]), None);
+    fn cookies_that_are_not_ours_may_hold_any_bytes() {
+        for foreign in ["x=é".as_bytes(), b"x=\xff\xfe", b"\xe9=1", b"=;;;==", b"x=\"a;b", b""] {
+            let before = [foreign, b"; __Host-sid=token"].concat();
+            let behind = [b"__Host-sid=token; ", foreign].concat();
+            assert_eq!(host_bound(&[&before]), ["token"], "{foreign:?}");
+            assert_eq!(host_bound(&[&behind]), ["token"], "{foreign:?}");
+            assert_eq!(host_bound(&[foreign, b"__Host-sid=token"]), ["token"], "{foreign:?}");
+        }
+        assert_eq!(host_bound(&[b"__Host-sid=\xff; __Host-sid=token"]), ["token"]);
+    }
+
+    #[test]
+    fn all_cookies_of_the_name_are_told_and_the_better_ones_come_first() {
+        assert_eq!(host_bound(&[b"__Host-sid=a; __Host-sid=b", b"__Host-sid=c"]), ["a", "b", "c"]);
+        assert_eq!(read(SessionCookie::Plain, &[b"sid=a; __Host-sid=b"]), ["b", "a"]);
+        assert!(host_bound(&[b"sid=a"]).is_empty(), "a neighbouring site could have planted it");
     }
 
     #[test]

@@ -9,6 +9,12 @@ use axum::http::{HeaderMap, Method, header};
 use super::address::OwnOrigin;
 use crate::model::outcome::{Code, Refusal};
 
+/// Told where a request names no host.
+pub const NO_HOST: &str = "The request names no host. A proxy in front must pass the Host header on.";
+/// Told where a request comes from elsewhere, or seems to.
+const OTHER_SITE: &str = "The request comes from another site. If it does not, a proxy in front changes the Host header: \
+                          it must pass Host on, and X-Forwarded-Proto where it speaks https.";
+
 /// Lets pass what is safe, what comes from our own pages, and what no browser sent. Scripts send neither cookie nor
 /// `Origin`.
 pub fn check(method: &Method, headers: &HeaderMap, own: OwnOrigin<'_>) -> Result<(), Refusal> {
@@ -24,14 +30,19 @@ pub fn check(method: &Method, headers: &HeaderMap, own: OwnOrigin<'_>) -> Result
         (None, Some(origin)) => own.is(origin),
         (None, None) => !headers.contains_key(header::COOKIE),
     };
-    if comes_from_us { Ok(()) } else { Err(Refusal::new(Code::Forbidden, "The request comes from another site.")) }
+    match comes_from_us {
+        true => Ok(()),
+        // Without a host nothing that a browser says of itself can be compared. Another site cannot cause that.
+        false if own.host.is_empty() => Err(Refusal::new(Code::Malformed, NO_HOST)),
+        false => Err(Refusal::new(Code::Forbidden, OTHER_SITE)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const OWN: OwnOrigin<'static> = OwnOrigin { is_https: false, host: "shop.example" };
+    const OWN: OwnOrigin<'static> = OwnOrigin::plain("shop.example");
 
     fn passes(method: Method, pairs: &[(&'static str, &str)]) -> bool {
         let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
@@ -64,5 +75,12 @@ mod tests {
             assert_eq!(passes(Method::DELETE, &headers), expected, "{headers:?}");
             assert!(passes(Method::GET, &headers), "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_request_without_a_host_is_told_that() {
+        let headers: HeaderMap = [(header::ORIGIN, "http://shop.example".parse().unwrap())].into_iter().collect();
+        let refusal = check(&Method::POST, &headers, OwnOrigin::plain("")).unwrap_err();
+        assert_eq!((refusal.code, refusal.detail.as_str()), (Code::Malformed, NO_HOST));
     }
 }

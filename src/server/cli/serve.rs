@@ -53,6 +53,7 @@ pub fn run(arguments: ServeArgs) -> ExitCode {
 fn serve(flags: Flags) -> Result<(), String> {
     let config = Config::load(flags).map_err(|error| error.to_string())?;
     logs::install(&config.log_filter, config.log_format)?;
+    config.remarks.iter().for_each(|remark| tracing::warn!("{remark}"));
     metrics::install().map_err(|error| format!("counting cannot start: {error}"))?;
     let buyers = startup::buyers_runtime(&config)?;
     let viewers = ViewersRuntime::start()?;
@@ -87,7 +88,7 @@ async fn open_and_serve(config: Config, viewers: Handle) -> Result<(), String> {
 
 /// What the operator is told once the first request would be answered.
 fn welcome(app: &App, address: SocketAddr) {
-    // Everywhere is no place that a browser could go to.
+    // A browser cannot open 0.0.0.0.
     let ip = if address.ip().is_unspecified() { [127, 0, 0, 1].into() } else { address.ip() };
     let url = format!("http://{}", SocketAddr::new(ip, address.port()));
     println!("Onsale is open at {url}");

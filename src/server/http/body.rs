@@ -162,6 +162,12 @@ fn pick<const COUNT: usize>(
     Ok(values)
 }
 
+/// A whole number in a query, written as JSON writes it: digits alone, without a sign and without zeros in front.
+pub fn whole_number(text: &str) -> Option<u64> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_| is_plain)
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::stream;
@@ -247,7 +253,9 @@ mod tests {
         ] {
             assert_eq!(sale(tier).unwrap_err().code(), Code::Invalid, "{tier}");
         }
-        for patch in ["{\"opens_at\":null}", "{\"status\":null}", "{\"status\":5}", "{\"status\":[]}"] {
+        for patch in
+            ["{\"name\":null}", "{\"hold_ttl_seconds\":null}", "{\"status\":null}", "{\"status\":5}", "{\"status\":[]}"]
+        {
             assert_eq!(parse_json::<SalePatch>(patch.as_bytes()).unwrap_err().code(), Code::Invalid, "{patch}");
         }
     }
@@ -304,6 +312,17 @@ mod tests {
             assert_eq!(read(&json, Body::from(invalid)).await.unwrap_err().code(), Code::Invalid, "{invalid}");
         }
         assert_eq!(read(&HeaderMap::new(), Body::from("{}")).await.unwrap_err().code(), Code::UnsupportedMediaType);
+    }
+
+    #[test]
+    fn a_number_in_a_query_is_written_in_one_way() {
+        assert_eq!(
+            (whole_number("0"), whole_number("10"), whole_number("18446744073709551615")),
+            (Some(0), Some(10), Some(u64::MAX))
+        );
+        for text in ["", "+5", "-1", "05", "00", " 5", "5 ", "1e2", "1.0", "0x5", "18446744073709551616", "٥"] {
+            assert_eq!(whole_number(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header, uri::Authority},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 
 use super::{
     meters::Meters,
-    problem::{self, Failure},
+    problem::{self, Failure, Form},
 };
 use crate::{
     model::{
@@ -24,7 +24,7 @@ use crate::{
     },
     server::{
         app::App,
-        auth::{OwnOrigin, Visit, check_cross_site},
+        auth::{NO_HOST, OwnOrigin, Visit, accepts_html, check_cross_site, is_host},
     },
 };
 
@@ -35,6 +35,7 @@ const TRANSPORT_POLICY: HeaderValue = HeaderValue::from_static("max-age=63072000
 const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// Header fields that an answer usually ends up with.
@@ -54,11 +55,12 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     let visit = Visit::new(request.headers(), &uri, request.extensions(), &guard.app.config.trusted_proxies);
     let own = visit.origin();
     let is_https = own.is_https;
+    let form = if is_navigation(request.method(), request.headers()) { Form::Page } else { Form::Document };
     let answer = match admit(&request, own, &guard.app.config.allowed_hosts) {
         Ok(()) => answered(next.run(request)).await,
         Err(failure) => failure.into_response(),
     };
-    let mut answer = problem::finish(answer, uri.path());
+    let mut answer = problem::finish(answer, uri.path(), form);
     protect(answer.headers_mut(), is_https);
     meter.record(answer.status(), started.elapsed());
     answer
@@ -67,6 +69,14 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
 /// The last resort: a handler that panics is one answer lost, not a connection.
 async fn answered(answering: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| problem::of_panic())
+}
+
+/// Whether a person waits for the answer in a browser: what they are told should be a page. Browsers that say what they
+/// want to do with an answer (`Sec-Fetch-Mode`) are believed before what they accept.
+fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
+    let is_read = method == Method::GET || method == Method::HEAD;
+    let is_mode = |mode: &HeaderValue| mode.as_bytes() == b"navigate";
+    is_read && accepts_html(headers) && headers.get(SEC_FETCH_MODE).is_none_or(is_mode)
 }
 
 /// Refuses what no route should see.
@@ -94,12 +104,16 @@ fn admit(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[String]) -> Res
 /// HTTP/1.1 asks for exactly one `Host`, and the same in a target that names a host too (RFC 9112, 3.2).
 fn require_our_host(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[String]) -> Result<(), Failure> {
     let mut named = request.headers().get_all(header::HOST).iter();
-    let host = named.next();
-    if (host.is_none() && request.version() == Version::HTTP_11) || named.next().is_some() {
-        return Err(Failure::malformed("A request names one Host."));
+    let host = named.next().filter(|host| !host.is_empty());
+    if host.is_none() && request.version() == Version::HTTP_11 {
+        return Err(Failure::malformed(NO_HOST));
     }
-    let is_contradicted = request.uri().authority().is_some()
-        && host.is_some_and(|host| !host.as_bytes().eq_ignore_ascii_case(own.host.as_bytes()));
+    if named.next().is_some() || host.is_some_and(|host| !host.to_str().is_ok_and(is_host)) {
+        return Err(Failure::malformed("A request names one Host: a name or an address, with or without a port."));
+    }
+    let target = request.uri().authority().map(Authority::as_str);
+    let is_contradicted =
+        target.zip(host).is_some_and(|(target, host)| !host.as_bytes().eq_ignore_ascii_case(target.as_bytes()));
     let is_allowed = allowed_hosts.is_empty()
         || allowed_hosts
             .iter()
@@ -180,11 +194,32 @@ mod tests {
         assert_eq!(admitted("/", &[host], &[]), 200);
         assert_eq!(admitted("/", &[], &[]), 400);
         assert_eq!(admitted("/", &[host, host], &[]), 400);
+        for no_host in ["", ":80", "a@shop.example", "a b", "é"] {
+            assert_eq!(admitted("/", &[("host", no_host)], &[]), 400, "{no_host}");
+        }
         assert_eq!(admitted("/", &[host], &["shop.example"]), 200);
         assert_eq!(admitted("/", &[host], &["shop.example:3000"]), 200);
         assert_eq!(admitted("/", &[("host", "evil.example")], &["shop.example"]), 421);
         assert_eq!(admitted("http://shop.example:3000/", &[host], &[]), 200);
         assert_eq!(admitted("http://evil.example/", &[host], &[]), 421);
+    }
+
+    #[test]
+    fn a_person_who_follows_a_link_is_told_apart_from_a_script() {
+        let accept = ("accept", "application/xhtml+xml, Text/HTML;q=0.9");
+        let mode = |mode| ("sec-fetch-mode", mode);
+        for (method, headers, expected) in [
+            (Method::GET, vec![accept], true),
+            (Method::HEAD, vec![accept], true),
+            (Method::POST, vec![accept], false),
+            (Method::GET, vec![], false),
+            (Method::GET, vec![("accept", "*/*")], false),
+            (Method::GET, vec![accept, mode("navigate")], true),
+            (Method::GET, vec![accept, mode("cors")], false),
+        ] {
+            let all = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            assert_eq!(is_navigation(&method, &all), expected, "{method} {headers:?}");
+        }
     }
 
     #[test]

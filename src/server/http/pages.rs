@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use leptos::{context::provide_context, nonce::Nonce, server_fn::axum::get_server_fn_service};
@@ -13,7 +13,11 @@ use super::{
     body::{FORM, JSON, read_bytes},
     problem::Failure,
 };
-use crate::{model::limits::MAX_BODY_BYTES, server::app::App, ui::app::shell};
+use crate::{
+    model::{limits::MAX_BODY_BYTES, outcome::Code},
+    server::{app::App, auth::accepts_html},
+    ui::app::shell,
+};
 
 /// `GET /`, `/sales/{sale}` and the other pages: complete without script, never cached.
 pub async fn page(State(app): State<App>, request: Request) -> Response {
@@ -58,13 +62,17 @@ fn content_policy(nonce: &str, reload_port: Option<u32>) -> HeaderValue {
     HeaderValue::from_str(&policy).expect("a nonce is URL-safe Base64")
 }
 
-/// What no route knows: a file of the site, or nothing. A browser that asks for a page is shown one that says so.
+/// What no route knows: a file of the site, a path with a slash too many, or nothing. A browser that asks for a page is
+/// shown one that says so.
 pub async fn fallback(State(app): State<App>, request: Request) -> Response {
     let is_read = [Method::GET, Method::HEAD].contains(request.method());
-    if is_read && let Some(file) = app.site.get(request.uri().path(), request.headers()) {
-        return file;
-    }
     let path = request.uri().path();
+    if let Some(file) = app.site.get(path, request.headers()) {
+        return if is_read { file } else { only_read() };
+    }
+    if is_read && let Some(place) = without_last_slash(request.uri()) {
+        return moved(place);
+    }
     let is_page = !["/api/", "/rpc/", "/pkg/"].iter().any(|folder| path.starts_with(folder));
     if is_read && is_page && accepts_html(request.headers()) {
         let mut response = page(State(app), request).await;
@@ -74,11 +82,29 @@ pub async fn fallback(State(app): State<App>, request: Request) -> Response {
     Failure::not_found("path").into_response()
 }
 
-fn accepts_html(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|accepted| accepted.contains("text/html"))
+/// The refusal of a change to a file.
+fn only_read() -> Response {
+    let failure = Failure::new(Code::MethodNotAllowed, "The path does not know this method; see Allow.");
+    ([(header::ALLOW, HeaderValue::from_static("GET,HEAD"))], failure).into_response()
+}
+
+/// The same place without the slashes at the end of its path; `None` where there are none. Only what is read is sent on: a
+/// change is refused instead, because few clients send its body again.
+///
+/// A path that begins with two slashes, or with a slash and a backslash, would be read as another host's name.
+fn without_last_slash(uri: &Uri) -> Option<HeaderValue> {
+    let path = uri.path();
+    let trimmed = path.trim_end_matches('/');
+    let leads_elsewhere = trimmed.as_bytes().get(1).is_some_and(|byte| [b'/', b'\\'].contains(byte));
+    if trimmed.is_empty() || trimmed.len() == path.len() || !trimmed.starts_with('/') || leads_elsewhere {
+        return None;
+    }
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    HeaderValue::from_str(&format!("{trimmed}{query}")).ok()
+}
+
+fn moved(place: HeaderValue) -> Response {
+    (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, place)]).into_response()
 }
 
 /// `POST /rpc/{function}`: a server function, called by our own client. The header `Idempotency-Key` only says who asks:
@@ -117,4 +143,29 @@ fn of_server_function(mut response: Response) -> Response {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_too_many_leads_to_the_path_without_it_and_to_no_other_host() {
+        for (path, expected) in [
+            ("/sales/theatre/", Some("/sales/theatre")),
+            ("/sales/theatre//", Some("/sales/theatre")),
+            ("/sales/theatre/?outcome=won&x=/", Some("/sales/theatre?outcome=won&x=/")),
+            ("/api/v1/sales/", Some("/api/v1/sales")),
+            ("/sales/theatre", None),
+            ("/", None),
+            ("//", None),
+            ("//evil.example/", None),
+            ("///evil.example/", None),
+            ("/\\evil.example/", None),
+            ("/%2fevil.example/", Some("/%2fevil.example")),
+        ] {
+            let uri = path.parse().unwrap();
+            assert_eq!(without_last_slash(&uri).as_ref().map(|place| place.to_str().unwrap()), expected, "{path}");
+        }
+    }
 }

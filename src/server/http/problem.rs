@@ -18,10 +18,12 @@ use crate::{
         outcome::{Code, Problem, Refusal},
     },
     server::engine::EngineError,
+    ui::app::refusal_page,
 };
 
 /// Media type of every problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
+const HTML: &str = "text/html; charset=utf-8";
 
 /// Bytes of most documents: one has about 200.
 const USUAL_BYTES: usize = 384;
@@ -120,14 +122,23 @@ impl IntoResponse for EngineError {
     }
 }
 
-/// Writes the problem document of an answer that failed; any other answer passes through. `path` is the request's.
-pub fn finish(mut response: Response, path: &str) -> Response {
+/// How a failure is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// A problem document, for scripts.
+    Document,
+    /// A small page with the same sentence, for a person who followed a link.
+    Page,
+}
+
+/// Tells of an answer that failed; any other answer passes through. `path` is the request's.
+pub fn finish(mut response: Response, path: &str, form: Form) -> Response {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     match response.extensions_mut().remove::<Failure>().or_else(|| of_the_framework(&response)) {
-        Some(failure) => write(response, failure, path),
+        Some(failure) => write(response, failure, path, form),
         None => response,
     }
 }
@@ -161,11 +172,34 @@ pub fn document(refusal: Refusal, path: &str) -> Response {
     let failure = Failure::from(refusal);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = failure.status;
-    write(response, failure, path)
+    write(response, failure, path, Form::Document)
 }
 
-/// Replaces the body of `response` by the document; its other headers (`Allow`, cookies) stay.
-fn write(response: Response, failure: Failure, path: &str) -> Response {
+/// Replaces the body of `response` by what is told of the failure; its other headers (`Allow`, cookies) stay.
+fn write(response: Response, failure: Failure, path: &str, form: Form) -> Response {
+    let code = failure.refusal.code;
+    let (mut head, _) = response.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    head.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if code == Code::Unauthenticated {
+        head.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if asks_to_retry(code) {
+        let seconds: u64 = rand::rng().random_range(1..=MAX_RETRY_AFTER_SECONDS);
+        head.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    let (kind, text) = match form {
+        Form::Document => (PROBLEM_JSON, problem_document(failure, path)),
+        Form::Page => {
+            let page = refusal_page(failure.status.as_u16(), code.title(), &failure.refusal.detail);
+            (HTML, page.into_string().into_bytes())
+        }
+    };
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    Response::from_parts(head, Body::from(text))
+}
+
+fn problem_document(failure: Failure, path: &str) -> Vec<u8> {
     let Refusal { code, detail, opens_at } = failure.refusal;
     let problem = Problem {
         kind: code.problem_type().into(),
@@ -178,18 +212,7 @@ fn write(response: Response, failure: Failure, path: &str) -> Response {
     };
     let mut document = Vec::with_capacity(USUAL_BYTES);
     serde_json::to_writer(&mut document, &problem).expect("a problem document has only text and numbers");
-    let (mut head, _) = response.into_parts();
-    head.headers.remove(header::CONTENT_LENGTH);
-    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-    head.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if code == Code::Unauthenticated {
-        head.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    if asks_to_retry(code) {
-        let seconds: u64 = rand::rng().random_range(1..=MAX_RETRY_AFTER_SECONDS);
-        head.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    Response::from_parts(head, Body::from(document))
+    document
 }
 
 /// Whether the same request may well succeed in a moment. Jittered, so that those who were turned away together do not
@@ -213,7 +236,7 @@ mod tests {
     use crate::model::time::Timestamp;
 
     async fn read(response: Response) -> (StatusCode, axum::http::HeaderMap, Problem) {
-        let (head, body) = finish(response, "/api/v1/sales/x/buy").into_parts();
+        let (head, body) = finish(response, "/api/v1/sales/x/buy", Form::Document).into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         (head.status, head.headers, serde_json::from_slice(&bytes).unwrap())
     }
@@ -229,6 +252,15 @@ mod tests {
         assert_eq!(headers.get(header::RETRY_AFTER), None);
         assert_eq!((problem.code, problem.status, problem.opens_at), (Code::SaleNotOpen, 403, opens_at));
         assert_eq!((&*problem.kind, problem.instance.as_str()), ("/problems/sale-not-open", "/api/v1/sales/x/buy"));
+    }
+
+    #[tokio::test]
+    async fn a_person_is_told_the_same_sentence_on_a_page() {
+        let refusal = Refusal::new(Code::NotFound, "There is no <b>sale</b> of that name.");
+        let (head, body) = finish(refusal.into_response(), "/x", Form::Page).into_parts();
+        let page = String::from_utf8(axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+        assert_eq!((head.status, &head.headers[header::CONTENT_TYPE]), (StatusCode::NOT_FOUND, &HTML.parse().unwrap()));
+        assert!(page.contains("There is no &lt;b&gt;sale&lt;/b&gt; of that name."), "{page}");
     }
 
     #[tokio::test]

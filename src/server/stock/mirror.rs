@@ -147,6 +147,7 @@ impl SaleDesk {
                 mirror.had = stock.had;
                 mirror.revision = stock.revision;
             }
+            mirror.name = stock.name;
             mirror.switch = stock.switch;
             mirror.opens_at = stock.opens_at;
             mirror.message = stock.message;

@@ -13,6 +13,12 @@ pub enum OpenError {
         wanted: &'static str,
         found: String,
     },
+    /// Between us and the database stands a program that lends connections out for a transaction, or does not pass on what
+    /// we ask of them.
+    Pooler {
+        /// What it said, or what was seen.
+        sign: String,
+    },
     Sql(sqlx::Error),
     Migration(MigrateError),
 }
@@ -27,6 +33,12 @@ impl std::fmt::Display for OpenError {
                 )
             }
             Self::Setting { name, wanted, found } => write!(formatter, "{name} is {found}, but must be {wanted}"),
+            Self::Pooler { sign } => write!(
+                formatter,
+                "a connection pooler such as PgBouncer stands in front of it ({sign}). A pooler cannot be used, because \
+                 Onsale keeps settings, prepared statements and LISTEN on its connections: give the address of PostgreSQL \
+                 itself. Onsale opens few connections and pools them itself"
+            ),
             Self::Sql(error) => write!(formatter, "{error}"),
             Self::Migration(error) => write!(formatter, "{error}"),
         }
@@ -38,21 +50,40 @@ impl std::error::Error for OpenError {
         match self {
             Self::Sql(error) => Some(error),
             Self::Migration(error) => Some(error),
-            Self::UnknownKind(_) | Self::Setting { .. } => None,
+            Self::UnknownKind(_) | Self::Setting { .. } | Self::Pooler { .. } => None,
         }
     }
 }
 
 impl From<sqlx::Error> for OpenError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Sql(error)
+        match sign_of_pooler(&error) {
+            Some(sign) => Self::Pooler { sign },
+            None => Self::Sql(error),
+        }
     }
 }
 
 impl From<MigrateError> for OpenError {
     fn from(error: MigrateError) -> Self {
-        Self::Migration(error)
+        let sign = match &error {
+            MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => sign_of_pooler(cause),
+            _ => None,
+        };
+        sign.map_or(Self::Migration(error), |sign| Self::Pooler { sign })
     }
+}
+
+/// What an error says that only a pooler causes: it refuses what a connection is opened with, or hands a statement that
+/// was prepared on one connection to another.
+fn sign_of_pooler(error: &sqlx::Error) -> Option<String> {
+    /// No such prepared statement; a prepared statement of this name exists.
+    const OTHER_CONNECTION: [&str; 2] = ["26000", "42P05"];
+    let error = error.as_database_error()?;
+    let message = error.message();
+    let is_refused = message.contains("unsupported startup parameter") || message.to_lowercase().contains("pgbouncer");
+    let is_lent = error.code().is_some_and(|code| OTHER_CONNECTION.contains(&code.as_ref()));
+    (is_refused || is_lent).then(|| format!("it says: {message}"))
 }
 
 /// Whether a write failed because an order of the same buyer with the same key exists already.

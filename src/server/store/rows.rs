@@ -63,13 +63,14 @@ pub struct NewSeatRecord {
     pub status: SeatStatus,
 }
 
-/// What an organiser changes about a sale; a field that is `None` stays as it is.
+/// What an organiser changes about a sale. What is `None` stays; `Some(None)` takes away.
+#[derive(Default)]
 pub struct PatchRecord<'a> {
+    pub name: Option<&'a str>,
     pub switch: Option<SaleSwitch>,
-    pub opens_at: Option<Timestamp>,
-    /// `Some(None)` removes the message.
+    pub opens_at: Option<Option<Timestamp>>,
     pub message: Option<Option<&'a str>>,
-    pub max_per_buyer: Option<u32>,
+    pub max_per_buyer: Option<Option<u32>>,
     pub hold_ttl_seconds: Option<u32>,
 }
 

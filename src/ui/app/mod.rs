@@ -5,10 +5,11 @@ mod frame; // header, navigation, footer
 mod handed; // what islands start from, beside the markup
 mod home; // the page of all sales
 mod not_found; // the page for an address that leads nowhere
+mod refusal; // what a browser shows where the server refuses it before any page could be made
 mod routes; // which page stands at which address
 mod sale; // the page of one sale
 mod shell; // the HTML document around the application
 mod simulator; // the simulator's own page, and its panel
 mod tickets; // what the visitor owns
 
-pub use self::shell::shell;
+pub use self::{refusal::refusal_page, shell::shell};

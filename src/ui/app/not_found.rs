@@ -16,7 +16,7 @@ pub fn NotFound() -> impl IntoView {
         <section class="message-page">
             <p class="eyebrow">"404"</p>
             <h1>"Nothing is on sale here"</h1>
-            <p class="lead">"The address leads nowhere. The sale may have been renamed, or the link may be cut short."</p>
+            <p class="lead">"The address leads nowhere. It may be misspelled, or the link may be cut short."</p>
             <p><a class="button" href=HOME.path>"See all sales"</a></p>
         </section>
     }

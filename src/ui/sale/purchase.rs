@@ -102,7 +102,11 @@ async fn ask(desk: Desk, body: &BuyBody, key: &str) -> Option<BuyOutcome> {
                 }
             }
             Ok(outcome) => return Some(outcome),
-            Err(_) => {}
+            Err(error) => {
+                if let Some(refusal) = api::refusal_of(&error) {
+                    return Some(BuyOutcome::Refused(refusal));
+                }
+            }
         }
         if attempt < TRIES {
             sleep(wait).await;

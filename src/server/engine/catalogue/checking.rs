@@ -1,11 +1,11 @@
 //! Whether what an organiser asks for can be: names, bounds, layouts. Checked before anything is written.
 
+use super::wording::{check_message, check_name};
 use crate::{
     model::{
         body::{NewSale, NewTier, SalePatch, StockBody},
         limits::{
-            MAX_GENERAL_ADMISSION_UNITS, MAX_HOLD_TTL_SECONDS, MAX_MESSAGE_CHARACTERS, MAX_NAME_CHARACTERS, MAX_PRICE,
-            MAX_SEATS_PER_SALE, MAX_TIERS_PER_SALE,
+            MAX_GENERAL_ADMISSION_UNITS, MAX_HOLD_TTL_SECONDS, MAX_PRICE, MAX_SEATS_PER_SALE, MAX_TIERS_PER_SALE,
         },
         outcome::{Code, Refusal},
         strategy::StrategyKind,
@@ -66,15 +66,6 @@ fn unsupported(detail: &str) -> Refusal {
     Refusal::new(Code::StrategyUnsupported, detail)
 }
 
-fn check_name(name: &str) -> Result<(), Refusal> {
-    let characters = name.trim().chars().count();
-    if (1..=MAX_NAME_CHARACTERS).contains(&characters) && !name.chars().any(char::is_control) {
-        Ok(())
-    } else {
-        Err(invalid(format!("A name has 1 to {MAX_NAME_CHARACTERS} characters, none of them a control character.")))
-    }
-}
-
 fn check_hold_ttl(seconds: Option<u32>) -> Result<(), Refusal> {
     match seconds {
         Some(seconds) if !(1..=MAX_HOLD_TTL_SECONDS).contains(&seconds) => {
@@ -114,16 +105,10 @@ pub fn currency(tier: &NewTier) -> &str {
 
 /// Whether a patch's values are in their bounds.
 pub fn check_patch(body: &SalePatch) -> Result<(), Refusal> {
+    body.name.as_deref().map_or(Ok(()), check_name)?;
     check_hold_ttl(body.hold_ttl_seconds)?;
-    check_limit(body.max_per_buyer)?;
-    match &body.message {
-        Some(message) if message.chars().count() > MAX_MESSAGE_CHARACTERS => {
-            Err(invalid(format!("A message has at most {MAX_MESSAGE_CHARACTERS} characters.")))
-        }
-        // PostgreSQL text cannot contain NUL.
-        Some(message) if message.contains('\0') => Err(invalid("A message has no NUL in it.")),
-        _ => Ok(()),
-    }
+    check_limit(body.max_per_buyer.flatten())?;
+    body.message.iter().flatten().try_for_each(|message| check_message(message))
 }
 
 /// The tier's position and the units to add, where there is room for them.

@@ -12,5 +12,6 @@ mod reading; // what everybody may see
 mod resetting; // putting all stock back
 mod restocking; // adding to the stock
 mod seats; // the seats of new rows
+mod wording; // what names and messages may be made of
 
 pub use self::desk::Catalogue;

@@ -56,10 +56,12 @@ impl Catalogue {
 fn record<'a>(before: &Stock, body: &'a SalePatch, now: Timestamp) -> PatchRecord<'a> {
     // Whoever opens a sale by hand means now, unless a time comes with it.
     let opens_now = body.status == Some(SaleSwitch::Open) && before.opens_at.is_some_and(|opening| now < opening);
-    let message = body.message.as_deref().map(str::trim).map(|message| (!message.is_empty()).then_some(message));
+    let message =
+        body.message.as_ref().map(|message| message.as_deref().map(str::trim).filter(|text| !text.is_empty()));
     PatchRecord {
+        name: body.name.as_deref().map(str::trim),
         switch: body.status,
-        opens_at: body.opens_at.or(opens_now.then_some(now)),
+        opens_at: body.opens_at.or(opens_now.then_some(Some(now))),
         message,
         max_per_buyer: body.max_per_buyer,
         hold_ttl_seconds: body.hold_ttl_seconds,

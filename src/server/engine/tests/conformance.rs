@@ -171,7 +171,7 @@ async fn the_same_key_buys_once_however_often_it_comes() {
 async fn nobody_gets_more_than_the_limit() {
     for_every_way(async |house, strategy| {
         let sale = house.sale(strategy, vec![general_admission(100)]).await;
-        let patch = SalePatch { max_per_buyer: Some(3), ..SalePatch::default() };
+        let patch = SalePatch { max_per_buyer: Some(Some(3)), ..SalePatch::default() };
         house.engine.catalogue.patch_sale(&sale, patch).await.unwrap().unwrap();
         let claims = (0..40_u128).map(|claim| {
             let (engine, sale) = (house.engine.clone(), sale.clone());

@@ -51,7 +51,7 @@ impl Strategy for LeakingGate {
 /// Returns how many units are left after all other buyers have asked for them.
 async fn stranded(house: &House, strategy: StrategyKind) -> u64 {
     let sale = house.sale(strategy, vec![general_admission(UNITS)]).await;
-    let limit = SalePatch { max_per_buyer: Some(1), ..SalePatch::default() };
+    let limit = SalePatch { max_per_buyer: Some(Some(1)), ..SalePatch::default() };
     house.engine.catalogue.patch_sale(&sale, limit).await.unwrap().unwrap();
     let unit = BuyBody::tier("ga".into(), 1);
     join_all((0..UNITS).map(|_| house.buy(&sale, 1, unit.clone()))).await;

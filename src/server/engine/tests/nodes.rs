@@ -190,11 +190,11 @@ async fn what_an_organiser_changes_at_one_node_holds_at_once_on_all() {
             )
         };
         assert_eq!(buy(&nodes[1], 1).await, None, "{strategy:?}");
-        let limit = SalePatch { max_per_buyer: Some(1), ..SalePatch::default() };
+        let limit = SalePatch { max_per_buyer: Some(Some(1)), ..SalePatch::default() };
         nodes[0].catalogue.patch_sale(&sale, limit).await.unwrap().unwrap();
         assert_eq!(buy(&nodes[1], 1).await, Some(Code::LimitReached), "{strategy:?}");
         let later =
-            SalePatch { opens_at: Some(nodes[0].clock().now().plus_milliseconds(1_000)), ..SalePatch::default() };
+            SalePatch { opens_at: Some(Some(nodes[0].clock().now().plus_milliseconds(1_000))), ..SalePatch::default() };
         nodes[1].catalogue.patch_sale(&sale, later).await.unwrap().unwrap();
         assert_eq!(buy(&nodes[0], 2).await, Some(Code::SaleNotOpen), "{strategy:?}");
         let paused = SalePatch { status: Some(SaleSwitch::Paused), ..SalePatch::default() };

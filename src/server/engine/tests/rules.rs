@@ -7,7 +7,7 @@ async fn a_nul_reaches_no_store() {
     for kind in STORES {
         let house = House::open(kind).await;
         let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(1)]).await;
-        let patch = SalePatch { message: Some("a\0b".into()), ..SalePatch::default() };
+        let patch = SalePatch { message: Some(Some("a\0b".into())), ..SalePatch::default() };
         assert_eq!(house.engine.catalogue.patch_sale(&sale, patch).await.unwrap().unwrap_err().code, Code::Invalid);
         let nobody = SaleId("a\0b".to_owned());
         assert_eq!(code(&house.buy(&nobody, 1, BuyBody::tier("ga".into(), 1)).await), Some(Code::NotFound));
@@ -129,7 +129,7 @@ async fn the_limit_counts_what_a_buyer_owns_and_what_is_in_the_same_batch() {
         let mut house = House::open(kind).await;
         for strategy in [StrategyKind::GroupCommit, StrategyKind::AtomicUpdate] {
             let sale = house.sale(strategy, vec![general_admission(100)]).await;
-            let patch = SalePatch { max_per_buyer: Some(3), ..SalePatch::default() };
+            let patch = SalePatch { max_per_buyer: Some(Some(3)), ..SalePatch::default() };
             house.engine.catalogue.patch_sale(&sale, patch).await.unwrap().unwrap();
             let claims: Vec<_> = (0..20)
                 .map(|_| {
@@ -173,7 +173,7 @@ async fn a_sale_sells_only_while_it_is_open_and_closed_is_final() {
                 .unwrap()
         };
         let opening = house.engine.clock().now().plus_milliseconds(60_000);
-        assert_eq!(patch(None, Some(opening)).await.unwrap().status, SaleStatus::Soon);
+        assert_eq!(patch(None, Some(Some(opening))).await.unwrap().status, SaleStatus::Soon);
         assert_eq!(buy().await, Some(Code::SaleNotOpen));
         house.engine.clock().advance(60_000);
         assert_eq!(buy().await, None, "the clock opens the sale");

@@ -16,7 +16,10 @@ use crate::{
     server::{
         app::App,
         engine::{Engine, EngineError},
-        http::{body::read_query, problem::Failure},
+        http::{
+            body::{read_query, whole_number},
+            problem::Failure,
+        },
     },
 };
 
@@ -42,7 +45,8 @@ const NEWLINE_DELIMITED_JSON: HeaderValue = HeaderValue::from_static("applicatio
 pub async fn export(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) -> Result<Response, Failure> {
     require_sale(&app.engine, &sale).await?;
     let [after] = read_query(&uri, ["after"])?;
-    let after = after.map_or(Ok(0), |text| text.parse().map_err(|_| Failure::invalid("after must be a seq.")))?;
+    let after =
+        after.map_or(Some(0), |text| whole_number(&text)).ok_or_else(|| Failure::invalid("after must be a seq."))?;
     // The first page decides the status; after that only the connection can tell that something failed.
     let first = app.engine.recount.ledger(&sale, after, LEDGER_PAGE_LINES).await?.ok_or_else(unknown_sale)?;
     let mut response = Response::new(Body::from_stream(pages(app.engine.clone(), sale, first)));

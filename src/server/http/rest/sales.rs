@@ -12,6 +12,7 @@ use crate::{
     model::{
         body::{NewSale, ResetBody, SalePatch, StockBody},
         ids::SaleId,
+        limits::MAX_BODY_BYTES,
         sale::{Sale, SaleList, StockCreated},
     },
     server::{
@@ -20,7 +21,7 @@ use crate::{
         engine::{Answer, Keyed},
         http::{
             answer, asked,
-            body::{read_json, read_optional, read_query},
+            body::{JSON, parse_json, read_bytes, read_json, read_optional, read_query},
             problem::Failure,
         },
         rehearsal,
@@ -85,7 +86,8 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
     })
 }
 
-/// Changes what an organiser decides about a sale.
+/// Changes what an organiser decides about a sale. What is left out stays; `null` takes away what may be absent. Pages that
+/// are open hear of a new status, opening time and message at once, and show a new name when they are loaded again.
 #[utoipa::path(
     patch,
     path = "/api/v1/sales/{sale}",
@@ -101,19 +103,35 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
         (status = 409, description = "`step-not-allowed`: a closed sale stays closed"),
         (status = 413, description = "`too-large`"),
         (status = 415, description = "`unsupported-media-type`"),
-        (status = 422, description = "`invalid`"),
+        (status = 422, description = "`invalid`, also for what a sale keeps for ever: id, strategy, rehearsal, tiers"),
         (status = 503, description = "`overloaded`"),
     )
 )]
 pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
     asked::admin(&app, &head)?;
-    let body = read_json::<SalePatch>(&head.headers, body).await;
-    let body = match body {
-        Ok(body) => body,
-        Err(failure) => return Err(of_sale(&app.engine, &sale, failure).await),
-    };
+    let bytes = read_bytes(&head.headers, body, JSON, MAX_BODY_BYTES).await;
+    let body =
+        match bytes.and_then(|bytes| parse_json::<SalePatch>(&bytes).map_err(|failure| why_kept(&bytes, failure))) {
+            Ok(body) => body,
+            Err(failure) => return Err(of_sale(&app.engine, &sale, failure).await),
+        };
     Ok(answer::ok(&app.engine.catalogue.patch_sale(&sale, body).await??))
+}
+
+/// What a sale keeps for ever, and why.
+const KEPT: [(&str, &str); 4] = [
+    ("id", "A sale keeps its id: links and its ledger are made with it."),
+    ("strategy", "A sale keeps the strategy that it was made with. A rehearsal changes it when it is reset."),
+    ("rehearsal", "A sale stays a rehearsal or none, because a rehearsal is open to everybody's attacks."),
+    ("tiers", "Tiers keep their names and prices, because tickets are sold by them. More stock is added at /stock."),
+];
+
+/// Why a patch cannot be read: a field that a sale keeps is told as such, and not as one that nobody knows.
+fn why_kept(bytes: &[u8], failure: Failure) -> Failure {
+    let fields = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(bytes).unwrap_or_default();
+    let kept = KEPT.iter().find(|(field, _)| fields.contains_key(*field));
+    kept.map_or(failure, |(_, reason)| Failure::invalid(*reason))
 }
 
 /// Puts the stock back as it was made and voids orders and holds; the ledger goes on. Open to everyone for rehearsals,

@@ -63,6 +63,7 @@ impl Database {
         // A migration may take longer than the limits for our own statements, and waits for other servers that migrate.
         let mut connection =
             options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]).connect().await?;
+        check_passed_on(&mut connection).await?;
         check_settings(&mut connection).await?;
         MIGRATIONS.run(&mut connection).await?;
         connection.close().await?;
@@ -72,7 +73,7 @@ impl Database {
     /// Connects to an existing database for reading.
     pub async fn open_read_only(url: &str) -> Result<Self, OpenError> {
         let database = Self::connected(options(url)?);
-        drop(database.reader().await?);
+        check_passed_on(&mut *database.reader().await?).await?;
         Ok(database)
     }
 
@@ -242,6 +243,16 @@ fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
 
 fn pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
+}
+
+/// Whether what we ask of a connection gets to PostgreSQL: a pooler may be told to leave it out.
+async fn check_passed_on(connection: &mut PgConnection) -> Result<(), OpenError> {
+    const ASKED: (&str, &str) = SETTINGS[2];
+    let found: String = sqlx::query_scalar("SHOW idle_in_transaction_session_timeout").fetch_one(connection).await?;
+    if found == ASKED.1 {
+        return Ok(());
+    }
+    Err(OpenError::Pooler { sign: format!("{} is {found}, though each connection asks for {}", ASKED.0, ASKED.1) })
 }
 
 /// The settings that durability depends on. `synchronous_commit` may ask for more than `on`, never for less.

@@ -79,17 +79,22 @@ pub async fn patch_sale(connection: Connection<'_>, sale_id: i64, patch: &PatchR
     query(
         connection,
         "UPDATE sales SET
-             switch = COALESCE($1, switch), opens_at = COALESCE($2, opens_at),
-             message = CASE WHEN $3 THEN $4 ELSE message END,
-             max_per_buyer = COALESCE($5, max_per_buyer), hold_ttl_seconds = COALESCE($6, hold_ttl_seconds),
+             name = COALESCE($1, name), switch = COALESCE($2, switch),
+             opens_at = CASE WHEN $3 THEN $4 ELSE opens_at END,
+             message = CASE WHEN $5 THEN $6 ELSE message END,
+             max_per_buyer = CASE WHEN $7 THEN $8 ELSE max_per_buyer END,
+             hold_ttl_seconds = COALESCE($9, hold_ttl_seconds),
              revision = revision + 1
-         WHERE id = $7",
+         WHERE id = $10",
     )
+    .bind(patch.name)
     .bind(patch.switch)
-    .bind(patch.opens_at)
+    .bind(patch.opens_at.is_some())
+    .bind(patch.opens_at.flatten())
     .bind(patch.message.is_some())
     .bind(patch.message.flatten())
-    .bind(patch.max_per_buyer.map(i64::from))
+    .bind(patch.max_per_buyer.is_some())
+    .bind(patch.max_per_buyer.flatten().map(i64::from))
     .bind(patch.hold_ttl_seconds.map(i64::from))
     .bind(sale_id)
     .execute()

@@ -63,29 +63,32 @@ async fn sales_are_listed_in_the_order_in_which_they_were_made() {
 async fn a_patch_changes_what_it_names_and_nothing_else() {
     for kind in STORES {
         let house = House::open(kind).await;
-        let nothing =
-            || PatchRecord { switch: None, opens_at: None, message: None, max_per_buyer: None, hold_ttl_seconds: None };
         let patch = async |patch| {
             store::patch_sale(house.writer().await.connection(), house.sale_id, &patch).await.unwrap();
             find(&house, "gala").await.unwrap()
         };
         let later = NOW.plus_milliseconds(1);
-        let sale = patch(PatchRecord {
+        let all = PatchRecord {
+            name: Some("Grand Gala"),
             switch: Some(SaleSwitch::Paused),
-            opens_at: Some(later),
+            opens_at: Some(Some(later)),
             message: Some(Some("Back soon")),
-            max_per_buyer: Some(3),
+            max_per_buyer: Some(Some(3)),
             hold_ttl_seconds: Some(60),
-        });
-        let sale = sale.await;
-        let kept = |sale: &SaleRecord| {
-            (sale.switch, sale.opens_at, sale.message.clone(), sale.max_per_buyer, sale.hold_ttl_seconds)
         };
-        assert_eq!(kept(&sale), (SaleSwitch::Paused, Some(later), Some("Back soon".into()), Some(3), 60));
-        let untouched = patch(nothing()).await;
+        let sale = patch(all).await;
+        let kept = |sale: &SaleRecord| {
+            let texts = (sale.name.clone(), sale.message.clone());
+            (texts, sale.switch, sale.opens_at, sale.max_per_buyer, sale.hold_ttl_seconds)
+        };
+        let texts = |message: Option<&str>| ("Grand Gala".to_owned(), message.map(str::to_owned));
+        assert_eq!(kept(&sale), (texts(Some("Back soon")), SaleSwitch::Paused, Some(later), Some(3), 60));
+        let untouched = patch(PatchRecord::default()).await;
         assert_eq!((kept(&untouched), untouched.revision), (kept(&sale), 2));
-        let silent = patch(PatchRecord { message: Some(None), ..nothing() }).await;
-        assert_eq!(kept(&silent), (SaleSwitch::Paused, Some(later), None, Some(3), 60));
+        let silent = patch(PatchRecord { message: Some(None), ..PatchRecord::default() }).await;
+        assert_eq!(kept(&silent), (texts(None), SaleSwitch::Paused, Some(later), Some(3), 60));
+        let bare = PatchRecord { opens_at: Some(None), max_per_buyer: Some(None), ..PatchRecord::default() };
+        assert_eq!(kept(&patch(bare).await), (texts(None), SaleSwitch::Paused, None, None, 60));
     }
 }
 

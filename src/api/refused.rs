@@ -1,0 +1,62 @@
+//! What the server said where it refused a request before a server function could answer it.
+
+use leptos::prelude::ServerFnError;
+
+use crate::{
+    model::outcome::{Code, Refusal},
+    wire::json,
+};
+
+/// The refusal that a failed call of a server function tells, where the server wrote a problem document and the same call
+/// would be refused again. `None`: no answer, or one that may be another in a moment.
+///
+/// The library reads errors in a form of its own, and hands on what it cannot read in quotation marks inside a message.
+/// Its quotation of a document is JSON too, because a document has no characters that the two would write differently.
+pub fn refusal_of(error: &ServerFnError) -> Option<Refusal> {
+    let ServerFnError::Deserialization(message) = error else { return None };
+    let document: String = json::read(&message[message.find('"')?..])?;
+    let refusal: Refusal = json::read(&document)?;
+    let may_change =
+        matches!(refusal.code, Code::Overloaded | Code::RateLimited | Code::Contended | Code::IdempotencyInFlight);
+    (!may_change).then_some(refusal)
+}
+
+#[cfg(test)]
+mod tests {
+    use leptos::server_fn::error::FromServerFnError;
+
+    use super::*;
+    use crate::model::outcome::Problem;
+
+    fn received(body: String) -> Option<Refusal> {
+        refusal_of(&ServerFnError::de(body.into()))
+    }
+
+    fn document(code: Code, detail: &str) -> String {
+        let problem = Problem {
+            kind: code.problem_type().into(),
+            title: code.title().into(),
+            status: code.status(),
+            detail: detail.to_owned(),
+            instance: "/rpc/buy".to_owned(),
+            code,
+            opens_at: None,
+        };
+        serde_json::to_string(&problem).unwrap()
+    }
+
+    #[test]
+    fn the_servers_own_sentence_is_found() {
+        let detail = r#"The request names no "host"; C:\ is none."#;
+        assert_eq!(received(document(Code::Malformed, detail)), Some(Refusal::new(Code::Malformed, detail)));
+        assert_eq!(received(document(Code::Forbidden, "No.")).unwrap().code, Code::Forbidden);
+    }
+
+    #[test]
+    fn what_may_be_another_answer_in_a_moment_or_is_no_problem_document_is_no_refusal() {
+        assert_eq!(received(document(Code::Overloaded, "Later.")), None);
+        for body in ["", "<html>502</html>", "ServerError|Overloaded", "{}", "\"", "{\"code\":5}"] {
+            assert_eq!(received(body.to_owned()), None, "{body}");
+        }
+    }
+}

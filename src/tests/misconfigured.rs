@@ -1,0 +1,72 @@
+//! What an operator got wrong is told in one sentence, or put right.
+
+use std::net::SocketAddr;
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::support::{ADMIN_TOKEN, Ask, Setup, TestApp};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_with_a_line_end_lets_the_organiser_in() {
+    for ending in ["\n", "\r\n", " "] {
+        let app = Setup::default().with_env("ONSALE_ADMIN_TOKEN", &format!("{ADMIN_TOKEN}{ending}")).start().await;
+        let sale = json!({ "name": "Gala", "tiers": [{ "name": "GA", "price": 1, "quantity": 1 }] });
+        Ask::post("/api/v1/sales").bearer(ADMIN_TOKEN).json(sale).send(&app).await.expect(201);
+        assert!(app.whole_log().contains("ONSALE_ADMIN_TOKEN") && !app.whole_log().contains(ADMIN_TOKEN));
+    }
+    let app = Setup::default().with_env("ONSALE_ADMIN_TOKEN", "clé d'été").start().await;
+    let reply = Ask::get("/api/v1/me").bearer("clé d'été").send(&app).await.expect(200);
+    assert_eq!(reply.json()["kind"], "admin", "a token may hold any letters");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_with_a_line_break_inside_stops_the_start_and_an_empty_one_is_told() {
+    for name in ["ONSALE_ADMIN_TOKEN", "ONSALE_SECRET", "REDIS_URL"] {
+        let mut app = Setup::default().with_env(name, "first line\nsecond line").prepare();
+        app.try_launch().await.expect_err("a value that cannot be meant");
+        let log = app.whole_log();
+        assert!(log.contains(name) && log.contains("line break") && !log.contains("second line"), "{log}");
+    }
+    let app = Setup::default().with_env("ONSALE_ADMIN_TOKEN", " \n").start().await;
+    assert!(app.whole_log().contains("ONSALE_ADMIN_TOKEN is empty and counts as not set"), "{}", app.whole_log());
+}
+
+/// What stands for PgBouncer: it refuses what it does not know of a connection's start, as PgBouncer does.
+async fn refusing_pooler() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut start = [0; 1024];
+            let _ = client.read(&mut start).await;
+            let fields = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: options\0\0";
+            let length = u32::try_from(fields.len() + 4).expect("short").to_be_bytes();
+            let _ = client.write_all(&[b"E".as_slice(), &length, fields].concat()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_in_front_of_the_database_is_told_as_such() {
+    let database = format!("postgres://onsale@{}/sales", refusing_pooler().await);
+    let app = Setup::default().prepare();
+    for arguments in [["migrate", "--database", &database], ["audit", "--database", &database]] {
+        let output = app.command(arguments).await;
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("PgBouncer") && told.contains("give the address of PostgreSQL itself"), "{told}");
+        assert_eq!(told.trim_end().lines().count(), 1, "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_an_unknown_kind_is_told_with_examples() {
+    let app = TestApp::open().await;
+    let output = app.command(["migrate", "--database", "mysql://localhost/sales"]).await;
+    assert!(String::from_utf8_lossy(&output.stderr).contains("sqlite:onsale.db"), "{output:?}");
+}
