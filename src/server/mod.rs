@@ -5,6 +5,7 @@ pub mod auth; // who asks: sessions, roles, cross-site protection
 pub mod cli; // the command line
 pub mod clock; // the only reader of the time
 pub mod config; // flags over environment over Leptos.toml
+pub mod currency; // currencies by ISO 4217
 pub mod engine; // the decisions; the only place that joins store, strategy and feed
 mod failpoint; // places at which a test lets the process die
 pub mod feed; // what viewers hear: frames, replay window, lag policy

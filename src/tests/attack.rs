@@ -96,6 +96,7 @@ async fn an_attack_that_cannot_be_made_says_so_with_exit_2() {
     assert_gives_up(&app.command(["attack", "5", "--url", &url, "--target", "seat:Z-99"]).await);
     assert_gives_up(&app.command(["attack", "5", "--url", &url, "--target", "nonsense"]).await);
     assert_gives_up(&app.command(["attack", "5", "--url", &url, "--concurrency", "0"]).await);
+    assert_gives_up(&app.command(["attack", "5", "--url", &url, "--seed", "9007199254740992"]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

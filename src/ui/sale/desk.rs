@@ -137,8 +137,8 @@ impl Desk {
         }
     }
 
-    /// Price of the choice in minor units, with its currency. Reactive.
-    pub fn total(self) -> (u64, String) {
+    /// Price of the choice in minor units, with its currency and the digits of that. Reactive.
+    pub fn total(self) -> (u64, String, u32) {
         let sale = self.sale();
         let price = |tier: usize| sale.tiers.get(tier).map_or(0, |tier| tier.price);
         let total = match self.choice() {
@@ -149,7 +149,9 @@ impl Desk {
             Choice::Units { tier, quantity } => price(tier) * u64::from(quantity),
             Choice::Lost(_) => 0,
         };
-        (total, sale.tiers.first().map(|tier| tier.currency.clone()).unwrap_or_default())
+        let currency = sale.tiers.first().map(|tier| (tier.currency.clone(), tier.currency_digits));
+        let (currency, digits) = currency.unwrap_or_default();
+        (total, currency, digits)
     }
 
     /// The most units of a tier that one wish may name now, at least 1. Reactive.
