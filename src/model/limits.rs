@@ -58,6 +58,9 @@ pub const SALES_PER_PAGE: u32 = 24;
 /// Orders on one page, and tickets in them; a single order is shown whole.
 pub const ORDERS_PER_PAGE: u32 = 20;
 pub const TICKETS_PER_PAGE: usize = 50;
+/// Bytes of the embedded database's log at which the operator is told, and up to which its file is left alone.
+pub const LOG_ALARM_BYTES: u64 = 64 * 1024 * 1024;
+pub const LOG_KEPT_BYTES: u64 = 4 * 1024 * 1024;
 /// Lines of the ledger that an export reads at once.
 pub const LEDGER_PAGE_LINES: u32 = 1_000;
 

@@ -160,6 +160,16 @@ pub struct SaleList {
     pub next: Option<SaleId>,
 }
 
+/// The sales on one page of the home page.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SalesPage {
+    pub sales: Vec<Sale>,
+    /// Counted from 1.
+    pub page: u32,
+    /// The number of the last page.
+    pub pages: u32,
+}
+
 /// What was created by adding stock: units per tier.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct StockCreated {

@@ -14,8 +14,10 @@ mod comparison; // the same load over one strategy after the other
 mod disk_faults; // a disk that fails leaves the old state or the new one
 mod durability; // what was acknowledged survives being killed
 mod failing_start; // a first start on a disk that fails
+mod growth; // lists in pages, long answers compressed, the log cut
 mod idempotency; // the same key never buys twice
 mod markup; // markup in names is text
+mod money; // amounts as their currency writes them
 mod nodes; // three servers on one database
 mod openapi; // the description says what the routes do
 mod organisers; // making, changing, adding, resetting

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use onsale::model::simulation::{Simulation, SimulationStatus};
+use onsale::model::{
+    limits::MAX_SEED,
+    simulation::{Simulation, SimulationStatus},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;

@@ -1,7 +1,7 @@
 //! What happens to every request, whatever its route: one layer, so that the hot path pays for one.
 //!
 //! On the way in it refuses what no route should see (foreign hosts, other sites' forms, paths that cannot be read). On the
-//! way out it writes problem documents, sets the security headers and counts.
+//! way out it writes problem documents, sets the security headers, counts, and compresses what is long.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
@@ -14,6 +14,7 @@ use axum::{
 use futures_util::FutureExt;
 
 use super::{
+    compression,
     meters::Meters,
     problem::{self, Failure},
 };
@@ -54,6 +55,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     let visit = Visit::new(request.headers(), &uri, request.extensions(), &guard.app.config.trusted_proxies);
     let own = visit.origin();
     let is_https = own.is_https;
+    let accepted = compression::accepted(request.headers());
     let answer = match admit(&request, own, &guard.app.config.allowed_hosts) {
         Ok(()) => answered(next.run(request)).await,
         Err(failure) => failure.into_response(),
@@ -61,7 +63,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     let mut answer = problem::finish(answer, uri.path());
     protect(answer.headers_mut(), is_https);
     meter.record(answer.status(), started.elapsed());
-    answer
+    compression::compress(accepted, answer).await
 }
 
 /// The last resort: a handler that panics is one answer lost, not a connection.

@@ -20,6 +20,8 @@ pub const QUEUE_LENGTH: &str = "onsale_queue_length";
 pub const BATCH_SIZE: &str = "onsale_batch_size";
 /// Time of one transaction, from its first statement to the flushed commit.
 pub const COMMIT_DURATION: &str = "onsale_commit_duration_seconds";
+/// Bytes of the embedded database's write-ahead log.
+pub const STORE_LOG_BYTES: &str = "onsale_store_log_bytes";
 /// Questions that Redis did not answer.
 pub const REDIS_FAILURES: &str = "onsale_redis_failures_total";
 /// Claims that gave up because others held the lease; no verdict on stock.
@@ -111,6 +113,7 @@ fn describe() {
     describe_gauge!(QUEUE_LENGTH, "Claims that wait for the sequencer");
     describe_histogram!(BATCH_SIZE, "Claims decided in one transaction");
     describe_histogram!(COMMIT_DURATION, Unit::Seconds, "Time of one transaction, up to the flushed commit");
+    describe_gauge!(STORE_LOG_BYTES, Unit::Bytes, "Size of the embedded database's write-ahead log");
     describe_gauge!(WAITING_REQUESTS, "Purchases that wait in the queue with a receipt of this server");
     describe_counter!(QUEUE_DECISIONS, "Decisions on purchases from the queue, by outcome");
     describe_counter!(QUEUE_RETRIES, "Decisions on purchases from the queue that had to be tried again");

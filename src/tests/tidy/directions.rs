@@ -39,7 +39,7 @@ const MAY_USE: Table = &[
     ("server/site", &["ui/client_files"]),
     ("server/limits", &["model", "server/config"]),
     // Deciding, storing, telling.
-    ("server/store", &["model", "server/currency", "server/ledger"]),
+    ("server/store", &["model", "server/currency", "server/ledger", "server/telemetry"]),
     ("server/stock", &["model", "server/clock", "server/currency", "server/ledger", "server/store"]),
     (
         "server/strategy",

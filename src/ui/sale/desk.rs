@@ -46,6 +46,8 @@ pub struct Desk {
     pub now: ReadSignal<Timestamp>,
     pub toasts: Toasts,
     pub orders: RwSignal<Vec<Order>>,
+    /// How many orders there are beside those, which are older.
+    pub older: RwSignal<u64>,
     /// Whether a purchase is under way.
     pub is_buying: RwSignal<bool>,
     /// Position of the only tier that the map shows in full strength.
@@ -79,6 +81,7 @@ impl Desk {
             live,
             toasts: Toasts::new(outcome.as_deref().and_then(outcome_message)),
             orders: RwSignal::new(purchases.orders),
+            older: RwSignal::new(purchases.older),
             is_buying: RwSignal::new(false),
             filter: RwSignal::new(None),
             picked: RwSignal::new(BTreeSet::new()),

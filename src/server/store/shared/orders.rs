@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::query::{Text, query};
+use super::query::{Query, Text, query};
 use crate::{
     model::{
         ids::{BuyerId, OrderId, SaleId, SeatLabel, TicketId, TierId},

@@ -20,7 +20,7 @@ use crate::{
         sale::Sale,
         scenario::{Stock, wishes},
         seat::SeatList,
-        simulation::{Simulation, SimulationStatus, Target},
+        simulation::{Simulation, SimulationStatus, Target, seed_from},
         tally::{Answer, Latencies, Tally},
     },
     ui::simulator::session::{BrowserQueue, Request, Run, Session},
