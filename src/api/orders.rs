@@ -50,7 +50,7 @@ pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome,
 pub async fn my_orders(after: Option<OrderId>) -> Result<MyOrders, ServerFnError> {
     use super::context;
     use crate::model::order::OrderList;
-    let engine = context::app()?.engine;
+    let engine = context::app()?.engine.clone();
     let page = engine.selling.orders_on_a_page(context::buyer()?, None, after).await.map_err(context::unavailable)?;
     let (OrderList { orders, next }, in_all) = page;
     let mut sales: Vec<Sale> = Vec::new();

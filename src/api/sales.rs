@@ -5,7 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Purchases;
 use crate::{
-    model::{frame::Snapshot, ids::SaleId, outcome::Refusal, sale::{Sale, SalesPage}, seat::SeatRow, strategy::StrategyKind},
+    model::{
+        frame::Snapshot,
+        ids::SaleId,
+        outcome::Refusal,
+        sale::{Sale, SalesPage},
+        seat::SeatRow,
+        strategy::StrategyKind,
+    },
     wire::Wire,
 };
 

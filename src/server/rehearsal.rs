@@ -100,7 +100,9 @@ fn plan(engine: &Engine, sale: &Sale, body: SimulationBody) -> Result<Plan, Refu
         )));
     }
     if body.seed.is_some_and(|seed| seed > MAX_SEED) {
-        return Err(invalid(format!("seed is a whole number to {MAX_SEED}: a larger one would be rounded by many readers.")));
+        return Err(invalid(format!(
+            "seed is a whole number to {MAX_SEED}: a larger one would be rounded by many readers."
+        )));
     }
     Ok(Plan {
         sale: sale.id.clone(),

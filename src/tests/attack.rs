@@ -208,7 +208,9 @@ async fn a_ledger_is_read_after_its_travels_and_what_is_no_ledger_is_told_for_wh
         app.command(["verify", path]).await
     };
     let windows = text.replace('\n', "\r\n");
-    for travelled in [&windows, windows.trim_end(), text.trim_end(), &format!("\u{feff}{windows}"), &format!("{text}\n")] {
+    for travelled in
+        [&windows, windows.trim_end(), text.trim_end(), &format!("\u{feff}{windows}"), &format!("{text}\n")]
+    {
         assert_exit(&verify(travelled.as_bytes()).await, 0);
     }
     let cut = verify(&text.as_bytes()[..text.len() - 40]).await;

@@ -73,7 +73,7 @@ fn check(reader: impl BufRead) -> Result<Chain, Trouble> {
     let mut lines = Lines::new(reader);
     let mut chain = Chain::default();
     let mut empty_line = None;
-    while let Some(line) = lines.next().map_err(Trouble::Unread)? {
+    while let Some(line) = lines.read_next().map_err(Trouble::Unread)? {
         if line.bytes.is_empty() {
             empty_line = empty_line.or(Some(line.number));
             continue;

@@ -14,7 +14,7 @@ use axum::{
 use futures_util::FutureExt;
 
 use super::{
-    compression,
+    compression::{Wanted, compress},
     meters::Meters,
     problem::{self, Failure},
 };
@@ -55,7 +55,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     let visit = Visit::new(request.headers(), &uri, request.extensions(), &guard.app.config.trusted_proxies);
     let own = visit.origin();
     let is_https = own.is_https;
-    let accepted = compression::accepted(request.headers());
+    let wanted = Wanted::of(&request);
     let answer = match admit(&request, own, &guard.app.config.allowed_hosts) {
         Ok(()) => answered(next.run(request)).await,
         Err(failure) => failure.into_response(),
@@ -63,7 +63,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     let mut answer = problem::finish(answer, uri.path());
     protect(answer.headers_mut(), is_https);
     meter.record(answer.status(), started.elapsed());
-    compression::compress(accepted, answer).await
+    compress(wanted, answer).await
 }
 
 /// The last resort: a handler that panics is one answer lost, not a connection.

@@ -7,12 +7,7 @@ pub type PageLink = (String, &'static str);
 
 /// Links to the pages before and after this one, with what `says` where the reader is. Nothing, where there is one page only.
 #[component]
-pub fn Paging(
-    label: &'static str,
-    previous: Option<PageLink>,
-    says: String,
-    next: Option<PageLink>,
-) -> impl IntoView {
+pub fn Paging(label: &'static str, previous: Option<PageLink>, says: String, next: Option<PageLink>) -> impl IntoView {
     if previous.is_none() && next.is_none() {
         return ().into_any();
     }

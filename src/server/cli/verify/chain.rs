@@ -63,9 +63,8 @@ impl fmt::Display for Flaw {
         }
         match &self.wrong {
             Wrong::NotALine(error) => write!(formatter, " is not a ledger line: {error}"),
-            Wrong::BreaksOff => {
-                formatter.write_str(" breaks off: the download was cut short, or an end was taken away; download it again")
-            }
+            Wrong::BreaksOff => formatter
+                .write_str(" breaks off: the download was cut short, or an end was taken away; download it again"),
             Wrong::Empty => formatter.write_str(" is empty, and entries follow it"),
             Wrong::NotAsExported => formatter.write_str(" is not written as it was exported"),
             Wrong::Seq { expected } => write!(formatter, ": seq should be {expected}"),

@@ -28,7 +28,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The next line; `None` at the end of the file.
-    pub fn next(&mut self) -> io::Result<Option<Line>> {
+    pub fn read_next(&mut self) -> io::Result<Option<Line>> {
         let mut bytes = Vec::new();
         if self.reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes)? == 0 {
             return Ok(None);

@@ -26,12 +26,17 @@ const PACKED: [(&[u8], &str, &str); 6] = [
 pub enum Looks {
     Empty,
     Folder,
-    Packed { name: &'static str, how: &'static str },
+    Packed {
+        name: &'static str,
+        how: &'static str,
+    },
     Utf16,
     Database,
     WebPage,
     /// An answer of the server that says why there is no ledger.
-    Problem { said: String },
+    Problem {
+        said: String,
+    },
     LoneCarriageReturns,
     OtherJson,
     Unknown,
@@ -43,7 +48,7 @@ pub fn like_a_line(bytes: &[u8]) -> bool {
         return false;
     }
     let has = |field: &&str| bytes.windows(field.len()).any(|part| part == field.as_bytes());
-    FIELDS.iter().filter(has).count() >= FIELDS_OF_A_DAMAGED_LINE
+    FIELDS.iter().copied().filter(has).count() >= FIELDS_OF_A_DAMAGED_LINE
 }
 
 impl Looks {
@@ -55,7 +60,8 @@ impl Looks {
         if head.starts_with(b"SQLite format 3\0") {
             return Self::Database;
         }
-        if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.iter().take(2).any(|byte| *byte == 0) {
+        if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.iter().take(2).any(|byte| *byte == 0)
+        {
             return Self::Utf16;
         }
         let text = head.trim_ascii();

@@ -31,11 +31,7 @@ fn export(changes: &[(ChangeKind, Vec<Units>)]) -> Vec<String> {
 }
 
 fn good() -> Vec<String> {
-    export(&[
-        (ChangeKind::Stock, units(None, 3)),
-        (ChangeKind::Buy, units(None, 1)),
-        (ChangeKind::Buy, units(None, 2)),
-    ])
+    export(&[(ChangeKind::Stock, units(None, 3)), (ChangeKind::Buy, units(None, 1)), (ChangeKind::Buy, units(None, 2))])
 }
 
 /// How many entries were verified.

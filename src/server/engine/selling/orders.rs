@@ -111,11 +111,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::model::{
-        ids::TicketId,
-        order::Ticket,
-        time::Timestamp,
-    };
+    use crate::model::{ids::TicketId, order::Ticket, time::Timestamp};
 
     /// Orders with so many tickets each, named by their position.
     fn orders(tickets: &[usize]) -> Vec<Order> {

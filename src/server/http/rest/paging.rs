@@ -44,7 +44,9 @@ mod tests {
     fn a_limit_is_a_whole_number_in_its_bounds() {
         assert_eq!(read(""), Ok(Paging { limit: None, after: None }));
         assert_eq!(read("?limit=1000&after=gala"), Ok(Paging { limit: Some(1_000), after: Some("gala".into()) }));
-        for limit in ["", "0", "-1", "+5", "%2B5", "05", "1.5", "1e2", " 5", "ten", "1001", "99999999999999999999", "%D9%A5"] {
+        for limit in
+            ["", "0", "-1", "+5", "%2B5", "05", "1.5", "1e2", " 5", "ten", "1001", "99999999999999999999", "%D9%A5"]
+        {
             assert_eq!(read(&format!("?limit={}", limit.replace(' ', "%20"))), Err(Code::Invalid), "{limit:?}");
         }
         assert_eq!(read("?limit=5&limit=5"), Err(Code::Malformed));

@@ -144,11 +144,7 @@ macro_rules! page_of_orders {
 }
 
 /// A page of a buyer's orders, the newest first.
-pub async fn orders_of(
-    connection: Connection<'_>,
-    buyer: BuyerId,
-    page: OrderPage,
-) -> Result<Vec<Order>, sqlx::Error> {
+pub async fn orders_of(connection: Connection<'_>, buyer: BuyerId, page: OrderPage) -> Result<Vec<Order>, sqlx::Error> {
     let select = page_of_orders!(concat!(
         "SELECT ",
         columns_of_tickets!(),

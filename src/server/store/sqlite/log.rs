@@ -16,13 +16,15 @@ use crate::{
 
 /// How long new readers wait, while those that read already come to their end, so that a long log can be cut.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the log's connection waits for another one that is about to end a read.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(20);
 /// Looks at a long log from one such wait to the next: some five seconds.
 const LOOKS_BETWEEN_WAITS: u32 = 100;
 
 /// The log of one database.
 pub struct Log {
     file: PathBuf,
-    /// Never waits for another connection: what cannot be done now is done at a later look.
+    /// Hardly waits for other connections: what cannot be done now is done at a later look.
     options: SqliteConnectOptions,
     state: Mutex<State>,
     /// Held by everybody who reads the database here.
@@ -53,11 +55,11 @@ struct Folded {
 impl Log {
     /// The log of the database that `writing` opens.
     pub fn new(writing: &SqliteConnectOptions) -> Self {
-        let mut file = writing.get_filename().into_owned().into_os_string();
+        let mut file = writing.get_filename().to_owned().into_os_string();
         file.push("-wal");
         Self {
             file: file.into(),
-            options: writing.clone().busy_timeout(Duration::ZERO),
+            options: writing.clone().busy_timeout(BUSY_TIMEOUT),
             state: Mutex::default(),
             reading: Arc::default(),
         }
@@ -225,7 +227,7 @@ mod tests {
         house.write(2).await;
         house.look(3).await;
         assert!(house.bytes() > 32 * MEBIBYTE, "a reader still needs it: {}", house.bytes());
-        drop(reading);
+        reading.rollback().await.unwrap();
         drop(reader);
         house.look(3).await;
         assert_eq!(house.bytes(), 0);
@@ -244,7 +246,7 @@ mod tests {
                 let mut reading = sqlx::Connection::begin(reader.connection()).await.unwrap();
                 sqlx::query("SELECT COUNT(*) FROM ballast").execute(&mut *reading).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                drop(reading);
+                reading.rollback().await.unwrap();
             }
         };
         let readers: Vec<_> = (0..3).map(|_| tokio::spawn(read_for_ever(house.clone()))).collect();
