@@ -15,7 +15,7 @@ mod simulations; // load runs made by the server
 
 pub use audits::audit;
 pub use guests::{GuestAnswer, buy_as_guest, guest_purchase_path};
-pub use orders::{Purchases, buy, my_orders, purchases};
+pub use orders::{MyOrders, Purchases, buy, my_orders, purchases};
 pub use receipts::follow;
 pub use refused::refusal_of;
 pub use sales::{SalePage, reset, sale_page, sales, snapshot};

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{
         body::BuyBody,
-        ids::{SaleId, SeatLabel},
+        ids::{OrderId, SaleId, SeatLabel},
         order::Order,
         outcome::BuyOutcome,
+        sale::Sale,
     },
     wire::Wire,
 };
@@ -17,8 +18,23 @@ use crate::{
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Purchases {
     pub seats: Vec<SeatLabel>,
+    /// The newest first, no more than a page shows.
+    pub orders: Vec<Order>,
+    /// How many orders there are beside those.
+    pub older: u64,
+}
+
+/// A page of what the asker owns.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct MyOrders {
     /// The newest first.
     pub orders: Vec<Order>,
+    /// The order behind which the next page begins, where there is more.
+    pub next: Option<OrderId>,
+    /// How many orders there are on all pages.
+    pub in_all: u64,
+    /// The sales that these orders are of.
+    pub sales: Vec<Sale>,
 }
 
 /// Buys one seat or a quantity of a tier for the asker. `key` names the intent: the same key again gives the same answer.
@@ -29,21 +45,30 @@ pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome,
     context::app()?.engine.selling.buy(&sale, buyer, body, Some(key)).await.map_err(context::unavailable)
 }
 
-/// All orders of the asker, the newest first.
+/// The orders of the asker, page by page: the newest, or those behind the order `after`.
 #[server(name = AskMyOrders, prefix = "/rpc", endpoint = "my_orders", input = Wire, output = Wire)]
-pub async fn my_orders() -> Result<Vec<Order>, ServerFnError> {
+pub async fn my_orders(after: Option<OrderId>) -> Result<MyOrders, ServerFnError> {
     use super::context;
-    let mut orders = context::app()?.engine.selling.orders(context::buyer()?).await.map_err(context::unavailable)?;
-    orders.sort_by_key(|order| std::cmp::Reverse((order.created_at, order.id)));
-    Ok(orders)
+    use crate::model::order::OrderList;
+    let engine = context::app()?.engine.clone();
+    let page = engine.selling.orders_on_a_page(context::buyer()?, None, after).await.map_err(context::unavailable)?;
+    let (OrderList { orders, next }, in_all) = page;
+    let mut sales: Vec<Sale> = Vec::new();
+    for order in &orders {
+        if sales.iter().all(|sale| sale.id != order.sale) {
+            sales.extend(engine.catalogue.sale(&order.sale).await);
+        }
+    }
+    Ok(MyOrders { orders, next, in_all, sales })
 }
 
-/// What the asker owns in this sale now.
+/// What the asker owns in this sale now: all seats, and the newest orders.
 #[server(name = AskPurchases, prefix = "/rpc", endpoint = "purchases", input = Wire, output = Wire)]
 pub async fn purchases(sale: SaleId) -> Result<Purchases, ServerFnError> {
     use super::context;
-    let seats =
-        context::app()?.engine.selling.owned_seats(&sale, context::buyer()?).await.map_err(context::unavailable)?;
-    let orders = my_orders().await?.into_iter().filter(|order| order.sale == sale).collect();
-    Ok(Purchases { seats, orders })
+    let (selling, buyer) = (&context::app()?.engine.selling, context::buyer()?);
+    let seats = selling.owned_seats(&sale, buyer).await.map_err(context::unavailable)?;
+    let (list, in_all) = selling.orders_on_a_page(buyer, Some(&sale), None).await.map_err(context::unavailable)?;
+    let older = in_all.saturating_sub(list.orders.len() as u64);
+    Ok(Purchases { seats, orders: list.orders, older })
 }

@@ -5,7 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Purchases;
 use crate::{
-    model::{frame::Snapshot, ids::SaleId, outcome::Refusal, sale::Sale, seat::SeatRow, strategy::StrategyKind},
+    model::{
+        frame::Snapshot,
+        ids::SaleId,
+        outcome::Refusal,
+        sale::{Sale, SalesPage},
+        seat::SeatRow,
+        strategy::StrategyKind,
+    },
     wire::Wire,
 };
 
@@ -24,10 +31,10 @@ pub struct SalePage {
     pub simulator: bool,
 }
 
-/// All sales.
+/// The sales on one page of the home page, which is counted from 1.
 #[server(name = AskSales, prefix = "/rpc", endpoint = "sales", input = Wire, output = Wire)]
-pub async fn sales() -> Result<Vec<Sale>, ServerFnError> {
-    Ok(super::context::app()?.engine.catalogue.sales())
+pub async fn sales(page: u32) -> Result<SalesPage, ServerFnError> {
+    Ok(super::context::app()?.engine.catalogue.sales_on_a_page(page))
 }
 
 /// The page of one sale; `None` for an unknown one.

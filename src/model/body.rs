@@ -123,6 +123,7 @@ pub struct NewTier {
     #[schema(maximum = 100_000_000)]
     pub price: u64,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    /// A currency of ISO 4217 that has a minor unit.
     #[schema(nullable = false, pattern = "^[A-Z]{3}$")]
     pub currency: Option<String>,
     #[serde(default, deserialize_with = "present_object", skip_serializing_if = "Option::is_none")]
@@ -201,6 +202,7 @@ pub struct SimulationBody {
     #[schema(nullable = false, exclusive_minimum = 0, maximum = 100_000)]
     pub rate: Option<f64>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The same one draws the same wishes again.
+    #[schema(nullable = false, maximum = 9_007_199_254_740_991_u64)]
     pub seed: Option<u64>,
 }

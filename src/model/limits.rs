@@ -12,8 +12,15 @@ pub const MAX_UNITS_PER_REQUEST: u32 = 100;
 pub const MAX_NAME_CHARACTERS: usize = 120;
 /// Characters of an organiser's message.
 pub const MAX_MESSAGE_CHARACTERS: usize = 500;
+/// The largest whole number that every reader of JSON keeps exactly: many hold numbers as floating point, with 53 bits.
+pub const MAX_JSON_INTEGER: u64 = (1 << 53) - 1;
+/// The largest seed of a load run. A larger one would be rounded on its way, and the run could not be made again.
+pub const MAX_SEED: u64 = MAX_JSON_INTEGER;
 /// Price of one unit, in minor units.
 pub const MAX_PRICE: u64 = 100_000_000;
+/// No total of an order is rounded by a reader of JSON, nor is the capacity of a sale.
+const _: () = assert!(MAX_PRICE * MAX_UNITS_PER_REQUEST as u64 <= MAX_JSON_INTEGER);
+const _: () = assert!(MAX_GENERAL_ADMISSION_UNITS * MAX_TIERS_PER_SALE as u64 <= MAX_JSON_INTEGER);
 /// Seconds of a hold: the default and the longest.
 pub const DEFAULT_HOLD_TTL_SECONDS: u32 = 600;
 pub const MAX_HOLD_TTL_SECONDS: u32 = 86_400;
@@ -44,6 +51,16 @@ pub const MAX_RETRY_AFTER_SECONDS: u64 = 3;
 
 /// The highest seq that a database can count to; no sale comes near it.
 pub const MAX_SEQ: u64 = i64::MAX.unsigned_abs();
+/// Entries of a list that a client may ask for at once. Without a limit it gets all.
+pub const MAX_LIST_ENTRIES: u32 = 1_000;
+/// Sales on one page of the home page.
+pub const SALES_PER_PAGE: u32 = 24;
+/// Orders on one page, and tickets in them; a single order is shown whole.
+pub const ORDERS_PER_PAGE: u32 = 20;
+pub const TICKETS_PER_PAGE: usize = 50;
+/// Bytes of the embedded database's log at which the operator is told, and up to which its file is left alone.
+pub const LOG_ALARM_BYTES: u64 = 64 * 1024 * 1024;
+pub const LOG_KEPT_BYTES: u64 = 4 * 1024 * 1024;
 /// Lines of the ledger that an export reads at once.
 pub const LEDGER_PAGE_LINES: u32 = 1_000;
 

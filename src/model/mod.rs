@@ -5,6 +5,7 @@
 
 pub mod audit; // what a recount of seats, tickets and ledger says
 pub mod body; // request bodies: what a client may send, strictly parsed
+pub mod currency; // how many digits an amount has behind the point
 pub mod frame; // what travels over the live stream, and the digest both ends compute
 pub mod ids; // names of things: slugs and UUIDv7
 pub mod ledger; // the list of all changes, one line each

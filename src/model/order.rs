@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
+    currency::{are_usual, usual_digits},
     ids::{BuyerId, OrderId, SaleId, SeatLabel, TicketId, TierId},
     time::Timestamp,
 };
@@ -17,6 +18,10 @@ pub struct Order {
     /// Minor units of the currency.
     pub total: u64,
     pub currency: String,
+    /// Digits of its amounts behind the point; two where it is left out.
+    #[serde(default = "usual_digits", skip_serializing_if = "are_usual")]
+    #[schema(minimum = 0, maximum = 4)]
+    pub currency_digits: u32,
     /// The ledger position of the purchase.
     pub seq: u64,
     pub created_at: Timestamp,
@@ -36,7 +41,12 @@ pub struct Ticket {
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OrderList {
+    /// The newest first.
     pub orders: Vec<Order>,
+    /// The `after` of the next page, where there is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next: Option<OrderId>,
 }
 
 /// Who asks, as the server sees it.

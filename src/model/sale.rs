@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
+    currency::{are_usual, usual_digits},
     ids::{SaleId, TierId},
     seat::SeatStatus,
     strategy::StrategyKind,
@@ -43,6 +44,10 @@ pub struct Tier {
     pub price: u64,
     /// Three letters, ISO 4217.
     pub currency: String,
+    /// Digits of its amounts behind the point; two where it is left out.
+    #[serde(default = "usual_digits", skip_serializing_if = "are_usual")]
+    #[schema(minimum = 0, maximum = 4)]
+    pub currency_digits: u32,
     pub seated: bool,
     pub capacity: u64,
     pub available: u64,
@@ -147,7 +152,22 @@ impl std::iter::Sum for Counts {
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SaleList {
+    /// In the order in which they were made.
     pub sales: Vec<Sale>,
+    /// The `after` of the next page, where there is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next: Option<SaleId>,
+}
+
+/// The sales on one page of the home page.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SalesPage {
+    pub sales: Vec<Sale>,
+    /// Counted from 1.
+    pub page: u32,
+    /// The number of the last page.
+    pub pages: u32,
 }
 
 /// What was created by adding stock: units per tier.

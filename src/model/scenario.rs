@@ -156,6 +156,7 @@ mod tests {
             name: id.to_owned(),
             price: 1000,
             currency: "USD".to_owned(),
+            currency_digits: 2,
             seated,
             capacity,
             available,

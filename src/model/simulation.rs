@@ -11,6 +11,7 @@ use utoipa::{
 use super::{
     audit::Audit,
     ids::{BuyerId, SaleId, SeatLabel, SimulationId, TierId},
+    limits::MAX_SEED,
     outcome::Code,
     strategy::StrategyKind,
 };
@@ -115,6 +116,11 @@ pub struct Simulation {
     /// Where the answers that the buyers got contradict each other, the ledger or the audit. Absent where they agree.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contradictions: Vec<String>,
+}
+
+/// A seed from 64 random bits: as many of them as [`MAX_SEED`] has.
+pub const fn seed_from(random: u64) -> u64 {
+    random & MAX_SEED
 }
 
 impl Simulation {

@@ -4,10 +4,10 @@ use crate::{
     model::{
         body::SimulationBody,
         ids::{SaleId, SimulationId},
-        limits::{MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY, MAX_SIMULATION_RATE_PER_SECOND},
+        limits::{MAX_SEED, MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY, MAX_SIMULATION_RATE_PER_SECOND},
         outcome::{Code, Refusal},
         sale::Sale,
-        simulation::{Simulation, Target},
+        simulation::{Simulation, Target, seed_from},
         strategy::StrategyKind,
     },
     server::{
@@ -99,13 +99,18 @@ fn plan(engine: &Engine, sale: &Sale, body: SimulationBody) -> Result<Plan, Refu
             "rate is a number above 0, to {MAX_SIMULATION_RATE_PER_SECOND} buyers per second."
         )));
     }
+    if body.seed.is_some_and(|seed| seed > MAX_SEED) {
+        return Err(invalid(format!(
+            "seed is a whole number to {MAX_SEED}: a larger one would be rounded by many readers."
+        )));
+    }
     Ok(Plan {
         sale: sale.id.clone(),
         target,
         buyers: within("buyers", body.buyers, MAX_SIMULATED_BUYERS)?,
         concurrency: within("concurrency", body.concurrency, MAX_SIMULATION_CONCURRENCY)?,
         rate: body.rate,
-        seed: body.seed.unwrap_or_else(rand::random),
+        seed: body.seed.unwrap_or_else(|| seed_from(rand::random())),
     })
 }
 

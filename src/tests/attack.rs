@@ -97,6 +97,7 @@ async fn an_attack_that_cannot_be_made_says_so_with_exit_2() {
     assert_gives_up(&app.command(["attack", "5", "--url", &url, "--target", "seat:Z-99"]).await);
     assert_gives_up(&app.command(["attack", "5", "--url", &url, "--target", "nonsense"]).await);
     assert_gives_up(&app.command(["attack", "5", "--url", &url, "--concurrency", "0"]).await);
+    assert_gives_up(&app.command(["attack", "5", "--url", &url, "--seed", "9007199254740992"]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,6 +195,47 @@ async fn a_line_taken_away_put_in_or_moved_is_seen() {
     }
     assert_gives_up(&app.command(["verify", "no-such-file.ndjson"]).await);
     assert_exit(&app.command(["verify"]).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_is_read_after_its_travels_and_what_is_no_ledger_is_told_for_what_it_is() {
+    let app = TestApp::open().await;
+    let sale = eventful_sale(&app).await;
+    let text = ExportedLedger::read(&app, &sale).await.text;
+    let file = app.folder().join("ledger.ndjson");
+    let path = file.to_str().expect("a path");
+    let verify = async |bytes: &[u8]| {
+        std::fs::write(&file, bytes).expect("a file");
+        app.command(["verify", path]).await
+    };
+    let windows = text.replace('\n', "\r\n");
+    for travelled in
+        [&windows, windows.trim_end(), text.trim_end(), &format!("\u{feff}{windows}"), &format!("{text}\n")]
+    {
+        assert_exit(&verify(travelled.as_bytes()).await, 0);
+    }
+    let cut = verify(&text.as_bytes()[..text.len() - 40]).await;
+    assert_exit(&cut, 1);
+    assert!(String::from_utf8_lossy(&cut.stdout).contains("breaks off"), "{cut:?}");
+    let packed = Ask::get(&format!("/api/v1/sales/{sale}/ledger")).header("accept-encoding", "gzip").send(&app).await;
+    let utf_16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let refusal = app.get("/api/v1/sales/no-such-sale/ledger").await;
+    let page = Ask::get("/no-such-page").header("accept", "text/html").send(&app).await;
+    for (bytes, told) in [
+        (&packed.body, "gzip"),
+        (&utf_16, "UTF-16"),
+        (&refusal.body, "refusal of the server (404, There is no such sale.)"),
+        (&page.body, "web page"),
+        (&Vec::new(), "is empty"),
+        (&b"seq,at,kind\n".to_vec(), "is no ledger"),
+    ] {
+        let output = verify(bytes).await;
+        assert_gives_up(&output);
+        assert!(String::from_utf8_lossy(&output.stderr).contains(told), "{told}: {output:?}");
+    }
+    let folder = app.command(["verify", app.folder().to_str().expect("a path")]).await;
+    assert_gives_up(&folder);
+    assert!(String::from_utf8_lossy(&folder.stderr).contains("is a folder"), "{folder:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

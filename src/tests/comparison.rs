@@ -239,6 +239,7 @@ async fn what_cannot_be_compared_is_exit_2_and_leaves_the_sale_alone() {
         ["--concurrency", "0", "5"],
         ["--concurrency", "many", "5"],
         ["--seed", "-1", "5"],
+        ["--seed", "9007199254740992", "5"],
         ["--strategies", "best", "5"],
         ["--strategies", "redis_lock", "5"],
         ["--strategies", "naive,skip_locked", "5"],

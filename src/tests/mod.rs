@@ -15,9 +15,11 @@ mod comparison; // the same load with one strategy after another
 mod disk_faults; // a failing disk leaves the old state or the new one
 mod durability; // acknowledged purchases survive a kill
 mod failing_start; // a first start on a failing disk
+mod growth; // paged lists, compressed answers, a short write-ahead log
 mod idempotency; // the same key never buys twice
 mod markup; // markup in names is shown as text
 mod misconfigured; // an operator's mistakes are told in one sentence
+mod money; // amounts as their currency writes them
 mod nodes; // three servers on one database
 mod openapi; // the API's description matches the routes
 mod organisers; // making and changing sales, adding stock, resetting

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use onsale::model::simulation::{Simulation, SimulationStatus};
+use onsale::model::{
+    limits::MAX_SEED,
+    simulation::{Simulation, SimulationStatus},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -143,6 +146,8 @@ async fn a_run_that_makes_no_sense_is_refused() {
         json!({ "buyers": 5, "concurrency": 1, "target": "nonsense" }),
         json!({ "buyers": 5, "concurrency": 1, "target": null }),
         json!({ "buyers": 5, "concurrency": 1, "seed": -1 }),
+        json!({ "buyers": 5, "concurrency": 1, "seed": 9_007_199_254_740_992_u64 }),
+        json!({ "buyers": 5, "concurrency": 1, "seed": u64::MAX }),
         json!({ "buyers": 5, "concurrency": 1, "extra": true }),
     ] {
         app.post("/api/v1/sales/rehearsal/simulations", body).await.expect_problem(422, "invalid");
@@ -177,4 +182,16 @@ async fn the_same_seed_wishes_the_same() {
         sold.push((run.won, seats.into_iter().map(|seat| seat.status).collect::<Vec<_>>()));
     }
     assert_eq!(sold[0], sold[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seed_is_one_that_every_reader_of_json_can_give_back() {
+    let app = TestApp::open_demo().await;
+    for _ in 0..8 {
+        let begun = start(&app, "rehearsal", json!({ "buyers": 1, "concurrency": 1 })).await;
+        assert!(begun.seed <= MAX_SEED, "{}", begun.seed);
+        app.finished(begun.id).await;
+    }
+    let begun = start(&app, "rehearsal", json!({ "buyers": 1, "concurrency": 1, "seed": MAX_SEED })).await;
+    assert_eq!(app.finished(begun.id).await.seed, MAX_SEED);
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::json;
 use crate::{
-    api::{Purchases, SalePage},
+    api::{MyOrders, Purchases, SalePage},
     model::{
         audit::{Audit, LedgerAudit},
         frame::{Delta, Heartbeat, Snapshot, StatusChange},
@@ -15,7 +15,7 @@ use crate::{
         order::{Order, Ticket},
         outcome::{BuyOutcome, Code, Problem, Refusal},
         request::{RequestState, RequestStatus},
-        sale::{Sale, SaleStatus, Tier, TierCounts},
+        sale::{Sale, SaleStatus, SalesPage, Tier, TierCounts},
         seat::{Seat, SeatLayout, SeatList, SeatStatus, seat_rows},
         simulation::Simulation,
         strategy::{StrategyKind, StrategyList, StrategySupport},
@@ -43,7 +43,8 @@ fn sale() -> Sale {
         id: "vip".into(),
         name: "VIP \"é\" <b>".into(),
         price: 10_000,
-        currency: "USD".into(),
+        currency: "KWD".into(),
+        currency_digits: 3,
         seated: true,
         capacity: 6,
         available: 3,
@@ -81,7 +82,8 @@ fn order() -> Order {
         sale: "theatre".into(),
         buyer: BuyerId(Uuid::nil()),
         total: 3_500,
-        currency: "USD".into(),
+        currency: "JPY".into(),
+        currency_digits: 0,
         seq: 7,
         created_at: at(),
         tickets: vec![ticket(None), ticket(Some("A-1"))],
@@ -139,7 +141,7 @@ fn strategies() -> StrategyList {
 
 #[test]
 fn the_answers_of_server_functions_cross() {
-    let purchases = || Purchases { seats: vec!["A-1".into()], orders: vec![order()] };
+    let purchases = || Purchases { seats: vec!["A-1".into()], orders: vec![order()], older: 2_980 };
     let rows = seat_rows(&[Some(SeatLayout { sections: 2, rows: 2, per_row: 3 })]);
     let page = SalePage {
         sale: sale(),
@@ -149,13 +151,15 @@ fn the_answers_of_server_functions_cross() {
         form_key: "key".into(),
         simulator: true,
     };
-    crosses(&vec![sale(), Sale { opens_at: None, message: None, max_per_buyer: None, tiers: Vec::new(), ..sale() }]);
+    let sales = vec![sale(), Sale { opens_at: None, message: None, max_per_buyer: None, tiers: Vec::new(), ..sale() }];
+    crosses(&SalesPage { sales, page: 2, pages: 3 });
     crosses(&Some(page.clone()));
     crosses(&None::<SalePage>);
     crosses(&(page, Some("won".to_owned())));
     crosses(&Some(snapshot()));
     crosses(&purchases());
-    crosses(&vec![order()]);
+    crosses(&MyOrders { orders: vec![order()], next: Some(order().id), in_all: 3_000, sales: vec![sale()] });
+    crosses(&MyOrders::default());
     crosses(&BuyOutcome::Bought { order: order(), replayed: true });
     crosses(&BuyOutcome::Refused(refusal()));
     crosses(&BuyOutcome::Waiting { request: RequestId(Uuid::max()) });

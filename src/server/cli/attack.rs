@@ -17,7 +17,8 @@ use super::exit::give_up;
 use crate::{
     model::{
         ids::{SaleId, SimulationId},
-        simulation::{Simulation, Target},
+        limits::MAX_SEED,
+        simulation::{Simulation, Target, seed_from},
     },
     server::simulator::{
         client::Server,
@@ -56,7 +57,7 @@ pub struct AttackArgs {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub concurrency: Option<u32>,
     /// Draws the same wishes again.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub seed: Option<u64>,
     /// Print the result as JSON.
     #[arg(long)]
@@ -96,7 +97,7 @@ fn plan(arguments: &AttackArgs) -> Result<Plan, String> {
         buyers,
         concurrency,
         rate: None,
-        seed: arguments.seed.unwrap_or_else(rand::random),
+        seed: arguments.seed.unwrap_or_else(|| seed_from(rand::random())),
     })
 }
 

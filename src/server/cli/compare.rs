@@ -16,8 +16,8 @@ use super::{
 use crate::{
     model::{
         ids::SaleId,
-        limits::{MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
-        simulation::Target,
+        limits::{MAX_SEED, MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
+        simulation::{Target, seed_from},
         strategy::{StrategyKind, StrategyList},
     },
     ui::simulator::{
@@ -48,7 +48,7 @@ pub struct CompareArgs {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SIMULATION_CONCURRENCY)))]
     pub concurrency: Option<u32>,
     /// Draws the same wishes again.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub seed: Option<u64>,
     /// Print the runs as JSON.
     #[arg(long)]
@@ -81,7 +81,7 @@ async fn compare(arguments: &CompareArgs) -> Result<bool, String> {
         target: Target::Any,
         engine: Engine::Server,
         strategy: None,
-        seed: Some(arguments.seed.unwrap_or_else(rand::random)),
+        seed: Some(arguments.seed.unwrap_or_else(|| seed_from(rand::random()))),
         round: 1,
         stage: None,
     };

@@ -11,8 +11,14 @@ use std::{
 use clap::Args;
 
 mod chain; // every line follows from the one before
+mod lines; // the lines of a file, however it travelled
+mod looks; // what a file that is no ledger looks like
 
-use self::chain::{Chain, Flaw};
+use self::{
+    chain::{Chain, Flaw, Wrong},
+    lines::{Line, Lines},
+    looks::Looks,
+};
 use super::exit::give_up;
 
 /// The exit code of a ledger that is not what it says.
@@ -27,39 +33,72 @@ pub struct VerifyArgs {
     pub ledger: PathBuf,
 }
 
+/// Why a file was not verified.
+#[derive(Debug)]
+enum Trouble {
+    /// The file could not be read: nothing is said about it.
+    Unread(io::Error),
+    /// The file is something else: nothing is said about the ledger.
+    NotALedger(Looks),
+    /// The ledger is not as it was exported.
+    Flawed(Flaw),
+}
+
 pub fn run(arguments: VerifyArgs) -> ExitCode {
-    let result = if arguments.ledger == Path::new(STANDARD_INPUT) {
+    let path = &arguments.ledger;
+    let name = path.display();
+    let result = if path == Path::new(STANDARD_INPUT) {
         check(io::stdin().lock())
+    } else if path.is_dir() {
+        Err(Trouble::NotALedger(Looks::Folder))
     } else {
-        File::open(&arguments.ledger).and_then(|file| check(BufReader::new(file)))
+        File::open(path).map_err(Trouble::Unread).and_then(|file| check(BufReader::new(file)))
     };
-    let name = arguments.ledger.display();
     match result {
-        Err(error) => give_up(format_args!("{name} cannot be read: {error}")),
-        Ok(Err(flaw)) => {
-            println!("{name}: {flaw}");
-            ExitCode::from(NOT_CLEAN)
-        }
-        Ok(Ok(chain)) if chain.entries() == 0 => give_up(format_args!("{name} holds no entry")),
-        Ok(Ok(chain)) => {
+        Ok(chain) => {
             println!("{name}: {chain}");
             ExitCode::SUCCESS
         }
+        Err(Trouble::Flawed(flaw)) => {
+            println!("{name}: {flaw}");
+            ExitCode::from(NOT_CLEAN)
+        }
+        Err(Trouble::NotALedger(looks)) => give_up(format_args!("{name} {looks}")),
+        Err(Trouble::Unread(error)) => give_up(format_args!("{name} cannot be read: {error}")),
     }
 }
 
-/// Follows the chain to its end or to its first flaw. Lines are taken as bytes: nothing about them is trusted.
-fn check(mut reader: impl BufRead) -> io::Result<Result<Chain, Flaw>> {
+/// Follows the chain to its end or to its first flaw.
+fn check(reader: impl BufRead) -> Result<Chain, Trouble> {
+    let mut lines = Lines::new(reader);
     let mut chain = Chain::default();
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 {
-        if line.last() == Some(&b'\n') {
-            line.pop();
+    let mut empty_line = None;
+    while let Some(line) = lines.read_next().map_err(Trouble::Unread)? {
+        if line.bytes.is_empty() {
+            empty_line = empty_line.or(Some(line.number));
+            continue;
         }
-        if let Err(flaw) = chain.follow(&line) {
-            return Ok(Err(flaw));
+        let is_of_a_ledger = chain.entries() > 0 || looks::like_a_line(&line.bytes);
+        if !is_of_a_ledger {
+            return Err(Trouble::NotALedger(looks_of(line, lines)?));
         }
-        line.clear();
+        // Empty lines at the end say nothing. In front of an entry, somebody has put them in.
+        let followed = match empty_line {
+            Some(line) => Err(Flaw { line, seq: None, wrong: Wrong::Empty }),
+            None => chain.follow(&line),
+        };
+        followed.map_err(Trouble::Flawed)?;
     }
-    Ok(Ok(chain))
+    if chain.entries() == 0 { Err(Trouble::NotALedger(Looks::Empty)) } else { Ok(chain) }
 }
+
+/// What a file looks like whose first line is no line of a ledger.
+fn looks_of(first: Line, lines: Lines<impl BufRead>) -> Result<Looks, Trouble> {
+    let mut head = first.bytes;
+    head.push(b'\n');
+    lines.read_rest(&mut head, looks::ENOUGH_BYTES).map_err(Trouble::Unread)?;
+    Ok(Looks::of(&head))
+}
+
+#[cfg(test)]
+mod tests;

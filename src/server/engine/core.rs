@@ -115,7 +115,9 @@ impl Core {
         let sale = SaleDesk::new(stock);
         self.desk.sales.write().insert(sale_id, sale.clone());
         sales.by_slug.insert(id, sale.clone());
-        sales.in_order.push(sale.clone());
+        // Another process may have made one before it, which is heard of later.
+        let place = sales.in_order.partition_point(|other| other.sale_id < sale_id);
+        sales.in_order.insert(place, sale.clone());
         sale
     }
 }

@@ -1,7 +1,7 @@
 //! What happens to every request, whatever its route: one layer, so that the hot path pays for one.
 //!
 //! On the way in it refuses what no route should see (foreign hosts, other sites' forms, paths that cannot be read). On the
-//! way out it writes problem documents, sets the security headers and counts.
+//! way out it writes problem documents, sets the security headers, counts, and compresses what is long.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
@@ -14,6 +14,7 @@ use axum::{
 use futures_util::FutureExt;
 
 use super::{
+    compression::{Wanted, compress},
     meters::Meters,
     problem::{self, Failure, Form},
 };
@@ -56,6 +57,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     let own = visit.origin();
     let is_https = own.is_https;
     let form = if is_navigation(request.method(), request.headers()) { Form::Page } else { Form::Document };
+    let wanted = Wanted::of(&request);
     let answer = match admit(&request, own, &guard.app.config.allowed_hosts) {
         Ok(()) => answered(next.run(request)).await,
         Err(failure) => failure.into_response(),
@@ -63,7 +65,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     let mut answer = problem::finish(answer, uri.path(), form);
     protect(answer.headers_mut(), is_https);
     meter.record(answer.status(), started.elapsed());
-    answer
+    compress(wanted, answer).await
 }
 
 /// The last resort: a handler that panics is one answer lost, not a connection.

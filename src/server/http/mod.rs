@@ -3,6 +3,7 @@
 mod answer; // answers that went well
 mod asked; // who asks, in a handler's terms
 mod body; // the strict reader of bodies and query strings
+mod compression; // long answers, compressed
 mod form; // buying without script
 pub mod listener; // the accept loop
 mod meters; // requests counted and timed per route

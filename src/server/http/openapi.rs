@@ -206,8 +206,8 @@ mod tests {
     use crate::model::{
         limits::{
             MAX_GENERAL_ADMISSION_UNITS, MAX_HOLD_TTL_SECONDS, MAX_MESSAGE_CHARACTERS, MAX_NAME_CHARACTERS, MAX_PRICE,
-            MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY, MAX_SIMULATION_RATE_PER_SECOND, MAX_TIERS_PER_SALE,
-            MAX_UNITS_PER_REQUEST,
+            MAX_SEED, MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY, MAX_SIMULATION_RATE_PER_SECOND,
+            MAX_TIERS_PER_SALE, MAX_UNITS_PER_REQUEST,
         },
         outcome::Code,
     };
@@ -306,6 +306,7 @@ mod tests {
             ("SimulationBody/properties/buyers", "maximum", f64::from(MAX_SIMULATED_BUYERS)),
             ("SimulationBody/properties/concurrency", "maximum", f64::from(MAX_SIMULATION_CONCURRENCY)),
             ("SimulationBody/properties/rate", "maximum", MAX_SIMULATION_RATE_PER_SECOND),
+            ("SimulationBody/properties/seed", "maximum", MAX_SEED as f64),
         ] {
             let described = schemas.pointer(&format!("/{property}/{bound}")).and_then(serde_json::Value::as_f64);
             assert_eq!(described, Some(value), "{property}");

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     model::{
+        currency::USUAL_DIGITS,
         ids::{BuyerId, OrderId, TicketId},
         ledger::{ChangeKind, Movement},
         order::{Order, Ticket},
@@ -274,6 +275,10 @@ impl Sold {
             buyer: self.purchase.buyer,
             total: self.purchase.total,
             currency: self.purchase.currency.to_string(),
+            currency_digits: self
+                .parts
+                .first()
+                .map_or(USUAL_DIGITS, |part| stock.tiers[part.tier_index].currency_digits),
             seq: self.purchase.seq,
             created_at: self.at,
             tickets: self.purchase.tickets.iter().map(ticket).collect(),

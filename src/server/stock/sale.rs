@@ -19,6 +19,7 @@ use crate::{
         time::Timestamp,
     },
     server::{
+        currency,
         ledger::Hash,
         store::{NewSeatRecord, SaleRecord},
     },
@@ -58,6 +59,7 @@ pub struct TierStock {
     pub name: String,
     pub price: u64,
     pub currency: Arc<str>,
+    pub currency_digits: u32,
     pub seated: bool,
     pub counts: Counts,
 }
@@ -106,6 +108,7 @@ impl Stock {
             id: TierId(tier.slug),
             name: tier.name,
             price: tier.price,
+            currency_digits: currency::digits(&tier.currency),
             currency: tier.currency.into(),
             seated: tier.seated,
             counts: tier.counts,
@@ -254,6 +257,7 @@ impl TierStock {
             name: self.name.clone(),
             price: self.price,
             currency: self.currency.to_string(),
+            currency_digits: self.currency_digits,
             seated: self.seated,
             capacity: self.counts.capacity(),
             available: self.counts.available,

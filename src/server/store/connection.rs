@@ -57,7 +57,7 @@ pub enum Connection<'c> {
 
 /// A connection that only reads.
 pub enum Reader {
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(sqlite::Reader),
     Postgres(PoolConnection<Postgres>),
 }
 
@@ -190,7 +190,7 @@ fn kind_of(url: &str) -> Result<StoreKind, OpenError> {
 impl Reader {
     pub fn connection(&mut self) -> Connection<'_> {
         match self {
-            Self::Sqlite(reader) => Connection::Sqlite(reader),
+            Self::Sqlite(reader) => Connection::Sqlite(reader.connection()),
             Self::Postgres(reader) => Connection::Postgres(reader),
         }
     }
@@ -198,7 +198,7 @@ impl Reader {
     /// Starts a transaction in which everything is read as of one moment.
     pub async fn begin(&mut self) -> Result<Transaction<'_>, sqlx::Error> {
         match self {
-            Self::Sqlite(reader) => sqlx::Connection::begin(&mut **reader).await.map(Transaction::Sqlite),
+            Self::Sqlite(reader) => sqlx::Connection::begin(reader.connection()).await.map(Transaction::Sqlite),
             Self::Postgres(reader) => postgres::begin_reading(reader).await.map(Transaction::Postgres),
         }
     }

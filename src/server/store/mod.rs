@@ -23,7 +23,7 @@ pub use shared::{
     audit::recount,
     idempotency::{answers_before, answers_since, find_answer, keep_body},
     ledger::{append, changes_after, lines_from},
-    orders::{find_order, orders_of, owned_positions, units_by_buyer, units_owned},
+    orders::{OrderPage, count_orders, find_order, orders_of, owned_positions, units_by_buyer, units_owned},
     records::{find_sale, load_sales},
     requests::{decide_request, find_decided, forget_decided},
     sales::{add_stock, heads, insert_sale, patch_sale, reset_sale, sale_identity, set_head, set_strategy, slugs_like},

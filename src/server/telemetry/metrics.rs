@@ -20,6 +20,8 @@ pub const QUEUE_LENGTH: &str = "onsale_queue_length";
 pub const BATCH_SIZE: &str = "onsale_batch_size";
 /// Time of one transaction, from its first statement to the flushed commit.
 pub const COMMIT_DURATION: &str = "onsale_commit_duration_seconds";
+/// Bytes of the embedded database's write-ahead log.
+pub const STORE_LOG_BYTES: &str = "onsale_store_log_bytes";
 /// Calls that Redis did not answer.
 pub const REDIS_FAILURES: &str = "onsale_redis_failures_total";
 /// Claims that gave up because others held the lease. This says nothing about stock.
@@ -112,6 +114,7 @@ fn describe() {
     describe_gauge!(QUEUE_LENGTH, "Claims that wait for the sequencer");
     describe_histogram!(BATCH_SIZE, "Claims decided in one transaction");
     describe_histogram!(COMMIT_DURATION, Unit::Seconds, "Time of one transaction, up to the flushed commit");
+    describe_gauge!(STORE_LOG_BYTES, Unit::Bytes, "Size of the embedded database's write-ahead log");
     describe_counter!(REDIS_FAILURES, "Calls that Redis did not answer");
     describe_counter!(LEASES_CONTENDED, "Claims that gave up because others held the lease");
     describe_counter!(GATE_REFUSALS, "Claims refused by a gate in front of the database");

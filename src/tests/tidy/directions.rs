@@ -30,6 +30,7 @@ const MAY_USE: Table = &[
     ("server/mod", &[]),
     ("server/clock", &["model"]),
     ("server/config", &["model"]),
+    ("server/currency", &["model"]),
     ("server/failpoint", &[]),
     ("server/ledger", &["model"]),
     ("server/shutdown", &[]),
@@ -38,8 +39,8 @@ const MAY_USE: Table = &[
     ("server/site", &["ui/client_files"]),
     ("server/limits", &["model", "server/config"]),
     // Decisions, storage, live feed.
-    ("server/store", &["model", "server/ledger"]),
-    ("server/stock", &["model", "server/clock", "server/ledger", "server/store"]),
+    ("server/store", &["model", "server/currency", "server/ledger", "server/telemetry"]),
+    ("server/stock", &["model", "server/clock", "server/currency", "server/ledger", "server/store"]),
     (
         "server/strategy",
         &[
@@ -58,6 +59,7 @@ const MAY_USE: Table = &[
         &[
             "model",
             "server/clock",
+            "server/currency",
             "server/feed",
             "server/ledger",
             "server/redis",

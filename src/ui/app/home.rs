@@ -1,17 +1,20 @@
-//! The page of all sales.
+//! The page of all sales, as many at a time as one can look over.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
-use super::handed::hand_over;
+use super::{handed::hand_over, paging::Paging};
 use crate::{
     api,
-    model::sale::Sale,
+    model::{pages::HOME, sale::SalesPage},
     ui::home::{START, SaleBoard},
 };
 
 #[component]
 pub fn HomePage() -> impl IntoView {
+    let asked = use_query_map().with_untracked(|query| query.get("page"));
+    let page = asked.and_then(|page| page.parse().ok()).unwrap_or(1);
     view! {
         <Title text="" />
         <section class="intro">
@@ -22,8 +25,8 @@ pub fn HomePage() -> impl IntoView {
             </p>
         </section>
         {Suspend::new(async move {
-            match api::sales().await {
-                Ok(sales) => view! { <Sales sales /> }.into_any(),
+            match api::sales(page).await {
+                Ok(found) => view! { <Sales found /> }.into_any(),
                 Err(_) => view! { <p class="notice" role="alert">"The sales cannot be read now. Try again in a moment."</p> }.into_any(),
             }
         })}
@@ -31,9 +34,22 @@ pub fn HomePage() -> impl IntoView {
 }
 
 #[component]
-fn Sales(sales: Vec<Sale>) -> impl IntoView {
-    if sales.is_empty() {
+fn Sales(found: SalesPage) -> impl IntoView {
+    if found.sales.is_empty() {
         return view! { <p class="notice">"Nothing is on sale at the moment. Come back soon."</p> }.into_any();
     }
-    view! { {hand_over(START, sales)} <SaleBoard /> }.into_any()
+    let SalesPage { page, pages, .. } = found;
+    let previous = (page > 1).then(|| (address_of(page - 1), "Previous sales"));
+    let next = (page < pages).then(|| (address_of(page + 1), "More sales"));
+    view! {
+        {hand_over(START, found)}
+        <SaleBoard />
+        <Paging label="Pages of sales" previous says=format!("Page {page} of {pages}") next />
+    }
+    .into_any()
+}
+
+/// The address of a page of the home page.
+fn address_of(page: u32) -> String {
+    if page == 1 { HOME.path.to_owned() } else { format!("{}?page={page}", HOME.path) }
 }

@@ -2,19 +2,22 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
+use super::paging::Paging;
 use crate::{
-    api,
+    api::{self, MyOrders},
     model::{
-        order::Order,
+        ids::OrderId,
         pages::{HOME, TICKETS},
-        sale::Sale,
     },
-    ui::kit::ticket::OrderTickets,
+    ui::kit::{money::grouped, ticket::OrderTickets},
 };
 
 #[component]
 pub fn TicketsPage() -> impl IntoView {
+    let asked = use_query_map().with_untracked(|query| query.get("after"));
+    let after: Option<OrderId> = asked.and_then(|after| after.parse().ok());
     view! {
         <Title text=TICKETS.title />
         <section class="intro">
@@ -23,17 +26,18 @@ pub fn TicketsPage() -> impl IntoView {
             <p class="lead">"They belong to this browser. The code is the ticket: show it at the door, and to nobody before."</p>
         </section>
         {Suspend::new(async move {
-            match (api::my_orders().await, api::sales().await) {
-                (Ok(orders), Ok(sales)) => view! { <Orders orders sales /> }.into_any(),
-                _ => view! { <p class="notice" role="alert">"Your tickets cannot be read now. They are safe; try again in a moment."</p> }.into_any(),
+            match api::my_orders(after).await {
+                Ok(found) => view! { <Orders found is_first=after.is_none() /> }.into_any(),
+                Err(_) => view! { <p class="notice" role="alert">"Your tickets cannot be read now. They are safe; try again in a moment."</p> }.into_any(),
             }
         })}
     }
 }
 
 #[component]
-fn Orders(orders: Vec<Order>, sales: Vec<Sale>) -> impl IntoView {
-    if orders.is_empty() {
+fn Orders(found: MyOrders, is_first: bool) -> impl IntoView {
+    let MyOrders { orders, next, in_all, sales } = found;
+    if orders.is_empty() && is_first {
         return view! {
             <div class="notice">
                 <p>"You have no tickets yet."</p>
@@ -48,5 +52,12 @@ fn Orders(orders: Vec<Order>, sales: Vec<Sale>) -> impl IntoView {
         let tiers = sale.map(|sale| sale.tiers.clone()).unwrap_or_default();
         view! { <OrderTickets order tiers sale_name=Some(name) /> }
     });
-    view! { <div class="orders">{orders.collect_view()}</div> }.into_any()
+    let newest = (!is_first).then(|| (TICKETS.path.to_owned(), "Newest orders"));
+    let older = next.map(|next| (format!("{}?after={next}", TICKETS.path), "Older orders"));
+    let says = format!("{} of {} orders", orders.len(), grouped(in_all));
+    view! {
+        <div class="orders">{orders.collect_view()}</div>
+        <Paging label="Pages of orders" previous=newest says next=older />
+    }
+    .into_any()
 }

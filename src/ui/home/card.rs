@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     model::{
         pages::SALE,
-        sale::{Counts, Sale, SaleStatus},
+        sale::{Counts, Sale, SaleStatus, Tier},
         time::Timestamp,
     },
     ui::kit::{
@@ -60,14 +60,16 @@ fn kind(sale: &Sale) -> &'static str {
     }
 }
 
+fn price(tier: &Tier) -> String {
+    money(tier.price, &tier.currency, tier.currency_digits)
+}
+
 fn price_range(sale: &Sale) -> String {
     let cheapest = sale.tiers.iter().min_by_key(|tier| tier.price);
     let dearest = sale.tiers.iter().max_by_key(|tier| tier.price);
     match (cheapest, dearest) {
-        (Some(low), Some(high)) if low.price == high.price => money(low.price, &low.currency),
-        (Some(low), Some(high)) => {
-            format!("{} – {}", money(low.price, &low.currency), money(high.price, &high.currency))
-        }
+        (Some(low), Some(high)) if low.price == high.price => price(low),
+        (Some(low), Some(high)) => format!("{} – {}", price(low), price(high)),
         _ => String::new(),
     }
 }

@@ -10,21 +10,24 @@ use self::card::SaleCard;
 use super::kit::{countdown::server_time, start::started_from};
 use crate::{
     api,
-    model::{sale::Sale, time::Timestamp},
+    model::{
+        sale::{Sale, SalesPage},
+        time::Timestamp,
+    },
 };
 
 /// Where the page carries the sales that the board starts from.
 pub const START: &str = "sale-board-start";
-/// Time between two looks at all sales. A stream tells of one sale only, and a browser has few connections to spare.
+/// Time between two looks at the sales of the page. A stream tells of one sale only, and a browser has few connections to spare.
 const REFRESH: Duration = Duration::from_secs(2);
 
 /// A card for each sale, kept up to date.
 #[island]
 pub fn SaleBoard() -> impl IntoView {
-    let first: Vec<Sale> = started_from(START);
+    let SalesPage { sales: first, page, .. } = started_from(START);
     let now = server_time(time_of(&first));
     let sales = RwSignal::new(first);
-    Effect::new(move |_| refresh(sales));
+    Effect::new(move |_| refresh(sales, page));
     view! {
         <ul class="cards" role="list">
             <For each=move || sales.get() key=|sale| sale.id.clone() let(sale)>
@@ -39,15 +42,15 @@ fn time_of(sales: &[Sale]) -> Timestamp {
     sales.iter().map(|sale| sale.server_now).max().unwrap_or(Timestamp::from_milliseconds(0))
 }
 
-/// Asks again and again while somebody looks. A failed look changes nothing: the next one may succeed.
-fn refresh(sales: RwSignal<Vec<Sale>>) {
+/// Asks for the sales of this page again and again while somebody looks. A failed look changes nothing: the next one may succeed.
+fn refresh(sales: RwSignal<Vec<Sale>>, page: u32) {
     let look = move || {
         if document().hidden() {
             return;
         }
         spawn_local(async move {
-            if let Ok(found) = api::sales().await {
-                let _ = sales.try_set(found);
+            if let Ok(found) = api::sales(page).await {
+                let _ = sales.try_set(found.sales);
             }
         });
     };

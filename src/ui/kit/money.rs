@@ -2,17 +2,21 @@
 
 /// The sign in front of the currencies that have a well-known one.
 const SIGNS: [(&str, &str); 4] = [("USD", "$"), ("EUR", "€"), ("GBP", "£"), ("JPY", "¥")];
-/// Currencies whose minor unit is the whole one (ISO 4217).
-const WHOLE: [&str; 9] = ["BIF", "CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF"];
 
-/// `1050` and `USD` as `$10.50`; without a known sign, `CHF 10.50`.
-pub fn money(minor_units: u64, currency: &str) -> String {
+/// `1050` with two digits and `USD` as `$10.50`; without a known sign, `CHF 10.50`. The server says how many digits behind the
+/// point a currency has.
+pub fn money(minor_units: u64, currency: &str, digits: u32) -> String {
     let sign = SIGNS.iter().find(|(code, _)| *code == currency).map(|(_, sign)| (*sign).to_owned());
-    let sign = sign.unwrap_or_else(|| format!("{currency}\u{a0}"));
-    if WHOLE.contains(&currency) {
-        return format!("{sign}{}", grouped(minor_units));
+    let mut text = sign.unwrap_or_else(|| format!("{currency}\u{a0}"));
+    let whole = 10_u64.saturating_pow(digits);
+    text.push_str(&grouped(minor_units / whole));
+    if digits > 0 {
+        text.push('.');
+        let fraction = (minor_units % whole).to_string();
+        text.extend((fraction.len()..digits as usize).map(|_| '0'));
+        text.push_str(&fraction);
     }
-    format!("{sign}{}.{:02}", grouped(minor_units / 100), minor_units % 100)
+    text
 }
 
 /// A whole number with a comma between groups of three.
@@ -57,11 +61,15 @@ mod tests {
     }
 
     #[test]
-    fn amounts_carry_their_sign_and_their_minor_units() {
-        assert_eq!(money(1_050, "USD"), "$10.50");
-        assert_eq!(money(123_456_789, "EUR"), "€1,234,567.89");
-        assert_eq!(money(5_000, "JPY"), "¥5,000");
-        assert_eq!(money(7, "CHF"), "CHF\u{a0}0.07");
+    fn amounts_carry_their_sign_and_as_many_digits_as_their_currency_has() {
+        assert_eq!(money(1_050, "USD", 2), "$10.50");
+        assert_eq!(money(123_456_789, "EUR", 2), "€1,234,567.89");
+        assert_eq!(money(5_000, "JPY", 0), "¥5,000");
+        assert_eq!(money(7, "CHF", 2), "CHF\u{a0}0.07");
+        assert_eq!(money(10_500, "KWD", 3), "KWD\u{a0}10.500");
+        assert_eq!(money(5_000, "XOF", 0), "XOF\u{a0}5,000");
+        assert_eq!(money(12_345_678, "CLF", 4), "CLF\u{a0}1,234.5678");
+        assert_eq!([money(0, "TND", 3), money(0, "XOF", 0)], ["TND\u{a0}0.000", "XOF\u{a0}0"]);
     }
 
     #[test]

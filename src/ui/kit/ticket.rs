@@ -37,7 +37,7 @@ pub fn OrderTickets(order: Order, tiers: Vec<Tier>, sale_name: Option<String>) -
                 {order.tickets.iter().map(ticket).collect_view()}
             </ul>
             <p class="order-facts figures">
-                <span>{money(order.total, &order.currency)}</span>
+                <span>{money(order.total, &order.currency, order.currency_digits)}</span>
                 <span>{moment(order.created_at)}</span>
                 <span>"Ledger no. " {order.seq}</span>
             </p>

@@ -46,6 +46,8 @@ pub struct Desk {
     pub now: ReadSignal<Timestamp>,
     pub toasts: Toasts,
     pub orders: RwSignal<Vec<Order>>,
+    /// How many orders there are beside those, which are older.
+    pub older: RwSignal<u64>,
     /// Whether a purchase is under way.
     pub is_buying: RwSignal<bool>,
     /// Position of the only tier that the map shows in full strength.
@@ -79,6 +81,7 @@ impl Desk {
             live,
             toasts: Toasts::new(outcome.as_deref().and_then(outcome_message)),
             orders: RwSignal::new(purchases.orders),
+            older: RwSignal::new(purchases.older),
             is_buying: RwSignal::new(false),
             filter: RwSignal::new(None),
             picked: RwSignal::new(BTreeSet::new()),
@@ -137,8 +140,8 @@ impl Desk {
         }
     }
 
-    /// Price of the choice in minor units, with its currency. Reactive.
-    pub fn total(self) -> (u64, String) {
+    /// Price of the choice in minor units, with its currency and the digits of that. Reactive.
+    pub fn total(self) -> (u64, String, u32) {
         let sale = self.sale();
         let price = |tier: usize| sale.tiers.get(tier).map_or(0, |tier| tier.price);
         let total = match self.choice() {
@@ -149,7 +152,9 @@ impl Desk {
             Choice::Units { tier, quantity } => price(tier) * u64::from(quantity),
             Choice::Lost(_) => 0,
         };
-        (total, sale.tiers.first().map(|tier| tier.currency.clone()).unwrap_or_default())
+        let currency = sale.tiers.first().map(|tier| (tier.currency.clone(), tier.currency_digits));
+        let (currency, digits) = currency.unwrap_or_default();
+        (total, currency, digits)
     }
 
     /// The most units of a tier that one wish may name now, at least 1. Reactive.

@@ -46,7 +46,7 @@ fn LegendEntry(desk: Desk, index: usize, tier: Tier) -> impl IntoView {
             >
                 <span class="legend-swatch" aria-hidden="true"></span>
                 <span class="legend-name">{tier.name}</span>
-                <span class="legend-price figures">{money(tier.price, &tier.currency)}</span>
+                <span class="legend-price figures">{money(tier.price, &tier.currency, tier.currency_digits)}</span>
                 <span class="legend-left figures">{move || left_text(left())}</span>
             </button>
         </li>

@@ -46,7 +46,7 @@ pub fn marks(seating: &Seating, tiers: &[Tier], view: &View, seat: u32, is_selec
     };
     Some(Marks {
         status: face.name(),
-        name: format!("{label}, {}, {}, {state}", tier.name, money(tier.price, &tier.currency)),
+        name: format!("{label}, {}, {}, {state}", tier.name, money(tier.price, &tier.currency, tier.currency_digits)),
         is_selectable: face == SeatFace::Available,
         is_selected,
         is_tentative,
@@ -80,7 +80,7 @@ impl Drawing<'_> {
             class = with_hue("band", tier_index),
             tier_index = tier_index,
             name = tier.name,
-            price = money(tier.price, &tier.currency),
+            price = money(tier.price, &tier.currency, tier.currency_digits),
         ));
         for position in 0..band.len() {
             self.push_block(markup, band, position, &tier.name);
@@ -180,6 +180,7 @@ mod tests {
             name: name.into(),
             price: 10_000,
             currency: "USD".into(),
+            currency_digits: 2,
             seated: true,
             capacity: 4,
             available: 2,

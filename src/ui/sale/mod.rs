@@ -85,6 +85,7 @@ fn follow(desk: Desk) {
                 if let Ok(purchases) = api::purchases(desk.id()).await {
                     desk.live.set_owned(&desk.seating().indices_of(&purchases.seats));
                     let _ = desk.orders.try_set(purchases.orders);
+                    let _ = desk.older.try_set(purchases.older);
                 }
             });
         }

@@ -99,7 +99,8 @@ fn PickedSeat(desk: Desk, seat: u32) -> impl IntoView {
     let seating = desk.seating();
     let label = seating.label(seat).map(|label| label.to_string()).unwrap_or_default();
     let tier = seating.tier_index(seat).and_then(|tier| desk.tier(tier));
-    let (name, price) = tier.map(|tier| (tier.name, money(tier.price, &tier.currency))).unwrap_or_default();
+    let (name, price) =
+        tier.map(|tier| (tier.name, money(tier.price, &tier.currency, tier.currency_digits))).unwrap_or_default();
     let give_back = move |_| {
         hand_focus_on(".picked-seat", &[BUY]);
         desk.toggle(seat);
@@ -121,8 +122,8 @@ fn PickedSeat(desk: Desk, seat: u32) -> impl IntoView {
 #[component]
 fn Total(desk: Desk) -> impl IntoView {
     let total = move || {
-        let (total, currency) = desk.total();
-        money(total, &currency)
+        let (total, currency, digits) = desk.total();
+        money(total, &currency, digits)
     };
     view! {
         <p class="total">

@@ -44,8 +44,8 @@ pub fn Quantity(desk: Desk) -> impl IntoView {
 
 fn subtotal(desk: Desk) -> Option<String> {
     let (tier, quantity) = (desk.tier(desk.tier.get())?, desk.quantity.get());
-    let total = money(tier.price * u64::from(quantity), &tier.currency);
-    Some(format!("{quantity} × {} = {total}", money(tier.price, &tier.currency)))
+    let total = money(tier.price * u64::from(quantity), &tier.currency, tier.currency_digits);
+    Some(format!("{quantity} × {} = {total}", money(tier.price, &tier.currency, tier.currency_digits)))
 }
 
 /// Takes over what was typed before anybody listened.

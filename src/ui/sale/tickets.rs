@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::desk::Desk;
 use crate::{
     model::pages::TICKETS,
-    ui::kit::{border::part, ticket::OrderTickets},
+    ui::kit::{border::part, money::grouped, ticket::OrderTickets},
 };
 
 /// Orders shown on the sale's page; all of them are on the page of tickets.
@@ -22,8 +22,17 @@ pub fn OwnTickets(desk: Desk) -> impl IntoView {
                 <OrderTickets order tiers=desk.sale().tiers.clone() sale_name=None />
             </For>
             <p>
-                <a href=TICKETS.path>"All my tickets"</a>
+                <a href=TICKETS.path>{move || link_text(desk)}</a>
             </p>
         </section>
     })
+}
+
+/// Says how many orders there are, where not all of them are shown. Reactive.
+fn link_text(desk: Desk) -> String {
+    let orders = desk.orders.with(Vec::len) as u64 + desk.older.get();
+    if orders <= MAX_ORDERS as u64 {
+        return "All my tickets".to_owned();
+    }
+    format!("All my tickets, of {} orders", grouped(orders))
 }

@@ -44,7 +44,7 @@ fn TierOption(desk: Desk, index: usize, tier: Tier) -> impl IntoView {
             <span class="tier-left figures" data-low=move || matches!(left(), 1 | 2).then_some("true")>
                 {move || left_text(left())}
             </span>
-            <span class="tier-price figures">{money(tier.price, &tier.currency)}</span>
+            <span class="tier-price figures">{money(tier.price, &tier.currency, tier.currency_digits)}</span>
         </label>
     }
 }

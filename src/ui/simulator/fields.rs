@@ -5,7 +5,7 @@ use leptos::web_sys::FormData;
 use super::session::{Engine, MAX_BROWSER_CONCURRENCY, Request};
 use crate::model::{
     ids::SaleId,
-    limits::{MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
+    limits::{MAX_SEED, MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
     strategy::StrategyKind,
 };
 
@@ -58,7 +58,8 @@ impl Typed {
         if seed.is_empty() {
             return Ok(None);
         }
-        seed.parse().map(Some).map_err(|_| format!("Seed: a whole number up to {}, or nothing.", u64::MAX))
+        let number = seed.parse().ok().filter(|number| *number <= MAX_SEED);
+        number.map(Some).ok_or_else(|| format!("Seed: a whole number up to {MAX_SEED}, or nothing."))
     }
 }
 
@@ -103,9 +104,9 @@ mod tests {
     fn a_strategy_and_a_seed_are_taken_where_they_stand() {
         let request = typed("5", "5", "any", "server").unwrap();
         assert_eq!((request.strategy, request.seed), (None, None));
-        let request = seeded(" 18446744073709551615 ").unwrap();
-        assert_eq!((request.strategy, request.seed), (Some(StrategyKind::Optimistic), Some(u64::MAX)));
-        for seed in ["-1", "1.5", "18446744073709551616", "many"] {
+        let request = seeded(" 9007199254740991 ").unwrap();
+        assert_eq!((request.strategy, request.seed), (Some(StrategyKind::Optimistic), Some(MAX_SEED)));
+        for seed in ["-1", "1.5", "9007199254740992", "18446744073709551616", "many"] {
             assert!(seeded(seed).unwrap_err().starts_with("Seed"), "{seed}");
         }
     }

@@ -77,6 +77,7 @@ fn the_frames_and_answers_of_the_server_are_read() {
         buyer: crate::model::ids::BuyerId(Uuid::nil()),
         total: 3_500,
         currency: "USD".to_owned(),
+        currency_digits: 2,
         seq: 7,
         created_at: at,
         tickets: vec![ticket(None), ticket(Some("A-1"))],

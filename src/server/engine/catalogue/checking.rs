@@ -10,7 +10,7 @@ use crate::{
         outcome::{Code, Refusal},
         strategy::StrategyKind,
     },
-    server::{engine::refusals::invalid, stock::Stock},
+    server::{currency::can_be_a_price, engine::refusals::invalid, stock::Stock},
 };
 
 /// The currency where none is named.
@@ -84,8 +84,8 @@ fn check_tier(tier: &NewTier) -> Result<(), Refusal> {
     if tier.price > MAX_PRICE {
         return Err(invalid(format!("A price is at most {MAX_PRICE} minor units.")));
     }
-    if !matches!(currency(tier).as_bytes(), [b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z']) {
-        return Err(invalid("A currency is three capital letters."));
+    if !can_be_a_price(currency(tier)) {
+        return Err(invalid("A currency is three capital letters, one that ISO 4217 lists as money: USD, EUR, JPY."));
     }
     match (tier.seats, tier.quantity) {
         (Some(layout), None) => match layout.seats() {

@@ -7,11 +7,12 @@ use crate::{
     model::{
         frame::Snapshot,
         ids::{SaleId, SeatLabel},
-        sale::Sale,
+        limits::SALES_PER_PAGE,
+        sale::{Sale, SaleList, SaleSwitch, SalesPage},
         seat::{Seat, SeatList, SeatRow, SeatStatus},
         strategy::{StrategyKind, StrategyList, StrategySupport},
     },
-    server::feed::Hub,
+    server::{feed::Hub, stock::SaleDesk},
 };
 
 impl Catalogue {
@@ -19,6 +20,38 @@ impl Catalogue {
     pub fn sales(&self) -> Vec<Sale> {
         let now = self.core.clock().now();
         self.core.all().iter().map(|sale| sale.stock.read().sale(now)).collect()
+    }
+
+    /// As many sales as `limit` after `after`, in the order in which they were made. `None` where there is no sale `after`.
+    pub fn sales_after(&self, after: Option<&SaleId>, limit: Option<u32>) -> Option<SaleList> {
+        let all = self.core.all();
+        let start = match after {
+            None => 0,
+            Some(after) => {
+                let known = self.core.known(after)?.sale_id;
+                all.partition_point(|sale| sale.sale_id <= known)
+            }
+        };
+        let rest = &all[start..];
+        let shown = &rest[..limit.map_or(rest.len(), |limit| rest.len().min(limit as usize))];
+        let now = self.core.clock().now();
+        let sales: Vec<Sale> = shown.iter().map(|sale| sale.stock.read().sale(now)).collect();
+        let next = sales.last().filter(|_| shown.len() < rest.len()).map(|sale| sale.id.clone());
+        Some(SaleList { sales, next })
+    }
+
+    /// The sales on a page of the home page, which is counted from 1, and the number of its last page. Closed sales come
+    /// after all others, for nobody can buy there any more. Behind the last page is the last.
+    pub fn sales_on_a_page(&self, page: u32) -> SalesPage {
+        let all = self.core.all();
+        let is_closed = |sale: &&Arc<SaleDesk>| sale.stock.read().switch == SaleSwitch::Closed;
+        let (closed, others): (Vec<_>, Vec<_>) = all.iter().partition(is_closed);
+        let per_page = SALES_PER_PAGE as usize;
+        let pages = u32::try_from(all.len().div_ceil(per_page)).unwrap_or(u32::MAX).max(1);
+        let page = page.clamp(1, pages);
+        let now = self.core.clock().now();
+        let shown = others.into_iter().chain(closed).skip((page - 1) as usize * per_page).take(per_page);
+        SalesPage { sales: shown.map(|sale| sale.stock.read().sale(now)).collect(), page, pages }
     }
 
     /// Makes sure that a sale which another process has just made is known here too; what follows may then be asked of

@@ -197,7 +197,7 @@ async fn a_reset_gives_all_stock_back_and_the_ledger_goes_on() {
         let reset = house.engine.catalogue.reset_sale(&sale, None).await.unwrap().unwrap().into_fresh();
         assert_eq!((reset.available, reset.sold, reset.seq), (15, 0, before.ledger.entries + 1));
         assert!(
-            house.engine.selling.orders(BuyerId(uuid::Uuid::from_u128(1))).await.unwrap().is_empty(),
+            house.engine.selling.orders(BuyerId(uuid::Uuid::from_u128(1)), None, None).await.unwrap().orders.is_empty(),
             "orders are void"
         );
         let (won, _) = house.storm(&sale, 20, &BuyBody::tier("floor".into(), 1)).await;
@@ -295,7 +295,7 @@ async fn a_buyer_finds_all_orders_however_many_changes_lie_between() {
         house.buy(&sale, 1, unit()).await;
         assert_eq!(house.storm(&sale, 2_500, &unit()).await.0, 2_500);
         house.buy(&sale, 1, unit()).await;
-        let orders = house.engine.selling.orders(BuyerId(uuid::Uuid::from_u128(1))).await.unwrap();
+        let orders = house.engine.selling.orders(BuyerId(uuid::Uuid::from_u128(1)), None, None).await.unwrap().orders;
         assert!(orders.is_sorted_by(|newer, older| newer.seq > older.seq), "{orders:?}");
         assert_eq!(orders.len(), 3);
     }

@@ -7,6 +7,7 @@ pub mod index; // what there is, and the yardstick that does no work
 pub mod ledger; // the list of all changes, as a stream of lines
 pub mod me; // who asks
 pub mod orders; // what was bought
+mod paging; // lists in pages
 pub mod purchase; // buying
 pub mod requests; // purchases that wait in a queue
 pub mod sales; // sales and their stock

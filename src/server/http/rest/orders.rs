@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use super::paging::Paging;
 use crate::{
     model::{
         ids::OrderId,
@@ -17,19 +18,31 @@ use crate::{
     },
 };
 
-/// The buyer's own orders.
+/// The buyer's own orders, the newest first: all of them, or with a `limit` a page.
 #[utoipa::path(
     get,
     path = "/api/v1/orders",
     tag = "buyers",
-    responses((status = 200, body = OrderList), (status = 401, description = "`unauthenticated`"))
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1_000, description = "At most so many"),
+        ("after" = Option<OrderId>, Query, description = "Only those behind this order: the `next` of the page before"),
+    ),
+    responses(
+        (status = 200, body = OrderList),
+        (status = 400, description = "`malformed`: a parameter stands twice"),
+        (status = 401, description = "`unauthenticated`"),
+        (status = 422, description = "`invalid`: an unknown parameter, no limit that is allowed, or no id of an order"),
+        (status = 503, description = "`overloaded`"),
+    )
 )]
 pub async fn list(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (head, _) = request.into_parts();
-    let [] = read_query(&head.uri, [])?;
+    let Paging { limit, after } = Paging::read(&head.uri)?;
+    let after: Option<OrderId> =
+        after.map(|id| id.parse().map_err(|_| Failure::invalid("after is the id of an order."))).transpose()?;
     let asker = asked::buyer(&app, &head)?;
-    let orders = app.engine.selling.orders(asker.buyer).await?;
-    Ok(asker.introduce(answer::ok(&OrderList { orders })))
+    let orders = app.engine.selling.orders(asker.buyer, after, limit).await?;
+    Ok(asker.introduce(answer::ok(&orders)))
 }
 
 /// One order: the buyer's own, or anybody's for an admin. Another buyer's order is as unknown as one that never was.

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{of_sale, require_sale, unknown_sale};
+use super::{of_sale, paging::Paging, require_sale, unknown_sale};
 use crate::{
     model::{
         body::{NewSale, ResetBody, SalePatch, StockBody},
@@ -28,11 +28,29 @@ use crate::{
     },
 };
 
-/// All sales, with their counts now.
-#[utoipa::path(get, path = "/api/v1/sales", tag = "sales", responses((status = 200, body = SaleList)))]
+/// All sales in the order in which they were made, with their counts now; with a `limit` a page of them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sales",
+    tag = "sales",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1_000, description = "At most so many"),
+        ("after" = Option<SaleId>, Query, description = "Only those behind this sale: the `next` of the page before"),
+    ),
+    responses(
+        (status = 200, body = SaleList),
+        (status = 400, description = "`malformed`: a parameter stands twice"),
+        (status = 422, description = "`invalid`: an unknown parameter, no limit that is allowed, or no such sale"),
+    )
+)]
 pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Failure> {
-    let [] = read_query(&uri, [])?;
-    Ok(answer::ok(&SaleList { sales: app.engine.catalogue.sales() }))
+    let Paging { limit, after } = Paging::read(&uri)?;
+    let after = after.map(SaleId);
+    if let Some(after) = &after {
+        app.engine.catalogue.learn_of(after).await;
+    }
+    let found = app.engine.catalogue.sales_after(after.as_ref(), limit);
+    Ok(answer::ok(&found.ok_or_else(|| Failure::invalid("after is the id of a sale."))?))
 }
 
 /// One sale.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::query::{Text, query};
+use super::query::{Query, Text, query};
 use crate::{
     model::{
         ids::{BuyerId, OrderId, SaleId, SeatLabel, TicketId, TierId},
@@ -10,6 +10,7 @@ use crate::{
         time::Timestamp,
     },
     server::{
+        currency,
         ledger::hexadecimal,
         store::{Connection, rows::count},
     },
@@ -104,14 +105,66 @@ pub async fn find_order(
     Ok(group(rows).pop())
 }
 
-/// A buyer's orders, the newest first.
-pub async fn orders_of(connection: Connection<'_>, buyer: BuyerId) -> Result<Vec<Order>, sqlx::Error> {
-    let select = select_of_buyer!(
-        in all sales: columns_of_tickets!(),
-        concat!(join_tickets!(), "ORDER BY orders.id DESC, tickets.id")
-    );
-    let rows = query(connection, select).bind(buyer).fetch_all().await?;
-    Ok(group(rows))
+/// Some of a buyer's orders: only those are read from the database.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OrderPage {
+    /// Only those of this sale.
+    pub sale_id: Option<i64>,
+    /// Only those made before this one.
+    pub after: Option<OrderId>,
+    /// At most so many; all where it is left out.
+    pub limit: Option<u32>,
+}
+
+/// The buyer's valid orders of a page, as `orders`, and then whatever is asked of them.
+macro_rules! page_of_orders {
+    ($select:expr) => {
+        Text {
+            sqlite: concat!(
+                "WITH RECURSIVE blocks (sale_id, block) AS (
+                     SELECT id, seq >> 10 FROM sales WHERE $2 IS NULL OR id = $2
+                     UNION ALL SELECT sale_id, block - 1 FROM blocks WHERE block > 0),
+                 page AS (
+                     SELECT orders.* FROM blocks
+                     CROSS JOIN orders ON orders.sale_id = blocks.sale_id AND (orders.seq >> 10) = blocks.block
+                         AND orders.buyer_id = $1 AND NOT orders.void
+                     WHERE $3 IS NULL OR orders.id < $3
+                     ORDER BY orders.id DESC LIMIT $4) ",
+                $select
+            ),
+            postgres: concat!(
+                "WITH page AS (
+                     SELECT * FROM orders
+                     WHERE buyer_id = $1 AND NOT void AND ($2 IS NULL OR sale_id = $2) AND ($3 IS NULL OR id < $3)
+                     ORDER BY id DESC LIMIT $4) ",
+                $select
+            ),
+        }
+    };
+}
+
+/// A page of a buyer's orders, the newest first.
+pub async fn orders_of(connection: Connection<'_>, buyer: BuyerId, page: OrderPage) -> Result<Vec<Order>, sqlx::Error> {
+    let select = page_of_orders!(concat!(
+        "SELECT ",
+        columns_of_tickets!(),
+        " FROM page AS orders ",
+        join_tickets!(),
+        "ORDER BY orders.id DESC, tickets.id"
+    ));
+    Ok(group(ask_for_page(connection, select, buyer, page).fetch_all().await?))
+}
+
+/// How many orders a page has.
+pub async fn count_orders(connection: Connection<'_>, buyer: BuyerId, page: OrderPage) -> Result<u64, sqlx::Error> {
+    let select = page_of_orders!("SELECT COUNT(*) FROM page");
+    let (orders,) = ask_for_page(connection, select, buyer, page).fetch_one().await?;
+    Ok(count(orders))
+}
+
+fn ask_for_page<'c>(connection: Connection<'c>, select: Text, buyer: BuyerId, page: OrderPage) -> Query<'c> {
+    let limit = page.limit.map_or(i64::MAX, i64::from);
+    query(connection, select).bind(buyer).bind(page.sale_id).bind(page.after).bind(limit)
 }
 
 /// Positions of the seats that a buyer owns in a sale, in order.
@@ -167,6 +220,7 @@ fn group(rows: Vec<TicketRow>) -> Vec<Order> {
                 sale: SaleId(row.sale),
                 buyer: row.buyer_id,
                 total: count(row.total),
+                currency_digits: currency::digits(&row.currency),
                 currency: row.currency,
                 seq: count(row.seq),
                 created_at: row.created_at,

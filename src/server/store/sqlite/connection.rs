@@ -8,9 +8,10 @@ use sqlx::{
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedRwLockReadGuard};
 
-use crate::server::store::OpenError;
+use super::log::Log;
+use crate::{model::limits::LOG_ALARM_BYTES, server::store::OpenError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -37,8 +38,7 @@ pub struct Database {
     /// The one connection that writes. SQLite has one writer at a time; waiting here is fair, waiting there is not.
     /// `None` after a fault, or where the store was opened for reading.
     writer: Arc<Mutex<Option<SqliteConnection>>>,
-    /// Folds the write-ahead log into the database beside the writer.
-    folder: Mutex<Option<SqliteConnection>>,
+    log: Log,
     readers: SqlitePool,
 }
 
@@ -51,12 +51,14 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("journal_size_limit", LOG_ALARM_BYTES.to_string())
             .pragma("cache_size", WRITER_CACHE_KIBIBYTES);
         let mut connection = writing.connect().await?;
         check_settings(&mut connection).await?;
         MIGRATIONS.run(&mut connection).await?;
         let readers = readers(url).await?;
-        Ok(Self { writing, writer: Arc::new(Mutex::new(Some(connection))), folder: Mutex::new(None), readers })
+        let log = Log::new(&writing);
+        Ok(Self { writing, writer: Arc::new(Mutex::new(Some(connection))), log, readers })
     }
 
     /// Opens an existing database for reading.
@@ -64,7 +66,8 @@ impl Database {
         let readers = readers(url).await?;
         drop(readers.acquire().await?);
         let writing = options(url)?.read_only(true);
-        Ok(Self { writing, writer: Arc::new(Mutex::new(None)), folder: Mutex::new(None), readers })
+        let log = Log::new(&writing);
+        Ok(Self { writing, writer: Arc::new(Mutex::new(None)), log, readers })
     }
 
     /// The writing connection, when it is this caller's turn. After a fault it is opened anew, and says so.
@@ -78,8 +81,9 @@ impl Database {
     }
 
     /// A connection that only reads.
-    pub async fn reader(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
-        self.readers.acquire().await
+    pub async fn reader(&self) -> Result<Reader, sqlx::Error> {
+        let reading = self.log.read().await;
+        Ok(Reader { connection: self.readers.acquire().await?, _reading: reading })
     }
 
     /// Whether a trivial read succeeds now.
@@ -87,30 +91,32 @@ impl Database {
         sqlx::query("SELECT 1 FROM settings").fetch_optional(&self.readers).await.is_ok()
     }
 
-    /// Folds what the write-ahead log holds into the database, without holding up the writer: left to its commits, this
-    /// would make some buyers wait for the pages of thousands of others. Returns how many pages the log is long: while that
-    /// changes, there will be more to fold.
+    /// Keeps the write-ahead log short; returns how many pages it has.
     pub async fn fold_log(&self) -> Result<i64, sqlx::Error> {
-        let mut folder = self.folder.lock().await;
-        let mut connection = match folder.take() {
-            Some(connection) => connection,
-            None => self.writing.connect().await?,
-        };
-        let (_, pages, _): (i64, i64, i64) =
-            sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut connection).await?;
-        *folder = Some(connection);
-        Ok(pages)
+        self.log.fold(&self.writer).await
     }
 
     /// Closes all connections; the write-ahead log is folded into the database.
     pub async fn close(&self) {
         self.readers.close().await;
-        drop(self.folder.lock().await.take());
+        self.log.close().await;
         if let Some(connection) = self.writer.lock().await.take()
             && let Err(error) = connection.close().await
         {
             tracing::warn!(%error, "the database did not close cleanly; the next start recovers it");
         }
+    }
+}
+
+/// A connection that only reads. While there is one, the log is not cut.
+pub struct Reader {
+    connection: PoolConnection<Sqlite>,
+    _reading: OwnedRwLockReadGuard<()>,
+}
+
+impl Reader {
+    pub fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
         sale::Sale,
         scenario::{Stock, wishes},
         seat::SeatList,
-        simulation::{Simulation, SimulationStatus, Target},
+        simulation::{Simulation, SimulationStatus, Target, seed_from},
         tally::{Answer, Latencies, Tally},
     },
     ui::simulator::session::{BrowserQueue, Request, Run, Session},
@@ -43,7 +43,7 @@ pub async fn run(session: Session, request: Request) -> Result<Run, String> {
     let stock = Stock::aimed_at(&request.target, &sale, &seats.seats)
         .map_err(|_| format!("The sale has no {}.", request.target))?;
     let id = Uuid::now_v7();
-    let seed = request.seed.unwrap_or(id.as_u64_pair().1);
+    let seed = request.seed.unwrap_or_else(|| seed_from(id.as_u64_pair().1));
     let wishes = wishes(&stock, request.buyers, seed);
     if wishes.is_empty() {
         return Err("The sale has no stock to ask for.".to_owned());

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::*;
 use crate::{
     model::{ledger::ChangeKind, sale::Counts},
-    server::store::LedgerRecord,
+    server::store::{LedgerRecord, OrderPage},
 };
 
 fn line(seq: u64, kind: ChangeKind, reference: Option<Uuid>) -> LedgerRecord {
@@ -103,7 +103,8 @@ async fn orders_are_found_by_their_id_and_by_their_buyer_until_a_reset() {
         let owned = store::find_order(writer.connection(), foreign, Some(buyer(2)), false).await.unwrap().unwrap();
         assert_eq!((owned.id, owned.tickets[0].seat.clone()), (foreign, None));
         assert_eq!(store::find_order(writer.connection(), foreign, Some(buyer(1)), true).await.unwrap(), None);
-        let mine = store::orders_of(writer.connection(), buyer(1)).await.unwrap();
+        let all = OrderPage::default();
+        let mine = store::orders_of(writer.connection(), buyer(1), all).await.unwrap();
         assert_eq!(mine.iter().map(|order| order.id).collect::<Vec<_>>(), [last, first]);
         assert_eq!(mine[1], order);
         assert_eq!(store::owned_positions(writer.connection(), house.sale_id, buyer(1)).await.unwrap(), [0, 1]);
@@ -117,10 +118,40 @@ async fn orders_are_found_by_their_id_and_by_their_buyer_until_a_reset() {
         store::reset_sale(writer.connection(), house.sale_id, &[3; 32]).await.unwrap();
         assert_eq!(store::find_order(writer.connection(), first, None, false).await.unwrap(), None);
         assert_eq!(store::find_order(writer.connection(), first, None, true).await.unwrap(), Some(order));
-        assert_eq!(store::orders_of(writer.connection(), buyer(1)).await.unwrap(), []);
+        assert_eq!(store::orders_of(writer.connection(), buyer(1), all).await.unwrap(), []);
         assert_eq!(store::owned_positions(writer.connection(), house.sale_id, buyer(1)).await.unwrap(), [0; 0]);
         assert_eq!(store::units_owned(writer.connection(), house.sale_id, buyer(1)).await.unwrap(), 0);
         assert!(store::units_by_buyer(writer.connection(), house.sale_id).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_orders_is_read_from_where_the_last_one_ended() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        let mut writer = house.writer().await;
+        let (other, _) = store::insert_sale(writer.connection(), &new_sale("other")).await.unwrap();
+        drop(writer);
+        let mut sold = Vec::new();
+        for seq in [1, 2, 1_030, 1_031, 4_000] {
+            sold.insert(0, house.sell(seq, buyer(1), &[], None).await);
+            house.sell(seq + 500, buyer(2), &[], None).await;
+        }
+        let mut writer = house.writer().await;
+        let (mut read, mut after) = (Vec::new(), None);
+        for size in [2, 2, 1, 0] {
+            let page = OrderPage { sale_id: Some(house.sale_id), after, limit: Some(2) };
+            let orders = store::orders_of(writer.connection(), buyer(1), page).await.unwrap();
+            assert_eq!(orders.len(), size);
+            after = orders.last().map(|order| order.id).or(after);
+            read.extend(orders.into_iter().map(|order| order.id));
+        }
+        assert_eq!(read, sold, "the newest first, each once");
+        for (sale_id, orders) in [(None, 5), (Some(house.sale_id), 5), (Some(other), 0)] {
+            let page = OrderPage { sale_id, ..OrderPage::default() };
+            assert_eq!(store::count_orders(writer.connection(), buyer(1), page).await.unwrap(), orders);
+            assert_eq!(store::orders_of(writer.connection(), buyer(1), page).await.unwrap().len() as u64, orders);
+        }
     }
 }
 
