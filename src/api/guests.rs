@@ -9,6 +9,7 @@ use crate::{
         body::BuyBody,
         ids::SaleId,
         outcome::{BuyOutcome, Code, Refusal},
+        retry::unexpected_status,
     },
     wire::{json, write},
 };
@@ -66,9 +67,9 @@ async fn read(response: Response) -> Result<BuyOutcome, String> {
     match response.status() {
         OVERLOADED => Ok(BuyOutcome::Refused(Refusal::new(Code::Overloaded, Code::Overloaded.title()))),
         _ if response.ok() => {
-            json::read(&response.text().await.map_err(told)?).ok_or_else(|| "unreadable answer".to_owned())
+            json::read(&response.text().await.map_err(told)?).ok_or_else(|| unexpected_status(response.status()))
         }
-        status => Err(format!("unexpected answer {status}")),
+        status => Err(unexpected_status(status)),
     }
 }
 

@@ -1,10 +1,16 @@
 //! Who may start a run of the simulator, and what it may ask for. Both edges, REST and server functions, pass here.
 
+use std::time::Duration;
+
 use crate::{
     model::{
+        arrivals::Arrivals,
         body::SimulationBody,
         ids::{SaleId, SimulationId},
-        limits::{MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY, MAX_SIMULATION_RATE_PER_SECOND},
+        limits::{
+            MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY, MAX_SIMULATION_RATE_PER_SECOND,
+            MIN_SIMULATION_RATE_PER_SECOND, SIMULATION_OVERTIME_SECONDS,
+        },
         outcome::{Code, Refusal},
         sale::Sale,
         simulation::{Simulation, Target},
@@ -94,17 +100,19 @@ fn plan(engine: &Engine, sale: &Sale, body: SimulationBody) -> Result<Plan, Refu
     if !is_known {
         return Err(Refusal::new(Code::NotFound, format!("The sale has no {target}.")));
     }
-    if body.rate.is_some_and(|rate| !(rate > 0.0 && rate <= MAX_SIMULATION_RATE_PER_SECOND)) {
-        return Err(invalid(format!(
-            "rate is a number above 0, to {MAX_SIMULATION_RATE_PER_SECOND} buyers per second."
-        )));
-    }
+    let arrivals = Arrivals::at_rate(body.rate).ok_or_else(|| {
+        invalid(format!(
+            "rate is a number of buyers per second from {MIN_SIMULATION_RATE_PER_SECOND} to \
+             {MAX_SIMULATION_RATE_PER_SECOND}."
+        ))
+    })?;
     Ok(Plan {
         sale: sale.id.clone(),
         target,
         buyers: within("buyers", body.buyers, MAX_SIMULATED_BUYERS)?,
         concurrency: within("concurrency", body.concurrency, MAX_SIMULATION_CONCURRENCY)?,
-        rate: body.rate,
+        arrivals,
+        overtime: Duration::from_secs(SIMULATION_OVERTIME_SECONDS),
         seed: body.seed.unwrap_or_else(rand::random),
     })
 }

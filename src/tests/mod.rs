@@ -14,6 +14,7 @@ mod comparison; // the same load over one strategy after the other
 mod disk_faults; // a disk that fails leaves the old state or the new one
 mod durability; // what was acknowledged survives being killed
 mod failing_start; // a first start on a disk that fails
+mod gateway; // a proxy that loses answers
 mod idempotency; // the same key never buys twice
 mod markup; // markup in names is text
 mod nodes; // three servers on one database

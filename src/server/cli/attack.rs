@@ -9,14 +9,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-mod report; // what came of it, for people
+mod report; // the result, for people
 
 use self::report::Report;
 pub use self::report::Verdict;
-use super::exit::give_up;
+use super::{arrival::ArrivalArgs, exit::give_up};
 use crate::{
     model::{
         ids::{SaleId, SimulationId},
+        limits::ATTACK_OVERTIME_SECONDS,
         simulation::{Simulation, Target},
     },
     server::simulator::{
@@ -55,6 +56,8 @@ pub struct AttackArgs {
     /// Requests in flight at once; as many as there are buyers, to 1000, where it is missing.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub concurrency: Option<u32>,
+    #[command(flatten)]
+    pub arrival: ArrivalArgs,
     /// Draws the same wishes again.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -95,7 +98,8 @@ fn plan(arguments: &AttackArgs) -> Result<Plan, String> {
         target: arguments.target.clone(),
         buyers,
         concurrency,
-        rate: None,
+        arrivals: arguments.arrival.arrivals(buyers),
+        overtime: Duration::from_secs(ATTACK_OVERTIME_SECONDS),
         seed: arguments.seed.unwrap_or_else(rand::random),
     })
 }
@@ -120,8 +124,7 @@ pub fn number_of_buyers(text: Option<&str>, most: u32) -> Result<u32, String> {
 async fn attack(url: &str, plan: Plan) -> Result<Simulation, RunError> {
     let server = Server::find(url).await.map_err(RunError::Unreachable)?;
     let id = SimulationId(Uuid::now_v7());
-    let begun = Simulation::begun(id, plan.sale.clone(), plan.buyers, plan.concurrency, plan.seed);
-    let (progress, mut told) = watch::channel(begun);
+    let (progress, mut told) = watch::channel(plan.begun(id));
     let cancel = CancellationToken::new();
     let bar = bar(plan.buyers);
     let mut running = std::pin::pin!(run_plan(server, plan, None, &progress, cancel.clone()));

@@ -10,6 +10,7 @@ mod rounds; // makes the runs over the public API
 
 use self::{report::Report, rounds::Server};
 use super::{
+    arrival::ArrivalArgs,
     attack::{number_of_buyers, requests_at_once},
     exit::give_up,
 };
@@ -47,6 +48,8 @@ pub struct CompareArgs {
     /// Requests in flight at once; as many as there are buyers, to 1000, where it is missing.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SIMULATION_CONCURRENCY)))]
     pub concurrency: Option<u32>,
+    #[command(flatten)]
+    pub arrival: ArrivalArgs,
     /// Draws the same wishes again.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -78,6 +81,7 @@ async fn compare(arguments: &CompareArgs) -> Result<bool, String> {
         sale: SaleId(arguments.sale.clone()),
         buyers,
         concurrency: requests_at_once(arguments.concurrency, buyers),
+        rate: arguments.arrival.arrivals(buyers).rate(),
         target: Target::Any,
         engine: Engine::Server,
         strategy: None,

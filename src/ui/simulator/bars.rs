@@ -18,6 +18,10 @@ const MARK_BEYOND: u32 = 2;
 /// Space for what the mark means.
 const FOOT: u32 = 18;
 
+/// What lies over the part of a bar that should not be.
+const TEXTURES: &str = r#"<defs><pattern id="comparison-cross" width="6" height="6" patternUnits="userSpaceOnUse">
+<path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern></defs>"#;
+
 /// One run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bar {
@@ -34,46 +38,36 @@ impl Bar {
     }
 }
 
+/// Where everything of one figure lies in the drawing.
+struct Scale {
+    most: u64,
+}
+
+impl Scale {
+    fn of(bars: &[Bar], capacity: Option<u64>) -> Self {
+        Self { most: bars.iter().map(|bar| bar.value).chain(capacity).max().unwrap_or_default().max(1) }
+    }
+
+    #[allow(clippy::cast_precision_loss)] // counts lie far below 2⁵³
+    fn x(&self, value: u64) -> String {
+        tenths(value as f64 / self.most as f64 * f64::from(WIDTH))
+    }
+
+    /// At which of its ends a text is anchored at this value, so that all of it lies within the drawing.
+    const fn anchor(&self, value: u64) -> &'static str {
+        if value * 2 < self.most { "start" } else { "end" }
+    }
+}
+
 /// The bars, with a line at the capacity where there is one.
 pub fn bars(title: &str, capacity: Option<u64>, bars: &[Bar]) -> Html {
-    let most = bars.iter().map(|bar| bar.value).chain(capacity).max().unwrap_or_default().max(1);
-    #[allow(clippy::cast_precision_loss)] // counts lie far below 2⁵³
-    let x = |value: u64| tenths(value as f64 / most as f64 * f64::from(WIDTH));
+    let scale = Scale::of(bars, capacity);
     let mut drawn = Html::default();
     let mut top = 0;
     for bar in bars {
-        let Bar { name, value, excess } = *bar;
-        let bar_top = top + BAR_TOP;
-        let rect = |paint, left: String, width: String| {
-            html!(
-                r#"<rect {paint} x="{left}" y="{top}" width="{width}" height="{height}"></rect>"#,
-                paint = Html::trusted(paint),
-                left = left,
-                top = bar_top,
-                width = width,
-                height = BAR_HEIGHT,
-            )
-        };
-        drawn.push(html!(
-            r#"<text class="bar-name" x="0" y="{baseline}">{name}</text><text class="bar-number" x="{end}" y="{baseline}" text-anchor="end">{number}</text>"#,
-            baseline = top + BASELINE,
-            name = name,
-            end = WIDTH,
-            number = bar.number(),
-        ));
-        drawn.push(rect(r#"class="bar-ground""#, "0".to_owned(), WIDTH.to_string()));
-        drawn.push(rect(r#"class="bar-value""#, "0".to_owned(), x(value)));
-        if excess > 0 {
-            drawn.push(rect(r#"class="bar-excess""#, x(value - excess), x(excess)));
-            drawn.push(rect(r#"fill="url(#comparison-cross)""#, x(value - excess), x(excess)));
-        }
+        drawn.push(one(&scale, *bar, top));
         if let Some(capacity) = capacity {
-            drawn.push(html!(
-                r#"<line class="bar-mark" x1="{at}" x2="{at}" y1="{top}" y2="{foot}"></line>"#,
-                at = x(capacity),
-                top = bar_top - MARK_BEYOND,
-                foot = bar_top + BAR_HEIGHT + MARK_BEYOND,
-            ));
+            drawn.push(mark(&scale, capacity, top + BAR_TOP));
         }
         top += PITCH;
     }
@@ -82,20 +76,63 @@ pub fn bars(title: &str, capacity: Option<u64>, bars: &[Bar]) -> Html {
     if let Some(capacity) = capacity {
         label += &format!(". There were {capacity}");
         drawn.push(html!(
-            r#"<text class="bar-number" x="{at}" y="{baseline}" text-anchor="end">{capacity} there were</text>"#,
-            at = x(capacity),
+            r#"<text class="bar-number" x="{at}" y="{baseline}" text-anchor="{anchor}">Capacity {capacity}</text>"#,
+            at = scale.x(capacity),
             baseline = height + BASELINE,
+            anchor = scale.anchor(capacity),
             capacity = capacity,
         ));
         height += FOOT;
     }
     html!(
-        r#"<figure class="chart"><figcaption>{title}</figcaption><svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}"><defs><pattern id="comparison-cross" width="6" height="6" patternUnits="userSpaceOnUse"><path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern></defs>{drawn}</svg></figure>"#,
+        r#"<figure class="chart"><figcaption>{title}</figcaption>
+<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{textures}{drawn}</svg></figure>"#,
         title = title,
         width = WIDTH,
         height = height,
         label = label,
+        textures = Html::trusted(TEXTURES),
         drawn = drawn,
+    )
+}
+
+/// One bar below its name and its number.
+fn one(scale: &Scale, bar: Bar, top: u32) -> Html {
+    let Bar { name, value, excess } = bar;
+    let rect = |paint, left: String, width: String| {
+        html!(
+            r#"<rect {paint} x="{left}" y="{top}" width="{width}" height="{height}"></rect>"#,
+            paint = Html::trusted(paint),
+            left = left,
+            top = top + BAR_TOP,
+            width = width,
+            height = BAR_HEIGHT,
+        )
+    };
+    let mut drawn = html!(
+        r#"<text class="bar-name" x="0" y="{baseline}">{name}</text>
+<text class="bar-number" x="{end}" y="{baseline}" text-anchor="end">{number}</text>"#,
+        baseline = top + BASELINE,
+        name = name,
+        end = WIDTH,
+        number = bar.number(),
+    );
+    drawn.push(rect(r#"class="bar-ground""#, "0".to_owned(), WIDTH.to_string()));
+    drawn.push(rect(r#"class="bar-value""#, "0".to_owned(), scale.x(value)));
+    if excess > 0 {
+        drawn.push(rect(r#"class="bar-excess""#, scale.x(value - excess), scale.x(excess)));
+        drawn.push(rect(r#"fill="url(#comparison-cross)""#, scale.x(value - excess), scale.x(excess)));
+    }
+    drawn
+}
+
+/// The line at the capacity, over one bar.
+fn mark(scale: &Scale, capacity: u64, bar_top: u32) -> Html {
+    html!(
+        r#"<line class="bar-mark" x1="{at}" x2="{at}" y1="{top}" y2="{foot}"></line>"#,
+        at = scale.x(capacity),
+        top = bar_top - MARK_BEYOND,
+        foot = bar_top + BAR_HEIGHT + MARK_BEYOND,
     )
 }
 
@@ -117,6 +154,15 @@ mod tests {
         assert!(drawn.contains(r#"<line class="bar-mark" x1="140.0" x2="140.0" y1="16" y2="30""#), "{drawn}");
         let label = r#"aria-label="Units sold: naive 400, 100 of them phantoms; in_memory 200. There were 200""#;
         assert!(drawn.contains(label), "{drawn}");
+    }
+
+    #[test]
+    fn the_label_of_the_capacity_lies_within_the_drawing_wherever_its_line_is() {
+        for (sold, anchor) in [(10_000, "start"), (401, "start"), (400, "end"), (200, "end"), (0, "end")] {
+            let drawn = bars("Units sold", Some(200), &[Bar { name: "naive", value: sold, excess: 0 }]).into_string();
+            let label = format!(r#" text-anchor="{anchor}">Capacity 200</text>"#);
+            assert!(drawn.contains(&label), "{sold} sold: {drawn}");
+        }
     }
 
     #[test]

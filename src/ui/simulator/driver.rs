@@ -1,5 +1,5 @@
-//! Makes a run: asks the server for it and follows its progress, or sends the buyers from this browser. Called in the browser
-//! only.
+//! Makes a run: either the server sends the buyers and this follows its progress, or this browser sends them. Called in the
+//! browser only.
 
 use leptos::{
     prelude::*,
@@ -20,6 +20,7 @@ use crate::{
     wire,
 };
 
+mod asking; // asking again where an answer was lost
 mod browser; // this browser as the load generator
 mod comparing; // one strategy after another
 mod fetch; // requests to the public API, each without the visitor's identity
@@ -59,16 +60,18 @@ pub fn compare(session: Session, mut request: Request, strategies: Vec<StrategyK
 pub fn reset(session: Session, sale: SaleId) {
     session.trouble.set(None);
     spawn_local(async move {
-        match api::reset(sale, None).await {
+        // A reset may be made twice: it puts the stock back as it was made.
+        match asking::ask(|| api::reset(sale.clone(), None)).await {
             Ok(Ok(sale)) => {
                 let told = format!("{} is reset: {} units are available.", sale.name, sale.available);
                 session.announcement.try_set(told);
+                session.sale.notify();
             }
             Ok(Err(refusal)) => {
                 session.trouble.try_set(Some(refusal.detail));
             }
-            Err(error) => {
-                session.trouble.try_set(Some(format!("The sale could not be reset: {error}")));
+            Err(told) => {
+                session.trouble.try_set(Some(format!("The sale could not be reset. {told}")));
             }
         }
     });

@@ -14,6 +14,8 @@ pub struct Start {
     /// Which of them is chosen at first.
     pub chosen: SaleId,
     pub list: StrategyList,
+    /// Whether the panel has a page of its own. Elsewhere the sale's own seat map stands above it.
+    pub is_alone: bool,
     /// Whether the strategy may be changed: only a rehearsal's may.
     pub can_change: bool,
 }

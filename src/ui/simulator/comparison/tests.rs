@@ -46,6 +46,7 @@ pub(in crate::ui::simulator) fn run(round: u32, strategy: StrategyKind, phantoms
         sale: "rehearsal".into(),
         buyers: 300,
         concurrency: 50,
+        rate: None,
         target: Target::Any,
         engine: Engine::Server,
         strategy: Some(strategy),
