@@ -211,7 +211,7 @@ async fn compare_runs_the_chosen_strategies_in_their_order_and_tells_them_as_jso
 async fn compared_strategies_have_the_same_arrivals() {
     let app = TestApp::open_demo().await;
     let url = app.url();
-    let flags = ["compare", "40", "--url", &url, "--strategies", "optimistic,in_memory", "--over", "1", "--json"];
+    let flags = ["compare", "40", "--url", &url, "--strategies", "atomic_update,in_memory", "--over", "1", "--json"];
     let output = app.command(flags).await;
     assert_exit(&output, 0);
     let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -93,7 +93,7 @@ async fn a_comparison_survives_lost_answers_and_does_not_start_a_run_twice() {
     for at in ["/strategies", "/rehearsal", "/reset"] {
         let proxy = Proxy::start(&app, at, Fault::Swallows { times: 2, status: 502 }).await;
         let url = proxy.url();
-        let output = app.command_of(&["compare", "20", "--url", &url, "--strategies", "optimistic", "--json"]).await;
+        let output = app.command_of(&["compare", "20", "--url", &url, "--strategies", "atomic_update", "--json"]).await;
         assert_exit(&output, 0);
         let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert_eq!(told["runs"][0]["simulation"]["won"], 20, "{at}: {told}");

@@ -11,7 +11,10 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, Method, Response, StatusCode, Uri, header::CONTENT_LENGTH},
+    http::{
+        HeaderMap, Method, Response, StatusCode, Uri,
+        header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    },
 };
 use futures_util::stream;
 
@@ -81,7 +84,9 @@ async fn pass_on(
     let name = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or(uri.path()).to_owned();
     let request = house.client.request(method, format!("{}{uri}", house.server)).headers(headers).body(body);
     let reply = request.send().await.expect("the server answers");
-    let (status, headers) = (reply.status(), reply.headers().clone());
+    let (status, mut headers) = (reply.status(), reply.headers().clone());
+    // It belongs to the connection to the server.
+    headers.remove(TRANSFER_ENCODING);
     let body = reply.bytes().await.expect("a whole answer");
     let times_before = {
         let mut seen = house.seen.lock().expect("no test panics with it");

@@ -6,14 +6,11 @@ use super::{
     choices::StrategyChoices,
     driver,
     fields::{Typed, compared},
-    inputs::Fields,
+    inputs::{Fields, TROUBLE},
     session::Session,
     start::Start,
 };
 use crate::{model::ids::SaleId, ui::kit::border::part};
-
-/// The element that says what is wrong.
-pub const TROUBLE: &str = "simulator-trouble";
 
 #[component]
 pub fn SimulatorForm(session: Session, start: Start) -> impl IntoView {

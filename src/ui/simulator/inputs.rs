@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use super::{choices::StrategyOptions, form::TROUBLE, session::Session, start::Start};
+use super::{choices::StrategyOptions, session::Session, start::Start};
 use crate::{
     model::{
         ids::SaleId,
@@ -11,6 +11,8 @@ use crate::{
     ui::kit::border::part,
 };
 
+/// The element that says what is wrong.
+pub const TROUBLE: &str = "simulator-trouble";
 const DEFAULT_BUYERS: &str = "500";
 const DEFAULT_CONCURRENCY: &str = "100";
 /// The choices of the time over which buyers arrive, in seconds.

@@ -1,4 +1,4 @@
-//! What is left of the attacked sale, live: counts, a bar, and a square for each seat that changes as the seat is sold.
+//! What is left of the attacked sale, live: counts, a bar, and a mark for each seat that changes when the seat is sold.
 //!
 //! The panel asks for the sale's state again and again instead of listening to its stream: a browser has few connections to
 //! one server, and the sale's own page holds the stream already.
@@ -19,13 +19,15 @@ const REFRESH: Duration = Duration::from_millis(200);
 const QUESTIONS_SKIPPED_AT_REST: u32 = 10;
 /// More seats than this are not drawn.
 const MOST_SEATS: usize = 5_000;
-/// Squares in a line, for few seats and for many.
+/// Seats in a line, for few and for many.
 const COLUMNS: usize = 50;
 const COLUMNS_OF_MANY: usize = 100;
 const FEW_SEATS: usize = 600;
-/// From one square to the next, in the drawing's own units, and the side of a square.
+/// From one seat to the next, in the drawing's own units.
 const PITCH: usize = 10;
-const SIDE: usize = 8;
+/// A seat as a path from its corner on: a square while it can be had, a cross once it is sold, as on the map.
+const SQUARE: &str = "h8v8h-8z";
+const CROSS: &str = "l8 8m0-8l-8 8";
 
 #[component]
 pub fn LiveStock(session: Session) -> impl IntoView {
@@ -34,7 +36,7 @@ pub fn LiveStock(session: Session) -> impl IntoView {
     Effect::new(move |_| keep_asking(session, state));
     let counts = move || state.with(|state| state.as_ref().map_or(NOTHING, counts_of));
     let left = move || state.with(|state| state.as_ref().map(|state| grouped(counts_of(state).available)));
-    let seats = move |letter: char| state.with(|state| state.as_ref().map(|state| squares(&state.seats, letter)));
+    let seats = move |letter: char| state.with(|state| state.as_ref().map(|state| shapes(&state.seats, letter)));
     let size = Memo::new(move |_| state.with(|state| state.as_ref().map_or(0, |state| state.seats.len())));
     part(view! {
         <div class="live-stock script-only">
@@ -112,13 +114,14 @@ fn view_box(seats: usize) -> String {
     format!("0 0 {} {}", columns * PITCH, seats.div_ceil(columns) * PITCH)
 }
 
-/// A path of one square for each seat that has this letter.
-fn squares(seats: &str, letter: char) -> String {
+/// A path with the shape of each seat that has this letter.
+fn shapes(seats: &str, letter: char) -> String {
     let columns = columns(seats.len());
+    let shape = if letter == 'S' { CROSS } else { SQUARE };
     let mut path = String::new();
     for (index, _) in seats.chars().enumerate().filter(|(_, found)| *found == letter) {
         let (x, y) = (index % columns * PITCH, index / columns * PITCH);
-        path += &format!("M{x} {y}h{SIDE}v{SIDE}h-{SIDE}z");
+        path += &format!("M{x} {y}{shape}");
     }
     path
 }
@@ -128,14 +131,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_seat_is_one_square_at_its_place_in_the_path_of_its_state() {
+    fn each_seat_has_one_shape_at_its_place_in_the_path_of_its_state() {
         let mut seats = "A".repeat(60);
         seats.replace_range(1..2, "S");
         seats.replace_range(51..52, "S");
         seats.replace_range(59..60, "H");
-        assert_eq!(squares(&seats, 'S'), "M10 0h8v8h-8zM10 10h8v8h-8z");
-        assert_eq!(squares(&seats, 'H'), "M90 10h8v8h-8z");
-        assert_eq!(squares(&seats, 'A').matches('M').count(), 57);
+        assert_eq!(shapes(&seats, 'S'), "M10 0l8 8m0-8l-8 8M10 10l8 8m0-8l-8 8");
+        assert_eq!(shapes(&seats, 'H'), "M90 10h8v8h-8z");
+        assert_eq!(shapes(&seats, 'A').matches('M').count(), 57);
         assert_eq!(view_box(seats.len()), "0 0 500 20");
         assert_eq!(view_box(1_000), "0 0 1000 100");
     }
