@@ -158,7 +158,7 @@ fn tell_contradictions(simulation: &Simulation) {
     }
 }
 
-/// Makes the run on a thread of its own. However it ends, it is told as ended.
+/// Makes the run on a thread of its own. However it ends, its status says so.
 fn spawn(
     server: Server,
     plan: Plan,

@@ -1,6 +1,6 @@
 //! Sends the virtual buyers. Each is a session of its own and acts once, over the public API and a real socket.
 //!
-//! It never touches the engine: what it reports is what any client would have seen.
+//! It never touches the engine: it reports what any client would have seen.
 
 use std::{
     pin::pin,
@@ -44,10 +44,10 @@ use crate::model::{
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often progress is told.
+/// How often the progress is updated.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What a run is asked to do. The bounds are checked where the wish enters.
+/// The parameters of a run. Their bounds are checked at the edge.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub sale: SaleId,
@@ -75,11 +75,11 @@ impl Plan {
     }
 }
 
-/// Reads how many claims on the sale have been refused so far after the database was asked.
+/// Reads how many claims on the sale were refused so far with the help of the database.
 pub type RefusalMeter = dyn Fn() -> u64 + Send + Sync;
 
-/// Makes the run: `progress` hears of it every 100 ms and holds the verdict at the end. Cancelling lets requests in
-/// flight finish and judges what was done until then. `meter` is there where the server is this one.
+/// Makes the run. `progress` is updated every 100 ms and holds the verdict at the end. When the run is cancelled, requests in
+/// flight finish, and the answers so far are judged. `meter` is given where this process is the server.
 pub async fn run(
     server: Server,
     plan: Plan,
@@ -123,7 +123,7 @@ async fn open(server: &Arc<Server>) -> Result<Connection, RunError> {
     Connection::open(Arc::clone(server)).await.map_err(RunError::Unreachable)
 }
 
-/// Tells progress until every slot has finished; returns their connections.
+/// Updates the progress until every slot has finished; returns their connections.
 async fn watch_until_done(
     race: &Race,
     slots: &mut JoinSet<Connection>,
@@ -160,7 +160,7 @@ async fn watch_until_done(
     idle
 }
 
-/// Reads what the server says of itself and holds it against the answers that the buyers got.
+/// Compares the server's ledger and audit with the answers that the buyers got.
 async fn judge(connection: &mut Connection, before: &Sale, wins: &[Win]) -> Result<(Audit, Vec<String>), RunError> {
     let ledger = read_ledger(connection, &before.id, before.seq).await?;
     let audit: Audit = read(connection, &format!("/api/v1/sales/{}/audit", before.id)).await?;

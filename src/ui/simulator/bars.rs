@@ -1,24 +1,24 @@
-//! One figure of several runs as bars in a small SVG. Each bar carries its name and its number, and all of them stand
-//! in the drawing's own label: nothing is told by length or colour alone.
+//! One figure of several runs as bars in a small SVG. Each bar has its name and its number beside it, and the drawing's label
+//! repeats them: no figure is shown by length or colour alone.
 
 use crate::ui::kit::{
     html::{Html, html},
     money::tenths,
 };
 
-/// The drawing's own units; the page scales them.
+/// In the drawing's own units; the page scales them.
 const WIDTH: u32 = 280;
-/// From one bar to the next, with the line of text above it.
+/// The distance from one bar to the next, including the line of text above it.
 const PITCH: u32 = 36;
 const BASELINE: u32 = 12;
 const BAR_TOP: u32 = 18;
 const BAR_HEIGHT: u32 = 10;
-/// How far the mark of the capacity reaches beyond a bar.
+/// How far the mark at the capacity extends beyond a bar.
 const MARK_BEYOND: u32 = 2;
-/// Space for what the mark means.
+/// Space for the label of that mark.
 const FOOT: u32 = 18;
 
-/// What lies over the part of a bar that should not be.
+/// The texture over the part of a bar that should not exist.
 const TEXTURES: &str = r#"<defs><pattern id="comparison-cross" width="6" height="6" patternUnits="userSpaceOnUse">
 <path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern></defs>"#;
 
@@ -27,7 +27,7 @@ const TEXTURES: &str = r#"<defs><pattern id="comparison-cross" width="6" height=
 pub struct Bar {
     pub name: &'static str,
     pub value: u64,
-    /// How much of the value should not be.
+    /// The part of the value that should not exist.
     pub excess: u64,
 }
 
@@ -38,7 +38,7 @@ impl Bar {
     }
 }
 
-/// Where everything of one figure lies in the drawing.
+/// Turns values into places in the drawing.
 struct Scale {
     most: u64,
 }
@@ -53,7 +53,7 @@ impl Scale {
         tenths(value as f64 / self.most as f64 * f64::from(WIDTH))
     }
 
-    /// At which of its ends a text is anchored at this value, so that all of it lies within the drawing.
+    /// The end at which a text at this value is anchored, so that the whole text fits into the drawing.
     const fn anchor(&self, value: u64) -> &'static str {
         if value * 2 < self.most { "start" } else { "end" }
     }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::model::strategy::StrategySupport;
 
-/// Each strategy by its name; what cannot be run here cannot be chosen either.
+/// The strategies by name. Those that this server cannot run cannot be chosen.
 #[component]
 pub fn StrategyOptions(strategies: Vec<StrategySupport>) -> impl IntoView {
     let option = |strategy: StrategySupport| {

@@ -1,4 +1,4 @@
-//! The runs as one file that needs nothing beside it: no script, no address, its own small style sheet.
+//! The runs as one self-contained file: no script, no address, its own small style sheet.
 
 use super::{
     comparison::{charts, table},
@@ -12,9 +12,9 @@ use crate::{
 
 const STYLE: &str = include_str!("document.css");
 
-/// Where the page carries the [`frame`] of an exported file.
+/// The id of the page's template with the [`frame`] of an exported file.
 pub const FRAME: &str = "comparison-frame";
-/// Stands in the frame where the figures go.
+/// Marks the place of the figures in the frame.
 const FIGURES: &str = "<!--figures-->";
 
 const WORDS: [(&str, &str); 4] = [
@@ -40,7 +40,7 @@ pub fn frame() -> Html {
     )
 }
 
-/// The whole document: parameters, table and bars within a [`frame`], which is markup that this server has written.
+/// The whole document: parameters, table and bars inside a [`frame`], which is markup written by this server.
 pub fn draw(frame: &Html, store: &str, runs: &[Run]) -> Html {
     let round = newest(runs);
     let (head, foot) = frame.around(FIGURES);

@@ -30,7 +30,7 @@ mod server; // the server as the load generator
 const JSON_NAME: &str = "onsale-comparison.json";
 const PAGE_NAME: &str = "onsale-comparison.html";
 
-/// Starts the run and returns at once; the session tells the rest.
+/// Starts the run and returns at once; the session shows its progress.
 pub fn start(session: Session, mut request: Request) {
     request.round = session.begin();
     spawn_local(async move {
@@ -45,7 +45,7 @@ pub fn start(session: Session, mut request: Request) {
     });
 }
 
-/// Makes a run by each of the strategies in turn and returns at once; the session tells the rest.
+/// Starts a run by each strategy in turn and returns at once; the session shows the progress.
 pub fn compare(session: Session, mut request: Request, strategies: Vec<StrategyKind>) {
     request.round = session.begin();
     spawn_local(async move {
@@ -60,7 +60,7 @@ pub fn compare(session: Session, mut request: Request, strategies: Vec<StrategyK
 pub fn reset(session: Session, sale: SaleId) {
     session.trouble.set(None);
     spawn_local(async move {
-        // A reset may be made twice: it puts the stock back as it was made.
+        // A second reset changes nothing.
         match asking::ask(|| api::reset(sale.clone(), None)).await {
             Ok(Ok(sale)) => {
                 let told = format!("{} is reset: {} units are available.", sale.name, sale.available);
@@ -83,7 +83,7 @@ pub fn save_json(store: &str, runs: &[Run]) {
     save(JSON_NAME, "application/json", &String::from_utf8_lossy(&written));
 }
 
-/// Hands the runs to the visitor as a page that needs nothing beside it.
+/// Hands the runs to the visitor as a self-contained page.
 pub fn save_page(store: &str, runs: &[Run]) {
     let frame = find(&format!("#{}", document::FRAME)).map(|frame| Html::of_page(&frame)).unwrap_or_default();
     save(PAGE_NAME, "text/html", document::draw(&frame, store, runs).as_str());

@@ -16,7 +16,7 @@ use crate::{
     ui::kit::{border::part, money::rounded},
 };
 
-/// Contradictions that are shown; a strategy that oversells makes hundreds.
+/// The most contradictions that are shown; a strategy that oversells produces hundreds.
 const MOST_CONTRADICTIONS: usize = 10;
 
 #[component]
@@ -73,12 +73,12 @@ fn Numbers(simulation: Simulation) -> impl IntoView {
     }
 }
 
-/// Latencies are shown in whole milliseconds, never rounded down.
+/// Latencies are shown in whole milliseconds, rounded up.
 pub fn whole_number(milliseconds: f64) -> u64 {
     rounded(milliseconds.ceil())
 }
 
-/// One figure. The element that carries it holds nothing else.
+/// One figure. Its element contains nothing else.
 #[component]
 fn Figure(name: &'static str, value: String, testid: &'static str, unit: &'static str) -> impl IntoView {
     let class = if testid == "result-winner" { "simulator-result simulator-result-wide" } else { "simulator-result" };
@@ -94,7 +94,7 @@ fn Figure(name: &'static str, value: String, testid: &'static str, unit: &'stati
     }
 }
 
-/// From when latency counts, and what of it is the browser's own.
+/// The moment from which latency counts, and the wait inside the browser.
 #[component]
 fn LatencyNote(rate: Option<f64>, queue: Option<BrowserQueue>) -> impl IntoView {
     let queue = queue.map(|queue| {

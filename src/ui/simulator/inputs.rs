@@ -11,7 +11,7 @@ use crate::{
     ui::kit::border::part,
 };
 
-/// The element that says what is wrong.
+/// The id of the element that says what is wrong.
 pub const TROUBLE: &str = "simulator-trouble";
 const DEFAULT_BUYERS: &str = "500";
 const DEFAULT_CONCURRENCY: &str = "100";
@@ -55,7 +55,7 @@ pub fn Fields(session: Session, start: Start) -> impl IntoView {
     })
 }
 
-/// Ties a field to what is wrong, while something is.
+/// Connects a field with the message of what is wrong, while there is one.
 fn described_by(session: Session) -> impl Fn() -> Option<&'static str> + Copy + Send + Sync + 'static {
     move || session.trouble.with(|trouble| trouble.is_some().then_some(TROUBLE))
 }
@@ -68,7 +68,7 @@ fn SaleField(session: Session, sales: Vec<(SaleId, String)>, chosen: SaleId) -> 
     });
     let field = NodeRef::<html::Select>::new();
     let choose = move |chosen: String| session.sale.set(Some(SaleId(chosen)));
-    // The visitor may have chosen before the panel woke.
+    // The visitor may have chosen a sale before hydration.
     Effect::new(move |_| field.get().map(|field| choose(field.value())));
     view! {
         <select node_ref=field name="sale" on:change=move |event| choose(event_target_value(&event))>

@@ -14,9 +14,9 @@ use crate::{
     ui::kit::{availability::AvailabilityBar, border::part, money::grouped},
 };
 
-/// Time between two questions while a run goes on. Otherwise only some of them are asked.
+/// Time between two requests during a run. At other times, only some of them are sent.
 const REFRESH: Duration = Duration::from_millis(200);
-const QUESTIONS_SKIPPED_AT_REST: u32 = 10;
+const REQUESTS_SKIPPED_AT_REST: u32 = 10;
 /// More seats than this are not drawn.
 const MOST_SEATS: usize = 5_000;
 /// Seats in a line, for few and for many.
@@ -25,7 +25,7 @@ const COLUMNS_OF_MANY: usize = 100;
 const FEW_SEATS: usize = 600;
 /// From one seat to the next, in the drawing's own units.
 const PITCH: usize = 10;
-/// A seat as a path from its corner on: a square while it can be had, a cross once it is sold, as on the map.
+/// The outline of a seat, from its corner: a square, and a cross once it is sold, as on the seat map.
 const SQUARE: &str = "h8v8h-8z";
 const CROSS: &str = "l8 8m0-8l-8 8";
 
@@ -71,17 +71,17 @@ fn counts_of(state: &Snapshot) -> Counts {
     })
 }
 
-/// Asks for the state of the chosen sale, often while a run goes on, and now and then otherwise.
+/// Asks for the state of the chosen sale: often during a run, now and then at other times.
 fn keep_asking(session: Session, state: RwSignal<Option<Snapshot>>) {
-    let skipped = StoredValue::new(QUESTIONS_SKIPPED_AT_REST);
+    let skipped = StoredValue::new(REQUESTS_SKIPPED_AT_REST);
     let is_asking = StoredValue::new(false);
-    // The choice of another sale is answered at once.
+    // Another sale is shown at the next tick.
     Effect::new(move |_| {
         session.sale.track();
-        skipped.set_value(QUESTIONS_SKIPPED_AT_REST);
+        skipped.set_value(REQUESTS_SKIPPED_AT_REST);
     });
     let look = move || {
-        let is_due = session.running.get_untracked() || skipped.get_value() >= QUESTIONS_SKIPPED_AT_REST;
+        let is_due = session.running.get_untracked() || skipped.get_value() >= REQUESTS_SKIPPED_AT_REST;
         if !is_due || is_asking.get_value() || document().hidden() {
             skipped.update_value(|skipped| *skipped += 1);
             return;

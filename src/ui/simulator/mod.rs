@@ -4,7 +4,7 @@ mod bars; // one figure of several runs, as bars
 mod chart; // figures over time, as lines
 mod choices; // the strategies to compare
 mod comparison; // tables and bars of the ended runs
-pub mod document; // the same as a file that stands by itself
+pub mod document; // the same as a self-contained file
 mod driver; // makes a run: by the server, or by this browser
 mod fields; // what was typed into the form, checked
 mod figures; // the result of a run, in numbers and words
@@ -15,7 +15,7 @@ mod outcomes; // answers stacked by their meaning
 mod progress; // the run that goes on
 pub mod session; // the state of the panel: the run that goes on, and those before it
 mod side_by_side; // the ended runs on the page
-pub mod start; // what the panel starts from
+pub mod start; // the panel's initial data
 pub mod told; // runs in words
 
 use leptos::prelude::*;
@@ -39,7 +39,8 @@ pub fn SimulatorIsland() -> impl IntoView {
     let ended_run = move || session.run.get().filter(|_| !is_running());
     view! {
         <SimulatorForm session start />
-        // On a sale's page the map stands above, out of sight while the panel is read: there only for a run.
+        // A sale's page has the map, but it is out of sight while the panel is read. So the small map is shown there too,
+        // during a run.
         {move || (is_alone || is_running()).then(|| view! { <LiveStock session /> })}
         {move || is_running().then(|| view! { <Progress session /> })}
         // The element stays while it is empty: a screen reader announces only changes of an element that it knows.

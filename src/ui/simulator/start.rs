@@ -1,10 +1,10 @@
-//! What the panel starts from.
+//! The panel's initial data.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ids::SaleId, strategy::StrategyList};
 
-/// Where the page carries [`Start`].
+/// The id of the page's element with [`Start`].
 pub const START: &str = "simulator-start";
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

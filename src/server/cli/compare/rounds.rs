@@ -1,4 +1,4 @@
-//! Makes the runs of a comparison over the public API of a running server: it sends the buyers itself.
+//! Makes the runs of a comparison over the public API of a running server. The server sends the buyers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ use crate::{
     ui::simulator::session::{Request, Run},
 };
 
-/// How often the server is asked how far it is.
+/// The polling interval.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A server whose strategies are compared.
@@ -39,13 +39,13 @@ impl Server {
         Ok(Self(Connection::open(Arc::new(server)).await.map_err(told)?))
     }
 
-    /// What it knows of strategies.
+    /// The strategies that it knows.
     pub async fn strategies(&mut self) -> Result<StrategyList, String> {
         read(&mut self.0, "/api/v1/strategies").await.map_err(told)
     }
 
-    /// Makes a run by each strategy in turn, and puts the sale back to its own at the end. Control-C ends the run that
-    /// goes on, and is the last one.
+    /// Makes a run by each strategy in turn, and gives the sale its own strategy back at the end. Control-C ends the current
+    /// run, and no other follows.
     pub async fn compare(&mut self, request: &Request, strategies: &[StrategyKind]) -> Result<Vec<Run>, String> {
         let path = format!("/api/v1/sales/{}", request.sale);
         let own = read::<Sale>(&mut self.0, &path).await.map_err(told)?.strategy;
@@ -124,7 +124,7 @@ impl Server {
         }
     }
 
-    /// Starts a run. It has no key, so a lost answer is told and not asked for again: the run might start twice.
+    /// Starts a run. This request has no key, so it is not repeated when its answer is lost: the run might start twice.
     async fn start(&mut self, sale: &SaleId, body: &SimulationBody) -> Result<Simulation, RunError> {
         let path = format!("/api/v1/sales/{sale}/simulations");
         let reply = self.0.post(&path, None, written(body)).await;

@@ -1,4 +1,4 @@
-//! Asking the server again where an answer was lost, and telling what was lost in one sentence.
+//! Repeats requests whose answer was lost, and says in one sentence what went wrong.
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::model::retry::{MAX_RETRIES, pause_before};
 /// How long one answer may take.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a future comes to within a time limit.
+/// Waits for a future, but not longer than the limit.
 pub async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     let (mut future, mut timer) = (pin!(future), pin!(sleep(limit)));
     poll_fn(|context| match future.as_mut().poll(context) {
@@ -20,7 +20,7 @@ pub async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> 
     .await
 }
 
-/// Calls a server function that may be called twice, and calls it again where its answer was lost.
+/// Calls an idempotent server function, and calls it again where the answer was lost.
 pub async fn ask<T, F>(call: impl Fn() -> F) -> Result<T, String>
 where
     F: Future<Output = Result<T, ServerFnError>>,
@@ -36,9 +36,9 @@ where
     }
 }
 
-/// Why a call of a server function has brought nothing.
+/// Why a call of a server function failed.
 pub struct Trouble {
-    /// Whether the answer is not the server's: the call may have had its effect.
+    /// Whether no answer of the server came back. The call may have had its effect.
     pub is_lost: bool,
     /// One sentence for the visitor.
     pub told: String,
@@ -57,7 +57,7 @@ fn trouble(error: &ServerFnError) -> Trouble {
     match error {
         ServerFnError::ServerError(told) => Trouble { is_lost: false, told: told.clone() },
         ServerFnError::Request(_) => lost("The server cannot be reached."),
-        // A page of HTML where an answer was expected.
+        // The answer is a proxy's page, in HTML.
         _ => lost("A proxy answered in the server's place: it could not reach the server, or got no answer in time."),
     }
 }

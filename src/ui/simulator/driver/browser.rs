@@ -32,11 +32,11 @@ use crate::{
     ui::simulator::session::{BrowserQueue, Request, Run, Session},
 };
 
-/// How often progress is told.
+/// How often progress is shown.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-/// How long a buyer waits for one answer, the time in the queue of `queued` included.
+/// How long a buyer waits for one answer, including the time in the queue of `queued`.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often a buyer who has not arrived looks whether the run was cancelled.
+/// How often a buyer who has not arrived yet checks whether the run was cancelled.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(250);
 
 pub async fn run(session: Session, request: Request) -> Result<Run, String> {
@@ -140,7 +140,7 @@ impl Race {
         self.is_stopped.get() || self.session.is_cancelled()
     }
 
-    /// Sends no more buyers once the run has lasted so long.
+    /// Stops sending buyers once the run has lasted this long.
     fn stop_at(&self, limit: Duration) {
         if now_ms() - self.started_ms > milliseconds(limit) {
             self.is_stopped.set(true);
@@ -187,8 +187,8 @@ impl Race {
         }
     }
 
-    /// The figures so far. Of a run at once, latency is the server's time where the browser tells it apart from its own queue,
-    /// which would hide it. At a rate, the queue is part of the latency.
+    /// The figures so far. Where buyers arrive at once, latency is the server's time, if the browser can separate it from the
+    /// wait in its own queue. At a rate, that wait is part of the latency.
     fn figures(&self, before: &Simulation) -> Simulation {
         let mut simulation = before.clone();
         let mut timings = self.timings.borrow_mut();

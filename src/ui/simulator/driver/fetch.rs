@@ -21,10 +21,11 @@ use crate::{
     wire::json,
 };
 
-/// Entries that the browser keeps about finished requests, until they are collected.
+/// How many finished requests the browser keeps timings of until they are collected.
 const TIMING_BUFFER_ENTRIES: u32 = 20_000;
 
-/// Gets `path` and parses it, again and again for a moment where an answer is lost. A refusal is told in the server's words.
+/// Gets `path` and parses the answer; a lost answer is asked for again a few times. A refusal is returned in the server's
+/// words.
 pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, String> {
     let mut retry = 0;
     loop {
@@ -49,7 +50,7 @@ pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, String> {
     }
 }
 
-/// Status and text of the answer to one question.
+/// Status and text of one answer.
 async fn text(path: &str) -> Result<(u16, String), gloo_net::Error> {
     let response = Request::get(path).credentials(RequestCredentials::Omit).send().await?;
     Ok((response.status(), response.text().await?))
@@ -72,7 +73,7 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// Begins to note the requests to `path`. Notes that other parts of the page have made until now are dropped.
+    /// Starts recording the requests to `path`. Earlier timings of other parts of the page are dropped.
     pub fn begin(path: &str) -> Self {
         let performance = window().performance();
         if let Some(performance) = &performance {
@@ -84,13 +85,13 @@ impl Timings {
         Self { performance, address: format!("{origin}{path}"), server, queue }
     }
 
-    /// Takes in what was noted since the last time.
+    /// Collects the timings since the last call.
     pub fn collect(&mut self) {
         let Some(performance) = &self.performance else { return };
         let entries = performance.get_entries_by_name_with_entry_type(&self.address, "resource");
         performance.clear_resource_timings();
         for entry in entries.iter().filter_map(|entry| entry.dyn_into::<PerformanceResourceTiming>().ok()) {
-            // Zero where the browser does not tell.
+            // The browser reports zero where it does not disclose the time.
             if entry.request_start() > 0.0 {
                 self.server.record(microseconds(entry.response_end() - entry.request_start()));
                 self.queue.record(microseconds(entry.request_start() - entry.start_time()));

@@ -1,5 +1,5 @@
-//! The server as the load generator: started by a server function, followed by asking how far it is. A stream of events
-//! would take one of the few connections that a browser has for this origin.
+//! The server as the load generator: a server function starts the run, and another one is polled for its progress. An event
+//! stream would occupy one of the browser's few connections to this origin.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::{
     ui::simulator::session::{Request, Run, Session},
 };
 
-/// How often the server is asked.
+/// The polling interval.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(150);
-/// Questions that may fail in a row before the run counts as lost.
+/// Polls that may fail in a row before the run counts as lost.
 const MAX_FAILED_QUESTIONS: u32 = 40;
 
 pub async fn run(session: Session, request: Request) -> Result<Run, String> {
@@ -29,7 +29,7 @@ pub async fn run(session: Session, request: Request) -> Result<Run, String> {
         rate: request.rate,
         seed: request.seed,
     };
-    // A lost answer is not asked for again: the run might start twice.
+    // This request is not repeated when its answer is lost: the run might start twice.
     let begun = ask_once(api::simulate(request.sale.clone(), body)).await.map_err(|trouble| {
         let unknown = if trouble.is_lost { " Whether the run has begun is not known." } else { "" };
         trouble.told + unknown
@@ -40,7 +40,7 @@ pub async fn run(session: Session, request: Request) -> Result<Run, String> {
     while run.simulation.status == SimulationStatus::Running {
         session.show(&run);
         if session.is_cancelled() && !cancel_sent {
-            // The answer is the run as it ended. A lost answer is asked for again in the next round.
+            // The answer is the run as it ended. When it is lost, the next round asks again.
             match ask_once(api::cancel_simulation(run.simulation.id)).await {
                 Ok(Ok(ended)) => {
                     run.advance(ended);
