@@ -62,6 +62,7 @@ for (const colorScheme of ["dark", "light"] as const) {
       await buyer.pick("A-3");
       await buyer.page.locator("#card-add").click();
       await buyer.page.locator('[name="buyers"]').fill("3");
+      await buyer.page.locator('[name="arrive_over"]').selectOption("0");
       await buyer.page.getByTestId("simulate").click();
       await expect(buyer.page.getByTestId("result-won")).toHaveText("3");
       expect(await seriousFindings(buyer.page)).toEqual([]);

@@ -49,6 +49,7 @@ test("strategies are compared, and the table scrolls by itself", async ({ boxOff
   const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [admission(20)] });
   await buyer.open(sale);
   await buyer.page.locator('[name="buyers"]').fill("50");
+  await buyer.page.locator('[name="arrive_over"]').selectOption("0");
   await buyer.page.getByTestId("compare").click();
   await expect(buyer.page.getByText("The comparison of 6 strategies has ended.")).toBeAttached();
   const [ofPage, ofTable] = await buyer.page.evaluate(() =>

@@ -47,6 +47,7 @@ test("what was planted in names is text on every page and in the export", async 
   await isHarmless(page, "the sale's page");
 
   await page.locator('[name="buyers"]').fill("20");
+  await page.locator('[name="arrive_over"]').selectOption("0");
   await page.getByTestId("simulate").click();
   await expect(page.getByTestId("result-won")).toHaveText(/\d/);
   const downloads = page.waitForEvent("download");

@@ -59,6 +59,120 @@ for (const engine of ["browser", "server"] as const) {
   });
 }
 
+for (const engine of ["server", "browser"] as const) {
+  test(`by default buyers of the ${engine} arrive over eight seconds, and seats turn one after another`, async ({
+    boxOffice,
+    buyer,
+  }) => {
+    const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [seated(10, 20)] });
+    await buyer.open(sale);
+    const simulator = new SimulatorPanel(buyer.page);
+    await expect(simulator.field("arrive_over")).toHaveValue("8");
+    await simulator.field("engine").selectOption(engine);
+    await simulator.field("buyers").fill("200");
+    await simulator.start.click();
+    const begun = Date.now();
+    await buyer.page.waitForTimeout(4_000);
+    const sold = await buyer.seats("sold").count();
+    expect(sold, "some seats have turned, and others have not").toBeGreaterThan(20);
+    expect(sold).toBeLessThan(180);
+    await expect(simulator.panel.getByText(/^\d+ of 200 answered$/)).toBeVisible();
+    // What is left is told beside the progress as well.
+    await expect(simulator.panel.getByTestId("simulator-available")).not.toHaveText(/^(200|0|…)$/);
+
+    await expect(simulator.result("won")).toHaveText("200", RUN_ENDS_WITHIN);
+    expect(Date.now() - begun, "as long as planned").toBeGreaterThan(7_500);
+    await expect(simulator.result("errors")).toHaveText("0");
+    await expect(simulator.panel.getByText("25 a second")).toBeVisible();
+    await expect(simulator.panel.getByText("Latency counts from the planned moment of arrival.")).toBeVisible();
+    // Two charts with a line each, or two.
+    await expect(simulator.panel.locator(".chart .chart-drawing svg").first()).toBeVisible();
+    await expect(simulator.panel.locator(".chart-absent")).toHaveCount(0);
+    await expect(buyer.seats("sold")).toHaveCount(200);
+  });
+
+  test(`a run of the ${engine} at a slow rate is cancelled at once`, async ({ boxOffice, buyer }) => {
+    const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [admission(500)] });
+    await buyer.open(sale);
+    const simulator = new SimulatorPanel(buyer.page);
+    await simulator.run({ engine, buyers: 240, concurrency: 20, arriveOver: 120 });
+    await expect.poll(() => simulator.progress.evaluate((bar: HTMLProgressElement) => bar.value)).toBeGreaterThan(0);
+    const cancelled = Date.now();
+    await simulator.panel.getByRole("button", { name: "Cancel" }).click();
+    const won = await simulator.number("won");
+    expect(Date.now() - cancelled).toBeLessThan(8_000);
+    expect(won).toBeLessThan(240);
+    await buyer.hasLeft(500 - won);
+  });
+}
+
+test("at once is quick", async ({ boxOffice, buyer }) => {
+  const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [admission(50)] });
+  await buyer.open(sale);
+  const simulator = new SimulatorPanel(buyer.page);
+  await simulator.run({ engine: "server", buyers: 50, concurrency: 50, arriveOver: 0 });
+  await expect(simulator.result("won")).toHaveText("50");
+  expect(await simulator.number("duration")).toBeLessThan(5_000);
+  await expect(simulator.panel.getByText("Latency counts from the moment of sending.")).toBeVisible();
+});
+
+test("a proxy that swallows answers makes nobody buy twice, and what it cannot pass is told in a sentence", async ({
+  boxOffice,
+  buyer,
+  complaints,
+}) => {
+  complaints.expect(/502/);
+  const { page } = buyer;
+  const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [admission(30)] });
+  await buyer.open(sale);
+  const seen = new Set<string>();
+  const badGateway = { status: 502, contentType: "text/html", body: "<html><h1>502 Bad Gateway</h1></html>" };
+  await page.route("**/rpc/buy", async (route) => {
+    const key = route.request().postData()!;
+    const isFirst = !seen.has(key);
+    seen.add(key);
+    const response = await route.fetch();
+    await route.fulfill(isFirst ? badGateway : { response });
+  });
+  const simulator = new SimulatorPanel(page);
+  await simulator.run({ engine: "browser", buyers: 40, concurrency: 10 });
+  await expect(simulator.result("won")).toHaveText("30", RUN_ENDS_WITHIN);
+  await expect(simulator.result("refused")).toHaveText("10");
+  await expect(simulator.result("errors")).toHaveText("0");
+  expect(await boxOffice.audit(sale)).toMatchObject({ sold: 30, orders: 30, clean: true });
+
+  await page.route("**/rpc/simulate", (route) => route.fulfill(badGateway));
+  await simulator.run({ engine: "server", buyers: 5, concurrency: 5 });
+  await expect(simulator.panel.locator("#simulator-trouble")).toHaveText(
+    "A proxy answered in the server's place: it could not reach the server, or got no answer in time. Whether the run has begun is not known.",
+  );
+  await page.unroute("**/rpc/simulate");
+  await page.unroute("**/rpc/buy");
+  await page.route("**/rpc/buy", (route) => route.fulfill(badGateway));
+  await simulator.run({ engine: "browser", buyers: 2, concurrency: 2 });
+  await expect(simulator.result("errors")).toHaveText("2", RUN_ENDS_WITHIN);
+  await expect(
+    simulator.panel.getByText("Last error: A proxy answered 502 in the server's place: it got no valid answer from the server."),
+  ).toBeVisible();
+});
+
+test("the simulator's own page shows what is left of the chosen sale, seat by seat", async ({ page, boxOffice }) => {
+  const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [seated(2, 10), admission(5)] });
+  await page.goto("/simulator");
+  await hydrated(page);
+  const simulator = new SimulatorPanel(page);
+  const left = page.getByTestId("simulator-available");
+  await simulator.field("sale").selectOption(sale);
+  await expect(left).toHaveText("25");
+  await boxOffice.buy(sale, { seat: "A-2" });
+  await expect(left).toHaveText("24");
+  await expect(page.locator(".live-seats-sold")).toHaveAttribute("d", "M10 0l8 8m0-8l-8 8");
+  await simulator.run({ engine: "server", buyers: 24, concurrency: 5, sale });
+  await expect(left).toHaveText("0");
+  await simulator.panel.getByRole("button", { name: "Reset the sale" }).click();
+  await expect(left).toHaveText("25");
+});
+
 test("progress only grows, and seats turn on the map while the run goes on", async ({ boxOffice, buyer }) => {
   const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [seated(10, 30)] });
   await buyer.open(sale);

@@ -56,6 +56,7 @@ test("the simulator is fetched when it is seen, and a press that comes before it
   expect([...fetched.keys()].some((name) => SIMULATOR.test(name))).toBe(false);
 
   await page.locator('[name="buyers"]').fill("7");
+  await page.locator('[name="arrive_over"]').selectOption("0");
   await page.getByTestId("simulate").click();
   bringSimulator();
   await expect(page.getByTestId("result-won")).toHaveText("7");
@@ -73,6 +74,7 @@ test("a simulator that could not be fetched says so, and the next press tries ag
   await page.route(SIMULATOR, (route) => route.abort());
   await buyer.open(sale);
   await page.locator('[name="buyers"]').fill("6");
+  await page.locator('[name="arrive_over"]').selectOption("0");
   await page.getByTestId("simulate").click();
   await expect(page.getByText("The simulator could not be loaded.")).toBeVisible();
   await buyer.pick("A-1");

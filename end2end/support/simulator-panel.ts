@@ -16,6 +16,8 @@ export interface Run {
   engine: "browser" | "server";
   buyers: number;
   concurrency: number;
+  /** Seconds over which the buyers arrive, one of the choices; at once where it is left out. */
+  arriveOver?: 0 | 8 | 30 | 120;
   target?: string;
   sale?: string;
 }
@@ -35,11 +37,12 @@ export class SimulatorPanel {
     return this.panel.locator(`[name="${name}"]`);
   }
 
-  async fill({ engine, buyers, concurrency, target = "any", sale }: Run): Promise<void> {
+  async fill({ engine, buyers, concurrency, arriveOver = 0, target = "any", sale }: Run): Promise<void> {
     if (sale) await this.field("sale").selectOption(sale);
     await this.field("engine").selectOption(engine);
     await this.field("buyers").fill(String(buyers));
     await this.field("concurrency").fill(String(concurrency));
+    await this.field("arrive_over").selectOption(String(arriveOver));
     await this.field("target").fill(target);
   }
 

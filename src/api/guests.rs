@@ -9,6 +9,7 @@ use crate::{
         body::BuyBody,
         ids::SaleId,
         outcome::{BuyOutcome, Code, Refusal},
+        retry::unexpected_status,
     },
     wire::{json, write},
 };
@@ -66,12 +67,12 @@ async fn read(response: Response) -> Result<BuyOutcome, String> {
     match response.status() {
         OVERLOADED => Ok(BuyOutcome::Refused(Refusal::new(Code::Overloaded, Code::Overloaded.title()))),
         _ if response.ok() => {
-            json::read(&response.text().await.map_err(told)?).ok_or_else(|| "unreadable answer".to_owned())
+            json::read(&response.text().await.map_err(told)?).ok_or_else(|| unexpected_status(response.status()))
         }
         // A refusal that came before any server function has the server's own sentence.
         status => {
             let refusal = response.text().await.ok().and_then(|text| json::read(&text));
-            refusal.map(BuyOutcome::Refused).ok_or_else(|| format!("unexpected answer {status}"))
+            refusal.map(BuyOutcome::Refused).ok_or_else(|| unexpected_status(status))
         }
     }
 }

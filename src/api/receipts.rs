@@ -37,7 +37,7 @@ pub async fn follow(request: RequestId, token: Option<&str>) -> Result<BuyOutcom
             continue;
         };
         if response.status() == NOT_FOUND {
-            return Err("forgotten".to_owned());
+            return Err("The server has forgotten the request.".to_owned());
         }
         let Some(RequestStatus { order, code, .. }) = read(response).await else {
             failures += 1;
@@ -53,7 +53,7 @@ pub async fn follow(request: RequestId, token: Option<&str>) -> Result<BuyOutcom
             return Ok(BuyOutcome::Bought { order, replayed: false });
         }
     }
-    Err("no answer".to_owned())
+    Err("No answer came back.".to_owned())
 }
 
 async fn get(path: &str, token: Option<&str>) -> Result<Response, gloo_net::Error> {

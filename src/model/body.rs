@@ -197,9 +197,10 @@ pub struct SimulationBody {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub strategy: Option<StrategyKind>,
-    /// Buyers per second who arrive, whether or not earlier ones have their answer. All at once where it is left out.
+    /// Open loop: so many buyers arrive per second, evenly spaced, whether or not earlier ones have their answer. Latency
+    /// then counts from the planned moment of arrival. Where it is left out, everybody arrives at once.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, exclusive_minimum = 0, maximum = 100_000)]
+    #[schema(nullable = false, minimum = 1, maximum = 100_000)]
     pub rate: Option<f64>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     /// The same one draws the same wishes again.

@@ -108,8 +108,16 @@ pub const MAX_STREAMS_PER_ADDRESS: usize = 20;
 /// Virtual buyers of one simulation, and how many act at once.
 pub const MAX_SIMULATED_BUYERS: u32 = 10_000;
 pub const MAX_SIMULATION_CONCURRENCY: u32 = 2_000;
-/// Buyers of a simulation who arrive per second.
+/// Buyers of a simulation who arrive per second, where they do not arrive at once. With the bound on buyers, the lower one
+/// bounds how long a run lasts.
+pub const MIN_SIMULATION_RATE_PER_SECOND: f64 = 1.0;
 pub const MAX_SIMULATION_RATE_PER_SECOND: f64 = 100_000.0;
+/// Seconds over which the arrivals of a run may be spread.
+pub const MAX_ARRIVAL_SECONDS: u32 = 3_600;
+/// How long a run may go on after its last planned arrival, in seconds: of a server, or of a browser; and of a terminal,
+/// which may send many more buyers. Then no more buyers are sent, and the run ends as cancelled.
+pub const SIMULATION_OVERTIME_SECONDS: u64 = 15 * 60;
+pub const ATTACK_OVERTIME_SECONDS: u64 = 60 * 60;
 /// Simulations that run at once on one server.
 pub const MAX_RUNNING_SIMULATIONS: usize = 4;
 /// Finished simulations kept for reading.

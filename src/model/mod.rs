@@ -3,6 +3,7 @@
 //! No I/O, no clock, no randomness, no SQL and no markup live here. Everything parses at the edge into these types, so
 //! that the code behind them needs no second check.
 
+pub mod arrivals; // when the buyers of a load run arrive
 pub mod audit; // what a recount of seats, tickets and ledger says
 pub mod body; // request bodies: what a client may send, strictly parsed
 pub mod currency; // how many digits an amount has behind the point
@@ -14,6 +15,7 @@ pub mod order; // a confirmed purchase and its tickets
 pub mod outcome; // expected answers: what was won, and why something was refused
 pub mod pages; // the pages: path, title, who may read them
 pub mod request; // a purchase that waits in a queue
+pub mod retry; // asking again when no answer of the server came back
 pub mod sale; // a sale, its tiers and its status
 pub mod scenario; // who asks for what in a load run, drawn from a seed
 pub mod seat; // seats: states, labels, and the order in which they stand

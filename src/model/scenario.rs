@@ -1,6 +1,7 @@
-//! Who asks for what in a load run: a plan drawn from a seed, the same on the server, in the terminal and in the browser.
+//! Who asks for what in a load run. The plan is drawn from a seed and is the same on the server, in the terminal and in the
+//! browser.
 //!
-//! The numbers here only order wishes. They are not fit for secrets.
+//! The random numbers here only order requests. They are not fit for secrets.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,7 @@ use super::{
     simulation::Target,
 };
 
-/// What can be asked for in a sale: its seats and its general-admission tiers, as they stood when the run began.
+/// The stock that buyers can ask for: seats and general-admission tiers, as they were when the run began.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Stock {
     pub seats: Vec<SeatLabel>,
@@ -25,8 +26,8 @@ pub struct Stock {
 pub struct UnknownTarget;
 
 impl Stock {
-    /// The stock that `target` means. Units that can still be had are preferred, so that a run of at least as many
-    /// buyers sells out; where none is left, all units stand, and every buyer hears the refusal.
+    /// The stock that `target` means. Available units are preferred, so that a run with at least as many buyers sells out.
+    /// Where none is available, all units are used, and every buyer is refused.
     pub fn aimed_at(target: &Target, sale: &Sale, seats: &[Seat]) -> Result<Self, UnknownTarget> {
         if let Target::Seat(label) = target {
             let known = seats.iter().any(|seat| seat.seat == *label);
@@ -87,9 +88,9 @@ fn units(
     general_admission.map(|tier| (tier.id.clone(), count(tier))).filter(|(_, units)| *units > 0).collect()
 }
 
-/// One wish per buyer, in the order of arrival: all units of the stock in a shuffled order, then again in another, until
-/// every buyer has one. So each unit is somebody's wish as soon as there are as many buyers as units. Empty where the
-/// stock has no unit at all.
+/// One request per buyer, in the order of arrival. All units are used in a shuffled order, then again in another order, until
+/// every buyer has a request. So each unit is wanted at least once if there are as many buyers as units. Empty where the
+/// stock has no unit.
 pub fn wishes(stock: &Stock, buyers: u32, seed: u64) -> Vec<BuyBody> {
     let units = stock.count();
     if units == 0 {

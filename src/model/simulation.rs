@@ -79,7 +79,7 @@ pub enum SimulationStatus {
     Cancelled,
 }
 
-/// One run: what was asked, and what came of it so far.
+/// One run: the request, and its figures so far.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Simulation {
     pub id: SimulationId,
@@ -90,6 +90,9 @@ pub struct Simulation {
     pub status: SimulationStatus,
     pub buyers: u32,
     pub concurrency: u32,
+    /// Buyers who arrive per second. Absent where all arrive at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
     pub seed: u64,
     pub won: u64,
     /// Correct refusals by their code. A refused buyer is a right answer, not a failure.
@@ -100,9 +103,14 @@ pub struct Simulation {
     pub refusals_by_database: Option<u64>,
     /// Answers that should not be: transport faults and unexpected statuses.
     pub errors: u64,
+    /// What the last of the errors was, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
     pub duration_ms: u64,
     /// Answers per second.
     pub throughput: f64,
+    /// Latency: from the planned moment of arrival where there is a rate, else from the moment of sending. So a slow
+    /// answer that delays the buyers behind it counts for them too (corrected for coordinated omission).
     pub p50_ms: f64,
     pub p90_ms: f64,
     pub p95_ms: f64,
@@ -124,7 +132,7 @@ pub const fn seed_from(random: u64) -> u64 {
 }
 
 impl Simulation {
-    /// A run that has just begun.
+    /// A run that has just begun, with all buyers at once.
     pub fn begun(id: SimulationId, sale: SaleId, buyers: u32, concurrency: u32, seed: u64) -> Self {
         Self {
             id,
@@ -133,11 +141,13 @@ impl Simulation {
             status: SimulationStatus::Running,
             buyers,
             concurrency,
+            rate: None,
             seed,
             won: 0,
             refused: BTreeMap::new(),
             refusals_by_database: None,
             errors: 0,
+            last_error: None,
             duration_ms: 0,
             throughput: 0.0,
             p50_ms: 0.0,

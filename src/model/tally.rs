@@ -9,6 +9,7 @@ use super::{
     ids::BuyerId,
     order::Order,
     outcome::{BuyOutcome, Code},
+    retry::{leaves_outcome_open, unexpected_status},
     simulation::Simulation,
 };
 
@@ -39,13 +40,19 @@ impl Answer {
         if status == 201 {
             return match serde_json::from_slice(body) {
                 Ok(order) => Self::Won(order),
-                Err(error) => Self::Failed(format!("201 whose body is no order: {error}")),
+                Err(error) => Self::Failed(format!("The answer 201 carries no order: {error}.")),
             };
         }
         match serde_json::from_slice(body) {
             Ok(ProblemCode { code }) if is_refusal(code) && code.status() == status => Self::Refused(code),
-            _ => Self::Failed(format!("unexpected answer {status}")),
+            _ => Self::Failed(unexpected_status(status)),
         }
+    }
+
+    /// Whether this is no answer to the request: its outcome is not known, and the same key has to ask again. `status` is
+    /// what it was read from.
+    pub fn leaves_outcome_open(&self, status: u16) -> bool {
+        matches!(self, Self::Failed(_)) && (leaves_outcome_open(status) || status == Code::IdempotencyInFlight.status())
     }
 }
 
@@ -54,8 +61,8 @@ impl From<BuyOutcome> for Answer {
         match outcome {
             BuyOutcome::Bought { order, .. } => Self::Won(order),
             BuyOutcome::Refused(refusal) if is_refusal(refusal.code) => Self::Refused(refusal.code),
-            BuyOutcome::Refused(refusal) => Self::Failed(format!("unexpected refusal: {}", refusal.code.name())),
-            BuyOutcome::Waiting { .. } => Self::Failed("still in line".to_owned()),
+            BuyOutcome::Refused(refusal) => Self::Failed(format!("An unexpected refusal: {}.", refusal.code.name())),
+            BuyOutcome::Waiting { .. } => Self::Failed("The purchase still waits in the queue.".to_owned()),
         }
     }
 }
@@ -119,6 +126,7 @@ pub struct Tally {
     won: u64,
     refused: BTreeMap<Code, u64>,
     errors: u64,
+    last_error: Option<String>,
     last_winner: Option<BuyerId>,
 }
 
@@ -130,7 +138,10 @@ impl Tally {
                 self.last_winner = Some(order.buyer);
             }
             Answer::Refused(code) => *self.refused.entry(*code).or_default() += 1,
-            Answer::Failed(_) => self.errors += 1,
+            Answer::Failed(told) => {
+                self.errors += 1;
+                self.last_error = Some(told.clone());
+            }
         }
     }
 
@@ -144,6 +155,7 @@ impl Tally {
         simulation.won = self.won;
         simulation.refused.clone_from(&self.refused);
         simulation.errors = self.errors;
+        simulation.last_error.clone_from(&self.last_error);
         simulation.duration_ms = duration_milliseconds;
         simulation.throughput = per_second(self.answered(), duration_milliseconds);
         simulation.winner = if race_for_one_seat { self.last_winner } else { None };
@@ -186,6 +198,34 @@ mod tests {
     }
 
     #[test]
+    fn only_an_answer_that_says_nothing_of_the_outcome_is_asked_for_again() {
+        let is_open = |status, body: &[u8]| Answer::read(status, body).leaves_outcome_open(status);
+        for (status, body) in [
+            (502, b"<html>Bad Gateway</html>".to_vec()),
+            (504, Vec::new()),
+            (503, b"no server is available".to_vec()),
+            (201, b"{\"id\":".to_vec()),
+            (409, refusal(Code::IdempotencyInFlight)),
+        ] {
+            assert!(is_open(status, &body), "{status}");
+        }
+        for (status, body) in [
+            (409, refusal(Code::SoldOut)),
+            (503, refusal(Code::Overloaded)),
+            (404, refusal(Code::NotFound)),
+            (422, refusal(Code::Invalid)),
+        ] {
+            assert!(!is_open(status, &body), "{status}");
+        }
+        assert_eq!(
+            Answer::read(502, b"<html>"),
+            Answer::Failed(
+                "A proxy answered 502 in the server's place: it got no valid answer from the server.".to_owned()
+            )
+        );
+    }
+
+    #[test]
     fn a_refusal_told_as_a_value_counts_like_one_told_by_status() {
         let refused = |code| Answer::from(BuyOutcome::Refused(Refusal::new(code, "")));
         assert_eq!(refused(Code::SoldOut), Answer::Refused(Code::SoldOut));
@@ -198,10 +238,11 @@ mod tests {
         for _ in 0..3 {
             tally.count(&Answer::Refused(Code::SoldOut));
         }
-        tally.count(&Answer::Failed("reset".to_owned()));
+        tally.count(&Answer::Failed("The connection was reset.".to_owned()));
         let mut simulation = Simulation::begun(SimulationId(uuid::Uuid::nil()), "rehearsal".into(), 4, 4, 1);
         tally.write_to(&mut simulation, 2_000, false);
         assert_eq!((simulation.answered(), simulation.refused_in_all(), simulation.errors), (4, 3, 1));
+        assert_eq!(simulation.last_error.as_deref(), Some("The connection was reset."));
         assert!((simulation.throughput - 2.0).abs() < f64::EPSILON);
     }
 

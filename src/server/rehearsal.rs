@@ -1,10 +1,16 @@
-//! Who may start a run of the simulator, and what it may ask for. Both edges, REST and server functions, pass here.
+//! Who may start a simulation, and with which parameters. Both edges, REST and server functions, use this.
+
+use std::time::Duration;
 
 use crate::{
     model::{
+        arrivals::Arrivals,
         body::SimulationBody,
         ids::{SaleId, SimulationId},
-        limits::{MAX_SEED, MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY, MAX_SIMULATION_RATE_PER_SECOND},
+        limits::{
+            MAX_SEED, MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY, MAX_SIMULATION_RATE_PER_SECOND,
+            MIN_SIMULATION_RATE_PER_SECOND, SIMULATION_OVERTIME_SECONDS,
+        },
         outcome::{Code, Refusal},
         sale::Sale,
         simulation::{Simulation, Target, seed_from},
@@ -32,7 +38,7 @@ pub async fn permit(app: &App, is_admin: bool, sale: &SaleId) -> Result<Sale, Re
     Err(Refusal::new(Code::Forbidden, "Only a rehearsal may be attacked; elsewhere an admin has to ask for it."))
 }
 
-/// Starts a run against a permitted sale; with a strategy, on the sale put back as it was made and sold by that.
+/// Starts a run against a permitted sale. With a strategy, the sale is reset first and sold by that strategy.
 pub async fn begin(app: &App, sale: Sale, body: SimulationBody) -> Decided<Simulation> {
     let wanted = body.strategy;
     let plan = match plan(&app.engine, &sale, body) {
@@ -55,7 +61,7 @@ pub async fn begin(app: &App, sale: Sale, body: SimulationBody) -> Decided<Simul
     Ok(app.simulations.start(plan, Insight { strategy, meter }, &app.shutdown))
 }
 
-/// Puts a rehearsal back as it was made, to be sold by this strategy from then on.
+/// Resets a rehearsal; this strategy sells it from then on.
 pub async fn rehearse_with(
     app: &App,
     sale: &SaleId,
@@ -66,7 +72,7 @@ pub async fn rehearse_with(
     put_back(app, sale, strategy, keyed).await
 }
 
-/// The same, in turn.
+/// The same; the caller holds the turn.
 async fn put_back(app: &App, sale: &SaleId, strategy: StrategyKind, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
     if app.simulations.is_attacked(sale) {
         let detail = "A simulation of this sale is running: its strategy can be changed when that has ended.";
@@ -75,7 +81,7 @@ async fn put_back(app: &App, sale: &SaleId, strategy: StrategyKind, keyed: Optio
     app.engine.catalogue.rehearse_with(sale, strategy, keyed).await
 }
 
-/// Cancels a run and returns what became of it.
+/// Cancels a run and returns it as it ended.
 pub async fn cancel(app: &App, is_admin: bool, simulation: SimulationId) -> Result<Simulation, Refusal> {
     let unknown = || Refusal::new(Code::NotFound, "There is no such simulation.");
     let found = app.simulations.get(simulation).ok_or_else(unknown)?;
@@ -83,7 +89,7 @@ pub async fn cancel(app: &App, is_admin: bool, simulation: SimulationId) -> Resu
     app.simulations.cancel(simulation).await.ok_or_else(unknown)
 }
 
-/// Checks a wish against its bounds and the sale. A seed is drawn where none is given.
+/// Checks the parameters of a run. A seed is drawn where none is given.
 fn plan(engine: &Engine, sale: &Sale, body: SimulationBody) -> Result<Plan, Refusal> {
     let target = body.target.unwrap_or_default();
     let is_known = match &target {
@@ -94,11 +100,12 @@ fn plan(engine: &Engine, sale: &Sale, body: SimulationBody) -> Result<Plan, Refu
     if !is_known {
         return Err(Refusal::new(Code::NotFound, format!("The sale has no {target}.")));
     }
-    if body.rate.is_some_and(|rate| !(rate > 0.0 && rate <= MAX_SIMULATION_RATE_PER_SECOND)) {
-        return Err(invalid(format!(
-            "rate is a number above 0, to {MAX_SIMULATION_RATE_PER_SECOND} buyers per second."
-        )));
-    }
+    let arrivals = Arrivals::at_rate(body.rate).ok_or_else(|| {
+        invalid(format!(
+            "rate is a number of buyers per second from {MIN_SIMULATION_RATE_PER_SECOND} to \
+             {MAX_SIMULATION_RATE_PER_SECOND}."
+        ))
+    })?;
     if body.seed.is_some_and(|seed| seed > MAX_SEED) {
         return Err(invalid(format!(
             "seed is a whole number to {MAX_SEED}: a larger one would be rounded by many readers."
@@ -109,7 +116,8 @@ fn plan(engine: &Engine, sale: &Sale, body: SimulationBody) -> Result<Plan, Refu
         target,
         buyers: within("buyers", body.buyers, MAX_SIMULATED_BUYERS)?,
         concurrency: within("concurrency", body.concurrency, MAX_SIMULATION_CONCURRENCY)?,
-        rate: body.rate,
+        arrivals,
+        overtime: Duration::from_secs(SIMULATION_OVERTIME_SECONDS),
         seed: body.seed.unwrap_or_else(|| seed_from(rand::random())),
     })
 }

@@ -98,6 +98,31 @@ async fn an_attack_that_cannot_be_made_says_so_with_exit_2() {
     assert_gives_up(&app.command(["attack", "5", "--url", &url, "--target", "nonsense"]).await);
     assert_gives_up(&app.command(["attack", "5", "--url", &url, "--concurrency", "0"]).await);
     assert_gives_up(&app.command(["attack", "5", "--url", &url, "--seed", "9007199254740992"]).await);
+    for flags in [["--rate", "0.5"], ["--rate", "many"], ["--over", "3601"], ["--over", "soon"]] {
+        assert_gives_up(&app.command(["attack", "5", "--url", &url, flags[0], flags[1]]).await);
+    }
+    assert_gives_up(&app.command(["attack", "5", "--url", &url, "--rate", "5", "--over", "1"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attack_is_spread_over_a_time_or_at_a_rate() {
+    let app = TestApp::open_demo().await;
+    let url = app.url();
+    for (flags, rate) in [(["--over", "2"], 50.0), (["--rate", "50"], 50.0)] {
+        Ask::post("/api/v1/sales/rehearsal/reset").send(&app).await.expect(200);
+        let arguments = ["attack", "100", "--url", &url, "--target", "tier:ga", flags[0], flags[1], "--json"];
+        let output = app.command(arguments).await;
+        assert_exit(&output, 0);
+        let run = simulation(&output);
+        assert_eq!((run.rate, run.won, run.errors), (Some(rate), 100, 0), "{run:?}");
+        assert!((1_980..8_000).contains(&run.duration_ms), "the last buyer arrives after 1,980 ms: {run:?}");
+    }
+    let output = app.command(["attack", "20", "--url", &url, "--over", "0", "--json"]).await;
+    assert_exit(&output, 0);
+    assert_eq!(simulation(&output).rate, None, "at once");
+    let told = app.command(["attack", "20", "--url", &url, "--rate", "40"]).await;
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("40 a second") && told.contains("from the planned moment of arrival"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

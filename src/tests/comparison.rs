@@ -203,6 +203,21 @@ async fn compare_runs_the_chosen_strategies_in_their_order_and_tells_them_as_jso
     for run in runs {
         assert_eq!(run["simulation"]["buyers"], 50, "{run}");
         assert!(run["simulation"]["refusals_by_database"].is_u64(), "{run}");
+        assert_eq!(run["simulation"]["rate"], Value::Null, "all at once: {run}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compared_strategies_have_the_same_arrivals() {
+    let app = TestApp::open_demo().await;
+    let url = app.url();
+    let flags = ["compare", "40", "--url", &url, "--strategies", "atomic_update,in_memory", "--over", "1", "--json"];
+    let output = app.command(flags).await;
+    assert_exit(&output, 0);
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for run in told["runs"].as_array().expect("runs") {
+        assert_eq!((run["simulation"]["rate"].as_f64(), run["simulation"]["won"].as_u64()), (Some(40.0), Some(40)));
+        assert!(run["simulation"]["duration_ms"].as_u64() >= Some(975), "{run}");
     }
 }
 
@@ -240,6 +255,8 @@ async fn what_cannot_be_compared_is_exit_2_and_leaves_the_sale_alone() {
         ["--concurrency", "many", "5"],
         ["--seed", "-1", "5"],
         ["--seed", "9007199254740992", "5"],
+        ["--rate", "0.5", "5"],
+        ["--over", "soon", "5"],
         ["--strategies", "best", "5"],
         ["--strategies", "redis_lock", "5"],
         ["--strategies", "naive,skip_locked", "5"],

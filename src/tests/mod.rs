@@ -15,6 +15,7 @@ mod comparison; // the same load with one strategy after another
 mod disk_faults; // a failing disk leaves the old state or the new one
 mod durability; // acknowledged purchases survive a kill
 mod failing_start; // a first start on a failing disk
+mod gateway; // a proxy that loses answers
 mod growth; // paged lists, compressed answers, a short write-ahead log
 mod idempotency; // the same key never buys twice
 mod markup; // markup in names is shown as text

@@ -100,6 +100,39 @@ async fn progress_is_streamed_until_the_run_is_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn buyers_at_a_rate_arrive_as_planned_and_others_at_once() {
+    let app = TestApp::open_demo().await;
+    let mut body = json!({ "buyers": 60, "concurrency": 60, "target": "tier:ga", "rate": 40 });
+    let begun = start(&app, "rehearsal", body.clone()).await;
+    assert_eq!(begun.rate, Some(40.0));
+    // Half of the time is half of the buyers, whatever the machine does: nobody comes before the planned moment.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let half_way: Simulation = app.get(&format!("/api/v1/simulations/{}", begun.id)).await.expect(200).read();
+    assert_eq!(half_way.status, SimulationStatus::Running);
+    assert!(half_way.answered() < 60, "{half_way:?}");
+    let run = app.finished(begun.id).await;
+    assert_eq!((run.won, run.errors, run.rate), (60, 0, Some(40.0)), "{run:?}");
+    assert!(run.duration_ms >= 1_475, "the last of 60 arrives after 1,475 ms: {run:?}");
+    assert!(run.is_clean(), "{run:?}");
+    body.as_object_mut().expect("an object").remove("rate");
+    let begun = start(&app, "rehearsal", body).await;
+    let run = app.finished(begun.id).await;
+    assert_eq!((run.answered(), run.rate), (60, None), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_slowest_run_is_cancelled_at_once() {
+    let app = TestApp::open_demo().await;
+    let begun = start(&app, "rehearsal", json!({ "buyers": 10_000, "concurrency": 20, "rate": 1 })).await;
+    let started = std::time::Instant::now();
+    let cancel = Ask::new(Method::DELETE, &format!("/api/v1/simulations/{}", begun.id)).send(&app).await;
+    let ended: Simulation = cancel.expect(200).read();
+    assert_eq!(ended.status, SimulationStatus::Cancelled);
+    assert!(ended.answered() < 100 && ended.is_clean(), "{ended:?}");
+    assert!(started.elapsed() < PATIENCE, "nobody waits for buyers who have not arrived");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_run_says_what_it_did_and_is_audited() {
     let app = TestApp::open_demo().await;
     let begun = start(&app, "rehearsal", json!({ "buyers": 5_000, "concurrency": 5, "rate": 50.0 })).await;
@@ -142,6 +175,10 @@ async fn a_run_that_makes_no_sense_is_refused() {
         json!({ "buyers": "5", "concurrency": 1 }),
         json!({ "buyers": 1_000_000_000, "concurrency": 1 }),
         json!({ "buyers": 5, "concurrency": 1, "rate": 0 }),
+        json!({ "buyers": 5, "concurrency": 1, "rate": 0.999 }),
+        json!({ "buyers": 5, "concurrency": 1, "rate": 100_001 }),
+        json!({ "buyers": 5, "concurrency": 1, "rate": null }),
+        json!({ "buyers": 5, "concurrency": 1, "rate": "5" }),
         json!({ "buyers": 5, "concurrency": 1, "rate": -3.0 }),
         json!({ "buyers": 5, "concurrency": 1, "target": "nonsense" }),
         json!({ "buyers": 5, "concurrency": 1, "target": null }),

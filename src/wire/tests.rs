@@ -120,6 +120,8 @@ fn simulation() -> Simulation {
     simulation.p99_ms = 0.25;
     simulation.winner = Some(BuyerId(Uuid::nil()));
     simulation.contradictions = vec!["seat A-1 was sold twice".into()];
+    simulation.rate = Some(62.5);
+    simulation.last_error = Some("A proxy answered 502 in the server's place.".into());
     simulation.audit = Some(audit());
     simulation
 }
@@ -171,6 +173,7 @@ fn the_answers_of_server_functions_cross() {
         sales: vec![("rehearsal".into(), "Rehearsal".into())],
         chosen: "rehearsal".into(),
         list: strategies(),
+        is_alone: true,
         can_change: true,
     });
     crosses(&Ok::<_, Refusal>(simulation()));

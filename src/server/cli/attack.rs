@@ -9,15 +9,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-mod report; // what came of it, for people
+mod report; // the result, for people
 
 use self::report::Report;
 pub use self::report::Verdict;
-use super::exit::give_up;
+use super::{arrival::ArrivalArgs, exit::give_up};
 use crate::{
     model::{
         ids::{SaleId, SimulationId},
-        limits::MAX_SEED,
+        limits::{ATTACK_OVERTIME_SECONDS, MAX_SEED},
         simulation::{Simulation, Target, seed_from},
     },
     server::simulator::{
@@ -31,7 +31,7 @@ use crate::{
 const DEFAULT_BUYERS: u32 = 500;
 /// Buyers that one attack may send.
 const MAX_BUYERS: u32 = 1_000_000;
-/// Requests in flight at once where the command line does not say, as far as there are so many buyers.
+/// The default of requests in flight at once, where there are at least so many buyers.
 const DEFAULT_CONCURRENCY: u32 = 1_000;
 /// Descriptors that this process needs besides its connections.
 const SPARE_DESCRIPTORS: u64 = 64;
@@ -56,6 +56,8 @@ pub struct AttackArgs {
     /// Requests in flight at once; as many as there are buyers, to 1000, where it is missing.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub concurrency: Option<u32>,
+    #[command(flatten)]
+    pub arrival: ArrivalArgs,
     /// Draws the same wishes again.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub seed: Option<u64>,
@@ -96,7 +98,8 @@ fn plan(arguments: &AttackArgs) -> Result<Plan, String> {
         target: arguments.target.clone(),
         buyers,
         concurrency,
-        rate: None,
+        arrivals: arguments.arrival.arrivals(buyers),
+        overtime: Duration::from_secs(ATTACK_OVERTIME_SECONDS),
         seed: arguments.seed.unwrap_or_else(|| seed_from(rand::random())),
     })
 }
@@ -107,7 +110,7 @@ pub fn requests_at_once(wished: Option<u32>, buyers: u32) -> u32 {
 }
 
 /// Reads N: a whole number above 0 in decimal digits, 500 where it is missing or empty. Leading zeros mean nothing: 08
-/// is eight, since nobody who types it means an octal number.
+/// is eight, not an octal number.
 pub fn number_of_buyers(text: Option<&str>, most: u32) -> Result<u32, String> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(DEFAULT_BUYERS) };
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -117,12 +120,11 @@ pub fn number_of_buyers(text: Option<&str>, most: u32) -> Result<u32, String> {
         .ok_or_else(|| format!("{text:?} is not a number of buyers: a whole number from 1 to {most}"))
 }
 
-/// Makes the run while a bar shows its progress; control-C ends it early, and what was done is still judged.
+/// Makes the run while a bar shows its progress. Control-C ends it early; the answers so far are still judged.
 async fn attack(url: &str, plan: Plan) -> Result<Simulation, RunError> {
     let server = Server::find(url).await.map_err(RunError::Unreachable)?;
     let id = SimulationId(Uuid::now_v7());
-    let begun = Simulation::begun(id, plan.sale.clone(), plan.buyers, plan.concurrency, plan.seed);
-    let (progress, mut told) = watch::channel(begun);
+    let (progress, mut told) = watch::channel(plan.begun(id));
     let cancel = CancellationToken::new();
     let bar = bar(plan.buyers);
     let mut running = std::pin::pin!(run_plan(server, plan, None, &progress, cancel.clone()));
@@ -140,7 +142,7 @@ async fn attack(url: &str, plan: Plan) -> Result<Simulation, RunError> {
     Ok(progress.borrow().clone())
 }
 
-/// A bar on standard error; nothing at all where that is no terminal.
+/// A progress bar on standard error; nothing where that is no terminal.
 pub fn bar(buyers: u32) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{bar:32} {pos}/{len} answered  {msg}").expect("the template is a constant");

@@ -1,5 +1,5 @@
-//! `onsale compare`: the same buyers at one strategy after the other, as simulations of a running server, and the runs
-//! side by side.
+//! `onsale compare`: sends the same buyers to one strategy after another, as simulations of a running server, and shows the
+//! runs side by side.
 
 use std::{fs::File, io::Write, path::PathBuf, process::ExitCode};
 
@@ -10,6 +10,7 @@ mod rounds; // makes the runs over the public API
 
 use self::{report::Report, rounds::Server};
 use super::{
+    arrival::ArrivalArgs,
     attack::{number_of_buyers, requests_at_once},
     exit::give_up,
 };
@@ -27,7 +28,7 @@ use crate::{
     },
 };
 
-/// The exit code where a strategy was not as exact as it promises.
+/// The exit code when a strategy was not as exact as it promises.
 const NOT_EXACT: u8 = 1;
 
 #[derive(Args)]
@@ -38,7 +39,7 @@ pub struct CompareArgs {
     /// The server whose strategies are compared.
     #[arg(long, default_value = "http://127.0.0.1:3000")]
     pub url: String,
-    /// The rehearsal to sell: it is put back before each run and at the end.
+    /// The rehearsal to sell: it is reset before each run and at the end.
     #[arg(long, default_value = "rehearsal")]
     pub sale: String,
     /// The strategies, such as naive,optimistic; all that the server can run where it is missing.
@@ -47,13 +48,15 @@ pub struct CompareArgs {
     /// Requests in flight at once; as many as there are buyers, to 1000, where it is missing.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SIMULATION_CONCURRENCY)))]
     pub concurrency: Option<u32>,
+    #[command(flatten)]
+    pub arrival: ArrivalArgs,
     /// Draws the same wishes again.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub seed: Option<u64>,
     /// Print the runs as JSON.
     #[arg(long)]
     pub json: bool,
-    /// Write the runs into this file, as a page that needs nothing beside it.
+    /// Write the runs into this file, as a self-contained page.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }
@@ -71,13 +74,14 @@ pub async fn run(arguments: CompareArgs) -> ExitCode {
     }
 }
 
-/// Makes the runs and shows them. Whether every strategy kept its promise.
+/// Makes the runs and shows them. Returns whether every strategy kept its promise.
 async fn compare(arguments: &CompareArgs) -> Result<bool, String> {
     let buyers = number_of_buyers(arguments.buyers.as_deref(), MAX_SIMULATED_BUYERS)?;
     let request = Request {
         sale: SaleId(arguments.sale.clone()),
         buyers,
         concurrency: requests_at_once(arguments.concurrency, buyers),
+        rate: arguments.arrival.arrivals(buyers).rate(),
         target: Target::Any,
         engine: Engine::Server,
         strategy: None,
@@ -88,7 +92,7 @@ async fn compare(arguments: &CompareArgs) -> Result<bool, String> {
     let mut server = Server::find(&arguments.url).await?;
     let list = server.strategies().await?;
     let strategies = chosen(arguments.strategies.as_deref(), &list)?;
-    // Before the runs are made for nothing.
+    // The file is opened first, so that no run is made in vain.
     let page = match &arguments.html {
         Some(path) => Some((path, File::create(path).map_err(|error| told(path, &error))?)),
         None => None,

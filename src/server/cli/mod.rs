@@ -4,6 +4,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod arrival; // when the buyers of a run arrive, as flags
 mod attack; // virtual buyers against a running server
 mod audit; // is what was sold what there was?
 mod compare; // one strategy after another under the same load
@@ -26,7 +27,7 @@ struct CommandLine {
 enum Command {
     /// Open the box office: serve pages, the API and the live stream.
     Serve(serve::ServeArgs),
-    /// Send many buyers at once to a running server, then audit what was sold.
+    /// Send many buyers to a running server, at once or at a rate, then audit what was sold.
     Attack(attack::AttackArgs),
     /// Send the same buyers at one strategy after another, and show the runs side by side. Exit 0: every strategy that
     /// promises to be exact was, 1: one was not, 2: could not look.

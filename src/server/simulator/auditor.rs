@@ -27,7 +27,7 @@ pub struct Win {
     pub answered: Duration,
 }
 
-/// Something that cannot be so if the sale is exact.
+/// Something that cannot happen if the sale is exact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Contradiction {
     SeatSoldTwice(SeatLabel),
@@ -91,7 +91,7 @@ impl fmt::Display for Contradiction {
 /// Purchases of others in the same time are no contradiction.
 pub fn contradictions(before: &Sale, wins: &[Win], ledger: &[LedgerLine], audit: &Audit) -> Vec<Contradiction> {
     let mut found = Vec::new();
-    // A reset, a release or new stock during the run makes units sellable again: then only the ledger can tell.
+    // A reset, a release or new stock during the run makes units sellable again. Only the ledger can judge such a run.
     if ledger.iter().all(|line| line.kind == ChangeKind::Buy) {
         sold_twice(wins, &mut found);
         sold_too_many(before, wins, &mut found);
@@ -164,7 +164,7 @@ fn against_ledger(before: &Sale, wins: &[Win], ledger: &[LedgerLine], found: &mu
 fn real_time_order(wins: &[Win], found: &mut Vec<Contradiction>) {
     let mut by_seq: Vec<&Win> = wins.iter().collect();
     by_seq.sort_by_key(|win| win.order.seq);
-    // Walking down the ledger, the earliest answer among all orders that stand behind.
+    // The loop walks the ledger backwards. This is the earliest answer among the orders seen so far.
     let mut earliest: Option<&Win> = None;
     for win in by_seq.into_iter().rev() {
         if let Some(behind) = earliest

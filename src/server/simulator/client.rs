@@ -13,12 +13,14 @@ use hyper::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::Instant};
 
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may take, from the first byte sent to the last byte read.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may be idle and still be used: well below what servers and proxies allow.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// Bytes of an answer that are read at most: the seat list of the largest sale fits.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
@@ -100,17 +102,19 @@ pub struct Reply {
 type Sender = http1::SendRequest<Full<Bytes>>;
 type Driver = Pin<Box<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>;
 
-/// One connection, used by one caller at a time, and opened again after a fault.
+/// One connection, used by one caller at a time. It is opened again after a fault, and after a long pause: a server closes
+/// idle connections, and a request sent into a closed one would be lost.
 pub struct Connection {
     server: Arc<Server>,
     open: Option<(Sender, Driver)>,
+    last_used: Instant,
 }
 
 impl Connection {
     /// Opens a connection.
     pub async fn open(server: Arc<Server>) -> Result<Self, Fault> {
         let open = Some(dial(&server).await?);
-        Ok(Self { server, open })
+        Ok(Self { server, open, last_used: Instant::now() })
     }
 
     pub async fn get(&mut self, path: &str) -> Result<Reply, Fault> {
@@ -142,7 +146,8 @@ impl Connection {
     }
 
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Reply, Fault> {
-        let (sender, driver) = match self.open.take() {
+        let fresh = self.open.take().filter(|_| self.last_used.elapsed() < LONGEST_PAUSE);
+        let (sender, driver) = match fresh {
             Some(open) => open,
             None => dial(&self.server).await?,
         };
@@ -150,6 +155,7 @@ impl Connection {
             .await
             .map_err(|_| Fault(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())))??;
         self.open = open.filter(|(sender, _)| !sender.is_closed());
+        self.last_used = Instant::now();
         Ok(reply)
     }
 
@@ -189,8 +195,7 @@ async fn dial(server: &Server) -> Result<(Sender, Driver), Fault> {
     Ok((sender, Box::pin(driver)))
 }
 
-/// One request and its whole answer, while the connection is driven beside it; the connection comes back where it is
-/// still there.
+/// One request and its whole answer. The same task drives the connection meanwhile, and returns it if it is still open.
 async fn exchange(
     mut sender: Sender,
     mut driver: Driver,
@@ -208,8 +213,8 @@ async fn exchange(
             biased;
             reply = &mut answer => reply?,
             _ = &mut driver => {
-                // The connection has ended. What it read before that is still on its way to the answer; a request that
-                // it did not take any more is given up only with it.
+                // The connection has ended. What it has read still reaches the answer. A request that it has not taken
+                // fails as soon as the connection is dropped.
                 drop(driver);
                 return Ok((answer.await?, None));
             }

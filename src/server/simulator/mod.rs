@@ -1,8 +1,7 @@
 //! The simulator: virtual buyers over real sockets, and the auditor that judges what they were told.
 //!
 //! This file keeps the runs of one server: it starts them, bounds how many go on at once, tells their progress and
-//! forgets the oldest. A run lives on a thread with a runtime of its own, so that the buyers it invents do not take the
-//! time of real ones.
+//! forgets the oldest. A run lives on a thread with a runtime of its own, so that its buyers do not slow real ones down.
 
 pub mod auditor; // an independent model that judges the answers
 pub mod client; // a lean HTTP/1.1 client, one connection per virtual buyer in flight
@@ -99,7 +98,7 @@ impl Simulations {
         self.check_room()?;
         let mut runs = self.runs.lock();
         let id = SimulationId(Uuid::now_v7());
-        let mut simulation = Simulation::begun(id, plan.sale.clone(), plan.buyers, plan.concurrency, plan.seed);
+        let mut simulation = plan.begun(id);
         simulation.strategy = Some(insight.strategy);
         let (sender, progress) = watch::channel(simulation.clone());
         let cancel = CancellationToken::new();
@@ -147,7 +146,7 @@ fn forget_oldest(runs: &mut VecDeque<Run>) {
     }
 }
 
-/// Writes down what contradicts itself. From a strategy that does not promise to be exact nobody expects otherwise.
+/// Logs the contradictions of a run. They are expected where the strategy does not promise to be exact.
 fn tell_contradictions(simulation: &Simulation) {
     let Simulation { id, strategy, contradictions, .. } = simulation;
     if strategy.is_some_and(|strategy| !strategy.is_exact()) {
@@ -159,7 +158,7 @@ fn tell_contradictions(simulation: &Simulation) {
     }
 }
 
-/// Makes the run on a thread of its own. However it ends, it is told as ended.
+/// Makes the run on a thread of its own. However it ends, its status says so.
 fn spawn(
     server: Server,
     plan: Plan,

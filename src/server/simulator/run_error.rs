@@ -4,13 +4,13 @@ use std::fmt;
 
 use super::client::Fault;
 
-/// The run could not be made. Nothing of this is a finding about the sale.
+/// Why the run could not be made. This says nothing about the sale's exactness.
 #[derive(Debug)]
 pub enum RunError {
     Unreachable(Fault),
-    /// The server said no, in its own words.
+    /// The server refused, with its words.
     Refused(String),
-    /// The server answered something that the contract does not know.
+    /// The answer does not follow the contract.
     Unreadable(String),
 }
 

@@ -1,8 +1,9 @@
 //! Sends the virtual buyers. Each is a session of its own and acts once, over the public API and a real socket.
 //!
-//! It never touches the engine: what it reports is what any client would have seen.
+//! It never touches the engine: it reports what any client would have seen.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -28,27 +29,25 @@ use super::{
     workload::{Workload, read, read_ledger},
 };
 use crate::model::{
+    arrivals::Arrivals,
     audit::Audit,
-    ids::SaleId,
+    ids::{SaleId, SimulationId},
     outcome::{BuyOutcome, Refusal},
     request::{Receipt, RequestStatus},
+    retry::{MAX_RETRIES, pause_before},
     sale::Sale,
     simulation::{Simulation, SimulationStatus, Target},
     tally::{Answer, Latencies, Tally},
 };
 
-/// Times a request is sent again, with the same key, after a fault that leaves its outcome unknown.
-const MAX_RETRIES: u32 = 5;
-/// The pause before such a retry, multiplied by its number.
-const RETRY_PAUSE: Duration = Duration::from_millis(50);
-/// The pauses of a buyer in line before it looks for the first time, and at most; and how long it does that.
+/// The pauses of a buyer in the queue before the first look, and at most; and how long it goes on looking.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often progress is told.
+/// How often the progress is updated.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What a run is asked to do. The bounds are checked where the wish enters.
+/// The parameters of a run. Their bounds are checked at the edge.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub sale: SaleId,
@@ -56,16 +55,31 @@ pub struct Plan {
     pub buyers: u32,
     /// Requests in flight at once, each on a connection of its own.
     pub concurrency: u32,
-    /// Buyers per second who arrive whether or not earlier ones have their answer; all at once where it is `None`.
-    pub rate: Option<f64>,
+    pub arrivals: Arrivals,
+    /// How long the run may go on after the last planned arrival. Then it ends as cancelled.
+    pub overtime: Duration,
     pub seed: u64,
 }
 
-/// Reads how many claims on the sale have been refused so far after the database was asked.
+impl Plan {
+    /// The run of this plan as it begins.
+    pub fn begun(&self, id: SimulationId) -> Simulation {
+        let mut begun = Simulation::begun(id, self.sale.clone(), self.buyers, self.concurrency, self.seed);
+        begun.rate = self.arrivals.rate();
+        begun
+    }
+
+    /// How long the run may last.
+    fn time_limit(&self) -> Duration {
+        self.arrivals.last_moment(self.buyers) + self.overtime
+    }
+}
+
+/// Reads how many claims on the sale were refused so far with the help of the database.
 pub type RefusalMeter = dyn Fn() -> u64 + Send + Sync;
 
-/// Makes the run: `progress` hears of it every 100 ms and holds the verdict at the end. Cancelling lets requests in
-/// flight finish and judges what was done until then. `meter` is there where the server is this one.
+/// Makes the run. `progress` is updated every 100 ms and holds the verdict at the end. When the run is cancelled, requests in
+/// flight finish, and the answers so far are judged. `meter` is given where this process is the server.
 pub async fn run(
     server: Server,
     plan: Plan,
@@ -84,7 +98,7 @@ pub async fn run(
     }
 
     let metered = meter.map(|meter| (meter, meter()));
-    let race = Arc::new(Race::new(workload, plan.rate, cancel));
+    let race = Arc::new(Race::new(workload, plan.arrivals, cancel));
     let mut slots = JoinSet::new();
     for connection in connections {
         slots.spawn(Arc::clone(&race).serve(connection));
@@ -109,7 +123,7 @@ async fn open(server: &Arc<Server>) -> Result<Connection, RunError> {
     Connection::open(Arc::clone(server)).await.map_err(RunError::Unreachable)
 }
 
-/// Tells progress until every slot has finished; returns their connections.
+/// Updates the progress until every slot has finished; returns their connections.
 async fn watch_until_done(
     race: &Race,
     slots: &mut JoinSet<Connection>,
@@ -120,6 +134,7 @@ async fn watch_until_done(
     let mut ticks = interval(PROGRESS_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut idle = Vec::new();
+    let mut time_limit = pin!(sleep_until(race.started + plan.time_limit()));
     let for_one_seat = matches!(plan.target, Target::Seat(_));
     let tell = || {
         let elapsed = u64::try_from(race.started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -133,6 +148,7 @@ async fn watch_until_done(
     loop {
         tokio::select! {
             _ = ticks.tick() => tell(),
+            () = &mut time_limit, if !race.cancel.is_cancelled() => race.cancel.cancel(),
             finished = slots.join_next() => match finished {
                 Some(Ok(connection)) => idle.push(connection),
                 Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
@@ -144,7 +160,7 @@ async fn watch_until_done(
     idle
 }
 
-/// Reads what the server says of itself and holds it against the answers that the buyers got.
+/// Compares the server's ledger and audit with the answers that the buyers got.
 async fn judge(connection: &mut Connection, before: &Sale, wins: &[Win]) -> Result<(Audit, Vec<String>), RunError> {
     let ledger = read_ledger(connection, &before.id, before.seq).await?;
     let audit: Audit = read(connection, &format!("/api/v1/sales/{}/audit", before.id)).await?;
@@ -155,7 +171,7 @@ async fn judge(connection: &mut Connection, before: &Sale, wins: &[Win]) -> Resu
 /// What all slots of one run share.
 struct Race {
     workload: Workload,
-    rate: Option<f64>,
+    arrivals: Arrivals,
     cancel: CancellationToken,
     started: Instant,
     next_buyer: AtomicUsize,
@@ -164,10 +180,10 @@ struct Race {
 }
 
 impl Race {
-    fn new(workload: Workload, rate: Option<f64>, cancel: CancellationToken) -> Self {
+    fn new(workload: Workload, arrivals: Arrivals, cancel: CancellationToken) -> Self {
         Self {
             workload,
-            rate,
+            arrivals,
             cancel,
             started: Instant::now(),
             next_buyer: AtomicUsize::new(0),
@@ -181,77 +197,79 @@ impl Race {
         while !self.cancel.is_cancelled() {
             let buyer = self.next_buyer.fetch_add(1, Ordering::Relaxed);
             let Some(body) = self.workload.bodies.get(buyer) else { break };
-            let Some(arrival) = self.arrival(buyer).await else { break };
+            let Some(arrived) = self.arrival(buyer).await else { break };
             let key = Uuid::now_v7().to_string();
+            let sent = Instant::now();
             let answer = self.ask(&mut connection, &key, body.clone()).await;
-            self.record(answer, arrival);
+            self.record(answer, arrived, sent);
         }
         connection
     }
 
     /// Waits for the moment at which this buyer arrives and returns it; `None` when the run was cancelled meanwhile.
     ///
-    /// With a rate the moment is the scheduled one, even when every slot was busy then: a slow answer makes those who
-    /// wait behind it late, and that time is theirs (the correction of coordinated omission).
+    /// With a rate, this is the planned moment, even when every slot was busy then. A slow answer delays the buyers
+    /// behind it, and their latency includes that delay (the correction for coordinated omission).
     async fn arrival(&self, buyer: usize) -> Option<Instant> {
-        let Some(rate) = self.rate else { return Some(Instant::now()) };
-        #[allow(clippy::cast_precision_loss)] // the number of a buyer is far below 2⁵³
-        let scheduled = self.started + Duration::from_secs_f64(buyer as f64 / rate);
+        if self.arrivals == Arrivals::AtOnce {
+            return Some(Instant::now());
+        }
+        let planned = self.started + self.arrivals.moment(buyer);
         tokio::select! {
-            () = sleep_until(scheduled) => Some(scheduled),
+            () = sleep_until(planned) => Some(planned),
             () = self.cancel.cancelled() => None,
         }
     }
 
-    /// Sends the purchase, and sends it again with the same key while its outcome is unknown: after a fault, or when an
-    /// earlier attempt is still being decided.
+    /// Sends the purchase, and sends it again with the same key while its outcome is unknown: after a lost connection or
+    /// the 502 of a proxy, or while an earlier attempt is still being decided. A cancelled run waits for one answer, and
+    /// does not ask again.
     async fn ask(&self, connection: &mut Connection, key: &str, body: Bytes) -> Answer {
         let mut retries = 0;
         loop {
             let answer = match connection.post(&self.workload.path, Some(key), body.clone()).await {
                 Ok(reply) if reply.status == StatusCode::ACCEPTED => match follow(connection, &reply).await {
                     Some(answer) => return answer,
-                    // Forgotten: it was not sold, and the same key asks once more.
-                    None => Answer::Failed("the request was forgotten".to_owned()),
+                    // The server has forgotten the request: nothing was sold, and the same key asks once more.
+                    None => Answer::Failed("The server has forgotten the request.".to_owned()),
                 },
                 Ok(reply) => {
-                    let answer = Answer::read(reply.status.as_u16(), &reply.body);
-                    let is_in_flight = reply.status == StatusCode::CONFLICT && matches!(answer, Answer::Failed(_));
-                    if !is_in_flight {
+                    let status = reply.status.as_u16();
+                    let answer = Answer::read(status, &reply.body);
+                    if !answer.leaves_outcome_open(status) {
                         return answer;
                     }
                     answer
                 }
-                Err(fault) => Answer::Failed(fault.to_string()),
+                Err(fault) => Answer::Failed(format!("No answer came back: {fault}.")),
             };
-            if retries == MAX_RETRIES {
+            if retries == MAX_RETRIES || self.cancel.is_cancelled() {
                 return answer;
             }
             retries += 1;
-            sleep(RETRY_PAUSE * retries).await;
+            sleep(pause_before(retries)).await;
         }
     }
 
-    fn record(&self, answer: Answer, arrival: Instant) {
+    fn record(&self, answer: Answer, arrived: Instant, sent: Instant) {
         let answered = Instant::now();
-        let latency = u64::try_from((answered - arrival).as_micros()).unwrap_or(u64::MAX);
+        let latency = u64::try_from((answered - arrived).as_micros()).unwrap_or(u64::MAX);
         {
             let (tally, latencies) = &mut *self.tally.lock();
             tally.count(&answer);
             latencies.record(latency);
         }
         if let Answer::Won(order) = answer {
-            self.wins.lock().push(Win { order, sent: arrival - self.started, answered: answered - self.started });
+            self.wins.lock().push(Win { order, sent: sent - self.started, answered: answered - self.started });
         }
     }
 }
 
-/// Asks what became of a purchase that was given a receipt, until it is decided. `None` where the server does not know it
-/// any more.
+/// Follows a purchase that was given a receipt until it is decided. `None` where the server does not know it any more.
 async fn follow(connection: &mut Connection, receipt: &Reply) -> Option<Answer> {
     let buyer = &receipt.headers;
     let Ok(Receipt { status_url, .. }) = serde_json::from_slice(&receipt.body) else {
-        return Some(Answer::Failed("202 whose body is no receipt".to_owned()));
+        return Some(Answer::Failed("The answer 202 carries no receipt.".to_owned()));
     };
     let (asked_since, mut pause) = (Instant::now(), FIRST_LOOK);
     while asked_since.elapsed() < PATIENCE {
@@ -265,11 +283,14 @@ async fn follow(connection: &mut Connection, receipt: &Reply) -> Option<Answer> 
         match (status.order, status.code) {
             (Some(order), _) => {
                 let Ok(order) = connection.get_as(buyer, &format!("/api/v1/orders/{order}")).await else { continue };
+                if order.status.is_server_error() {
+                    continue;
+                }
                 return Some(Answer::read(StatusCode::CREATED.as_u16(), &order.body));
             }
             (None, Some(code)) => return Some(BuyOutcome::Refused(Refusal::new(code, "")).into()),
             (None, None) => {}
         }
     }
-    Some(Answer::Failed("still in line".to_owned()))
+    Some(Answer::Failed("The purchase still waits in the queue.".to_owned()))
 }

@@ -1,15 +1,17 @@
-//! Reads a sale over the public API and draws the plan of a run: one ready request per virtual buyer.
+//! Reads a sale over the public API and draws the plan of a run: one request per virtual buyer, written beforehand.
 
 use bytes::Bytes;
+use tokio::time::sleep;
 
 use super::{
-    client::{Connection, Reply},
+    client::{Connection, Fault, Reply},
     run_error::RunError,
 };
 use crate::model::{
     ids::SaleId,
     ledger::LedgerLine,
     outcome::Problem,
+    retry::{MAX_RETRIES, leaves_outcome_open, pause_before, unexpected_status},
     sale::Sale,
     scenario::{Stock, wishes},
     seat::SeatList,
@@ -67,18 +69,39 @@ pub async fn read_ledger(connection: &mut Connection, sale: &SaleId, seq: u64) -
         .collect()
 }
 
+/// Gets `path`, again and again for a moment while something in between answers instead of the server, or nothing does.
 async fn get(connection: &mut Connection, path: &str) -> Result<Reply, RunError> {
-    let reply = connection.get(path).await.map_err(RunError::Unreachable)?;
-    check(path, &reply)?;
-    Ok(reply)
+    let mut retry = 0;
+    loop {
+        let answer = connection.get(path).await;
+        if retry == MAX_RETRIES || !is_from_in_between(&answer) {
+            let reply = answer.map_err(RunError::Unreachable)?;
+            check(path, &reply)?;
+            return Ok(reply);
+        }
+        retry += 1;
+        sleep(pause_before(retry)).await;
+    }
+}
+
+/// Whether this is no answer of the server's: nothing, or a failure without its words.
+pub fn is_from_in_between(answer: &Result<Reply, Fault>) -> bool {
+    answer.as_ref().map_or(true, |reply| {
+        let status = reply.status.as_u16();
+        !reply.status.is_success() && leaves_outcome_open(status) && problem(reply).is_none()
+    })
+}
+
+fn problem(reply: &Reply) -> Option<Problem> {
+    serde_json::from_slice(&reply.body).ok()
 }
 
 fn check(path: &str, reply: &Reply) -> Result<(), RunError> {
     if reply.status.is_success() {
         return Ok(());
     }
-    Err(match serde_json::from_slice::<Problem>(&reply.body) {
-        Ok(problem) => RunError::Refused(problem.detail),
-        Err(_) => RunError::Unreadable(format!("{path} answered {}", reply.status)),
+    Err(match problem(reply) {
+        Some(problem) => RunError::Refused(problem.detail),
+        None => RunError::Unreadable(format!("{path}: {}", unexpected_status(reply.status.as_u16()))),
     })
 }

@@ -229,6 +229,11 @@ impl TestApp {
 
     /// Runs another command of the binary to its end.
     pub async fn command<const COUNT: usize>(&self, arguments: [&str; COUNT]) -> std::process::Output {
+        self.command_of(&arguments).await
+    }
+
+    /// The same with arguments that a test puts together.
+    pub async fn command_of(&self, arguments: &[&str]) -> std::process::Output {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_onsale"));
         command.args(arguments).current_dir(self.folder.path()).env_remove("DATABASE_URL").kill_on_drop(true);
         command.output().await.expect("the binary under test")

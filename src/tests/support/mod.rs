@@ -7,6 +7,7 @@ pub mod disk; // what a disk may hold after a loss of power
 pub mod faults; // a failing disk
 mod ledger; // an exported ledger, checked without the server's code
 mod postgres; // a shared database, and a connection to it that can be cut
+mod proxy; // a proxy with planted faults
 pub mod recording; // what a server did to its files
 mod sales; // tiers of new sales, and the strategies that most tests use
 pub mod scale; // how long the loops are
@@ -18,6 +19,7 @@ pub use app::{ADMIN_TOKEN, Setup, TestApp};
 pub use client::{Ask, Reply};
 pub use ledger::ExportedLedger;
 pub use postgres::{Database, Wire};
+pub use proxy::{Fault, Proxy};
 pub use sales::{STRATEGIES, general_admission, seated};
 pub use storm::{Shot, storm, wishes_for_seat, wishes_for_tier};
 pub use viewer::{Event, Fold, Position, Viewer};

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The sale that stands in the field at first: one made to be attacked.
+/// The sale that is chosen at first: it is made for rehearsals.
 const DEFAULT_SALE: &str = "rehearsal";
 
 /// The simulator on a page of its own.
@@ -29,7 +29,7 @@ pub fn SimulatorPage() -> impl IntoView {
                 <p class="eyebrow">"Rehearsal"</p>
                 <h1>"Simulator"</h1>
                 <p class="lead">
-                    "Send thousands of buyers at a sale in the same moment, and see whether it stays exact: each unit sold once, none left behind. A refused buyer is a correct answer."
+                    "Send thousands of buyers to a sale, and see whether it stays exact: each unit sold once, none left over. A refused buyer is a correct answer."
                 </p>
             </section>
             <Simulator sale=None />
@@ -68,6 +68,8 @@ async fn start(sale: Option<Arc<Sale>>) -> Start {
     let list = api::strategies().await.unwrap_or_default();
     // Only a rehearsal changes its strategy.
     let can_change = sale.as_ref().is_none_or(|sale| sale.rehearsal);
+    let is_alone = sale.is_none();
+    let chosen = sale.as_ref().map_or_else(|| SaleId(DEFAULT_SALE.to_owned()), |sale| sale.id.clone());
     let sales = match sale {
         Some(sale) => vec![(sale.id.clone(), sale.id.0.clone())],
         None => {
@@ -75,5 +77,5 @@ async fn start(sale: Option<Arc<Sale>>) -> Start {
             sales.into_iter().map(|sale| (sale.id, sale.name)).collect()
         }
     };
-    Start { sales, chosen: SaleId(DEFAULT_SALE.to_owned()), list, can_change }
+    Start { sales, chosen, list, is_alone, can_change }
 }

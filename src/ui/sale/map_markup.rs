@@ -76,9 +76,12 @@ impl Drawing<'_> {
         let Some(tier_index) = band.first().map(|block| block.tier_index) else { return };
         let Some(tier) = self.tiers.get(tier_index) else { return };
         markup.push(html!(
-            r#"<div class="{class}" data-tier="{tier_index}"><p class="band-name" aria-hidden="true"><span>{name}</span> <span class="figures">{price}</span></p><div class="band-blocks">"#,
+            r#"<div class="{class}" data-tier="{tier_index}"><p class="band-name" aria-hidden="true">"#,
             class = with_hue("band", tier_index),
             tier_index = tier_index,
+        ));
+        markup.push(html!(
+            r#"<span>{name}</span> <span class="figures">{price}</span></p><div class="band-blocks">"#,
             name = tier.name,
             price = money(tier.price, &tier.currency, tier.currency_digits),
         ));
@@ -130,14 +133,21 @@ impl Drawing<'_> {
         let marks = marks(self.seating, self.tiers, self.view, seat, false);
         let (Some(label), Some(marks)) = (label, marks) else { return };
         markup.push(html!(
-            r#"<span class="{class} b{bend}" role="gridcell" data-testid="seat" data-seat="{label}" data-status="{status}" aria-label="{name}" tabindex="{tab}"{state}></span>"#,
+            r#"<span class="{class} b{bend}" role="gridcell" data-testid="seat" data-seat="{label}""#,
             class = SEAT_CLASS,
             bend = bend,
             label = label.as_str(),
+        ));
+        markup.push(html!(
+            r#" data-status="{status}" aria-label="{name}" tabindex="{tab}"{state}></span>"#,
             status = marks.status,
             name = marks.name,
             tab = if seat == 0 { "0" } else { "-1" },
-            state = Html::trusted(if marks.is_selectable { r#" aria-selected="false""# } else { r#" aria-disabled="true""# }),
+            state = Html::trusted(if marks.is_selectable {
+                r#" aria-selected="false""#
+            } else {
+                r#" aria-disabled="true""#
+            }),
         ));
     }
 }

@@ -1,29 +1,33 @@
-//! One figure of several runs as bars in a small SVG. Each bar carries its name and its number, and all of them stand
-//! in the drawing's own label: nothing is told by length or colour alone.
+//! One figure of several runs as bars in a small SVG. Each bar has its name and its number beside it, and the drawing's label
+//! repeats them: no figure is shown by length or colour alone.
 
 use crate::ui::kit::{
     html::{Html, html},
     money::tenths,
 };
 
-/// The drawing's own units; the page scales them.
+/// In the drawing's own units; the page scales them.
 const WIDTH: u32 = 280;
-/// From one bar to the next, with the line of text above it.
+/// The distance from one bar to the next, including the line of text above it.
 const PITCH: u32 = 36;
 const BASELINE: u32 = 12;
 const BAR_TOP: u32 = 18;
 const BAR_HEIGHT: u32 = 10;
-/// How far the mark of the capacity reaches beyond a bar.
+/// How far the mark at the capacity extends beyond a bar.
 const MARK_BEYOND: u32 = 2;
-/// Space for what the mark means.
+/// Space for the label of that mark.
 const FOOT: u32 = 18;
+
+/// The texture over the part of a bar that should not exist.
+const TEXTURES: &str = r#"<defs><pattern id="comparison-cross" width="6" height="6" patternUnits="userSpaceOnUse">
+<path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern></defs>"#;
 
 /// One run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bar {
     pub name: &'static str,
     pub value: u64,
-    /// How much of the value should not be.
+    /// The part of the value that should not exist.
     pub excess: u64,
 }
 
@@ -34,46 +38,36 @@ impl Bar {
     }
 }
 
+/// Turns values into places in the drawing.
+struct Scale {
+    most: u64,
+}
+
+impl Scale {
+    fn of(bars: &[Bar], capacity: Option<u64>) -> Self {
+        Self { most: bars.iter().map(|bar| bar.value).chain(capacity).max().unwrap_or_default().max(1) }
+    }
+
+    #[allow(clippy::cast_precision_loss)] // counts lie far below 2⁵³
+    fn x(&self, value: u64) -> String {
+        tenths(value as f64 / self.most as f64 * f64::from(WIDTH))
+    }
+
+    /// The end at which a text at this value is anchored, so that the whole text fits into the drawing.
+    const fn anchor(&self, value: u64) -> &'static str {
+        if value * 2 < self.most { "start" } else { "end" }
+    }
+}
+
 /// The bars, with a line at the capacity where there is one.
 pub fn bars(title: &str, capacity: Option<u64>, bars: &[Bar]) -> Html {
-    let most = bars.iter().map(|bar| bar.value).chain(capacity).max().unwrap_or_default().max(1);
-    #[allow(clippy::cast_precision_loss)] // counts lie far below 2⁵³
-    let x = |value: u64| tenths(value as f64 / most as f64 * f64::from(WIDTH));
+    let scale = Scale::of(bars, capacity);
     let mut drawn = Html::default();
     let mut top = 0;
     for bar in bars {
-        let Bar { name, value, excess } = *bar;
-        let bar_top = top + BAR_TOP;
-        let rect = |paint, left: String, width: String| {
-            html!(
-                r#"<rect {paint} x="{left}" y="{top}" width="{width}" height="{height}"></rect>"#,
-                paint = Html::trusted(paint),
-                left = left,
-                top = bar_top,
-                width = width,
-                height = BAR_HEIGHT,
-            )
-        };
-        drawn.push(html!(
-            r#"<text class="bar-name" x="0" y="{baseline}">{name}</text><text class="bar-number" x="{end}" y="{baseline}" text-anchor="end">{number}</text>"#,
-            baseline = top + BASELINE,
-            name = name,
-            end = WIDTH,
-            number = bar.number(),
-        ));
-        drawn.push(rect(r#"class="bar-ground""#, "0".to_owned(), WIDTH.to_string()));
-        drawn.push(rect(r#"class="bar-value""#, "0".to_owned(), x(value)));
-        if excess > 0 {
-            drawn.push(rect(r#"class="bar-excess""#, x(value - excess), x(excess)));
-            drawn.push(rect(r#"fill="url(#comparison-cross)""#, x(value - excess), x(excess)));
-        }
+        drawn.push(one(&scale, *bar, top));
         if let Some(capacity) = capacity {
-            drawn.push(html!(
-                r#"<line class="bar-mark" x1="{at}" x2="{at}" y1="{top}" y2="{foot}"></line>"#,
-                at = x(capacity),
-                top = bar_top - MARK_BEYOND,
-                foot = bar_top + BAR_HEIGHT + MARK_BEYOND,
-            ));
+            drawn.push(mark(&scale, capacity, top + BAR_TOP));
         }
         top += PITCH;
     }
@@ -82,20 +76,63 @@ pub fn bars(title: &str, capacity: Option<u64>, bars: &[Bar]) -> Html {
     if let Some(capacity) = capacity {
         label += &format!(". There were {capacity}");
         drawn.push(html!(
-            r#"<text class="bar-number" x="{at}" y="{baseline}" text-anchor="end">{capacity} there were</text>"#,
-            at = x(capacity),
+            r#"<text class="bar-number" x="{at}" y="{baseline}" text-anchor="{anchor}">Capacity {capacity}</text>"#,
+            at = scale.x(capacity),
             baseline = height + BASELINE,
+            anchor = scale.anchor(capacity),
             capacity = capacity,
         ));
         height += FOOT;
     }
     html!(
-        r#"<figure class="chart"><figcaption>{title}</figcaption><svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}"><defs><pattern id="comparison-cross" width="6" height="6" patternUnits="userSpaceOnUse"><path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern></defs>{drawn}</svg></figure>"#,
+        r#"<figure class="chart"><figcaption>{title}</figcaption>
+<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{textures}{drawn}</svg></figure>"#,
         title = title,
         width = WIDTH,
         height = height,
         label = label,
+        textures = Html::trusted(TEXTURES),
         drawn = drawn,
+    )
+}
+
+/// One bar below its name and its number.
+fn one(scale: &Scale, bar: Bar, top: u32) -> Html {
+    let Bar { name, value, excess } = bar;
+    let rect = |paint, left: String, width: String| {
+        html!(
+            r#"<rect {paint} x="{left}" y="{top}" width="{width}" height="{height}"></rect>"#,
+            paint = Html::trusted(paint),
+            left = left,
+            top = top + BAR_TOP,
+            width = width,
+            height = BAR_HEIGHT,
+        )
+    };
+    let mut drawn = html!(
+        r#"<text class="bar-name" x="0" y="{baseline}">{name}</text>
+<text class="bar-number" x="{end}" y="{baseline}" text-anchor="end">{number}</text>"#,
+        baseline = top + BASELINE,
+        name = name,
+        end = WIDTH,
+        number = bar.number(),
+    );
+    drawn.push(rect(r#"class="bar-ground""#, "0".to_owned(), WIDTH.to_string()));
+    drawn.push(rect(r#"class="bar-value""#, "0".to_owned(), scale.x(value)));
+    if excess > 0 {
+        drawn.push(rect(r#"class="bar-excess""#, scale.x(value - excess), scale.x(excess)));
+        drawn.push(rect(r#"fill="url(#comparison-cross)""#, scale.x(value - excess), scale.x(excess)));
+    }
+    drawn
+}
+
+/// The line at the capacity, over one bar.
+fn mark(scale: &Scale, capacity: u64, bar_top: u32) -> Html {
+    html!(
+        r#"<line class="bar-mark" x1="{at}" x2="{at}" y1="{top}" y2="{foot}"></line>"#,
+        at = scale.x(capacity),
+        top = bar_top - MARK_BEYOND,
+        foot = bar_top + BAR_HEIGHT + MARK_BEYOND,
     )
 }
 
@@ -117,6 +154,15 @@ mod tests {
         assert!(drawn.contains(r#"<line class="bar-mark" x1="140.0" x2="140.0" y1="16" y2="30""#), "{drawn}");
         let label = r#"aria-label="Units sold: naive 400, 100 of them phantoms; in_memory 200. There were 200""#;
         assert!(drawn.contains(label), "{drawn}");
+    }
+
+    #[test]
+    fn the_label_of_the_capacity_lies_within_the_drawing_wherever_its_line_is() {
+        for (sold, anchor) in [(10_000, "start"), (401, "start"), (400, "end"), (200, "end"), (0, "end")] {
+            let drawn = bars("Units sold", Some(200), &[Bar { name: "naive", value: sold, excess: 0 }]).into_string();
+            let label = format!(r#" text-anchor="{anchor}">Capacity 200</text>"#);
+            assert!(drawn.contains(&label), "{sold} sold: {drawn}");
+        }
     }
 
     #[test]

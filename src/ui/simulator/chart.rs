@@ -15,9 +15,9 @@ const HEIGHT: f64 = 120.0;
 const LEFT: f64 = 44.0;
 const FOOT: f64 = 18.0;
 const TOP: f64 = 8.0;
-/// Fewer moments than this make no line.
+/// A line needs at least so many moments.
 const FEWEST_POINTS: usize = 2;
-/// Rows of the table at most; more moments are thinned out.
+/// The most rows of the table; of more moments, only some are shown.
 const MOST_ROWS: usize = 20;
 
 /// One line of a chart: its value at each moment, in milliseconds since the start.
@@ -134,7 +134,8 @@ fn draw(title: &str, unit: &str, lines: &[Line]) -> Html {
     for share in [0.0, 0.5, 1.0] {
         let (value, y) = (scale.highest * share, scale.y(scale.highest * share));
         drawn.push(html!(
-            r#"<line class="chart-grid" x1="{left}" x2="{right}" y1="{y}" y2="{y}"></line><text class="chart-number" x="{number_x}" y="{number_y}" text-anchor="end">{number}</text>"#,
+            r#"<line class="chart-grid" x1="{left}" x2="{right}" y1="{y}" y2="{y}"></line>
+<text class="chart-number" x="{number_x}" y="{number_y}" text-anchor="end">{number}</text>"#,
             left = left,
             right = right,
             y = tenths(y),
@@ -152,13 +153,18 @@ fn draw(title: &str, unit: &str, lines: &[Line]) -> Html {
             points = scale.path(line),
         ));
         legend.push(html!(
-            r#"<li><svg class="chart-key" viewBox="0 0 24 8" aria-hidden="true"><polyline class="chart-line {class}" points="0,4 24,4"></polyline></svg>{name}</li>"#,
+            r#"<li><svg class="chart-key" viewBox="0 0 24 8" aria-hidden="true">
+<polyline class="chart-line {class}" points="0,4 24,4"></polyline></svg>{name}</li>"#,
             class = class,
             name = name,
         ));
     }
     html!(
-        r#"<svg viewBox="0 0 {right} {foot}" role="img" aria-label="{title} over {seconds} seconds, up to {highest} {unit}">{drawn}<text class="chart-number" x="{left}" y="{baseline}">0 s</text><text class="chart-number" x="{right}" y="{baseline}" text-anchor="end">{seconds} s</text></svg><ul class="chart-legend">{legend}</ul>"#,
+        r#"<svg viewBox="0 0 {right} {foot}" role="img"
+aria-label="{title} over {seconds} seconds, up to {highest} {unit}">{drawn}
+<text class="chart-number" x="{left}" y="{baseline}">0 s</text>
+<text class="chart-number" x="{right}" y="{baseline}" text-anchor="end">{seconds} s</text></svg>
+<ul class="chart-legend">{legend}</ul>"#,
         right = right,
         foot = foot,
         title = title,
@@ -172,7 +178,7 @@ fn draw(title: &str, unit: &str, lines: &[Line]) -> Html {
     )
 }
 
-/// The same figures to be read.
+/// The same figures as a table.
 fn table(lines: &[Line]) -> Html {
     let names: Html = lines.iter().map(|line| html!(r#"<th scope="col">{name}</th>"#, name = line.name)).collect();
     let moments = lines.first().map_or(&[][..], |line| &line.points);

@@ -1,11 +1,11 @@
-//! The strategies to compare, as they stand before the first comparison: a box to tick for each, what this server lacks for
-//! those that cannot be ticked, and how each works.
+//! The choice of strategies: a box to tick for each, what this server lacks for those that cannot be ticked, and how each
+//! works.
 
 use leptos::prelude::*;
 
 use crate::model::strategy::StrategySupport;
 
-/// Each strategy by its name; what cannot be run here cannot be chosen either.
+/// The strategies by name. Those that this server cannot run cannot be chosen.
 #[component]
 pub fn StrategyOptions(strategies: Vec<StrategySupport>) -> impl IntoView {
     let option = |strategy: StrategySupport| {
@@ -25,7 +25,8 @@ pub fn StrategyChoices(strategies: Vec<StrategySupport>) -> impl IntoView {
             {strategies.into_iter().map(|strategy| view! { <Choice strategy /> }).collect_view()}
         </fieldset>
         <p class="simulator-note strategies-note" id="strategies-note">
-            "A comparison sends the same buyers, drawn from one seed, at one strategy after the other. The sale is reset before each run and at the end."
+            "A comparison sends the same buyers, drawn from one seed, to each strategy in turn. They arrive at once, because only \
+            full load shows what a strategy can do. The sale is reset before each run and at the end."
         </p>
         <details class="strategies-about">
             <summary>"How each strategy works, and what this server lacks"</summary>

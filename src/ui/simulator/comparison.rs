@@ -5,7 +5,7 @@ use super::{
     bars::{Bar, bars},
     figures::whole_number,
     session::{Request, Run},
-    told::{newest, sent_by, started_together, strategy_name, verdict},
+    told::{load, newest, sent_by, started_together, strategy_name, verdict},
 };
 use crate::{
     model::{audit::Audit, simulation::Simulation},
@@ -14,6 +14,10 @@ use crate::{
         money::rounded,
     },
 };
+
+/// What the table says, above it.
+const CAPTION: &str = "The audit's result after each run. A refusal touched the database if it needed any statement; all \
+                       others came from memory.";
 
 /// A column: its heading, the name of its figure in the markup, and what stands in it.
 type Column = (&'static str, &'static str, fn(&Simulation) -> String);
@@ -42,14 +46,18 @@ pub fn table(runs: &[Run]) -> Html {
     let round = |round: &[Run]| {
         let is_newest = std::ptr::eq(round, newest);
         html!(
-            r#"<tbody><tr class="comparison-round"><th scope="rowgroup" colspan="{columns}"><span>{parameters}</span></th></tr>{rows}</tbody>"#,
+            r#"<tbody>
+<tr class="comparison-round"><th scope="rowgroup" colspan="{columns}"><span>{parameters}</span></th></tr>
+{rows}</tbody>"#,
             columns = COLUMNS.len() + 1,
             parameters = parameters(&round[0]),
             rows = round.iter().map(|run| row(&run.simulation, is_newest)).collect::<Html>(),
         )
     };
     html!(
-        r#"<table data-testid="comparison"><caption><span>What the audit found after each run. A refusal touched the database if the database was asked anything for it; all others came from memory.</span></caption><thead><tr><th scope="col">Strategy</th>{names}</tr></thead>{rounds}</table>"#,
+        r#"<table data-testid="comparison"><caption><span>{caption}</span></caption>
+<thead><tr><th scope="col">Strategy</th>{names}</tr></thead>{rounds}</table>"#,
+        caption = CAPTION,
         names = names,
         rounds = runs.chunk_by(started_together).rev().map(round).collect::<Html>(),
     )
@@ -61,7 +69,8 @@ fn row(run: &Simulation, is_newest: bool) -> Html {
         html!(r#"<td data-figure="{figure}">{value}</td>"#, figure = figure, value = value(run))
     };
     html!(
-        r#"<tr data-strategy="{strategy}" data-clean="{is_clean}"><th scope="row"><code>{name}</code></th>{figures}</tr>"#,
+        r#"<tr data-strategy="{strategy}" data-clean="{is_clean}">
+<th scope="row"><code>{name}</code></th>{figures}</tr>"#,
         strategy = if is_newest { name } else { "" },
         is_clean = run.is_clean(),
         name = name,
@@ -69,14 +78,15 @@ fn row(run: &Simulation, is_newest: bool) -> Html {
     )
 }
 
-/// What a round was asked to do.
+/// The parameters of a round.
 fn parameters(run: &Run) -> String {
-    let Request { sale, buyers, concurrency, target, .. } = &run.request;
+    let Request { sale, buyers, concurrency, rate, target, .. } = &run.request;
     format!(
-        "{buyers} buyers {} at {} ({}), {concurrency} at once, seed {}",
+        "{buyers} buyers {} at {} ({}), {}, seed {}",
         sent_by(run),
         sale,
         target,
+        load(*rate, *concurrency),
         run.simulation.seed,
     )
 }

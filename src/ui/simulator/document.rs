@@ -1,9 +1,9 @@
-//! The runs as one file that needs nothing beside it: no script, no address, its own small style sheet.
+//! The runs as one self-contained file: no script, no address, its own small style sheet.
 
 use super::{
     comparison::{charts, table},
     session::Run,
-    told::{newest, sent_by, summary},
+    told::{latency_from, load, newest, sent_by, summary},
 };
 use crate::{
     model::strategy::StrategyKind,
@@ -12,9 +12,9 @@ use crate::{
 
 const STYLE: &str = include_str!("document.css");
 
-/// Where the page carries the [`frame`] of an exported file.
+/// The id of the page's template with the [`frame`] of an exported file.
 pub const FRAME: &str = "comparison-frame";
-/// Stands in the frame where the figures go.
+/// Marks the place of the figures in the frame.
 const FIGURES: &str = "<!--figures-->";
 
 const WORDS: [(&str, &str); 4] = [
@@ -24,14 +24,15 @@ const WORDS: [(&str, &str); 4] = [
     ("p50, p99", "Half of the buyers, and 99 of 100, had their answer within so many milliseconds."),
 ];
 
-/// What is the same in every file: the style sheet, and what the words mean. The server writes it into its page,
-/// because it would be too much for a program that is downloaded.
+/// The part that is the same in every file: the style sheet and the glossary. The server writes it into its page, because it
+/// would make the client's program too large.
 pub fn frame() -> Html {
     let strategies =
         StrategyKind::ALL.map(|kind| term(html!("<code>{name}</code>", name = kind.name()), kind.summary()));
     let words = WORDS.map(|(word, meaning)| term(word, meaning));
     html!(
-        "<style>{sheet}</style>{figures}<h2>How each strategy works</h2><dl>{strategies}</dl><h2>What the words mean</h2><dl>{words}</dl>",
+        "<style>{sheet}</style>{figures}<h2>How each strategy works</h2><dl>{strategies}</dl>\
+         <h2>What the words mean</h2><dl>{words}</dl>",
         sheet = Html::trusted(STYLE),
         figures = Html::trusted(FIGURES),
         strategies = strategies.into_iter().collect::<Html>(),
@@ -39,13 +40,17 @@ pub fn frame() -> Html {
     )
 }
 
-/// The whole document: parameters, table and bars within a [`frame`], which is markup that this server has written.
+/// The whole document: parameters, table and bars inside a [`frame`], which is markup written by this server.
 pub fn draw(frame: &Html, store: &str, runs: &[Run]) -> Html {
     let round = newest(runs);
     let (head, foot) = frame.around(FIGURES);
     html!(
         r#"<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Strategies compared · Onsale</title>{head}</head><body><main><h1>Strategies compared</h1><p>{summary}</p><dl class="parameters">{parameters}</dl><div class="simulator-table" role="region" aria-label="Runs side by side" tabindex="0">{table}</div>{charts}{foot}</main></body></html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Strategies compared · Onsale</title>{head}</head>
+<body><main><h1>Strategies compared</h1><p>{summary}</p><dl class="parameters">{parameters}</dl>
+<div class="simulator-table" role="region" aria-label="Runs side by side" tabindex="0">{table}</div>
+{charts}{foot}</main></body></html>
 "#,
         head = head,
         summary = summary(round),
@@ -68,7 +73,8 @@ fn parameters(store: &str, round: &[Run]) -> Html {
         term("Sale", request.sale.as_str()),
         term("Target", request.target.to_string()),
         term("Buyers", format!("{}, {}", request.buyers, sent_by(&round[0]))),
-        term("Requests at once", request.concurrency),
+        term("Load", load(request.rate, request.concurrency)),
+        term("Latency counts", latency_from(request.rate)),
         term("Seed", simulation.seed),
         term("Store", store),
         term("Date", checked_at.unwrap_or_else(|| Html::escape("not known"))),

@@ -1,5 +1,5 @@
-//! Makes a run: asks the server for it and follows its progress, or sends the buyers from this browser. Called in the browser
-//! only.
+//! Makes a run: either the server sends the buyers and this follows its progress, or this browser sends them. Called in the
+//! browser only.
 
 use leptos::{
     prelude::*,
@@ -20,6 +20,7 @@ use crate::{
     wire,
 };
 
+mod asking; // asking again where an answer was lost
 mod browser; // this browser as the load generator
 mod comparing; // one strategy after another
 mod fetch; // requests to the public API, each without the visitor's identity
@@ -29,7 +30,7 @@ mod server; // the server as the load generator
 const JSON_NAME: &str = "onsale-comparison.json";
 const PAGE_NAME: &str = "onsale-comparison.html";
 
-/// Starts the run and returns at once; the session tells the rest.
+/// Starts the run and returns at once; the session shows its progress.
 pub fn start(session: Session, mut request: Request) {
     request.round = session.begin();
     spawn_local(async move {
@@ -44,7 +45,7 @@ pub fn start(session: Session, mut request: Request) {
     });
 }
 
-/// Makes a run by each of the strategies in turn and returns at once; the session tells the rest.
+/// Starts a run by each strategy in turn and returns at once; the session shows the progress.
 pub fn compare(session: Session, mut request: Request, strategies: Vec<StrategyKind>) {
     request.round = session.begin();
     spawn_local(async move {
@@ -59,16 +60,18 @@ pub fn compare(session: Session, mut request: Request, strategies: Vec<StrategyK
 pub fn reset(session: Session, sale: SaleId) {
     session.trouble.set(None);
     spawn_local(async move {
-        match api::reset(sale, None).await {
+        // A second reset changes nothing.
+        match asking::ask(|| api::reset(sale.clone(), None)).await {
             Ok(Ok(sale)) => {
                 let told = format!("{} is reset: {} units are available.", sale.name, sale.available);
                 session.announcement.try_set(told);
+                session.sale.notify();
             }
             Ok(Err(refusal)) => {
                 session.trouble.try_set(Some(refusal.detail));
             }
-            Err(error) => {
-                session.trouble.try_set(Some(format!("The sale could not be reset: {error}")));
+            Err(told) => {
+                session.trouble.try_set(Some(format!("The sale could not be reset. {told}")));
             }
         }
     });
@@ -80,7 +83,7 @@ pub fn save_json(store: &str, runs: &[Run]) {
     save(JSON_NAME, "application/json", &String::from_utf8_lossy(&written));
 }
 
-/// Hands the runs to the visitor as a page that needs nothing beside it.
+/// Hands the runs to the visitor as a self-contained page.
 pub fn save_page(store: &str, runs: &[Run]) {
     let frame = find(&format!("#{}", document::FRAME)).map(|frame| Html::of_page(&frame)).unwrap_or_default();
     save(PAGE_NAME, "text/html", document::draw(&frame, store, runs).as_str());

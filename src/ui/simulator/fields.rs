@@ -1,19 +1,24 @@
-//! The fields of the form, and the reading of them.
+//! What was typed into the form, checked.
 
 use leptos::web_sys::FormData;
 
 use super::session::{Engine, MAX_BROWSER_CONCURRENCY, Request};
 use crate::model::{
+    arrivals::Arrivals,
     ids::SaleId,
-    limits::{MAX_SEED, MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
+    limits::{MAX_ARRIVAL_SECONDS, MAX_SEED, MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
     strategy::StrategyKind,
 };
+
+/// What stands in the field for the arrivals where everybody arrives at once.
+pub const AT_ONCE: &str = "0";
 
 /// The fields as they were typed.
 pub struct Typed {
     sale: String,
     buyers: String,
     concurrency: String,
+    arrive_over: String,
     target: String,
     engine: String,
     strategy: String,
@@ -23,15 +28,23 @@ pub struct Typed {
 impl Typed {
     /// What stands in the fields of a form.
     pub fn of(form: &FormData) -> Self {
-        let [sale, buyers, concurrency, target, engine, strategy, seed] =
-            ["sale", "buyers", "concurrency", "target", "engine", "strategy", "seed"]
-                .map(|name| form.get(name).as_string().unwrap_or_default());
-        Self { sale, buyers, concurrency, target, engine, strategy, seed }
+        let text = |name: &str| form.get(name).as_string().unwrap_or_default();
+        Self {
+            sale: text("sale"),
+            buyers: text("buyers"),
+            concurrency: text("concurrency"),
+            arrive_over: text("arrive_over"),
+            target: text("target"),
+            engine: text("engine"),
+            strategy: text("strategy"),
+            seed: text("seed"),
+        }
     }
 
-    /// The same, sent by the server.
-    pub fn by_the_server(self) -> Self {
-        Self { engine: Engine::Server.name().to_owned(), ..self }
+    /// The same for a comparison: sent by the server, because a browser would measure itself, and at once, because only full
+    /// load shows what a strategy can do.
+    pub fn for_comparison(self) -> Self {
+        Self { engine: Engine::Server.name().to_owned(), arrive_over: AT_ONCE.to_owned(), ..self }
     }
 
     /// Checks every field; the first that cannot be used is told.
@@ -39,9 +52,11 @@ impl Typed {
         let engine = if self.engine == Engine::Browser.name() { Engine::Browser } else { Engine::Server };
         let concurrency = whole_number("Requests at once", &self.concurrency, MAX_SIMULATION_CONCURRENCY)?;
         let most = if engine == Engine::Browser { MAX_BROWSER_CONCURRENCY } else { MAX_SIMULATION_CONCURRENCY };
+        let buyers = whole_number("Buyers", &self.buyers, MAX_SIMULATED_BUYERS)?;
         Ok(Request {
             sale: SaleId(self.sale.trim().to_owned()),
-            buyers: whole_number("Buyers", &self.buyers, MAX_SIMULATED_BUYERS)?,
+            buyers,
+            rate: Arrivals::over(buyers, self.seconds()?).rate(),
             concurrency: concurrency.min(most),
             target: self.target.trim().parse().map_err(|told: &str| format!("Target: {told}."))?,
             engine,
@@ -50,6 +65,12 @@ impl Typed {
             round: 0,
             stage: None,
         })
+    }
+
+    /// The seconds over which the buyers arrive.
+    fn seconds(&self) -> Result<u32, String> {
+        let seconds = self.arrive_over.trim().parse().ok().filter(|seconds| *seconds <= MAX_ARRIVAL_SECONDS);
+        seconds.ok_or_else(|| format!("Arrive over: a whole number of seconds from 0 to {MAX_ARRIVAL_SECONDS}."))
     }
 
     /// The seed, where one is typed.
@@ -81,16 +102,37 @@ mod tests {
     use super::*;
     use crate::model::simulation::Target;
 
+    /// A form with usual values.
+    fn filled() -> Typed {
+        let [sale, buyers, concurrency, arrive_over, target, engine] =
+            ["rehearsal", "5", "5", "0", "any", "server"].map(str::to_owned);
+        Typed { sale, buyers, concurrency, arrive_over, target, engine, strategy: String::new(), seed: String::new() }
+    }
+
     fn typed(buyers: &str, concurrency: &str, target: &str, engine: &str) -> Result<Request, String> {
         let [buyers, concurrency, target, engine] = [buyers, concurrency, target, engine].map(str::to_owned);
-        let sale = "rehearsal".to_owned();
-        Typed { sale, buyers, concurrency, target, engine, strategy: String::new(), seed: String::new() }.read()
+        Typed { buyers, concurrency, target, engine, ..filled() }.read()
     }
 
     fn seeded(seed: &str) -> Result<Request, String> {
-        let [sale, buyers, concurrency, target, engine, strategy] =
-            ["rehearsal", "5", "5", "any", "server", "optimistic"].map(str::to_owned);
-        Typed { sale, buyers, concurrency, target, engine, strategy, seed: seed.to_owned() }.read()
+        Typed { strategy: "optimistic".to_owned(), seed: seed.to_owned(), ..filled() }.read()
+    }
+
+    fn arriving_over(buyers: &str, seconds: &str) -> Result<Request, String> {
+        Typed { buyers: buyers.to_owned(), arrive_over: seconds.to_owned(), ..filled() }.read()
+    }
+
+    #[test]
+    fn the_time_over_which_buyers_arrive_becomes_a_rate() {
+        assert_eq!(arriving_over("500", "8").unwrap().rate, Some(62.5));
+        assert_eq!(arriving_over("500", "0").unwrap().rate, None);
+        assert_eq!(arriving_over("3", "8").unwrap().rate, Some(1.0), "no slower than one a second");
+        for seconds in ["", "-1", "1.5", "3601", "soon"] {
+            assert!(arriving_over("500", seconds).unwrap_err().starts_with("Arrive over"), "{seconds}");
+        }
+        let compared = Typed { arrive_over: "8".to_owned(), engine: "browser".to_owned(), ..filled() }.for_comparison();
+        let compared = compared.read().unwrap();
+        assert_eq!((compared.rate, compared.engine), (None, Engine::Server));
     }
 
     #[test]

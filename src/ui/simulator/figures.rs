@@ -6,7 +6,7 @@ use super::{
     chart::Charts,
     outcomes::Outcomes,
     session::{BrowserQueue, Run},
-    told::{sent_by, strategy_name},
+    told::{latency_from, load, sent_by, strategy_name},
 };
 use crate::{
     model::{
@@ -16,7 +16,7 @@ use crate::{
     ui::kit::{border::part, money::rounded},
 };
 
-/// Contradictions that are shown; a strategy that oversells makes hundreds.
+/// The most contradictions that are shown; a strategy that oversells produces hundreds.
 const MOST_CONTRADICTIONS: usize = 10;
 
 #[component]
@@ -33,11 +33,13 @@ pub fn Figures(run: Run) -> impl IntoView {
         <div class="simulator-figures">
             <h2>{heading}</h2>
             <p class="simulator-note">
-                {request.buyers} " buyers " {sent_by} ", " {request.concurrency} " at once, against " {request.sale.0} " ("
-                {request.target.to_string()} "), sold by " <code>{strategy}</code> ", seed " {simulation.seed} "."
+                {request.buyers} " buyers " {sent_by} ", " {load(request.rate, request.concurrency)} ", against "
+                {request.sale.0} " (" {request.target.to_string()} "), sold by " <code>{strategy}</code> ", seed "
+                {simulation.seed} "."
             </p>
             <Numbers simulation=simulation.clone() />
-            {browser_queue.map(|queue| view! { <Queue queue /> })}
+            {simulation.last_error.clone().map(|told| view! { <p class="simulator-note">"Last error: " {told}</p> })}
+            <LatencyNote rate=request.rate queue=browser_queue />
             <Outcomes simulation=move || Some(drawn.clone()) />
             <Reasons simulation=simulation.clone() />
             <Charts samples=move || samples.get_value() />
@@ -71,12 +73,12 @@ fn Numbers(simulation: Simulation) -> impl IntoView {
     }
 }
 
-/// Latencies are shown in whole milliseconds, never rounded down.
+/// Latencies are shown in whole milliseconds, rounded up.
 pub fn whole_number(milliseconds: f64) -> u64 {
     rounded(milliseconds.ceil())
 }
 
-/// One figure. The element that carries it holds nothing else.
+/// One figure. Its element contains nothing else.
 #[component]
 fn Figure(name: &'static str, value: String, testid: &'static str, unit: &'static str) -> impl IntoView {
     let class = if testid == "result-winner" { "simulator-result simulator-result-wide" } else { "simulator-result" };
@@ -92,14 +94,17 @@ fn Figure(name: &'static str, value: String, testid: &'static str, unit: &'stati
     }
 }
 
+/// The moment from which latency counts, and the wait inside the browser.
 #[component]
-fn Queue(queue: BrowserQueue) -> impl IntoView {
-    view! {
-        <p class="simulator-note">
-            "Latency is the server's time. Before that, requests waited in the browser itself: p50 "
-            {whole_number(queue.p50_ms)} ", p99 " {whole_number(queue.p99_ms)} " ms."
-        </p>
-    }
+fn LatencyNote(rate: Option<f64>, queue: Option<BrowserQueue>) -> impl IntoView {
+    let queue = queue.map(|queue| {
+        let place = if rate.is_some() { " Of that time" } else { " Before that" };
+        view! {
+            {place} ", requests waited in the browser itself: p50 " {whole_number(queue.p50_ms)} ", p99 "
+            {whole_number(queue.p99_ms)} " ms."
+        }
+    });
+    view! { <p class="simulator-note">"Latency counts " {latency_from(rate)} "." {queue}</p> }
 }
 
 /// Refusals by their reason.

@@ -19,7 +19,7 @@ const HEIGHT: u32 = 24;
 struct Part {
     name: &'static str,
     class: &'static str,
-    /// What lies over the colour.
+    /// The texture over the colour.
     texture: &'static str,
     count: u64,
 }
@@ -39,8 +39,15 @@ fn parts(simulation: &Simulation) -> [Part; 5] {
     ]
 }
 
-/// What lies over the colours, for eyes that do not tell those apart.
-const TEXTURES: &str = r#"<defs><pattern id="simulator-stripes" width="6" height="6" patternUnits="userSpaceOnUse"><path class="texture" d="M0 6 6 0"></path></pattern><pattern id="simulator-dots" width="6" height="6" patternUnits="userSpaceOnUse"><circle class="texture-dot" cx="3" cy="3" r="1.2"></circle></pattern><pattern id="simulator-cross" width="6" height="6" patternUnits="userSpaceOnUse"><path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern></defs>"#;
+/// Textures over the colours, for people who cannot tell the colours apart.
+const TEXTURES: &str = r#"<defs>
+<pattern id="simulator-stripes" width="6" height="6" patternUnits="userSpaceOnUse">
+<path class="texture" d="M0 6 6 0"></path></pattern>
+<pattern id="simulator-dots" width="6" height="6" patternUnits="userSpaceOnUse">
+<circle class="texture-dot" cx="3" cy="3" r="1.2"></circle></pattern>
+<pattern id="simulator-cross" width="6" height="6" patternUnits="userSpaceOnUse">
+<path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern>
+</defs>"#;
 
 /// The stacked bar with its legend; nothing before the first figures.
 #[component]
@@ -61,7 +68,8 @@ fn draw(simulation: &Simulation) -> Html {
         #[allow(clippy::cast_precision_loss)] // counts lie far below 2⁵³
         let share = count as f64 / buyers * f64::from(WIDTH);
         drawn.push(html!(
-            r#"<rect class="{class}" x="{left}" y="0" width="{width}" height="{height}"></rect><rect fill="{texture}" x="{left}" y="0" width="{width}" height="{height}"></rect>"#,
+            r#"<rect class="{class}" x="{left}" y="0" width="{width}" height="{height}"></rect>
+<rect fill="{texture}" x="{left}" y="0" width="{width}" height="{height}"></rect>"#,
             class = class,
             texture = texture,
             left = tenths(x),
@@ -69,7 +77,9 @@ fn draw(simulation: &Simulation) -> Html {
             height = HEIGHT,
         ));
         legend.push(html!(
-            r#"<li><svg class="outcome-key" viewBox="0 0 16 16" aria-hidden="true"><rect class="{class}" width="16" height="16"></rect><rect fill="{texture}" width="16" height="16"></rect></svg>{name} <b>{count}</b></li>"#,
+            r#"<li><svg class="outcome-key" viewBox="0 0 16 16" aria-hidden="true">
+<rect class="{class}" width="16" height="16"></rect>
+<rect fill="{texture}" width="16" height="16"></rect></svg>{name} <b>{count}</b></li>"#,
             class = class,
             texture = texture,
             name = name,
@@ -78,7 +88,8 @@ fn draw(simulation: &Simulation) -> Html {
         x += share;
     }
     html!(
-        r#"<svg class="outcomes-bar" viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" aria-label="Outcomes: {label}">{textures}{drawn}</svg><ul class="outcomes-legend">{legend}</ul>"#,
+        r#"<svg class="outcomes-bar" viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img"
+aria-label="Outcomes: {label}">{textures}{drawn}</svg><ul class="outcomes-legend">{legend}</ul>"#,
         width = WIDTH,
         height = HEIGHT,
         label = label,

@@ -1,4 +1,4 @@
-//! How far the run is, while it goes on.
+//! The progress of the run that goes on.
 
 use leptos::prelude::*;
 
@@ -43,7 +43,7 @@ pub fn Progress(session: Session) -> impl IntoView {
     })
 }
 
-/// How many are answered, and of how many: in a comparison, of all its runs.
+/// The number of answered buyers, and of all buyers. In a comparison, those of all runs count.
 fn answered_of(run: &Run) -> (u64, u64) {
     let (answered, buyers) = (run.simulation.answered(), u64::from(run.request.buyers));
     match run.request.stage {

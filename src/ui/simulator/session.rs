@@ -1,4 +1,4 @@
-//! What the panel knows: the run that goes on, and those before it. Engines write here, views read.
+//! The state of the panel: the run that goes on, and those before it. Drivers write here, views read.
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::{
     ui::kit::document::{SIMULATE, hand_focus_on},
 };
 
-/// Requests that a browser sends at once. It would only queue more, and it fails them when there are several hundred.
+/// Requests that a browser sends at once. It would only queue more of them, and it fails several hundred.
 pub const MAX_BROWSER_CONCURRENCY: u32 = 64;
 
 /// Who sends the buyers.
@@ -45,9 +45,12 @@ pub struct Request {
     pub sale: SaleId,
     pub buyers: u32,
     pub concurrency: u32,
+    /// Buyers who arrive per second; all at once where it is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
     pub target: Target,
     pub engine: Engine,
-    /// The strategy that is to sell; the sale's own where it is `None`.
+    /// The strategy that sells; the sale's own where it is `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<StrategyKind>,
     /// Draws the same wishes again; a new one is drawn where it is `None`.
@@ -60,7 +63,7 @@ pub struct Request {
     pub stage: Option<Stage>,
 }
 
-/// How it went up to one moment.
+/// The figures at one moment of a run.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Sample {
     pub at_ms: u64,
@@ -94,7 +97,7 @@ impl Run {
         Self { request, simulation, samples: Vec::new(), browser_queue: None }
     }
 
-    /// Takes newer figures in, and a sample of what came since.
+    /// Takes newer figures, and keeps a sample of what has changed since the last ones.
     pub fn advance(&mut self, simulation: Simulation) {
         let (answers, elapsed) = (
             simulation.answered().saturating_sub(self.simulation.answered()),
@@ -113,6 +116,8 @@ impl Run {
 /// The state of one panel. It is a bundle of signals: copy it.
 #[derive(Clone, Copy, Default)]
 pub struct Session {
+    /// The sale that is chosen in the form.
+    pub sale: RwSignal<Option<SaleId>>,
     /// The run that goes on or has just ended.
     pub run: RwSignal<Option<Run>>,
     /// All ended runs, oldest first.
@@ -121,7 +126,7 @@ pub struct Session {
     /// Whether what goes on, or was tried last, is a comparison.
     pub comparing: RwSignal<bool>,
     pub cancelled: RwSignal<bool>,
-    /// Why nothing, or nothing more, happens.
+    /// What went wrong, where nothing more happens.
     pub trouble: RwSignal<Option<String>>,
     /// What a screen reader is told.
     pub announcement: RwSignal<String>,
@@ -212,6 +217,7 @@ mod tests {
             sale: "rehearsal".into(),
             buyers: 10,
             concurrency: 2,
+            rate: None,
             target: Target::Any,
             engine: Engine::Server,
             strategy: None,

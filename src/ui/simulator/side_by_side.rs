@@ -1,4 +1,4 @@
-//! The part of the page that shows ended runs side by side, and hands them out as files.
+//! The part of the page that compares ended runs and exports them.
 
 use leptos::prelude::*;
 
@@ -9,7 +9,7 @@ use super::{
     told::newest,
 };
 
-/// Nothing, until a run has ended.
+/// Empty until a run has ended.
 #[component]
 pub fn Comparison(session: Session, store: String) -> impl IntoView {
     let ended = session.ended;

@@ -1,10 +1,10 @@
-//! What the panel starts from.
+//! The panel's initial data.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ids::SaleId, strategy::StrategyList};
 
-/// Where the page carries [`Start`].
+/// The id of the page's element with [`Start`].
 pub const START: &str = "simulator-start";
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct Start {
     /// Which of them is chosen at first.
     pub chosen: SaleId,
     pub list: StrategyList,
+    /// Whether the panel has a page of its own. Elsewhere the sale's own seat map stands above it.
+    pub is_alone: bool,
     /// Whether the strategy may be changed: only a rehearsal's may.
     pub can_change: bool,
 }

@@ -1,18 +1,21 @@
-//! What is told of ended runs in words: whether they were exact, which strategy sold, what a round came to. The same on the
-//! page, in the files that are exported, and in the terminal.
+//! Runs in words: the load, whether the run was exact, which strategy sold, the result of a round. The words are the same on
+//! the page, in the exported files, and in the terminal.
 
 use serde::Serialize;
 
 use super::session::{Engine, Run};
-use crate::model::{
-    simulation::{Simulation, SimulationStatus},
-    strategy::StrategyKind,
+use crate::{
+    model::{
+        simulation::{Simulation, SimulationStatus},
+        strategy::StrategyKind,
+    },
+    ui::kit::money::{rounded, tenths},
 };
 
 /// What is exported as JSON, from the page and from the terminal.
 #[derive(Serialize)]
 pub struct Export<'a> {
-    /// What the sale is kept in.
+    /// The kind of database.
     store: &'a str,
     /// Whether every strategy that promises to be exact was.
     pub exact: bool,
@@ -30,7 +33,7 @@ pub fn is_as_promised(run: &Simulation) -> bool {
     run.is_clean() || run.strategy.is_some_and(|strategy| !strategy.is_exact())
 }
 
-/// What the audit says in a word or two.
+/// The audit's verdict in a word or two.
 pub fn verdict(run: &Simulation) -> String {
     let found = match &run.audit {
         None => "Not audited",
@@ -77,10 +80,43 @@ pub fn summary(round: &[Run]) -> String {
     format!("The comparison of {} strategies has ended.{oversold} {verdict}", round.len())
 }
 
+/// The load of a run: how its buyers arrive, and how many act at once.
+pub fn load(rate: Option<f64>, concurrency: u32) -> String {
+    match rate {
+        None => format!("{concurrency} at once"),
+        Some(rate) => format!("{} a second, at most {concurrency} at once", rate_text(rate)),
+    }
+}
+
+/// A rate without needless digits.
+fn rate_text(rate: f64) -> String {
+    if rate.fract() == 0.0 { rounded(rate).to_string() } else { tenths(rate) }
+}
+
+/// From which moment latency counts.
+pub const fn latency_from(rate: Option<f64>) -> &'static str {
+    match rate {
+        None => "from the moment of sending",
+        Some(_) => "from the planned moment of arrival",
+    }
+}
+
 /// Who sent the buyers.
 pub const fn sent_by(run: &Run) -> &'static str {
     match run.request.engine {
         Engine::Browser => "from this browser",
         Engine::Server => "from the server",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_load_says_how_buyers_arrive() {
+        assert_eq!(load(None, 100), "100 at once");
+        assert_eq!(load(Some(62.5), 100), "62.5 a second, at most 100 at once");
+        assert_eq!(load(Some(1.0), 2), "1 a second, at most 2 at once");
     }
 }

@@ -1,10 +1,13 @@
-//! What came of an attack, as a table for people.
+//! The result of an attack, as a table for people.
 
 use std::fmt;
 
-use crate::model::{
-    audit::Audit,
-    simulation::{Simulation, SimulationStatus, Target},
+use crate::{
+    model::{
+        audit::Audit,
+        simulation::{Simulation, SimulationStatus, Target},
+    },
+    ui::simulator::told::{latency_from, load},
 };
 
 pub struct Report<'a> {
@@ -19,19 +22,28 @@ impl fmt::Display for Report<'_> {
             (self.target, if run.status == SimulationStatus::Cancelled { ", cancelled" } else { "" });
         writeln!(
             formatter,
-            "{} buyers against {} ({target}), {} at once, seed {}{cancelled}\n",
-            run.buyers, run.sale, run.concurrency, run.seed
+            "{} buyers against {} ({target}), {}, seed {}{cancelled}\n",
+            run.buyers,
+            run.sale,
+            load(run.rate, run.concurrency),
+            run.seed
         )?;
         writeln!(formatter, "  won         {:>9}", run.won)?;
         let reasons: Vec<String> = run.refused.iter().map(|(code, count)| format!("{code} {count}")).collect();
         writeln!(formatter, "  refused     {:>9}   {}", run.refused_in_all(), reasons.join(", "))?;
-        writeln!(formatter, "  errors      {:>9}", run.errors)?;
+        let last_error = run.last_error.as_deref().map(|told| format!("   {told}")).unwrap_or_default();
+        writeln!(formatter, "  errors      {:>9}{last_error}", run.errors)?;
         writeln!(formatter, "  duration    {:>9} ms", run.duration_ms)?;
         writeln!(formatter, "  throughput  {:>9.0} answers/s", run.throughput)?;
         writeln!(
             formatter,
-            "  latency     p50 {:.1}  p90 {:.1}  p95 {:.1}  p99 {:.1}  max {:.1} ms",
-            run.p50_ms, run.p90_ms, run.p95_ms, run.p99_ms, run.max_ms
+            "  latency     p50 {:.1}  p90 {:.1}  p95 {:.1}  p99 {:.1}  max {:.1} ms, {}",
+            run.p50_ms,
+            run.p90_ms,
+            run.p95_ms,
+            run.p99_ms,
+            run.max_ms,
+            latency_from(run.rate)
         )?;
         if let Some(winner) = run.winner {
             writeln!(formatter, "  winner      {winner}")?;

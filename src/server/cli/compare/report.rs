@@ -6,7 +6,7 @@ use crate::{
     model::audit::Audit,
     ui::simulator::{
         session::Run,
-        told::{is_as_promised, strategy_name, summary, verdict},
+        told::{is_as_promised, latency_from, load, strategy_name, summary, verdict},
     },
 };
 
@@ -20,8 +20,14 @@ impl fmt::Display for Report<'_> {
         let Some(Run { request, simulation, .. }) = self.runs.first() else { return Ok(()) };
         writeln!(
             formatter,
-            "{} buyers against {} ({}) on {}, {} at once, seed {}\n",
-            request.buyers, request.sale, request.target, self.store, request.concurrency, simulation.seed
+            "{} buyers against {} ({}) on {}, {}, seed {}; latency {}\n",
+            request.buyers,
+            request.sale,
+            request.target,
+            self.store,
+            load(request.rate, request.concurrency),
+            simulation.seed,
+            latency_from(request.rate)
         )?;
         writeln!(
             formatter,

@@ -1,14 +1,17 @@
-//! Makes the runs of a comparison over the public API of a running server: it sends the buyers itself.
+//! Makes the runs of a comparison over the public API of a running server. The server sends the buyers.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::Serialize;
+use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::{
     model::{
         body::{ResetBody, SimulationBody},
         ids::SaleId,
+        retry::{MAX_RETRIES, pause_before},
         sale::Sale,
         simulation::{Simulation, SimulationStatus},
         strategy::{StrategyKind, StrategyList},
@@ -16,15 +19,15 @@ use crate::{
     server::{
         cli::attack::{bar, show},
         simulator::{
-            client::{self, Connection, Fault, Reply},
+            client::{self, Connection},
             run_error::RunError,
-            workload::{parse, read},
+            workload::{is_from_in_between, parse, read},
         },
     },
     ui::simulator::session::{Request, Run},
 };
 
-/// How often the server is asked how far it is.
+/// The polling interval.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A server whose strategies are compared.
@@ -36,13 +39,13 @@ impl Server {
         Ok(Self(Connection::open(Arc::new(server)).await.map_err(told)?))
     }
 
-    /// What it knows of strategies.
+    /// The strategies that it knows.
     pub async fn strategies(&mut self) -> Result<StrategyList, String> {
         read(&mut self.0, "/api/v1/strategies").await.map_err(told)
     }
 
-    /// Makes a run by each strategy in turn, and puts the sale back to its own at the end. Control-C ends the run that
-    /// goes on, and is the last one.
+    /// Makes a run by each strategy in turn, and gives the sale its own strategy back at the end. Control-C ends the current
+    /// run, and no other follows.
     pub async fn compare(&mut self, request: &Request, strategies: &[StrategyKind]) -> Result<Vec<Run>, String> {
         let path = format!("/api/v1/sales/{}", request.sale);
         let own = read::<Sale>(&mut self.0, &path).await.map_err(told)?.strategy;
@@ -83,10 +86,10 @@ impl Server {
             concurrency: request.concurrency.into(),
             target: Some(request.target.clone()),
             strategy: request.strategy,
-            rate: None,
+            rate: request.rate,
             seed: request.seed,
         };
-        let begun: Simulation = self.post(&format!("/api/v1/sales/{}/simulations", request.sale), &body).await?;
+        let begun = self.start(&request.sale, &body).await?;
         let path = format!("/api/v1/simulations/{}", begun.id);
         let bar = bar(request.buyers);
         let mut run = Run::new(request, begun);
@@ -95,7 +98,7 @@ impl Server {
         while run.simulation.status == SimulationStatus::Running {
             show(&bar, &run.simulation);
             tokio::select! {
-                () = tokio::time::sleep(PROGRESS_INTERVAL) => run.advance(read(&mut self.0, &path).await?),
+                () = sleep(PROGRESS_INTERVAL) => run.advance(read(&mut self.0, &path).await?),
                 Ok(()) = &mut control_c, if !is_cancelled => {
                     is_cancelled = true;
                     run.advance(parse(&path, &self.0.delete(&path).await.map_err(RunError::Unreachable)?)?);
@@ -106,15 +109,31 @@ impl Server {
         Ok(run)
     }
 
+    /// Resets the sale, and asks again under the same key where the answer was lost.
     async fn put_back(&mut self, sale: &SaleId, strategy: StrategyKind) -> Result<Sale, RunError> {
-        self.post(&format!("/api/v1/sales/{sale}/reset"), &ResetBody { strategy: Some(strategy) }).await
+        let (path, body) = (format!("/api/v1/sales/{sale}/reset"), written(&ResetBody { strategy: Some(strategy) }));
+        let key = Uuid::now_v7().to_string();
+        let mut retry = 0;
+        loop {
+            let answer = self.0.post(&path, Some(&key), body.clone()).await;
+            if retry == MAX_RETRIES || !is_from_in_between(&answer) {
+                return parse(&path, &answer.map_err(RunError::Unreachable)?);
+            }
+            retry += 1;
+            sleep(pause_before(retry)).await;
+        }
     }
 
-    async fn post<T: serde::de::DeserializeOwned>(&mut self, path: &str, body: &impl Serialize) -> Result<T, RunError> {
-        let body = Bytes::from(serde_json::to_vec(body).expect("a body is plain data"));
-        let reply: Result<Reply, Fault> = self.0.post(path, None, body).await;
-        parse(path, &reply.map_err(RunError::Unreachable)?)
+    /// Starts a run. This request has no key, so it is not repeated when its answer is lost: the run might start twice.
+    async fn start(&mut self, sale: &SaleId, body: &SimulationBody) -> Result<Simulation, RunError> {
+        let path = format!("/api/v1/sales/{sale}/simulations");
+        let reply = self.0.post(&path, None, written(body)).await;
+        parse(&path, &reply.map_err(RunError::Unreachable)?)
     }
+}
+
+fn written(body: &impl Serialize) -> Bytes {
+    Bytes::from(serde_json::to_vec(body).expect("a body is plain data"))
 }
 
 fn told(error: impl std::fmt::Display) -> String {

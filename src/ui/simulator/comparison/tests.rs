@@ -1,4 +1,4 @@
-//! A table, bars and sentences that say what the runs were.
+//! The table, the bars and the sentences about the runs.
 
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// A run of 300 buyers over 200 units, some of which were not there.
+/// A run of 300 buyers over 200 units that sold so many phantoms.
 pub(in crate::ui::simulator) fn run(round: u32, strategy: StrategyKind, phantoms: u64) -> Run {
     let id = SimulationId(Uuid::from_u128(u128::from(round) << 8 | strategy as u128));
     let mut simulation = Simulation::begun(id, "rehearsal".into(), 300, 50, 42);
@@ -46,6 +46,7 @@ pub(in crate::ui::simulator) fn run(round: u32, strategy: StrategyKind, phantoms
         sale: "rehearsal".into(),
         buyers: 300,
         concurrency: 50,
+        rate: None,
         target: Target::Any,
         engine: Engine::Server,
         strategy: Some(strategy),

@@ -1,4 +1,4 @@
-//! A file that says everything by itself, and nothing else.
+//! The exported file is self-contained.
 
 use super::*;
 use crate::ui::simulator::comparison::tests::run;
@@ -14,7 +14,7 @@ fn the_file_needs_nothing_beside_it() {
     for address in ["http://", "https://", "//", "<script", "<link", "<img", "src=", "href=", "@import", "url(\""] {
         assert!(!text.contains(address), "{address}: {text}");
     }
-    // The one reference there is leads to a pattern of the drawing itself.
+    // The only references point to a pattern inside the drawing.
     assert_eq!(text.matches("url(").count(), text.matches("url(#comparison-cross)").count());
 }
 

@@ -10,13 +10,19 @@ use gloo_timers::future::sleep;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
-use super::fetch::{self, Timings, microseconds, now_ms};
+use super::{
+    asking::{ask, within},
+    fetch::{self, Timings, microseconds, milliseconds, now_ms},
+};
 use crate::{
     api,
     model::{
+        arrivals::Arrivals,
         audit::Audit,
         body::BuyBody,
         ids::{SaleId, SimulationId},
+        limits::SIMULATION_OVERTIME_SECONDS,
+        retry::{MAX_RETRIES, pause_before},
         sale::Sale,
         scenario::{Stock, wishes},
         seat::SeatList,
@@ -26,16 +32,17 @@ use crate::{
     ui::simulator::session::{BrowserQueue, Request, Run, Session},
 };
 
-/// How often progress is told.
+/// How often progress is shown.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-/// Times a request is sent again, with the same key, when there was no answer.
-const MAX_RETRIES: u32 = 3;
-const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// How long a buyer waits for one answer, including the time in the queue of `queued`.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often a buyer who has not arrived yet checks whether the run was cancelled.
+const CANCEL_INTERVAL: Duration = Duration::from_millis(250);
 
 pub async fn run(session: Session, request: Request) -> Result<Run, String> {
     let address = format!("/api/v1/sales/{}", request.sale);
     if request.strategy.is_some() {
-        let put_back = api::reset(request.sale.clone(), request.strategy).await.map_err(|error| error.to_string())?;
+        let put_back = ask(|| api::reset(request.sale.clone(), request.strategy)).await?;
         put_back.map_err(|refusal| refusal.detail)?;
     }
     let sale: Sale = fetch::get(&address).await?;
@@ -51,8 +58,10 @@ pub async fn run(session: Session, request: Request) -> Result<Run, String> {
     let mut begun =
         Simulation::begun(SimulationId(id), request.sale.clone(), request.buyers, request.concurrency, seed);
     begun.strategy = Some(sale.strategy);
+    begun.rate = request.rate;
     let mut run = Run::new(request, begun);
     let race = Race::start(session, &run.request, wishes);
+    let time_limit = race.arrivals.last_moment(run.request.buyers) + Duration::from_secs(SIMULATION_OVERTIME_SECONDS);
     loop {
         let is_over = race.busy_slots.get() == 0;
         run.advance(race.figures(&run.simulation));
@@ -60,6 +69,7 @@ pub async fn run(session: Session, request: Request) -> Result<Run, String> {
         if is_over {
             break;
         }
+        race.stop_at(time_limit);
         sleep(PROGRESS_INTERVAL).await;
     }
     let all_answered = run.simulation.answered() == u64::from(run.request.buyers);
@@ -74,11 +84,14 @@ struct Race {
     session: Session,
     sale: SaleId,
     wishes: Vec<BuyBody>,
+    arrivals: Arrivals,
     for_one_seat: bool,
     next_buyer: Cell<usize>,
+    /// The run has lasted too long.
+    is_stopped: Cell<bool>,
     busy_slots: Cell<u32>,
     tally: RefCell<Tally>,
-    /// As seen by the code that asks, the browser's own queue included.
+    /// From the planned moment of arrival, or of sending, to the answer, the browser's own queue included.
     latencies: RefCell<Latencies>,
     timings: RefCell<Timings>,
     started_ms: f64,
@@ -93,7 +106,9 @@ impl Race {
             sale: request.sale.clone(),
             wishes,
             for_one_seat: matches!(request.target, Target::Seat(_)),
+            arrivals: Arrivals::at_rate(request.rate).unwrap_or_default(),
             next_buyer: Cell::new(0),
+            is_stopped: Cell::new(false),
             busy_slots: Cell::new(slots),
             tally: RefCell::default(),
             latencies: RefCell::default(),
@@ -108,33 +123,72 @@ impl Race {
 
     /// Takes the next buyer, lets it act, and so on until none is left.
     async fn serve(self: Rc<Self>) {
-        while !self.session.is_cancelled() {
+        while !self.has_ended() {
             let buyer = self.next_buyer.get();
             let Some(wish) = self.wishes.get(buyer) else { break };
             self.next_buyer.set(buyer + 1);
-            let sent_ms = now_ms();
+            let Some(arrived_ms) = self.arrival(buyer).await else { break };
             let answer = self.ask(wish).await;
-            self.latencies.borrow_mut().record(microseconds(now_ms() - sent_ms));
+            self.latencies.borrow_mut().record(microseconds(now_ms() - arrived_ms));
             self.tally.borrow_mut().count(&answer);
         }
         self.busy_slots.set(self.busy_slots.get() - 1);
     }
 
-    /// Sends the purchase, and sends it again with the same key while its outcome is unknown.
+    /// Whether no more buyers are sent.
+    fn has_ended(&self) -> bool {
+        self.is_stopped.get() || self.session.is_cancelled()
+    }
+
+    /// Stops sending buyers once the run has lasted this long.
+    fn stop_at(&self, limit: Duration) {
+        if now_ms() - self.started_ms > milliseconds(limit) {
+            self.is_stopped.set(true);
+        }
+    }
+
+    /// Waits for the moment at which this buyer arrives and returns it; `None` when the run has ended meanwhile. With a
+    /// rate it is the planned moment, even when every slot was busy then: the delay counts as latency.
+    async fn arrival(&self, buyer: usize) -> Option<f64> {
+        if self.arrivals == Arrivals::AtOnce {
+            return Some(now_ms());
+        }
+        let planned_ms = self.started_ms + milliseconds(self.arrivals.moment(buyer));
+        loop {
+            let left_ms = planned_ms - now_ms();
+            if left_ms <= 0.0 {
+                return Some(planned_ms);
+            }
+            let pause_ms = left_ms.ceil().min(milliseconds(CANCEL_INTERVAL));
+            sleep(Duration::from_micros(microseconds(pause_ms))).await;
+            if self.has_ended() {
+                return None;
+            }
+        }
+    }
+
+    /// Sends the purchase, and sends it again with the same key while its outcome is unknown: after a lost connection, or
+    /// the 502 of a proxy. A cancelled run waits for one answer, and does not ask again.
     async fn ask(&self, wish: &BuyBody) -> Answer {
         let key = Uuid::now_v7().to_string();
         let mut retries = 0;
         loop {
-            match api::buy_as_guest(self.sale.clone(), wish.clone(), key.clone(), None).await {
-                Ok(answer) => return answer.outcome.into(),
-                Err(trouble) if retries == MAX_RETRIES => return Answer::Failed(trouble),
-                Err(_) => retries += 1,
+            let purchase = api::buy_as_guest(self.sale.clone(), wish.clone(), key.clone(), None);
+            let told = match within(PATIENCE, purchase).await {
+                Some(Ok(answer)) => return answer.outcome.into(),
+                Some(Err(told)) => told,
+                None => "The server did not answer in time.".to_owned(),
+            };
+            if retries == MAX_RETRIES || self.has_ended() {
+                return Answer::Failed(told);
             }
-            sleep(RETRY_PAUSE * retries).await;
+            retries += 1;
+            sleep(pause_before(retries)).await;
         }
     }
 
-    /// The figures so far. Latency is the server's time where the browser tells it apart from its own.
+    /// The figures so far. Where buyers arrive at once, latency is the server's time, if the browser can separate it from the
+    /// wait in its own queue. At a rate, that wait is part of the latency.
     fn figures(&self, before: &Simulation) -> Simulation {
         let mut simulation = before.clone();
         let mut timings = self.timings.borrow_mut();
@@ -145,7 +199,8 @@ impl Race {
             self.for_one_seat,
         );
         let latencies = self.latencies.borrow();
-        if timings.server.count() > 0 { &timings.server } else { &latencies }.write_to(&mut simulation);
+        let is_at_once = self.arrivals == Arrivals::AtOnce;
+        if is_at_once && timings.server.count() > 0 { &timings.server } else { &latencies }.write_to(&mut simulation);
         simulation
     }
 

@@ -1,8 +1,8 @@
-//! One strategy after another: the same wishes each time, on a sale that is put back before each run and at the end.
+//! One strategy after another, with the same buyers each time. The sale is reset before each run and at the end.
 
 use leptos::prelude::WithUntracked;
 
-use super::{fetch, server};
+use super::{asking::ask, fetch, server};
 use crate::{
     api,
     model::{sale::Sale, strategy::StrategyKind},
@@ -12,15 +12,15 @@ use crate::{
     },
 };
 
-/// Makes all runs, or those before the visitor cancels, and tells the result.
+/// Makes all runs, or those before the visitor cancels, and returns the result in words.
 pub async fn run(session: Session, request: Request, strategies: &[StrategyKind]) -> Result<String, String> {
     let address = format!("/api/v1/sales/{}", request.sale);
     let own = fetch::get::<Sale>(&address).await?.strategy;
     let compared = one_after_another(session, &request, strategies).await;
-    // Also where a run could not be made: the one before it has left its strategy behind.
+    // Also after a failed run: the run before it has changed the strategy.
     let is_other = fetch::get::<Sale>(&address).await?.strategy != own;
     if is_other || compared.is_ok() {
-        let put_back = api::reset(request.sale.clone(), Some(own)).await.map_err(|error| error.to_string());
+        let put_back = ask(|| api::reset(request.sale.clone(), Some(own))).await;
         let put_back = put_back.and_then(|decided| decided.map_err(|refusal| refusal.detail));
         if let (Ok(()), Err(trouble)) = (&compared, put_back) {
             return Err(format!("The sale was not put back to {}: {trouble}", own.name()));
@@ -37,7 +37,7 @@ async fn one_after_another(session: Session, request: &Request, strategies: &[St
     for (place, strategy) in (1..).zip(strategies.iter().copied()) {
         let stage = Some(Stage { place, of });
         let run = server::run(session, Request { strategy: Some(strategy), seed, stage, ..request.clone() }).await?;
-        // The first run has drawn it, if the visitor has not.
+        // The first run draws the seed where the visitor has not given one.
         seed = Some(run.simulation.seed);
         session.keep(run);
         if session.is_cancelled() {

@@ -1,6 +1,9 @@
-//! Requests to the public API, each without the visitor's identity, and what the browser knows of their time.
+//! Requests to the public API, each without the visitor's identity, and the browser's notes on how long they took.
+
+use std::time::Duration;
 
 use gloo_net::http::Request;
+use gloo_timers::future::sleep;
 use leptos::{
     prelude::window,
     wasm_bindgen::JsCast,
@@ -8,27 +11,49 @@ use leptos::{
 };
 use serde::de::DeserializeOwned;
 
+use super::asking::{ANSWER_TIMEOUT, within};
 use crate::{
-    model::{outcome::Problem, tally::Latencies},
+    model::{
+        outcome::Problem,
+        retry::{MAX_RETRIES, leaves_outcome_open, pause_before, unexpected_status},
+        tally::Latencies,
+    },
     wire::json,
 };
 
-/// Entries that the browser keeps about finished requests, until they are collected.
+/// How many finished requests the browser keeps timings of until they are collected.
 const TIMING_BUFFER_ENTRIES: u32 = 20_000;
 
-/// Gets `path` and parses it; a refusal is told in the server's words.
+/// Gets `path` and parses the answer; a lost answer is asked for again a few times. A refusal is returned in the server's
+/// words.
 pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, String> {
-    let response = Request::get(path).credentials(RequestCredentials::Omit).send().await.map_err(told)?;
-    let (is_ok, status) = (response.ok(), response.status());
-    let text = response.text().await.map_err(told)?;
-    if is_ok {
-        return json::read(&text).ok_or_else(|| format!("{path} cannot be read."));
+    let mut retry = 0;
+    loop {
+        let told = match within(ANSWER_TIMEOUT, text(path)).await {
+            Some(Ok((status, text))) if (200..300).contains(&status) => match json::read(&text) {
+                Some(answer) => return Ok(answer),
+                None => unexpected_status(status),
+            },
+            Some(Ok((status, text))) => match json::read::<Problem>(&text) {
+                Some(problem) => return Err(problem.detail),
+                None if !leaves_outcome_open(status) => return Err(unexpected_status(status)),
+                None => unexpected_status(status),
+            },
+            Some(Err(_)) => "The server cannot be reached.".to_owned(),
+            None => "The server did not answer in time.".to_owned(),
+        };
+        if retry == MAX_RETRIES {
+            return Err(told);
+        }
+        retry += 1;
+        sleep(pause_before(retry)).await;
     }
-    Err(json::read::<Problem>(&text).map_or_else(|| format!("{path} answered {status}."), |problem| problem.detail))
 }
 
-fn told(error: gloo_net::Error) -> String {
-    error.to_string()
+/// Status and text of one answer.
+async fn text(path: &str) -> Result<(u16, String), gloo_net::Error> {
+    let response = Request::get(path).credentials(RequestCredentials::Omit).send().await?;
+    Ok((response.status(), response.text().await?))
 }
 
 /// The browser's own stopwatch, in milliseconds.
@@ -36,18 +61,19 @@ pub fn now_ms() -> f64 {
     window().performance().map_or(0.0, |performance| performance.now())
 }
 
-/// What the browser notes about each request to one address: how long it kept it waiting, and how long the server took.
+/// The browser's notes on each request to one address: how long the request waited in the browser, and how long the server
+/// took.
 pub struct Timings {
     performance: Option<Performance>,
     address: String,
     /// From the first byte sent to the last byte read.
     pub server: Latencies,
-    /// From the wish to send to the first byte sent: the wait for one of the browser's few connections.
+    /// From the call to the first byte sent: the wait for one of the browser's few connections.
     pub queue: Latencies,
 }
 
 impl Timings {
-    /// Begins to note the requests to `path`. Notes that other parts of the page have made until now are dropped.
+    /// Starts recording the requests to `path`. Earlier timings of other parts of the page are dropped.
     pub fn begin(path: &str) -> Self {
         let performance = window().performance();
         if let Some(performance) = &performance {
@@ -59,13 +85,13 @@ impl Timings {
         Self { performance, address: format!("{origin}{path}"), server, queue }
     }
 
-    /// Takes in what was noted since the last time.
+    /// Collects the timings since the last call.
     pub fn collect(&mut self) {
         let Some(performance) = &self.performance else { return };
         let entries = performance.get_entries_by_name_with_entry_type(&self.address, "resource");
         performance.clear_resource_timings();
         for entry in entries.iter().filter_map(|entry| entry.dyn_into::<PerformanceResourceTiming>().ok()) {
-            // A browser that keeps the details to itself says zero.
+            // The browser reports zero where it does not disclose the time.
             if entry.request_start() > 0.0 {
                 self.server.record(microseconds(entry.response_end() - entry.request_start()));
                 self.queue.record(microseconds(entry.request_start() - entry.start_time()));
@@ -78,4 +104,9 @@ impl Timings {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a span of a run is far below 2⁵³ µs
 pub fn microseconds(milliseconds: f64) -> u64 {
     (milliseconds.max(0.0) * 1000.0).round() as u64
+}
+
+/// A time in milliseconds, as the browser's stopwatch counts.
+pub fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }

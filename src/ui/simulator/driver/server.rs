@@ -1,10 +1,11 @@
-//! The server as the load generator: started by a server function, followed by asking how far it is. A stream of events
-//! would take one of the few connections that a browser has for this origin.
+//! The server as the load generator: a server function starts the run, and another one is polled for its progress. An event
+//! stream would occupy one of the browser's few connections to this origin.
 
 use std::time::Duration;
 
 use gloo_timers::future::sleep;
 
+use super::asking::ask_once;
 use crate::{
     api,
     model::{
@@ -14,9 +15,9 @@ use crate::{
     ui::simulator::session::{Request, Run, Session},
 };
 
-/// How often the server is asked.
+/// The polling interval.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(150);
-/// Questions that may fail in a row before the run counts as lost.
+/// Polls that may fail in a row before the run counts as lost.
 const MAX_FAILED_QUESTIONS: u32 = 40;
 
 pub async fn run(session: Session, request: Request) -> Result<Run, String> {
@@ -25,21 +26,28 @@ pub async fn run(session: Session, request: Request) -> Result<Run, String> {
         concurrency: request.concurrency.into(),
         target: Some(request.target.clone()),
         strategy: request.strategy,
-        rate: None,
+        rate: request.rate,
         seed: request.seed,
     };
-    let begun = api::simulate(request.sale.clone(), body).await.map_err(|error| error.to_string())?;
+    // This request is not repeated when its answer is lost: the run might start twice.
+    let begun = ask_once(api::simulate(request.sale.clone(), body)).await.map_err(|trouble| {
+        let unknown = if trouble.is_lost { " Whether the run has begun is not known." } else { "" };
+        trouble.told + unknown
+    })?;
     let mut run = Run::new(request, begun.map_err(|refusal| refusal.detail)?);
     let mut failed_questions = 0;
     let mut cancel_sent = false;
     while run.simulation.status == SimulationStatus::Running {
         session.show(&run);
         if session.is_cancelled() && !cancel_sent {
-            cancel_sent = true;
-            // The answer to this is the run as it ended; where it fails, the next question tells.
-            if let Ok(Ok(ended)) = api::cancel_simulation(run.simulation.id).await {
-                run.advance(ended);
-                continue;
+            // The answer is the run as it ended. When it is lost, the next round asks again.
+            match ask_once(api::cancel_simulation(run.simulation.id)).await {
+                Ok(Ok(ended)) => {
+                    run.advance(ended);
+                    continue;
+                }
+                Ok(Err(_)) => cancel_sent = true,
+                Err(trouble) => cancel_sent = !trouble.is_lost,
             }
         }
         sleep(PROGRESS_INTERVAL).await;
@@ -56,6 +64,7 @@ pub async fn run(session: Session, request: Request) -> Result<Run, String> {
 }
 
 async fn ask(simulation: &Simulation) -> Result<Simulation, String> {
-    let told = api::simulation_progress(simulation.id).await.map_err(|error| error.to_string())?;
+    let answer = ask_once(api::simulation_progress(simulation.id)).await;
+    let told = answer.map_err(|trouble| trouble.told)?;
     told.ok_or_else(|| "The server does not know this run any more.".to_owned())
 }
