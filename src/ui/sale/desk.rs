@@ -116,11 +116,6 @@ impl Desk {
         self.seating.get_value()
     }
 
-    /// `None` once the page is gone.
-    pub fn try_seating(self) -> Option<Arc<Seating>> {
-        self.seating.try_get_value()
-    }
-
     pub fn has_seats(self) -> bool {
         self.seating.with_value(|seating| seating.seats() > 0)
     }
@@ -212,15 +207,19 @@ impl Desk {
     pub fn lose(self, seat: SeatLabel) {
         self.lost.set(Some(seat.clone()));
         spawn_local(async move {
-            let is_known = own::ask(self).await;
-            let index = self.seating.try_with_value(|seating| seating.index_of(&seat)).flatten();
-            if index.is_some_and(|index| self.live.read(|view| view.face(index) == SeatFace::Mine)) {
+            let is_known = self.ask_what_is_owned().await;
+            if self.seating().index_of(&seat).is_some_and(|index| self.live.read(|view| view.face(index) == SeatFace::Mine)) {
                 let _ = self.lost.try_update(|lost| lost.take_if(|lost| *lost == seat));
                 return;
             }
             let detail = if is_known { "Somebody was faster." } else { "It cannot be had any more." };
             self.toasts.show(ToastKind::Conflict, format!("{seat} is taken"), format!("{detail} Pick another seat."));
         });
+    }
+
+    /// Has the server say what the visitor owns. Returns whether it answered.
+    pub async fn ask_what_is_owned(self) -> bool {
+        own::ask(self.id(), self.live, &self.seating(), self.orders).await
     }
 
     /// The status, with an opening that the clock has reached already. Reactive.

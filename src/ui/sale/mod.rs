@@ -69,15 +69,14 @@ fn desk_in_the_browser() -> Desk {
     desk
 }
 
-fn ask_what_is_owned(desk: Desk) {
-    spawn_local(async move {
-        own::ask(desk).await;
-    });
-}
-
 /// Listens to the sale for as long as the page stands.
 fn follow(desk: Desk) {
     StoredValue::new_local(Link::start(desk.id(), desk.live));
+    let ask_what_is_owned = move || {
+        spawn_local(async move {
+            desk.ask_what_is_owned().await;
+        });
+    };
     let replaced = desk.live.replaced();
     Effect::new(move |_| {
         if replaced.get() == 0 {
@@ -88,13 +87,13 @@ fn follow(desk: Desk) {
             let _ = window().location().reload();
         } else if !desk.orders.with_untracked(Vec::is_empty) {
             // A reset makes orders void: the server says what is still owned.
-            ask_what_is_owned(desk);
+            ask_what_is_owned();
         }
     });
     let elsewhere = desk.live.purchases_elsewhere();
     Effect::new(move |_| {
         if elsewhere.get() > 0 {
-            ask_what_is_owned(desk);
+            ask_what_is_owned();
         }
     });
 }

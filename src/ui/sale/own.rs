@@ -2,16 +2,19 @@
 
 use leptos::prelude::*;
 
-use super::desk::Desk;
-use crate::{api, live::reducer::View, model::order::Order};
+use super::seating::Seating;
+use crate::{
+    api,
+    live::{reducer::View, store::LiveStore},
+    model::{ids::SaleId, order::Order},
+};
 
 /// Asks the server, and shows what it says. Returns whether it answered.
-pub async fn ask(desk: Desk) -> bool {
-    let asked_at = desk.live.read(View::seq);
-    let Ok(purchases) = api::purchases(desk.id()).await else { return false };
-    let Some(seating) = desk.try_seating() else { return false };
-    desk.live.set_owned(&seating.indices_of(&purchases.seats));
-    let _ = desk.orders.try_update(|orders| *orders = merged(std::mem::take(orders), purchases.orders, asked_at));
+pub async fn ask(sale: SaleId, live: LiveStore, seating: &Seating, orders: RwSignal<Vec<Order>>) -> bool {
+    let asked_at = live.read(View::seq);
+    let Ok(purchases) = api::purchases(sale).await else { return false };
+    live.set_owned(&seating.indices_of(&purchases.seats));
+    let _ = orders.try_update(|orders| *orders = merged(std::mem::take(orders), purchases.orders, asked_at));
     true
 }
 
