@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Purchases;
 use crate::{
     model::{
-        frame::Snapshot,
+        frame::{Snapshot, StatusChange},
         ids::SaleId,
         outcome::Refusal,
         sale::{Sale, SalesPage},
@@ -50,12 +50,13 @@ pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> 
     Ok(Some(SalePage { sale: found, snapshot, rows, purchases, form_key, simulator }))
 }
 
-/// The state of one sale as of its last commit, for viewers who cannot have the stream.
+/// The state of one sale as of its last commit, and what its organiser has announced, for viewers who cannot have the stream
+/// or have missed something.
 #[server(name = AskSnapshot, prefix = "/rpc", endpoint = "snapshot", input = Wire, output = Wire)]
-pub async fn snapshot(sale: SaleId) -> Result<Option<Snapshot>, ServerFnError> {
-    let app = super::context::app()?;
-    app.engine.catalogue.learn_of(&sale).await;
-    Ok(app.engine.catalogue.snapshot(&sale))
+pub async fn snapshot(sale: SaleId) -> Result<Option<(Snapshot, StatusChange)>, ServerFnError> {
+    let catalogue = &super::context::app()?.engine.catalogue;
+    let Some(Sale { status, opens_at, message, .. }) = catalogue.sale(&sale).await else { return Ok(None) };
+    Ok(catalogue.snapshot(&sale).map(|snapshot| (snapshot, StatusChange { status, opens_at, message })))
 }
 
 /// Puts the stock of a rehearsal (or, in a demo, of a demo sale) back as it was made. With a strategy, for a rehearsal:

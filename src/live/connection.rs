@@ -29,6 +29,8 @@ impl Connection {
 pub const STALE_AFTER_MILLISECONDS: i64 = 25_000;
 /// Time between two polls.
 pub const POLL_MILLISECONDS: i64 = 1_500;
+/// Streams that one browser has at most. Over HTTP/1.1 it keeps six connections to one host: the others are for the pages.
+pub const MAX_STREAMS: u8 = 3;
 /// The first and the longest wait before the stream is tried again.
 const FIRST_RETRY_MILLISECONDS: i64 = 500;
 const LONGEST_RETRY_MILLISECONDS: i64 = 15_000;

@@ -1,5 +1,5 @@
-//! Keeps one stream alive: opens it where the page's state ends, watches its heartbeat, tries again with growing waits,
-//! polls while it cannot be had, and lets it go while nobody looks.
+//! Keeps a page in touch with its sale: by a stream of its own, by what the page that leads passes on, or by polls. It
+//! watches for silence, tries again with growing waits, and lets the stream go while nobody looks.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -7,212 +7,239 @@ use gloo_timers::callback::Interval;
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{
-    connection::{POLL_MILLISECONDS, STALE_AFTER_MILLISECONDS, connection, retry_milliseconds},
-    reducer::{Frame, Verdict},
-    source::{Heard, Source},
-    store::{Hearing, LiveStore},
+    census::Census,
+    channel::{self, Channel},
+    clock::stopwatch,
+    locks::{Hold, Locks, Manner},
+    reducer::Verdict,
+    source::{Heard, Source, parse},
+    state::State,
+    store::LiveStore,
+    turn::{Lead, Turn, Wish},
 };
-use crate::{
-    api,
-    model::{ids::SaleId, time::Timestamp},
-};
+use crate::{api, model::ids::SaleId};
 
-/// Time between two looks at what is due.
+/// Time between two looks at what is due. A page that leads tells the others as often that it is there.
 const WATCH_MILLISECONDS: u32 = 250;
 
 /// Listens for as long as it lives.
 pub struct Link {
     _watch: Interval,
-    _state: Rc<RefCell<State>>,
+    _shared: Rc<Shared>,
 }
 
-struct State {
+/// What all that is heard or due works on.
+struct Shared {
     sale: SaleId,
     store: LiveStore,
-    source: Option<Source>,
-    /// Numbers the streams: messages of an earlier one are dropped.
-    generation: u64,
-    /// Whether the stream has been opened by the server.
-    speaks: bool,
-    /// Whether the next stream has to begin with a snapshot.
-    needs_snapshot: bool,
-    /// Failed tries in a row.
-    attempt: u32,
-    retry_at: Timestamp,
-    poll_at: Timestamp,
-    polls_succeed: bool,
-    /// When the server was last heard, by stream or poll, and when the stream was last asked for.
-    heard_at: Timestamp,
-    asked_at: Timestamp,
-}
-
-/// What a look finds to be due.
-struct Due {
-    stream: bool,
-    poll: bool,
+    locks: Option<Locks>,
+    channel: Option<Channel>,
+    state: RefCell<State<Source, Hold>>,
 }
 
 impl Link {
     /// To be called in the browser only, in an effect.
     pub fn start(sale: SaleId, store: LiveStore) -> Self {
-        let now = browser_now();
-        let state = Rc::new(RefCell::new(State {
-            sale,
-            store,
-            source: None,
-            generation: 0,
-            speaks: false,
-            needs_snapshot: false,
-            attempt: 0,
-            retry_at: now,
-            poll_at: now.plus_milliseconds(POLL_MILLISECONDS),
-            polls_succeed: false,
-            heard_at: now,
-            asked_at: now,
-        }));
-        look(&state);
-        let watched = Rc::clone(&state);
-        let watch = Interval::new(WATCH_MILLISECONDS, move || look(&watched));
-        Self { _watch: watch, _state: state }
-    }
-}
-
-impl State {
-    fn due(&mut self, now: Timestamp, is_hidden: bool) -> Due {
-        if is_hidden {
-            // A hidden tab would keep one of the browser's few connections busy for nobody.
-            self.let_go(now);
-            return Due { stream: false, poll: false };
-        }
-        if self.source.is_some() && now.since(self.heard_at.max(self.asked_at)) >= STALE_AFTER_MILLISECONDS {
-            self.let_go(now);
-        }
-        let due =
-            Due { stream: self.source.is_none() && now >= self.retry_at, poll: !self.speaks && now >= self.poll_at };
-        if due.poll {
-            self.poll_at = now.plus_milliseconds(POLL_MILLISECONDS);
-        }
-        due
-    }
-
-    /// Closes the stream; the next look opens another at `retry_at`.
-    fn let_go(&mut self, retry_at: Timestamp) {
-        self.source = None;
-        self.speaks = false;
-        self.retry_at = retry_at;
-    }
-
-    /// The stream failed: wait before the next try, longer each time.
-    fn fail(&mut self, now: Timestamp) {
-        let chance = uuid::Uuid::now_v7().as_bytes()[15];
-        self.let_go(now.plus_milliseconds(retry_milliseconds(self.attempt, chance)));
-        self.attempt = self.attempt.saturating_add(1);
-    }
-
-    fn address(&self) -> String {
-        let stream = format!("/api/v1/sales/{}/stream", self.sale);
-        if self.needs_snapshot {
-            return stream;
-        }
-        self.store.read(|view| format!("{stream}?since={}&epoch={}", view.seq(), view.epoch()))
-    }
-
-    fn tell(&self, now: Timestamp) {
-        let silence = now.since(self.heard_at).max(0);
-        self.store.set_hearing(Hearing {
-            is_listening: true,
-            connection: connection(self.speaks, silence, self.polls_succeed),
-            silence_seconds: silence / 1000,
+        let shared = Rc::new_cyclic(|shared: &std::rc::Weak<Shared>| {
+            let listener = shared.clone();
+            let channel = Channel::join(move |message| {
+                if let Some(shared) = listener.upgrade() {
+                    hear_page(&shared, message);
+                }
+            });
+            // Without a channel there is nobody to follow.
+            let locks = channel.is_some().then(Locks::of_browser).flatten();
+            let turn = match locks {
+                Some(_) => Turn::Locks(Lead::new()),
+                None => Turn::Census(Census::new(chance())),
+            };
+            Shared { sale, store, locks, channel, state: RefCell::new(State::new(stopwatch(), turn)) }
         });
+        look(&shared);
+        let watched = Rc::downgrade(&shared);
+        // A page that is put out of view gives the lead away at once; one that comes back asks at once. The listener stays
+        // for as long as the document does.
+        let _ = window_event_listener_untyped("visibilitychange", move |_| {
+            if let Some(shared) = watched.upgrade() {
+                look(&shared);
+            }
+        });
+        let told = Rc::clone(&shared);
+        Effect::new(move |before: Option<u32>| {
+            let purchases = store.purchases().get();
+            if before.is_some_and(|before| before != purchases) {
+                tell(&told, channel::PURCHASE, "");
+            }
+            purchases
+        });
+        let watched = Rc::clone(&shared);
+        let watch = Interval::new(WATCH_MILLISECONDS, move || {
+            watched.state.borrow_mut().turn.tick();
+            look(&watched);
+            beat(&watched);
+        });
+        Self { _watch: watch, _shared: shared }
     }
 }
 
-fn look(state: &Rc<RefCell<State>>) {
-    let now = browser_now();
-    let due = state.borrow_mut().due(now, document().hidden());
+/// Does what is due.
+fn look(shared: &Rc<Shared>) {
+    let (now, is_hidden) = (stopwatch(), document().hidden());
+    let due = shared.state.borrow_mut().due(now, is_hidden);
+    if let Some(wish) = due.wish {
+        ask(shared, wish);
+    }
     if due.stream {
-        open(state, now);
+        open(shared, now);
     }
     if due.poll {
-        poll(Rc::clone(state));
+        poll(shared);
     }
-    state.borrow().tell(now);
+    shared.store.set_hearing(shared.state.borrow().hearing(now));
 }
 
-fn open(state: &Rc<RefCell<State>>, now: Timestamp) {
-    let (address, generation) = {
-        let mut state = state.borrow_mut();
-        state.generation += 1;
-        state.asked_at = now;
-        (state.address(), state.generation)
+/// Asks for a lock. What comes of it is told later, never at once.
+fn ask(shared: &Rc<Shared>, wish: Wish) {
+    let Some(locks) = &shared.locks else { return };
+    let (name, manner) = match wish {
+        Wish::Lead(manner) => (format!("onsale {}", shared.sale), manner),
+        Wish::Slot(slot) => (format!("onsale stream {slot}"), Manner::Try),
     };
-    let listener = Rc::downgrade(state);
-    let source = Source::open(&address, move |heard| {
-        if let Some(state) = listener.upgrade()
-            && state.borrow().generation == generation
-        {
-            hear(&state, heard);
+    let asked = Rc::downgrade(shared);
+    locks.ask(&name, manner, move |answer| {
+        if let Some(shared) = asked.upgrade() {
+            shared.state.borrow_mut().answer(wish, answer, document().hidden(), stopwatch());
+            look(&shared);
+            beat(&shared);
         }
     });
-    let mut state = state.borrow_mut();
+}
+
+/// Tells the pages that follow that this one is there and where it stands, or the pages without locks that it has a stream.
+fn beat(shared: &Shared) {
+    let state = shared.state.borrow();
+    if state.turn.leads() {
+        let position = state.speaks.then(|| shared.store.read(|view| view.seq().to_string()));
+        tell(shared, channel::BEAT, &position.unwrap_or_default());
+    } else if state.source.is_some()
+        && let Some(number) = state.turn.number()
+    {
+        tell(shared, channel::VIEWER, &number.to_string());
+    }
+}
+
+fn tell(shared: &Shared, kind: &str, text: &str) {
+    if let Some(channel) = &shared.channel {
+        channel.tell(kind, shared.sale.as_str(), text);
+    }
+}
+
+/// Another page of this browser has told something.
+fn hear_page(shared: &Rc<Shared>, message: &str) {
+    let Some((kind, sale, text)) = channel::read(message) else { return };
+    if kind == channel::VIEWER {
+        if let Ok(number) = text.parse() {
+            shared.state.borrow_mut().turn.hear_viewer(number);
+        }
+        return;
+    }
+    if sale != shared.sale.as_str() {
+        return;
+    }
+    if kind == channel::PURCHASE {
+        shared.store.hear_purchase();
+        return;
+    }
+    if !shared.state.borrow().turn.follows() {
+        return;
+    }
+    shared.state.borrow_mut().turn.hear_leader();
+    if kind == channel::BEAT {
+        let stands_at = shared.store.read(|view| view.seq());
+        shared.state.borrow_mut().hear_beat(text.parse().ok(), stands_at, stopwatch());
+    } else {
+        take(shared, kind, text);
+    }
+    look(shared);
+}
+
+fn open(shared: &Rc<Shared>, now: i64) {
+    let (address, generation) = {
+        let mut state = shared.state.borrow_mut();
+        let address = address(shared, state.needs_snapshot);
+        (address, state.begin_stream(now))
+    };
+    let listener = Rc::downgrade(shared);
+    let source = Source::open(&address, move |heard| {
+        if let Some(shared) = listener.upgrade()
+            && shared.state.borrow().generation == generation
+        {
+            hear(&shared, heard);
+        }
+    });
+    let mut state = shared.state.borrow_mut();
     if source.is_none() {
-        state.fail(now);
+        state.fail(now, chance());
     }
     state.source = source;
 }
 
-fn hear(state: &Rc<RefCell<State>>, heard: Heard) {
-    let now = browser_now();
-    if matches!(heard, Heard::Ended) {
-        state.borrow_mut().fail(now);
-    } else {
-        let verdict = match heard {
-            Heard::Frame(frame) => take(state, frame),
-            Heard::Unreadable => Verdict::NeedsSnapshot,
-            Heard::Opened | Heard::Ended => Verdict::Applied,
-        };
-        let mut state = state.borrow_mut();
-        state.heard_at = now;
-        state.speaks = true;
-        state.polls_succeed = false;
-        state.attempt = 0;
-        if verdict == Verdict::NeedsSnapshot {
-            state.needs_snapshot = true;
-            state.let_go(now);
+/// Where the stream goes on from what the page knows, or begins anew.
+fn address(shared: &Shared, begins_anew: bool) -> String {
+    let stream = format!("/api/v1/sales/{}/stream", shared.sale);
+    if begins_anew {
+        return stream;
+    }
+    shared.store.read(|view| format!("{stream}?since={}&epoch={}", view.seq(), view.epoch()))
+}
+
+/// The stream has told something.
+fn hear(shared: &Rc<Shared>, heard: Heard) {
+    match heard {
+        Heard::Ended => {
+            shared.state.borrow_mut().fail(stopwatch(), chance());
+            beat(shared);
+        }
+        Heard::Opened => {
+            shared.state.borrow_mut().hear(stopwatch());
+            beat(shared);
+        }
+        Heard::Event { name, text } => {
+            if shared.state.borrow().turn.leads() {
+                tell(shared, name, &text);
+            }
+            take(shared, name, &text);
         }
     }
-    state.borrow().tell(now);
+    look(shared);
 }
 
-fn take(state: &Rc<RefCell<State>>, frame: Frame) -> Verdict {
-    let store = state.borrow().store;
-    let is_snapshot = matches!(frame, Frame::Snapshot(_));
-    let verdict = store.apply(frame);
-    if is_snapshot {
-        state.borrow_mut().needs_snapshot = false;
-    }
-    verdict
+/// Folds in what the stream has told, to this page or to the one that leads.
+fn take(shared: &Shared, name: &str, text: &str) {
+    let frame = parse(name, text);
+    let is_snapshot = name == "snapshot";
+    let verdict = frame.map_or(Verdict::NeedsSnapshot, |frame| shared.store.apply(frame));
+    let now = stopwatch();
+    let mut state = shared.state.borrow_mut();
+    state.hear(now);
+    state.judge(verdict, is_snapshot, now);
 }
 
-fn poll(state: Rc<RefCell<State>>) {
-    let (sale, store) = (state.borrow().sale.clone(), state.borrow().store);
+fn poll(shared: &Rc<Shared>) {
+    let sale = shared.sale.clone();
     // Weak: a poll that is under way must not keep a page alive that has been left.
-    let state = Rc::downgrade(&state);
+    let shared = Rc::downgrade(shared);
     spawn_local(async move {
         let answer = api::snapshot(sale).await;
-        let Some(state) = state.upgrade() else { return };
-        let snapshot = answer.ok().flatten();
-        let mut state = state.borrow_mut();
-        state.polls_succeed = snapshot.is_some() && !state.speaks;
-        if let Some(snapshot) = snapshot {
-            store.apply_polled(snapshot);
-            state.heard_at = browser_now();
-        }
+        let Some(shared) = shared.upgrade() else { return };
+        let verdict = answer.ok().flatten().map(|(snapshot, announced)| shared.store.apply_polled(snapshot, announced));
+        shared.state.borrow_mut().hear_poll(verdict, stopwatch());
+        look(&shared);
     });
 }
 
-/// The browser's own clock: good for intervals, not for the server's time.
-#[allow(clippy::cast_possible_truncation)] // whole milliseconds of a moment are far below 2⁵³
-pub fn browser_now() -> Timestamp {
-    Timestamp::from_milliseconds(js_sys::Date::now() as i64)
+/// Any number.
+fn chance() -> u32 {
+    let [.., first, second, third, fourth] = uuid::Uuid::now_v7().into_bytes();
+    u32::from_be_bytes([first, second, third, fourth])
 }

@@ -23,6 +23,18 @@ pub enum Frame {
     Heartbeat(Heartbeat),
 }
 
+impl Frame {
+    /// The server's time when the frame was made, where it tells.
+    pub const fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Snapshot(snapshot) => Some(snapshot.at),
+            Self::Delta(delta) => Some(delta.at),
+            Self::Heartbeat(heartbeat) => Some(heartbeat.at),
+            Self::Status(_) => None,
+        }
+    }
+}
+
 /// What became of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
@@ -193,11 +205,18 @@ impl View {
     }
 
     /// Folds a polled state in, unless it is older than what the stream has told.
-    pub fn apply_polled(&mut self, snapshot: Snapshot) -> Verdict {
+    pub fn apply_polled(&mut self, snapshot: Snapshot, announced: StatusChange) -> Verdict {
         if snapshot.epoch == self.epoch && snapshot.seq < self.seq {
             return Verdict::Stale;
         }
+        self.announced = announced;
         self.replace(snapshot)
+    }
+
+    /// Whether more is available in `tiers` than the server has said so far.
+    pub fn gets_back(&self, tiers: &[TierCounts]) -> bool {
+        let available = |tiers: &[TierCounts]| tiers.iter().map(|tier| tier.available).sum::<u64>();
+        available(tiers) > available(&self.tiers)
     }
 
     fn replace(&mut self, snapshot: Snapshot) -> Verdict {
@@ -221,7 +240,8 @@ impl View {
             return Verdict::Stale;
         }
         let is_known = delta.seats.iter().all(|&(seat, _)| (seat as usize) < self.letters.len());
-        if delta.from != self.seq || !is_known {
+        // A frame that begins earlier serves as well: it tells how each changed seat and tier stands at its end.
+        if delta.from > self.seq || !is_known {
             return Verdict::NeedsSnapshot;
         }
         for (seat, letter) in delta.seats {

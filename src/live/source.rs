@@ -12,9 +12,8 @@ use crate::wire::json;
 pub enum Heard {
     /// The stream is open; if nothing has changed since, nothing follows at once.
     Opened,
-    Frame(Frame),
-    /// A frame that could not be read: something was missed.
-    Unreadable,
+    /// An event, as it came.
+    Event { name: &'static str, text: String },
     /// The stream has ended or was refused.
     Ended,
 }
@@ -35,7 +34,10 @@ impl Source {
         let mut listeners = Vec::with_capacity(EVENTS.len() + 2);
         for name in EVENTS {
             let hear = hear.clone();
-            let listener = Closure::<dyn Fn(Event)>::new(move |event: Event| hear(read(name, &event)));
+            let listener = Closure::<dyn Fn(Event)>::new(move |event: Event| {
+                let text = event.dyn_ref::<MessageEvent>().and_then(|message| message.data().as_string());
+                hear(Heard::Event { name, text: text.unwrap_or_default() });
+            });
             stream.add_event_listener_with_callback(name, listener.as_ref().unchecked_ref()).ok()?;
             listeners.push(listener);
         }
@@ -56,12 +58,8 @@ impl Drop for Source {
     }
 }
 
-fn read(name: &str, event: &Event) -> Heard {
-    let text = event.dyn_ref::<MessageEvent>().and_then(|message| message.data().as_string()).unwrap_or_default();
-    parse(name, &text).map_or(Heard::Unreadable, Heard::Frame)
-}
-
-fn parse(name: &str, text: &str) -> Option<Frame> {
+/// Reads an event by its name. What cannot be read was missed.
+pub fn parse(name: &str, text: &str) -> Option<Frame> {
     match name {
         "snapshot" => json::read(text).map(Frame::Snapshot),
         "delta" => json::read(text).map(Frame::Delta),

@@ -3,11 +3,12 @@
 use leptos::prelude::*;
 
 use super::{
+    clock::ServerClock,
     connection::Connection,
     reducer::{Frame, Intent, Repaint, Settlement, ShownCounts, Verdict, View},
 };
 use crate::model::{
-    frame::Snapshot,
+    frame::{Snapshot, StatusChange},
     sale::{Counts, SaleStatus},
     time::Timestamp,
 };
@@ -58,11 +59,16 @@ pub struct LiveStore {
     hearing: RwSignal<Hearing>,
     /// Counts the snapshots that the stream brought: after one, what is owned has to be asked for again.
     replaced: RwSignal<u32>,
+    /// Counts the visitor's purchases on this page, and those that other pages have told.
+    purchases: RwSignal<u32>,
+    purchases_elsewhere: RwSignal<u32>,
+    clock: ServerClock,
     is_painting_due: StoredValue<bool>,
 }
 
 impl LiveStore {
-    pub fn new(view: View) -> Self {
+    /// `clock` is set right by whatever the server says.
+    pub fn new(view: View, clock: ServerClock) -> Self {
         let shown = Shown::of(&view);
         Self {
             view: StoredValue::new(view),
@@ -74,6 +80,9 @@ impl LiveStore {
                 silence_seconds: 0,
             }),
             replaced: RwSignal::new(0),
+            purchases: RwSignal::new(0),
+            purchases_elsewhere: RwSignal::new(0),
+            clock,
             is_painting_due: StoredValue::new(false),
         }
     }
@@ -100,13 +109,39 @@ impl LiveStore {
         self.replaced.read_only()
     }
 
+    /// What the visitor has bought on this page; the other pages are told.
+    pub fn purchases(self) -> ReadSignal<u32> {
+        self.purchases.read_only()
+    }
+
+    /// What the visitor has bought on other pages of this browser, as far as they tell.
+    pub fn purchases_elsewhere(self) -> ReadSignal<u32> {
+        self.purchases_elsewhere.read_only()
+    }
+
+    /// The visitor has bought something here.
+    pub fn tell_purchase(self) {
+        let _ = self.purchases.try_update(|purchases| *purchases += 1);
+    }
+
+    /// The visitor has bought something on another page.
+    pub fn hear_purchase(self) {
+        let _ = self.purchases_elsewhere.try_update(|purchases| *purchases += 1);
+    }
+
     pub fn apply(self, frame: Frame) -> Verdict {
+        if let Some(at) = frame.at() {
+            self.clock.hear(at);
+        }
         let is_snapshot = matches!(frame, Frame::Snapshot(_));
         self.fold(is_snapshot, |view| view.apply(frame))
     }
 
-    pub fn apply_polled(self, snapshot: Snapshot) -> Verdict {
-        self.fold(false, |view| view.apply_polled(snapshot))
+    pub fn apply_polled(self, snapshot: Snapshot, announced: StatusChange) -> Verdict {
+        self.clock.hear(snapshot.at);
+        // Whoever polls sees a reset as seats that came back.
+        let is_replacement = self.read(|view| view.seats() != snapshot.seats.len() || view.gets_back(&snapshot.tiers));
+        self.fold(is_replacement, |view| view.apply_polled(snapshot, announced))
     }
 
     fn fold(self, is_replacement: bool, fold: impl FnOnce(&mut View) -> Verdict) -> Verdict {

@@ -18,6 +18,10 @@ fn snapshot(seq: u64, seats: &str, tiers: Vec<TierCounts>) -> Snapshot {
     Snapshot { seq, epoch: EPOCH.into(), at: time(0), status: SaleStatus::Open, seats: seats.into(), tiers }
 }
 
+fn open() -> StatusChange {
+    StatusChange { status: SaleStatus::Open, opens_at: None, message: None }
+}
+
 fn view(seats: &str, tiers: Vec<TierCounts>) -> View {
     View::new(snapshot(1, seats, tiers), None, None, &[])
 }
@@ -41,6 +45,36 @@ fn a_gap_asks_for_a_snapshot_and_changes_nothing() {
     let mut view = view("AA", vec![counts("vip", 2, 0, 0)]);
     assert_eq!(view.apply(sold(2, 3, 0, counts("vip", 1, 0, 1))), Verdict::NeedsSnapshot);
     assert_eq!((view.seq(), view.face(0)), (1, SeatFace::Available));
+}
+
+#[test]
+fn a_frame_that_begins_before_the_view_brings_it_to_its_end() {
+    // A polled state lies between two frames of the stream.
+    let mut view = View::new(snapshot(3, "SAA", vec![counts("vip", 2, 0, 1)]), None, None, &[]);
+    let (seats, tiers) = (vec![(0, 'S'), (2, 'S')], vec![counts("vip", 1, 0, 2)]);
+    let frame = Frame::Delta(Delta { from: 1, seq: 5, at: time(0), seats, tiers });
+    assert_eq!(view.apply(frame), Verdict::Applied);
+    assert_eq!(
+        (view.seq(), view.face(0), view.face(1), view.face(2)),
+        (5, SeatFace::Sold, SeatFace::Available, SeatFace::Sold)
+    );
+    assert_eq!(view.shown_tiers()[0].counts, Counts { available: 1, held: 0, sold: 2 });
+}
+
+#[test]
+fn a_poll_tells_what_the_organiser_has_changed() {
+    let mut view = view("A", vec![counts("vip", 1, 0, 0)]);
+    let announced = StatusChange { status: SaleStatus::Paused, opens_at: Some(time(7)), message: Some("Wait.".into()) };
+    let polled = Snapshot { status: SaleStatus::Paused, ..snapshot(1, "A", vec![counts("vip", 1, 0, 0)]) };
+    assert_eq!(view.apply_polled(polled, announced), Verdict::Applied);
+    assert_eq!((view.status(), view.opens_at(), view.message()), (SaleStatus::Paused, Some(time(7)), Some("Wait.")));
+}
+
+#[test]
+fn what_comes_back_is_noticed() {
+    let view = view("AA", vec![counts("vip", 1, 0, 0), counts("ga", 3, 0, 2)]);
+    assert!(view.gets_back(&[counts("vip", 1, 0, 0), counts("ga", 5, 0, 0)]));
+    assert!(!view.gets_back(&[counts("vip", 1, 0, 0), counts("ga", 0, 0, 5)]));
 }
 
 #[test]
@@ -122,7 +156,7 @@ fn a_reset_takes_own_seats_away_but_not_those_bought_after_it() {
 fn another_life_of_the_database_is_taken_as_it_is() {
     let mut view = View::new(snapshot(9, "S", vec![counts("vip", 0, 0, 1)]), None, None, &[0]);
     let other = Snapshot { epoch: "second".into(), ..snapshot(2, "S", vec![counts("vip", 0, 0, 1)]) };
-    assert_eq!(view.apply_polled(other), Verdict::Applied);
+    assert_eq!(view.apply_polled(other, open()), Verdict::Applied);
     assert_eq!((view.seq(), view.face(0)), (2, SeatFace::Sold));
 }
 
@@ -130,7 +164,7 @@ fn another_life_of_the_database_is_taken_as_it_is() {
 fn a_poll_behind_the_stream_is_stale() {
     let mut view = view("A", vec![counts("vip", 1, 0, 0)]);
     view.apply(sold(1, 2, 0, counts("vip", 0, 0, 1)));
-    assert_eq!(view.apply_polled(snapshot(1, "A", vec![counts("vip", 1, 0, 0)])), Verdict::Stale);
+    assert_eq!(view.apply_polled(snapshot(1, "A", vec![counts("vip", 1, 0, 0)]), open()), Verdict::Stale);
 }
 
 #[test]

@@ -18,7 +18,7 @@ const MAX_TICK: Duration = Duration::from_millis(MAX_TICK_MILLISECONDS);
 const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MILLISECONDS);
 /// How often a stretched tick checks whether its frames have been taken.
 const STRETCH_STEP: Duration = Duration::from_millis(10);
-/// The longest sleep before a sale's opening. The wall clock decides when the sale opens, and it may be set meanwhile.
+/// The longest sleep while an opening is to come: the runtime's own clock stands still while the machine sleeps.
 const OPENING_STEP: Duration = Duration::from_secs(1);
 
 impl Hub {

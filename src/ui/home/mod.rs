@@ -7,9 +7,10 @@ use std::time::Duration;
 use leptos::{prelude::*, task::spawn_local};
 
 use self::card::SaleCard;
-use super::kit::{countdown::server_time, start::started_from};
+use super::kit::start::started_from;
 use crate::{
     api,
+    live::clock::ServerClock,
     model::{
         sale::{Sale, SalesPage},
         time::Timestamp,
@@ -25,9 +26,10 @@ const REFRESH: Duration = Duration::from_secs(2);
 #[island]
 pub fn SaleBoard() -> impl IntoView {
     let SalesPage { sales: first, page, .. } = started_from(START);
-    let now = server_time(time_of(&first));
+    let clock = ServerClock::start(time_of(&first).unwrap_or(Timestamp::from_milliseconds(0)));
+    let now = clock.now();
     let sales = RwSignal::new(first);
-    Effect::new(move |_| refresh(sales, page));
+    Effect::new(move |_| refresh(sales, page, clock));
     view! {
         <ul class="cards" role="list">
             <For each=move || sales.get() key=|sale| sale.id.clone() let(sale)>
@@ -37,19 +39,20 @@ pub fn SaleBoard() -> impl IntoView {
     }
 }
 
-/// The server's time when the list was made.
-fn time_of(sales: &[Sale]) -> Timestamp {
-    sales.iter().map(|sale| sale.server_now).max().unwrap_or(Timestamp::from_milliseconds(0))
+/// The server's time when the list was made; an empty list does not tell.
+fn time_of(sales: &[Sale]) -> Option<Timestamp> {
+    sales.iter().map(|sale| sale.server_now).max()
 }
 
 /// Asks for the sales of this page again and again while somebody looks. A failed look changes nothing: the next one may succeed.
-fn refresh(sales: RwSignal<Vec<Sale>>, page: u32) {
+fn refresh(sales: RwSignal<Vec<Sale>>, page: u32, clock: ServerClock) {
     let look = move || {
         if document().hidden() {
             return;
         }
         spawn_local(async move {
             if let Ok(found) = api::sales(page).await {
+                time_of(&found.sales).into_iter().for_each(|at| clock.hear(at));
                 let _ = sales.try_set(found.sales);
             }
         });

@@ -1,25 +1,8 @@
-//! The time until an opening. It is counted from the server's clock: what the browser's says does not matter.
-
-use std::time::Duration;
+//! The time until an opening, by the server's clock.
 
 use leptos::prelude::*;
 
-use crate::{live::link::browser_now, model::time::Timestamp};
-
-/// The server's time, going on in the browser from when the page was made. On the server it stands still.
-pub fn server_time(at_rendering: Timestamp) -> ReadSignal<Timestamp> {
-    let now = RwSignal::new(at_rendering);
-    Effect::new(move |_| {
-        let started_at = browser_now();
-        let tick = move || {
-            let _ = now.try_set(at_rendering.plus_milliseconds(browser_now().since(started_at)));
-        };
-        if let Ok(interval) = set_interval_with_handle(tick, Duration::from_secs(1)) {
-            on_cleanup(move || interval.clear());
-        }
-    });
-    now.read_only()
-}
+use crate::model::time::Timestamp;
 
 /// The line that says when a sale opens: days, hours, minutes and seconds from `now` on, and the moment itself.
 #[component]

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 
-use super::{outcome::outcome_message, seating::Seating};
+use super::{outcome::outcome_message, own, seating::Seating};
 use crate::{
     api::SalePage,
     live::{
+        clock::ServerClock,
         reducer::{SeatFace, View},
         store::{LiveStore, Shown},
     },
@@ -19,10 +20,7 @@ use crate::{
         sale::{Sale, SaleStatus, Tier},
         time::Timestamp,
     },
-    ui::kit::{
-        countdown::server_time,
-        toast::{ToastKind, Toasts},
-    },
+    ui::kit::toast::{ToastKind, Toasts},
 };
 
 /// What the buyer is about to buy.
@@ -73,7 +71,8 @@ impl Desk {
         let owned = seating.indices_of(&purchases.seats);
         let view = View::new(snapshot, sale.opens_at, sale.message.clone(), &owned);
         let first_tier = view.shown_tiers().iter().position(|tier| tier.counts.available > 0).unwrap_or(0);
-        let (now, live) = (server_time(sale.server_now), LiveStore::new(view));
+        let clock = ServerClock::start(sale.server_now);
+        let (now, live) = (clock.now(), LiveStore::new(view, clock));
         Self {
             now,
             sale: StoredValue::new(Arc::new(sale)),
@@ -194,26 +193,38 @@ impl Desk {
         }
     }
 
-    /// Takes seats that somebody else has taken out of the selection, and says so.
+    /// Takes seats that cannot be had any more out of the selection, and says so of those that somebody else has.
     pub fn drop_lost_seats(self) {
-        let lost: Vec<u32> = self.picked.with_untracked(|picked| {
-            self.live
-                .read(|view| picked.iter().copied().filter(|&seat| view.face(seat) != SeatFace::Available).collect())
-        });
-        for seat in lost {
-            self.picked.update(|picked| {
-                picked.remove(&seat);
-            });
-            if let Some(label) = self.seating().label(seat) {
-                self.lose(label);
-            }
+        let face = |seat: u32| self.live.read(|view| view.face(seat));
+        let is_gone = |seat: &u32| face(*seat) != SeatFace::Available;
+        let gone: Vec<u32> = self.picked.with_untracked(|picked| picked.iter().copied().filter(is_gone).collect());
+        if gone.is_empty() {
+            return;
         }
+        self.picked.update(|picked| picked.retain(|seat| !gone.contains(seat)));
+        let lost = gone.into_iter().filter(|&seat| face(seat) != SeatFace::Mine);
+        let seating = self.seating();
+        lost.filter_map(|seat| seating.label(seat)).for_each(|label| self.lose(label));
     }
 
-    /// A seat that the buyer wanted belongs to somebody else.
+    /// A seat that the buyer wanted cannot be had any more. Nothing is bought until the buyer chooses again. Who has the seat
+    /// is said once the server has been asked: it may be the visitor, by another page.
     pub fn lose(self, seat: SeatLabel) {
-        self.toasts.show(ToastKind::Conflict, format!("{seat} is taken"), "Somebody was faster. Pick another seat.");
-        self.lost.set(Some(seat));
+        self.lost.set(Some(seat.clone()));
+        spawn_local(async move {
+            let is_known = self.ask_what_is_owned().await;
+            if self.seating().index_of(&seat).is_some_and(|index| self.live.read(|view| view.face(index) == SeatFace::Mine)) {
+                let _ = self.lost.try_update(|lost| lost.take_if(|lost| *lost == seat));
+                return;
+            }
+            let detail = if is_known { "Somebody was faster." } else { "It cannot be had any more." };
+            self.toasts.show(ToastKind::Conflict, format!("{seat} is taken"), format!("{detail} Pick another seat."));
+        });
+    }
+
+    /// Has the server say what the visitor owns. Returns whether it answered.
+    pub async fn ask_what_is_owned(self) -> bool {
+        own::ask(self.id(), self.live, &self.seating(), self.orders).await
     }
 
     /// The status, with an opening that the clock has reached already. Reactive.

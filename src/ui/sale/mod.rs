@@ -7,6 +7,7 @@ mod legend; // tiers and prices, also a filter
 mod map; // the seat map in the document: listening and painting
 pub mod map_markup; // the seat map's first drawing, pure
 mod outcome; // the result of the form without script
+mod own; // what the visitor owns, asked of the server
 mod panel; // the buy form and its result
 mod purchase; // from the choice to tickets or a reason
 mod quantity; // how many units
@@ -15,13 +16,13 @@ mod stock; // the counters
 mod tickets; // the buyer's own tickets
 mod tiers; // the choice of a tier
 
-use leptos::{ev::KeyboardEvent, prelude::*};
+use leptos::{ev::KeyboardEvent, prelude::*, task::spawn_local};
 
 pub use self::desk::Desk;
 use self::{buyers::Buyers, head::Head, legend::Legend, map::SeatMap, panel::Panel, stock::StockTable};
 use super::kit::start::written_down;
 use crate::{
-    api::{self, SalePage},
+    api::SalePage,
     live::{link::Link, reducer::View},
 };
 
@@ -71,6 +72,11 @@ fn desk_in_the_browser() -> Desk {
 /// Listens to the sale for as long as the page stands.
 fn follow(desk: Desk) {
     StoredValue::new_local(Link::start(desk.id(), desk.live));
+    let ask_what_is_owned = move || {
+        spawn_local(async move {
+            desk.ask_what_is_owned().await;
+        });
+    };
     let replaced = desk.live.replaced();
     Effect::new(move |_| {
         if replaced.get() == 0 {
@@ -81,13 +87,13 @@ fn follow(desk: Desk) {
             let _ = window().location().reload();
         } else if !desk.orders.with_untracked(Vec::is_empty) {
             // A reset makes orders void: the server says what is still owned.
-            leptos::task::spawn_local(async move {
-                if let Ok(purchases) = api::purchases(desk.id()).await {
-                    desk.live.set_owned(&desk.seating().indices_of(&purchases.seats));
-                    let _ = desk.orders.try_set(purchases.orders);
-                    let _ = desk.older.try_set(purchases.older);
-                }
-            });
+            ask_what_is_owned();
+        }
+    });
+    let elsewhere = desk.live.purchases_elsewhere();
+    Effect::new(move |_| {
+        if elsewhere.get() > 0 {
+            ask_what_is_owned();
         }
     });
 }

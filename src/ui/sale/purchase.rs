@@ -122,6 +122,7 @@ fn settle(desk: Desk, intent: u64, wish: Wish, key: String, answer: Option<BuyOu
             let seating = desk.seating();
             let seats = order.tickets.iter().filter_map(|ticket| seating.index_of(ticket.seat.as_ref()?)).collect();
             desk.live.settle(intent, Settlement::Won { seq: order.seq, seats });
+            desk.live.tell_purchase();
             Some(order)
         }
         Some(BuyOutcome::Refused(refusal)) => {

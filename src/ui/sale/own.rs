@@ -1,0 +1,53 @@
+//! What the visitor owns in the sale, as the server knows it: bought on this page, on another one, or on another device.
+
+use leptos::prelude::*;
+
+use super::seating::Seating;
+use crate::{
+    api,
+    live::{reducer::View, store::LiveStore},
+    model::{ids::SaleId, order::Order},
+};
+
+/// Asks the server, and shows what it says. Returns whether it answered.
+pub async fn ask(sale: SaleId, live: LiveStore, seating: &Seating, orders: RwSignal<Vec<Order>>) -> bool {
+    let asked_at = live.read(View::seq);
+    let Ok(purchases) = api::purchases(sale).await else { return false };
+    live.set_owned(&seating.indices_of(&purchases.seats));
+    let _ = orders.try_update(|orders| *orders = merged(std::mem::take(orders), purchases.orders, asked_at));
+    true
+}
+
+/// The orders that the server has told, and before them those that were made here while it was asked. `asked_at` is the
+/// `seq` that the page knew then: a known order up to it that the server does not tell is void.
+fn merged(known: Vec<Order>, told: Vec<Order>, asked_at: u64) -> Vec<Order> {
+    let is_newer = |order: &Order| order.seq > asked_at && told.iter().all(|told| told.id != order.id);
+    let newer: Vec<Order> = known.into_iter().filter(is_newer).collect();
+    newer.into_iter().chain(told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn order(id: u128, seq: u64) -> Order {
+        let (id, buyer) = (Uuid::from_u128(id), Uuid::nil());
+        let at = "2026-11-20T20:00:00.000Z";
+        serde_json::from_value(json!({
+            "id": id, "sale": "club-night", "buyer": buyer, "total": 0, "currency": "USD", "seq": seq, "created_at": at,
+            "tickets": [],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_was_bought_while_the_server_was_asked_stays() {
+        let known = vec![order(3, 12), order(2, 9), order(1, 4)];
+        let told = vec![order(4, 11), order(2, 9)];
+        let ids: Vec<u64> = merged(known, told, 10).iter().map(|order| order.seq).collect();
+        assert_eq!(ids, [12, 11, 9], "the order of 4 is void");
+    }
+}
