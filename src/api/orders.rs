@@ -8,7 +8,7 @@ use crate::{
         body::BuyBody,
         ids::{SaleId, SeatLabel},
         order::Order,
-        outcome::BuyOutcome,
+        outcome::{BuyOutcome, Code, Refusal},
     },
     wire::Wire,
 };
@@ -17,14 +17,20 @@ use crate::{
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Purchases {
     pub seats: Vec<SeatLabel>,
+    /// Units of the sale that the asker has, seats included.
+    pub units: u64,
     /// The newest first.
     pub orders: Vec<Order>,
 }
 
-/// Buys one seat or a quantity of a tier for the asker. `key` names the intent: the same key again gives the same answer.
+/// Buys seats or a quantity of a tier for the asker. `key` names the intent: the same key again gives the same answer. Nothing
+/// is sold to a browser that keeps no cookies, because it could not find its tickets again.
 #[server(name = AskBuy, prefix = "/rpc", endpoint = "buy", input = Wire, output = Wire)]
 pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome, ServerFnError> {
     use super::context;
+    if context::is_from_nobody() {
+        return Ok(BuyOutcome::Refused(Refusal::new(Code::Unauthenticated, "The browser sent no cookie.")));
+    }
     let (key, buyer) = (context::key(&key)?, context::buyer()?);
     context::app()?.engine.selling.buy(&sale, buyer, body, Some(key)).await.map_err(context::unavailable)
 }
@@ -44,6 +50,7 @@ pub async fn purchases(sale: SaleId) -> Result<Purchases, ServerFnError> {
     use super::context;
     let seats =
         context::app()?.engine.selling.owned_seats(&sale, context::buyer()?).await.map_err(context::unavailable)?;
-    let orders = my_orders().await?.into_iter().filter(|order| order.sale == sale).collect();
-    Ok(Purchases { seats, orders })
+    let orders: Vec<Order> = my_orders().await?.into_iter().filter(|order| order.sale == sale).collect();
+    let units = orders.iter().map(|order| order.tickets.len() as u64).sum();
+    Ok(Purchases { seats, units, orders })
 }

@@ -15,6 +15,7 @@ use crate::{
         order::{Order, Ticket},
         outcome::{BuyOutcome, Code, Problem, Refusal},
         request::{RequestState, RequestStatus},
+        rung::Rung,
         sale::{Sale, SaleStatus, Tier, TierCounts},
         seat::{Seat, SeatLayout, SeatList, SeatStatus, seat_rows},
         simulation::Simulation,
@@ -84,6 +85,7 @@ fn order() -> Order {
         currency: "USD".into(),
         seq: 7,
         created_at: at(),
+        rung: Some(Rung::Rows),
         tickets: vec![ticket(None), ticket(Some("A-1"))],
     }
 }
@@ -123,7 +125,7 @@ fn simulation() -> Simulation {
 }
 
 fn refusal() -> Refusal {
-    Refusal { opens_at: Some(at()), ..Refusal::new(Code::SaleNotOpen, "Später.") }
+    Refusal { opens_at: Some(at()), seats: vec!["A-1".into()], ..Refusal::new(Code::SaleNotOpen, "Später.") }
 }
 
 fn strategies() -> StrategyList {

@@ -7,6 +7,7 @@ mod asker; // the buyer behind a request, known or new
 mod cookie; // the session cookie: its name, its attributes, and how it is read
 mod cross_site; // the Sec-Fetch-Site and Origin check of unsafe requests
 mod idempotency; // the Idempotency-Key header
+mod seal; // what a page is told by its own address
 mod session; // signed, stateless guest sessions
 
 pub use address::{OwnOrigin, client_address};

@@ -166,7 +166,7 @@ pub fn document(refusal: Refusal, path: &str) -> Response {
 
 /// Replaces the body of `response` by the document; its other headers (`Allow`, cookies) stay.
 fn write(response: Response, failure: Failure, path: &str) -> Response {
-    let Refusal { code, detail, opens_at } = failure.refusal;
+    let Refusal { code, detail, opens_at, seats } = failure.refusal;
     let problem = Problem {
         kind: code.problem_type().into(),
         title: code.title().into(),
@@ -175,6 +175,7 @@ fn write(response: Response, failure: Failure, path: &str) -> Response {
         instance: path.to_owned(),
         code,
         opens_at,
+        seats,
     };
     let mut document = Vec::with_capacity(USUAL_BYTES);
     serde_json::to_writer(&mut document, &problem).expect("a problem document has only text and numbers");

@@ -33,8 +33,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub enum Taken {
     /// In the order of tiers, each tier once.
     All(Vec<Granted>),
-    /// Not so many are left, or this seat of them is another buyer's.
-    Gone(Option<u32>),
+    /// Not so many are left, or these of the named seats are another buyer's.
+    Gone(Vec<u32>),
     /// Stock may be left, but others were quicker: the strategy may try again from the start.
     Outrun,
 }
@@ -50,7 +50,7 @@ impl Attempt {
     pub fn verdict(self, claim: &Claim) -> Verdict {
         match self {
             Self::Done(verdict) => verdict,
-            Self::Outrun => Verdict::RefusedByDatabase(claim.gone(None)),
+            Self::Outrun => Verdict::RefusedByDatabase(claim.gone(Vec::new())),
         }
     }
 }
@@ -62,6 +62,7 @@ pub trait Take: Sync {
     fn take(
         &self,
         transaction: &mut Transaction<'_>,
+        claim: &Claim,
         wanted: &Wanted,
     ) -> impl Future<Output = Result<Taken, sqlx::Error>> + Send;
 }
@@ -110,9 +111,9 @@ async fn try_once(
         writer.settle();
         return Ok(Some(Attempt::Done(Verdict::Repeated)));
     }
-    let numbered = match take.take(&mut transaction, wanted).await? {
+    let numbered = match take.take(&mut transaction, claim, wanted).await? {
         Taken::Outrun => Numbered::Outrun,
-        Taken::Gone(seat) => Numbered::Refused(claim.gone(seat)),
+        Taken::Gone(seats) => Numbered::Refused(claim.gone(seats)),
         Taken::All(parts) => {
             failpoint!("taken");
             number_and_record(desk, &mut transaction, claim, wanted, parts, settings).await?
@@ -145,7 +146,7 @@ async fn unsold(
             // Another process has paused the sale, or there is less than its tiers say.
             desk.reload(writer, &claim.sale).await?;
             let closed = claim.sale.stock.read().check_open(at).err();
-            closed.unwrap_or_else(|| claim.gone(None))
+            closed.unwrap_or_else(|| claim.gone(Vec::new()))
         }
         Numbered::Changed => {
             desk.reload(writer, &claim.sale).await?;

@@ -87,6 +87,7 @@ const MAY_USE: Table = &[
     (
         "server/http",
         &[
+            "api",
             "model",
             "server/app",
             "server/auth",

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 
-use super::{outcome::outcome_message, seating::Seating};
+use super::{intent::Intents, outcome::outcome_message, seating::Seating};
 use crate::{
     api::SalePage,
     live::{
@@ -12,7 +12,6 @@ use crate::{
         store::{LiveStore, Shown},
     },
     model::{
-        body::BuyBody,
         ids::{SaleId, SeatLabel},
         limits::MAX_UNITS_PER_REQUEST,
         order::Order,
@@ -21,6 +20,7 @@ use crate::{
     },
     ui::kit::{
         countdown::server_time,
+        seen::seen,
         toast::{ToastKind, Toasts},
     },
 };
@@ -46,8 +46,17 @@ pub struct Desk {
     pub now: ReadSignal<Timestamp>,
     pub toasts: Toasts,
     pub orders: RwSignal<Vec<Order>>,
+    /// Units of this sale that the buyer has.
+    pub units: RwSignal<u64>,
     /// Whether a purchase is under way.
     pub is_buying: RwSignal<bool>,
+    /// What has just happened. For a second it stands on the button, which cannot be pressed meanwhile.
+    pub rest: RwSignal<Option<String>>,
+    /// Numbers the rests: a later one is not ended by an earlier one.
+    rests: StoredValue<u32>,
+    pub intents: Intents,
+    /// Whether the browser keeps no cookies: then nothing is bought, because the tickets could not be found again.
+    pub has_no_cookies: RwSignal<bool>,
     /// Position of the only tier that the map shows in full strength.
     pub filter: RwSignal<Option<usize>>,
     /// The seats picked on the map.
@@ -59,8 +68,6 @@ pub struct Desk {
     status: Memo<SaleStatus>,
     /// The idempotency key of the form that works without script.
     form_key: StoredValue<String>,
-    /// Purchases whose answer never came, with their keys: the same wish again must not buy twice.
-    unanswered: StoredValue<Vec<(BuyBody, String)>>,
 }
 
 impl Desk {
@@ -74,12 +81,16 @@ impl Desk {
         let (now, live) = (server_time(sale.server_now), LiveStore::new(view));
         Self {
             now,
-            sale: StoredValue::new(Arc::new(sale)),
             seating: StoredValue::new(Arc::new(seating)),
             live,
             toasts: Toasts::new(outcome.as_deref().and_then(outcome_message)),
             orders: RwSignal::new(purchases.orders),
+            units: RwSignal::new(purchases.units),
             is_buying: RwSignal::new(false),
+            rest: RwSignal::new(None),
+            rests: StoredValue::new(0),
+            intents: Intents::new(&sale.id),
+            has_no_cookies: RwSignal::new(false),
             filter: RwSignal::new(None),
             picked: RwSignal::new(BTreeSet::new()),
             lost: RwSignal::new(None),
@@ -87,7 +98,7 @@ impl Desk {
             quantity: RwSignal::new(1),
             status: Memo::new(move |_| status_at(now, live)),
             form_key: StoredValue::new(form_key),
-            unanswered: StoredValue::new(Vec::new()),
+            sale: StoredValue::new(Arc::new(sale)),
         }
     }
 
@@ -152,32 +163,62 @@ impl Desk {
         (total, sale.tiers.first().map(|tier| tier.currency.clone()).unwrap_or_default())
     }
 
+    /// The most units that the buyer may still buy in one order. Reactive.
+    pub fn allowance(self) -> u32 {
+        let limit = self.sale().max_per_buyer.map_or(u64::MAX, u64::from);
+        let left = u32::try_from(limit.saturating_sub(self.units.get())).unwrap_or(u32::MAX);
+        left.min(MAX_UNITS_PER_REQUEST)
+    }
+
+    /// Says why no more can be had.
+    pub fn tell_limit(self) {
+        let detail = match self.sale().max_per_buyer {
+            Some(limit) if limit <= MAX_UNITS_PER_REQUEST => format!("One buyer may have {limit} of this sale."),
+            _ => format!("One order may have {MAX_UNITS_PER_REQUEST}."),
+        };
+        self.toasts.show(ToastKind::Limit, "Limit reached", detail);
+    }
+
     /// The most units of a tier that one wish may name now, at least 1. Reactive.
     pub fn most(self, tier: usize) -> u32 {
-        let allowed = self.sale().max_per_buyer.unwrap_or(MAX_UNITS_PER_REQUEST).min(MAX_UNITS_PER_REQUEST);
-        u32::try_from(self.left(tier)).unwrap_or(u32::MAX).clamp(1, allowed.max(1))
+        u32::try_from(self.left(tier)).unwrap_or(u32::MAX).clamp(1, self.allowance().max(1))
     }
 
     pub fn choose_tier(self, tier: usize) {
+        self.end_rest();
         self.unpick_all();
         self.tier.set(tier);
         self.quantity.set(self.quantity.get_untracked().min(untrack(|| self.most(tier))));
     }
 
     pub fn choose_quantity(self, quantity: u32) {
+        self.end_rest();
         self.unpick_all();
         self.quantity.set(quantity.clamp(1, untrack(|| self.most(self.tier.get()))));
     }
 
-    /// Picks an available seat, or gives a picked one back.
+    /// Picks an available seat, or gives a picked one back. More than the buyer may have cannot be picked.
     pub fn toggle(self, seat: u32) {
+        self.end_rest();
         let is_free = self.live.read(|view| view.face(seat) == SeatFace::Available && !view.is_tentative(seat));
+        let is_picked = self.picked.with_untracked(|picked| picked.contains(&seat));
+        let may_pick = self.picked.with_untracked(BTreeSet::len) < untrack(|| self.allowance()) as usize;
+        if is_free && !is_picked && !may_pick {
+            self.tell_limit();
+            return;
+        }
         self.picked.update(|picked| {
             if !picked.remove(&seat) && is_free {
                 picked.insert(seat);
             }
         });
         self.lost.set(None);
+    }
+
+    /// Picks these seats again after a purchase that was not made, as far as they are still free.
+    pub fn pick_again(self, mut seats: BTreeSet<u32>) {
+        self.live.read(|view| seats.retain(|&seat| view.face(seat) == SeatFace::Available));
+        let _ = self.picked.try_set(seats);
     }
 
     pub fn unpick_all(self) {
@@ -207,25 +248,45 @@ impl Desk {
 
     /// A seat that the buyer wanted belongs to somebody else.
     pub fn lose(self, seat: SeatLabel) {
-        self.toasts.show(ToastKind::Conflict, format!("{seat} is taken"), "Somebody was faster. Pick another seat.");
+        let is_last = self.picked.with_untracked(BTreeSet::is_empty);
+        let detail = if is_last {
+            "Somebody was faster. Pick another seat."
+        } else {
+            "Somebody was faster. The others stay picked."
+        };
+        let title = format!("{seat} is taken");
+        self.toasts.show(ToastKind::Conflict, title.clone(), detail);
         self.lost.set(Some(seat));
+        self.start_rest(title, None);
+    }
+
+    /// Says on the button what has happened, until that was on the screen for a second: so no press that was meant for
+    /// something else buys anything. Then the answer to `choice` counts as seen.
+    pub fn start_rest(self, text: String, choice: Option<String>) {
+        let number = self.rests.get_value() + 1;
+        self.rests.set_value(number);
+        self.rest.set(Some(text));
+        spawn_local(async move {
+            seen().await;
+            if let Some(choice) = choice {
+                self.intents.forget(&choice);
+            }
+            if self.rests.try_get_value() == Some(number) {
+                self.rest.set(None);
+            }
+        });
+    }
+
+    /// The buyer has chosen something else.
+    fn end_rest(self) {
+        if self.rest.with_untracked(Option::is_some) {
+            self.rest.set(None);
+        }
     }
 
     /// The status, with an opening that the clock has reached already. Reactive.
     pub fn status(self) -> SaleStatus {
         self.status.get()
-    }
-
-    /// The key for a wish: a new one, unless the same wish went unanswered before.
-    pub fn key_for(self, body: &BuyBody) -> String {
-        let known = self.unanswered.try_update_value(|unanswered| {
-            unanswered.iter().position(|(wish, _)| wish == body).map(|position| unanswered.remove(position).1)
-        });
-        known.flatten().unwrap_or_else(|| uuid::Uuid::now_v7().to_string())
-    }
-
-    pub fn remember_unanswered(self, body: BuyBody, key: String) {
-        self.unanswered.try_update_value(|unanswered| unanswered.push((body, key)));
     }
 }
 
