@@ -14,6 +14,7 @@ mod comparison; // the same load over one strategy after the other
 mod disk_faults; // a disk that fails leaves the old state or the new one
 mod durability; // what was acknowledged survives being killed
 mod failing_start; // a first start on a disk that fails
+mod forms; // the form that buys without script, and what its page says
 mod idempotency; // the same key never buys twice
 mod markup; // markup in names is text
 mod nodes; // three servers on one database
@@ -24,6 +25,7 @@ mod properties; // random operations against a simple model
 mod purchases; // never a unit twice, never one stranded
 mod queue; // purchases in line: receipts and what follows them
 mod rest; // each route's shape
+mod several_seats; // several named seats in one order, and how picked ones stand
 mod shutdown; // stopping in order
 mod simulations; // load runs over REST
 mod stream; // one viewer: frames, positions, ends

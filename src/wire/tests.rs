@@ -141,7 +141,7 @@ fn strategies() -> StrategyList {
 
 #[test]
 fn the_answers_of_server_functions_cross() {
-    let purchases = || Purchases { seats: vec!["A-1".into()], orders: vec![order()] };
+    let purchases = || Purchases { seats: vec!["A-1".into()], units: 2, orders: vec![order()] };
     let rows = seat_rows(&[Some(SeatLayout { sections: 2, rows: 2, per_row: 3 })]);
     let page = SalePage {
         sale: sale(),
@@ -212,5 +212,6 @@ fn the_frames_of_the_stream_and_the_answers_of_the_public_routes_cross() {
         instance: "/api/v1/sales/theatre/buy".into(),
         code: Code::SoldOut,
         opens_at: None,
+        seats: vec!["A-1".into()],
     });
 }

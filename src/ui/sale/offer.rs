@@ -112,6 +112,7 @@ fn offer(desk: Desk) -> Offer {
         Choice::Seats(seats) if seats.len() == 1 => says("Buy this seat".to_owned(), true),
         Choice::Seats(seats) => says(format!("Buy these {} seats", seats.len()), true),
         &Choice::Units { tier, quantity } => match desk.left(tier) {
+            0 => says("None left".to_owned(), false),
             left if left < u64::from(quantity) => says(format!("Only {left} left"), false),
             _ => {
                 let (text, promise) = units_offer(desk, tier, quantity);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     api,
-    live::reducer::{Intent, Settlement},
+    live::reducer::{Intent, SeatFace, Settlement},
     model::{
         body::BuyBody,
         ids::{SeatLabel, TierId},
@@ -156,10 +156,13 @@ fn roll_back(desk: Desk, intents: &[u64]) {
 fn refuse(desk: Desk, intents: &[u64], wish: Wish, refusal: &Refusal) {
     let is_taken = refusal.code == Code::SeatTaken;
     let is_alone = wish.seats.len() == 1;
-    // Who was in line is told the code alone: of several seats the next frame says which.
-    let is_gone = |seat: u32| {
-        let label = desk.seating().label(seat);
-        is_taken && (is_alone || label.is_some_and(|label| refusal.seats.contains(&label)))
+    let is_named = |seat: u32| desk.seating().label(seat).is_some_and(|label| refusal.seats.contains(&label));
+    // Who was in line is told the code alone: then the map says which, now or with the next frame.
+    let is_gone_on_the_map = |seat: u32| desk.live.read(|view| view.face(seat) != SeatFace::Available);
+    let is_gone = |seat: u32| match refusal.seats.is_empty() {
+        _ if !is_taken => false,
+        true => is_alone || is_gone_on_the_map(seat),
+        false => is_named(seat),
     };
     let (gone, left): (BTreeSet<u32>, BTreeSet<u32>) = wish.seats.iter().partition(|seat| is_gone(**seat));
     for (intent, seat) in intents.iter().zip(wish.seats.iter().copied().map(Some).chain([None])) {

@@ -12,6 +12,7 @@ use crate::{
     model::{
         ids::{BuyerId, OrderId, SeatLabel, TicketId, TierId},
         ledger::Units,
+        rung::Rung,
         seat::SeatStatus,
         strategy::StrategyKind,
         time::Timestamp,
