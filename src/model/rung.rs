@@ -152,7 +152,8 @@ fn scattered(rows: &impl TierRows, units: u32) -> Option<Best> {
 }
 
 /// How seats stand behind each other: each row takes as many, in the same columns; the one in front of them or behind them
-/// takes the rest.
+/// takes the rest. In more than two rows at least two sit beside each other: a single file is no group, and to look for one
+/// where few seats are left would cost a look at every row.
 #[derive(Clone, Copy)]
 struct Shape {
     rows: u32,
@@ -164,6 +165,9 @@ struct Shape {
 impl Shape {
     fn of(units: u32, rows: u32) -> Option<Self> {
         let width = units.div_ceil(rows);
+        if rows > 2 && width < 2 {
+            return None;
+        }
         let rest = units.checked_sub(width * (rows - 1)).filter(|rest| *rest > 0)?;
         Some(Self { rows, width, rest })
     }

@@ -83,6 +83,8 @@ fn a_group_that_no_row_has_room_for_stands_behind_each_other() {
     assert_eq!(pick(&["x.x", "x.."], 3), Some((Rung::Rows, vec![1, 4, 5])), "the short row is in front");
     assert_eq!(pick(&["..", "..", "x."], 5), Some((Rung::Rows, vec![0, 1, 2, 3, 5])), "in three rows");
     assert_eq!(pick(&["xx..", "xx.."], 4), Some((Rung::Rows, vec![2, 3, 6, 7])));
+    assert_eq!(pick(&[".x", ".x"], 2), Some((Rung::Rows, vec![0, 2])));
+    assert_eq!(pick(&[".x", ".x", ".x"], 3), Some((Rung::Scattered, vec![0, 2, 4])), "a single file is no group");
     assert_eq!(pick(&["x...", "..x."], 4), Some((Rung::Scattered, vec![1, 2, 3, 4])), "no two columns of two");
 }
 
