@@ -62,6 +62,7 @@ test("a buyer at the limit gets the unit's count back and is told about the limi
   await expect(buyer.toast("success")).toBeVisible();
   await buyer.hasLeft(9);
 
+  await expect(buyer.buy).toHaveText("You have all you may have");
   await buyer.buy.click();
   await expect(buyer.toast("limit")).toBeVisible();
   await buyer.hasLeft(9);

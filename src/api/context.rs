@@ -29,6 +29,15 @@ pub fn asker() -> Result<Asker, ServerFnError> {
     use_context().ok_or_else(|| ServerFnError::new("the router gave no asker"))
 }
 
+/// Beside a server function whose request names nobody and carries no key that stands for somebody: the browser keeps no
+/// cookies, and whoever sent it could not find again what they buy.
+#[derive(Clone, Copy)]
+pub struct FromNobody;
+
+pub fn is_from_nobody() -> bool {
+    use_context::<FromNobody>().is_some()
+}
+
 /// The engine failed, nothing is known to have changed: 503, try again with the same key. The cause stays inside.
 pub fn unavailable(error: EngineError) -> ServerFnError {
     tracing::warn!(?error, "server function failed");

@@ -8,7 +8,7 @@ use crate::{
         body::BuyBody,
         ids::{OrderId, SaleId, SeatLabel},
         order::Order,
-        outcome::BuyOutcome,
+        outcome::{BuyOutcome, Code, Refusal},
         sale::Sale,
     },
     wire::Wire,
@@ -18,6 +18,8 @@ use crate::{
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Purchases {
     pub seats: Vec<SeatLabel>,
+    /// Units of the sale that the asker has, seats included.
+    pub units: u64,
     /// The newest first, no more than a page shows.
     pub orders: Vec<Order>,
     /// How many orders there are beside those.
@@ -37,10 +39,14 @@ pub struct MyOrders {
     pub sales: Vec<Sale>,
 }
 
-/// Buys one seat or a quantity of a tier for the asker. `key` names the intent: the same key again gives the same answer.
+/// Buys seats or a quantity of a tier for the asker. `key` names the intent: the same key again gives the same answer. Nothing
+/// is sold to a browser that keeps no cookies, because it could not find its tickets again.
 #[server(name = AskBuy, prefix = "/rpc", endpoint = "buy", input = Wire, output = Wire)]
 pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome, ServerFnError> {
     use super::context;
+    if context::is_from_nobody() {
+        return Ok(BuyOutcome::Refused(Refusal::new(Code::Unauthenticated, "The browser sent no cookie.")));
+    }
     let (key, buyer) = (context::key(&key)?, context::buyer()?);
     context::app()?.engine.selling.buy(&sale, buyer, body, Some(key)).await.map_err(context::unavailable)
 }
@@ -68,7 +74,8 @@ pub async fn purchases(sale: SaleId) -> Result<Purchases, ServerFnError> {
     use super::context;
     let (selling, buyer) = (&context::app()?.engine.selling, context::buyer()?);
     let seats = selling.owned_seats(&sale, buyer).await.map_err(context::unavailable)?;
+    let units = selling.units_owned(&sale, buyer).await.map_err(context::unavailable)?;
     let (list, in_all) = selling.orders_on_a_page(buyer, Some(&sale), None).await.map_err(context::unavailable)?;
     let older = in_all.saturating_sub(list.orders.len() as u64);
-    Ok(Purchases { seats, orders: list.orders, older })
+    Ok(Purchases { seats, units, orders: list.orders, older })
 }

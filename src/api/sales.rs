@@ -46,7 +46,10 @@ pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> 
     let Some((snapshot, rows)) = catalogue.snapshot(&sale).zip(catalogue.seat_rows(&sale)) else { return Ok(None) };
     let purchases = super::purchases(sale).await?;
     let simulator = super::context::may_simulate(&found)?;
-    let form_key = uuid::Uuid::now_v7().to_string();
+    let form_key = match super::form_notice() {
+        Some(super::FormNotice::Unknown { form_key }) => form_key,
+        _ => uuid::Uuid::now_v7().to_string(),
+    };
     Ok(Some(SalePage { sale: found, snapshot, rows, purchases, form_key, simulator }))
 }
 

@@ -62,13 +62,18 @@ fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
     Ok(list.into_iter().map(|Object(value)| value).collect())
 }
 
-/// A request for stock: one named seat, or a quantity of a tier. Exactly one of `seat` and `tier` stands.
+/// A request for stock, all or nothing: one named seat, several of them, or a quantity of a tier. Exactly one of `seat`,
+/// `seats` and `tier` stands.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BuyBody {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub seat: Option<SeatLabel>,
+    /// Each seat once, in whatever order.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1, max_items = 100)]
+    pub seats: Option<Vec<SeatLabel>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub tier: Option<TierId>,
@@ -81,6 +86,14 @@ pub struct BuyBody {
 impl BuyBody {
     pub fn seat(label: SeatLabel) -> Self {
         Self { seat: Some(label), ..Self::default() }
+    }
+
+    /// These seats in one order. One alone is written as [`BuyBody::seat`] writes it.
+    pub fn seats(mut labels: Vec<SeatLabel>) -> Self {
+        match labels.pop() {
+            Some(label) if labels.is_empty() => Self::seat(label),
+            last => Self { seats: Some(labels.into_iter().chain(last).collect()), ..Self::default() },
+        }
     }
 
     pub fn tier(tier: TierId, quantity: u32) -> Self {

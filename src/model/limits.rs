@@ -44,6 +44,8 @@ pub const MIN_IDENTIFYING_KEY_CHARACTERS: usize = 16;
 pub const IDEMPOTENCY_TTL_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 /// Life of a guest's session, in milliseconds.
 pub const SESSION_TTL_MILLISECONDS: i64 = 180 * 24 * 60 * 60 * 1000;
+/// How long a page repeats why the form that was sent to it was refused, in milliseconds.
+pub const OUTCOME_TTL_MILLISECONDS: i64 = 60 * 1000;
 /// How far another server's clock may be ahead of ours when it signs a session, in milliseconds.
 pub const CLOCK_SKEW_MILLISECONDS: i64 = 5 * 60 * 1000;
 /// The longest `Retry-After`, in seconds; the shortest is one.

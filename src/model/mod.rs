@@ -16,6 +16,7 @@ pub mod outcome; // expected answers: what was won, and why something was refuse
 pub mod pages; // the pages: path, title, who may read them
 pub mod request; // a purchase that waits in a queue
 pub mod retry; // asking again when no answer of the server came back
+pub mod rung; // best available: which seats are picked, and how well they stand together
 pub mod sale; // a sale, its tiers and its status
 pub mod scenario; // who asks for what in a load run, drawn from a seed
 pub mod seat; // seats: states, labels, and the order in which they stand

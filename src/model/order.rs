@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::{
     currency::{are_usual, usual_digits},
     ids::{BuyerId, OrderId, SaleId, SeatLabel, TicketId, TierId},
+    rung::Rung,
     time::Timestamp,
 };
 
@@ -25,6 +26,10 @@ pub struct Order {
     /// The ledger position of the purchase.
     pub seq: u64,
     pub created_at: Timestamp,
+    /// How well the seats stand together, where they were picked for the buyer; the lowest rung where that was so in several
+    /// tiers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rung: Option<Rung>,
     pub tickets: Vec<Ticket>,
 }
 

@@ -8,7 +8,11 @@ use serde::{
 };
 use utoipa::ToSchema;
 
-use super::{ids::RequestId, order::Order, time::Timestamp};
+use super::{
+    ids::{RequestId, SeatLabel},
+    order::Order,
+    time::Timestamp,
+};
 
 /// What a request for stock came to.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -35,11 +39,14 @@ pub struct Refusal {
     /// Set with `sale-not-open` where the opening time is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<Timestamp>,
+    /// With `seat-taken`: which of the named seats are gone, in seat order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seats: Vec<SeatLabel>,
 }
 
 impl Refusal {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), opens_at: None }
+        Self { code, detail: detail.into(), opens_at: None, seats: Vec::new() }
     }
 }
 
@@ -183,4 +190,7 @@ pub struct Problem {
     /// With `sale-not-open`, where the opening time is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<Timestamp>,
+    /// With `seat-taken`: which of the named seats are gone, in seat order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seats: Vec<SeatLabel>,
 }

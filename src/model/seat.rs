@@ -108,6 +108,12 @@ impl SeatRow {
         }
     }
 
+    /// Whether it stands right behind `before`, the row that comes before it in the seat list: with nothing of another section
+    /// in between.
+    pub fn is_right_behind(&self, before: &Self) -> bool {
+        (self.tier_index, &self.section) == (before.tier_index, &before.section)
+    }
+
     /// The numbers and labels of this row's seats, in order.
     pub fn labels(&self) -> impl Iterator<Item = (u32, SeatLabel)> {
         (1..=self.seats).map(|number| (number, self.label(number)))

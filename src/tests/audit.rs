@@ -111,7 +111,7 @@ impl Planted {
         let seq = u64::try_from(seq).expect("a seq is positive");
         let previous = head.try_into().expect("32 bytes");
         let place = Place { at, written_at: &at.to_string(), seq, previous: &previous };
-        let parts = vec![Granted { tier_index, seats: Vec::new(), quantity: 1 }];
+        let parts = vec![Granted { tier_index, seats: Vec::new(), quantity: 1, rung: None }];
         let grant = Grant::new(&claim.sale.stock.read(), ChangeKind::Buy, order.0, parts, &place);
         let hash = grant.hash;
         if self.fault == Fault::Leaks {
@@ -132,6 +132,7 @@ impl Planted {
                 seat_position: None,
                 code: rand::random(),
             }],
+            rung: None,
             key: None,
         };
         store::record(transaction.connection(), sale_id, at, &[&purchase]).await?;

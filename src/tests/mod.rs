@@ -29,6 +29,7 @@ mod properties; // random operations against a simple model
 mod purchases; // no unit is sold twice, and none is left over
 mod queue; // queued purchases: receipts and outcomes
 mod rest; // the answer of each route
+mod several_seats; // several named seats in one order, and how picked seats stand together
 mod shutdown; // an orderly stop
 mod simulations; // load runs over REST
 mod stream; // one viewer: frames, positions, ends

@@ -15,6 +15,7 @@ use crate::{
         order::{Order, Ticket},
         outcome::{BuyOutcome, Code, Problem, Refusal},
         request::{RequestState, RequestStatus},
+        rung::Rung,
         sale::{Sale, SaleStatus, SalesPage, Tier, TierCounts},
         seat::{Seat, SeatLayout, SeatList, SeatStatus, seat_rows},
         simulation::Simulation,
@@ -86,6 +87,7 @@ fn order() -> Order {
         currency_digits: 0,
         seq: 7,
         created_at: at(),
+        rung: Some(Rung::Rows),
         tickets: vec![ticket(None), ticket(Some("A-1"))],
     }
 }
@@ -127,7 +129,7 @@ fn simulation() -> Simulation {
 }
 
 fn refusal() -> Refusal {
-    Refusal { opens_at: Some(at()), ..Refusal::new(Code::SaleNotOpen, "Später.") }
+    Refusal { opens_at: Some(at()), seats: vec!["A-1".into()], ..Refusal::new(Code::SaleNotOpen, "Später.") }
 }
 
 fn strategies() -> StrategyList {
@@ -143,7 +145,7 @@ fn strategies() -> StrategyList {
 
 #[test]
 fn the_answers_of_server_functions_cross() {
-    let purchases = || Purchases { seats: vec!["A-1".into()], orders: vec![order()], older: 2_980 };
+    let purchases = || Purchases { seats: vec!["A-1".into()], units: 2, orders: vec![order()], older: 2_980 };
     let rows = seat_rows(&[Some(SeatLayout { sections: 2, rows: 2, per_row: 3 })]);
     let page = SalePage {
         sale: sale(),
@@ -217,5 +219,6 @@ fn the_frames_of_the_stream_and_the_answers_of_the_public_routes_cross() {
         instance: "/api/v1/sales/theatre/buy".into(),
         code: Code::SoldOut,
         opens_at: None,
+        seats: vec!["A-1".into()],
     });
 }

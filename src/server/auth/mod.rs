@@ -8,6 +8,7 @@ mod cookie; // the session cookie: its name, its attributes, and how it is read
 mod cross_site; // the Sec-Fetch-Site and Origin check of unsafe requests
 mod forwarded; // the headers by which proxies tell what they were asked
 mod idempotency; // the Idempotency-Key header
+mod seal; // what a page is told by its own address
 mod session; // signed, stateless guest sessions
 
 pub use address::{OwnOrigin, client_address, is_host};

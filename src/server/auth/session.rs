@@ -32,6 +32,7 @@ const DERIVED_ISSUE_STEP_MILLISECONDS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// What each derived key of the secret is for. A signature made for one purpose is worthless for another.
 const SIGNING_PURPOSE: &[u8] = b"onsale guest session v1";
 const DERIVING_PURPOSE: &[u8] = b"onsale guest from idempotency key v1";
+const SEALING_PURPOSE: &[u8] = b"onsale outcome of a form v1";
 const ADMIN_PURPOSE: &[u8] = b"onsale admin buyer v1";
 
 /// A session that was read or made: who, and the token that says so again.
@@ -45,6 +46,8 @@ pub struct Session {
 pub struct Sessions {
     signing: Hmac<Sha256>,
     deriving: Hmac<Sha256>,
+    /// Seals what a page is told by its address.
+    pub(super) sealing: Hmac<Sha256>,
     admin_buyer: BuyerId,
     admin_token: Option<String>,
 }
@@ -59,6 +62,7 @@ impl Sessions {
         Self {
             signing: derived(SIGNING_PURPOSE),
             deriving: derived(DERIVING_PURPOSE),
+            sealing: derived(SEALING_PURPOSE),
             admin_buyer,
             admin_token: admin_token.filter(|token| !token.is_empty()),
         }
@@ -130,7 +134,7 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
-fn digest(keyed: &Hmac<Sha256>, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
+pub(super) fn digest(keyed: &Hmac<Sha256>, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
     keyed.clone().chain_update(message).finalize().into_bytes().into()
 }
 

@@ -5,126 +5,224 @@ use std::time::Duration;
 use axum::{
     body::Body,
     extract::{Path, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use sha2::{Digest, Sha256};
 
 use super::{
     asked,
     body::{FORM, parse_form, read_bytes},
+    pages::page_with,
     problem::Failure,
 };
 use crate::{
+    api::{FormNotice, sealed_text},
     model::{
         body::BuyBody,
-        ids::{OrderId, SaleId, SeatLabel, TierId},
+        ids::{OrderId, RequestId, SaleId, SeatLabel, TierId},
         limits::MAX_BODY_BYTES,
-        outcome::BuyOutcome,
+        outcome::{BuyOutcome, Code},
     },
     server::{
         app::App,
         auth::{Asker, parse_idempotency_key},
-        engine::IdempotencyKey,
+        engine::{EngineError, IdempotencyKey},
     },
 };
 
-/// How long a page without script waits for a purchase in a queue: such a page cannot ask for the outcome by itself.
+/// How long a page without script waits for a purchase in a queue, or for the same form that was sent a moment before: such a
+/// page cannot ask for the outcome by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause before a form whose twin is still being decided is looked at again.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What became of a form.
+enum Outcome {
+    Won(OrderId),
+    InLine(RequestId),
+    Refused(Failure),
+    /// Whether it went through is not known.
+    Unknown,
+}
+
+/// A form that can be read.
+struct Form {
+    body: BuyBody,
+    /// The key that the page gave to the form.
+    key: Option<String>,
+}
 
 /// `POST /sales/{sale}/buy` with `seat`, or `tier` and `quantity`, and `idempotency_key`: the fields of the page's form.
+///
+/// A browser that sends no cookie has thrown away the one that the page set: it could never show the tickets. Nothing is sold
+/// to it.
 pub async fn buy(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
     let bytes = read_bytes(&head.headers, body, FORM, MAX_BODY_BYTES).await?;
     let asker = asked::buyer(&app, &head)?;
-    let outcome = match read_form(&bytes) {
-        Ok((body, key)) => decide(&app, &sale, &asker, body, key).await,
-        Err(failure) => Err(failure),
+    if asker.is_new() {
+        return Ok(sale_page(app, &sale, head, FormNotice::NoCookie, StatusCode::FORBIDDEN).await);
+    }
+    let (outcome, form_key) = match read_form(&bytes) {
+        Ok(Form { body, key }) => (decide(&app, &sale, &asker, body, key.as_deref()).await, key),
+        Err(failure) => (Outcome::Refused(failure), None),
     };
-    Ok(asker.introduce(see_outcome(&sale, outcome)))
+    if let (Outcome::Unknown, Some(form_key)) = (&outcome, form_key) {
+        return Ok(sale_page(app, &sale, head, FormNotice::Unknown { form_key }, StatusCode::SERVICE_UNAVAILABLE).await);
+    }
+    Ok(see_outcome(&app, &asker, &sale, outcome))
 }
 
-async fn decide(
-    app: &App,
-    sale: &SaleId,
-    asker: &Asker,
-    body: BuyBody,
-    key: Option<IdempotencyKey>,
-) -> Result<Option<OrderId>, Failure> {
-    match app.engine.selling.buy_and_wait(sale, asker.buyer, body, key, PATIENCE).await? {
-        BuyOutcome::Bought { order, .. } => Ok(Some(order.id)),
-        BuyOutcome::Refused(refusal) => Err(refusal.into()),
-        BuyOutcome::Waiting { .. } => Ok(None),
+async fn decide(app: &App, sale: &SaleId, asker: &Asker, body: BuyBody, key: Option<&str>) -> Outcome {
+    let key = match key.map(|key| key_of_intent(key, &body)).transpose() {
+        Ok(key) => key,
+        Err(failure) => return Outcome::Refused(failure),
+    };
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let bought = app.engine.selling.buy_and_wait(sale, asker.buyer, body.clone(), key.clone(), PATIENCE).await;
+        match bought {
+            Ok(BuyOutcome::Bought { order, .. }) => return Outcome::Won(order.id),
+            Ok(BuyOutcome::Waiting { request }) => return Outcome::InLine(request),
+            // The same form was sent twice: both tell what becomes of the first.
+            Ok(BuyOutcome::Refused(refusal)) if refusal.code == Code::IdempotencyInFlight => {
+                if tokio::time::Instant::now() >= until {
+                    return Outcome::Unknown;
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            Ok(BuyOutcome::Refused(refusal)) => return Outcome::Refused(refusal.into()),
+            Err(error @ (EngineError::Store(_) | EngineError::Unanswerable)) => {
+                tracing::warn!(?error, "a form was not decided");
+                return Outcome::Unknown;
+            }
+            Err(error) => return Outcome::Refused(error.into()),
+        }
     }
 }
 
+/// The key of what the form asks for. The page's key stands for the form, and the buyer may go back and choose something else
+/// in it: that is another intent, while the same choice sent again is the same one.
+fn key_of_intent(form_key: &str, body: &BuyBody) -> Result<IdempotencyKey, Failure> {
+    let form_key = parse_idempotency_key(form_key)?;
+    let choice = serde_json::to_vec(body).expect("a body is plain data");
+    let digest = Sha256::new().chain_update(form_key.as_str()).chain_update([0]).chain_update(choice).finalize();
+    let bytes = digest[..16].try_into().expect("a SHA-256 has 32 bytes");
+    Ok(parse_idempotency_key(&uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string())?)
+}
+
 /// The fields of the form. An empty field is one that the buyer left out.
-fn read_form(bytes: &[u8]) -> Result<(BuyBody, Option<IdempotencyKey>), Failure> {
+fn read_form(bytes: &[u8]) -> Result<Form, Failure> {
     let [seat, tier, quantity, key] = parse_form(bytes, ["seat", "tier", "quantity", "idempotency_key"])?;
     let filled = |field: Option<String>| field.filter(|text| !text.trim().is_empty());
     let quantity =
         filled(quantity).map(|text| text.parse().map_err(|_| Failure::invalid("quantity must be a number.")));
-    // The form always carries a tier, since one is chosen from the start: a seat that was typed in beats it.
-    let body = match filled(seat) {
-        Some(seat) => BuyBody::seat(SeatLabel::typed(&seat)),
-        None => BuyBody { seat: None, tier: filled(tier).map(TierId), quantity: quantity.transpose()? },
+    let between = |letter: char| letter == ',' || letter == ';' || letter.is_whitespace();
+    let seats = seat.iter().flat_map(|text| text.split(between)).filter(|label| !label.is_empty());
+    let seats: Vec<SeatLabel> = seats.map(SeatLabel::typed).collect();
+    // The form always carries a tier, since one is chosen from the start: seats that were typed in beat it.
+    let body = match seats.is_empty() {
+        false => BuyBody::seats(seats),
+        true => BuyBody { tier: filled(tier).map(TierId), quantity: quantity.transpose()?, ..BuyBody::default() },
     };
-    let key = filled(key).map(|text| parse_idempotency_key(&text)).transpose()?;
-    Ok((body, key))
+    Ok(Form { body, key: filled(key) })
 }
 
-/// To the sale's page, which shows `outcome`: `won` with the order, `waiting`, or the code of the refusal.
-fn see_outcome(sale: &SaleId, outcome: Result<Option<OrderId>, Failure>) -> Response {
+/// To the sale's page. Its address names what it claims, so that the page can look it up: the order, the request in line, or
+/// the refusal under our seal.
+fn see_outcome(app: &App, asker: &Asker, sale: &SaleId, outcome: Outcome) -> Response {
     let query = match outcome {
-        Ok(None) => "outcome=waiting".to_owned(),
-        Ok(Some(order)) => format!("outcome=won&order={order}"),
-        Err(failure) => format!("outcome={}", failure.code()),
+        Outcome::Won(order) => format!("outcome=won&order={order}"),
+        Outcome::InLine(request) => format!("outcome=waiting&request={request}"),
+        Outcome::Refused(failure) => refusal_query(app, asker, sale, failure.code()),
+        Outcome::Unknown => refusal_query(app, asker, sale, Code::IdempotencyInFlight),
     };
-    // The name comes from the path, so it may hold anything; a slug needs no escapes, and no other name has a page.
-    let is_slug = sale.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    redirect(sale, &query)
+}
+
+fn refusal_query(app: &App, asker: &Asker, sale: &SaleId, code: Code) -> String {
+    let seal = app.sessions.seal(asker.buyer, &sealed_text(sale, code.name()), app.engine.clock().now());
+    format!("outcome={code}&seal={seal}")
+}
+
+fn redirect(sale: &SaleId, query: &str) -> Response {
     match HeaderValue::from_str(&format!("/sales/{sale}?{query}")) {
-        Ok(location) if is_slug => redirect(location),
+        Ok(location) if is_slug(sale) => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::SEE_OTHER;
+            response.headers_mut().insert(header::LOCATION, location);
+            response
+        }
         _ => Failure::not_found("sale").into_response(),
     }
 }
 
-fn redirect(location: HeaderValue) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    response.headers_mut().insert(header::LOCATION, location);
+/// The name comes from the path, so it may hold anything; a slug needs no escapes, and no other name has a page.
+fn is_slug(sale: &SaleId) -> bool {
+    sale.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// The page of the sale as the answer to the form itself, with a notice that no address may claim.
+async fn sale_page(app: App, sale: &SaleId, mut head: Parts, notice: FormNotice, status: StatusCode) -> Response {
+    let Some(address) = format!("/sales/{sale}").parse::<Uri>().ok().filter(|_| is_slug(sale)) else {
+        return Failure::not_found("sale").into_response();
+    };
+    (head.method, head.uri) = (Method::GET, address);
+    for of_the_body in [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
+        head.headers.remove(of_the_body);
+    }
+    let mut response = page_with(app, Request::from_parts(head, Body::empty()), Some(notice)).await;
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = status;
+    }
     response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::outcome::Code;
+
+    fn read(bytes: &[u8]) -> Result<(BuyBody, Option<String>), Code> {
+        read_form(bytes).map(|form| (form.body, form.key)).map_err(|failure| failure.code())
+    }
 
     #[test]
-    fn the_form_names_a_seat_or_a_quantity_of_a_tier() {
-        let (body, key) = read_form(b"seat=A-12&tier=vip&quantity=1&idempotency_key=k").unwrap();
-        assert_eq!((body, key), (BuyBody::seat("A-12".into()), IdempotencyKey::parse("k")));
-        let (body, _) = read_form(b"seat=+h-4+&tier=vip&quantity=1").unwrap();
-        assert_eq!(body, BuyBody::seat("H-4".into()), "as a person types it");
-        let (body, key) = read_form(b"seat=+&tier=ga&quantity=2").unwrap();
-        assert_eq!((body, key), (BuyBody::tier("ga".into(), 2), None));
-        assert_eq!(read_form(b"tier=ga&quantity=two").unwrap_err().code(), Code::Invalid);
-        assert_eq!(read_form(b"price=0").unwrap_err().code(), Code::Invalid);
-        assert_eq!(read_form(b"seat=A&seat=B").unwrap_err().code(), Code::Malformed);
+    fn the_form_names_seats_or_a_quantity_of_a_tier() {
+        let of = |body, key: Option<&str>| Ok((body, key.map(str::to_owned)));
+        let seat = |label: &str| SeatLabel(label.to_owned());
+        let a_12 = of(BuyBody::seat(seat("A-12")), Some("k"));
+        assert_eq!(read(b"seat=A-12&tier=vip&quantity=1&idempotency_key=k"), a_12);
+        let h_4 = of(BuyBody::seat(seat("H-4")), None);
+        assert_eq!(read(b"seat=+h-4+&tier=vip&quantity=1"), h_4, "as a person types it");
+        let two = of(BuyBody::seats(vec![seat("A-1"), seat("A-2")]), None);
+        assert_eq!(read(b"seat=a-1,+A-2&tier=vip&quantity=1"), two);
+        assert_eq!(read(b"seat=+&tier=ga&quantity=2"), of(BuyBody::tier("ga".into(), 2), None));
+        assert_eq!(read(b"tier=ga&quantity=two"), Err(Code::Invalid));
+        assert_eq!(read(b"price=0"), Err(Code::Invalid));
+        assert_eq!(read(b"seat=A&seat=B"), Err(Code::Malformed));
+    }
+
+    #[test]
+    fn the_same_form_with_another_choice_is_another_intent() {
+        let (one, other) = (BuyBody::seat("A-1".into()), BuyBody::seat("A-2".into()));
+        let key = |form_key: &str, body| key_of_intent(form_key, body).map_err(|failure| failure.code());
+        assert_eq!(key("k", &one), key("k", &one));
+        assert_ne!(key("k", &one), key("k", &other));
+        assert_ne!(key("k", &one), key("l", &one));
+        assert!(key(&"k".repeat(255), &one).is_ok());
+        assert_eq!(key(&"k".repeat(256), &one), Err(Code::Malformed));
     }
 
     #[test]
     fn the_redirect_stays_on_the_sales_own_page() {
-        let location = |sale: &str, outcome| {
-            let response = see_outcome(&sale.into(), outcome);
+        let location = |sale: &str| {
+            let response = redirect(&sale.into(), "outcome=sold-out&seal=x");
             response.headers().get(header::LOCATION).map(|value| value.to_str().unwrap().to_owned())
         };
-        let refused = || Err(Failure::new(Code::SoldOut, ""));
-        assert_eq!(location("club-night", refused()).as_deref(), Some("/sales/club-night?outcome=sold-out"));
-        assert_eq!(location("ga", Ok(None)).as_deref(), Some("/sales/ga?outcome=waiting"));
-        let order = OrderId(uuid::Uuid::nil());
-        assert!(location("ga", Ok(Some(order))).unwrap().starts_with("/sales/ga?outcome=won&order=0000"));
+        assert_eq!(location("club-night").as_deref(), Some("/sales/club-night?outcome=sold-out&seal=x"));
         for elsewhere in ["/evil.example", "a?b", "../x", "a\\b", "%2f"] {
-            assert_eq!(location(elsewhere, refused()), None, "{elsewhere}");
+            assert_eq!(location(elsewhere), None, "{elsewhere}");
         }
     }
 }

@@ -14,6 +14,7 @@ use super::{
     problem::Failure,
 };
 use crate::{
+    api::{FormNotice, FromNobody},
     model::{limits::MAX_BODY_BYTES, outcome::Code},
     server::{app::App, auth::accepts_html},
     ui::app::shell,
@@ -21,6 +22,11 @@ use crate::{
 
 /// `GET /`, `/sales/{sale}` and the other pages: complete without script, never cached.
 pub async fn page(State(app): State<App>, request: Request) -> Response {
+    page_with(app, request, None).await
+}
+
+/// A page, with what it says of the form that it answers.
+pub async fn page_with(app: App, request: Request, notice: Option<FormNotice>) -> Response {
     let (head, body) = request.into_parts();
     let asker = match asked::buyer(&app, &head) {
         Ok(asker) => asker,
@@ -35,6 +41,9 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
             provide_context(app.clone());
             provide_context(asker.clone());
             provide_context(nonce.clone());
+            if let Some(notice) = &notice {
+                provide_context(notice.clone());
+            }
             if let Some(client) = app.site.client() {
                 provide_context(client.clone());
             }
@@ -114,7 +123,8 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Result
     if get_server_fn_service(head.uri.path(), head.method.clone()).is_none() {
         return Err(Failure::not_found("function"));
     }
-    let (asker, _) = asked::keyed_buyer(&app, &head)?;
+    let (asker, key) = asked::keyed_buyer(&app, &head)?;
+    let is_from_nobody = asker.is_new() && key.is_none();
     let media_type = if is_form(&head.headers) { FORM } else { JSON };
     let body = read_bytes(&head.headers, body, media_type, MAX_BODY_BYTES).await?;
     // To a caller who accepts HTML, server functions answer with a redirect to whatever Referer says.
@@ -125,6 +135,9 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Result
         move || {
             provide_context(app.clone());
             provide_context(asker.clone());
+            if is_from_nobody {
+                provide_context(FromNobody);
+            }
         }
     };
     let request = Request::from_parts(head, Body::from(body));

@@ -200,7 +200,7 @@ fn write(response: Response, failure: Failure, path: &str, form: Form) -> Respon
 }
 
 fn problem_document(failure: Failure, path: &str) -> Vec<u8> {
-    let Refusal { code, detail, opens_at } = failure.refusal;
+    let Refusal { code, detail, opens_at, seats } = failure.refusal;
     let problem = Problem {
         kind: code.problem_type().into(),
         title: code.title().into(),
@@ -209,6 +209,7 @@ fn problem_document(failure: Failure, path: &str) -> Vec<u8> {
         instance: path.to_owned(),
         code,
         opens_at,
+        seats,
     };
     let mut document = Vec::with_capacity(USUAL_BYTES);
     serde_json::to_writer(&mut document, &problem).expect("a problem document has only text and numbers");

@@ -10,7 +10,7 @@ use super::{
     free_seats::FreeSeats,
     limit_reached,
     sale::Stock,
-    seat_taken, sold_out,
+    seats_taken, sold_out,
     wish::{What, Wish},
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         ids::BuyerId,
         ledger::{ChangeKind, Units},
         outcome::Refusal,
+        rung::Rung,
         time::Timestamp,
     },
     server::ledger::{self, Hash},
@@ -63,6 +64,8 @@ pub struct Granted {
     /// Positions of the seats in order; empty for general admission.
     pub seats: Vec<u32>,
     pub quantity: u64,
+    /// How well those seats stand together that were picked for the buyer; `None` where none were.
+    pub rung: Option<Rung>,
 }
 
 /// Which line of the ledger a grant becomes.
@@ -155,15 +158,14 @@ impl Draft {
 
     /// Checks that the named seats are free and that each tier has enough units left.
     fn check_left(&self, stock: &Stock, wish: &Wish) -> Result<(), Refusal> {
-        for part in wish.parts() {
-            // The sale may have been reset since the draft was begun, so that draft and stock differ. Such a draft is
-            // dropped, and its claims are decided again.
-            let is_gone = |position: &&u32| {
-                !self.free_seats.is_free(part.tier_index, **position) || self.available[part.tier_index] == 0
-            };
-            if let Some(position) = part.seats().iter().find(is_gone) {
-                return Err(seat_taken(stock.label(*position)));
-            }
+        // The sale may have been reset since the draft was begun, so that draft and stock differ. Such a draft is
+        // dropped, and its claims are decided again.
+        let is_gone = |position: &u32| {
+            let tier_index = stock.tier_of(*position);
+            !self.free_seats.is_free(tier_index, *position) || self.available[tier_index] == 0
+        };
+        if let Some(refusal) = seats_taken(stock, wish.seats().filter(is_gone)) {
+            return Err(refusal);
         }
         let is_short = wish.units_by_tier().any(|(tier_index, units)| self.available[tier_index] < units);
         if is_short { Err(sold_out(&stock.id)) } else { Ok(()) }
@@ -175,16 +177,18 @@ impl Draft {
         let mut parts: Vec<Granted> = Vec::with_capacity(wish.parts().len());
         for part in wish.parts() {
             let tier_index = part.tier_index;
-            let seats = match &part.what {
-                What::Seats(positions) => Some(positions.clone()),
-                What::Units(quantity) if stock.tiers[tier_index].seated => self.free_seats.pick(tier_index, *quantity),
-                What::Units(_) => Some(Vec::new()),
+            let picked = match &part.what {
+                What::Seats(positions) => Some((positions.clone(), None)),
+                What::Units(quantity) if stock.tiers[tier_index].seated => {
+                    self.free_seats.pick(tier_index, *quantity).map(|best| (best.seats, Some(best.rung)))
+                }
+                What::Units(_) => Some((Vec::new(), None)),
             };
-            let Some(seats) = seats else {
+            let Some((seats, rung)) = picked else {
                 parts.iter().for_each(|part| self.set_free(part, true));
                 return Err(sold_out(&stock.id));
             };
-            let granted = Granted { tier_index, seats, quantity: part.quantity() };
+            let granted = Granted { tier_index, seats, quantity: part.quantity(), rung };
             self.set_free(&granted, false);
             match parts.last_mut().filter(|last| last.tier_index == tier_index) {
                 Some(last) => last.add(granted),
@@ -212,5 +216,6 @@ impl Granted {
         self.quantity += other.quantity;
         self.seats.extend(other.seats);
         self.seats.sort_unstable();
+        self.rung = self.rung.max(other.rung);
     }
 }

@@ -218,6 +218,7 @@ impl Desk {
                 units: serde_json::to_string(&grant.units).expect("units are plain data"),
                 hash: grant.hash,
                 tickets: grant.parts.iter().flat_map(|part| self.tickets(stock, part, at)).collect(),
+                rung: grant.parts.iter().filter_map(|part| part.rung).max(),
                 key,
             },
             parts: grant.parts,
@@ -245,7 +246,7 @@ impl Desk {
         };
         let mut change = Change::new(first.purchase.seq - 1, at, shift);
         for one in sold {
-            for Granted { tier_index, seats, quantity } in &one.parts {
+            for Granted { tier_index, seats, quantity, .. } in &one.parts {
                 change.add(*tier_index, *quantity, seats, Some(one.purchase.buyer));
             }
         }
@@ -281,6 +282,7 @@ impl Sold {
                 .map_or(USUAL_DIGITS, |part| stock.tiers[part.tier_index].currency_digits),
             seq: self.purchase.seq,
             created_at: self.at,
+            rung: self.purchase.rung,
             tickets: self.purchase.tickets.iter().map(ticket).collect(),
         }
     }

@@ -1,11 +1,14 @@
 //! Which seats are free, row by row, so that picking seats costs the rows that are looked at and not the seats of the sale.
 //!
-//! Each row is a set of bits. Over the rows of a tier stands a tree of their longest runs of free seats, in which the first
-//! row with room for so many is found in a few steps. The mirror has one of these, and each draft of it a copy.
+//! Each row is a set of bits. Over the rows of a tier stands a tree of the lengths of their runs of free seats, in which the
+//! first row with a run of a wanted length is found in a few steps. The mirror has one of these, and each draft of it a copy.
 
 use std::sync::Arc;
 
-use crate::model::seat::{SeatRow, SeatStatus};
+use crate::model::{
+    rung::{Best, Lengths, Run, Rung, TierRows, best_available, rung_of},
+    seat::{SeatRow, SeatStatus},
+};
 
 /// Seats that one word of a row's bits stands for.
 const SEATS_PER_WORD: u32 = u64::BITS;
@@ -13,17 +16,17 @@ const SEATS_PER_WORD: u32 = u64::BITS;
 /// The free seats of a sale, by tier; a tier of general admission has no rows.
 #[derive(Clone, Debug, Default)]
 pub struct FreeSeats {
-    tiers: Vec<TierRows>,
+    tiers: Vec<TierSeats>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct TierRows {
+struct TierSeats {
     rows: Arc<[Row]>,
     /// A bit for each seat, set while it is free; each row begins with a word of its own.
     free: Vec<u64>,
-    /// The longest run of free seats of each row, and above them the greater of each two: node `n` has the children `2n` and
-    /// `2n + 1`, and the rows begin in the middle.
-    longest: Vec<u32>,
+    /// The lengths of the runs of each row, and above them those of each two: node `n` has the children `2n` and `2n + 1`,
+    /// and the rows begin in the middle.
+    lengths: Vec<Lengths>,
 }
 
 /// Where a row stands in its tier.
@@ -32,6 +35,8 @@ struct Row {
     first_position: u32,
     seats: u32,
     first_word: usize,
+    /// Whether it stands right behind the row before it, in the same section.
+    is_behind: bool,
 }
 
 impl FreeSeats {
@@ -40,14 +45,19 @@ impl FreeSeats {
         let mut rows_of_tiers = vec![Vec::new(); tiers];
         let mut words_of_tiers = vec![0; tiers];
         let mut first_position = 0;
-        for row in rows {
+        for (index, row) in rows.iter().enumerate() {
             let tier = row.tier_index as usize;
-            rows_of_tiers[tier].push(Row { first_position, seats: row.seats, first_word: words_of_tiers[tier] });
+            rows_of_tiers[tier].push(Row {
+                first_position,
+                seats: row.seats,
+                first_word: words_of_tiers[tier],
+                is_behind: index.checked_sub(1).is_some_and(|before| row.is_right_behind(&rows[before])),
+            });
             words_of_tiers[tier] += row.seats.div_ceil(SEATS_PER_WORD) as usize;
             first_position += row.seats;
         }
         let tiers = rows_of_tiers.into_iter().zip(words_of_tiers);
-        Self { tiers: tiers.map(|(rows, words)| TierRows::new(rows.into(), words, seats)).collect() }
+        Self { tiers: tiers.map(|(rows, words)| TierSeats::new(rows.into(), words, seats)).collect() }
     }
 
     pub fn is_free(&self, tier_index: usize, position: u32) -> bool {
@@ -68,22 +78,21 @@ impl FreeSeats {
         tier.measure(row);
     }
 
-    /// So many free seats of a tier: side by side in the first row that has room for them, else the first ones in order;
-    /// `None` where fewer are free.
-    pub fn pick(&self, tier_index: usize, units: u64) -> Option<Vec<u32>> {
-        let wanted = u32::try_from(units).ok()?;
-        let tier = &self.tiers[tier_index];
-        match tier.first_together(wanted) {
-            Some(first) => Some((first..first + wanted).collect()),
-            None => tier.first_scattered(wanted),
-        }
+    /// The best so many free seats of a tier; `None` where fewer are free.
+    pub fn pick(&self, tier_index: usize, units: u64) -> Option<Best> {
+        best_available(&self.tiers[tier_index], u32::try_from(units).ok()?)
+    }
+
+    /// How well these seats of a tier stand together, in order.
+    pub fn rung_of(&self, tier_index: usize, seats: &[u32]) -> Rung {
+        rung_of(&self.tiers[tier_index], seats)
     }
 }
 
-impl TierRows {
+impl TierSeats {
     fn new(rows: Arc<[Row]>, words: usize, seats: &[SeatStatus]) -> Self {
         let leaves = rows.len().next_power_of_two();
-        let mut tier = Self { free: vec![0; words], longest: vec![0; 2 * leaves], rows };
+        let mut tier = Self { free: vec![0; words], lengths: vec![Lengths::NONE; 2 * leaves], rows };
         for row in 0..tier.rows.len() {
             let Row { first_position, seats: count, .. } = tier.rows[row];
             for position in first_position..first_position + count {
@@ -103,28 +112,53 @@ impl TierRows {
 
     /// Brings the tree up to date with the bits of a row.
     fn measure(&mut self, row: usize) {
-        let longest = self.runs(row).map(|(_, seats)| seats).max().unwrap_or_default();
-        let mut node = self.longest.len() / 2 + row;
-        self.longest[node] = longest;
+        let lengths = self.runs(row).map(|run| Lengths::exactly(run.seats)).fold(Lengths::NONE, Lengths::and);
+        let mut node = self.lengths.len() / 2 + row;
+        self.lengths[node] = lengths;
         while node > 1 {
             node /= 2;
-            let longest = self.longest[2 * node].max(self.longest[2 * node + 1]);
-            if self.longest[node] == longest {
+            let lengths = self.lengths[2 * node].and(self.lengths[2 * node + 1]);
+            if self.lengths[node] == lengths {
                 return;
             }
-            self.longest[node] = longest;
+            self.lengths[node] = lengths;
         }
     }
+}
 
-    /// The first row from `from` on that has so many free seats side by side.
-    fn first_row(&self, from: usize, wanted: u32) -> Option<usize> {
-        let leaves = self.longest.len() / 2;
+impl TierRows for TierSeats {
+    fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn first_seat(&self, row: usize) -> u32 {
+        self.rows[row].first_position
+    }
+
+    fn is_behind(&self, row: usize) -> bool {
+        self.rows[row].is_behind
+    }
+
+    fn runs(&self, row: usize) -> impl Iterator<Item = Run> {
+        let Row { first_position, seats, first_word, .. } = self.rows[row];
+        let words = &self.free[first_word..first_word + seats.div_ceil(SEATS_PER_WORD) as usize];
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let first = next_bit(words, next, true);
+            let end = next_bit(words, first, false).min(seats);
+            next = end;
+            (first < seats).then(|| Run { first: first_position + first, seats: end - first })
+        })
+    }
+
+    fn next_row(&self, from: usize, wanted: Lengths) -> Option<usize> {
+        let leaves = self.lengths.len() / 2;
         let mut node = leaves + from;
         if from >= self.rows.len() {
             return None;
         }
-        // Up until a subtree that lies wholly behind `from` has room, and then down to its first row that has.
-        while self.longest[node] < wanted {
+        // Up until a subtree that lies wholly behind `from` has such a run, and then down to its first row that has one.
+        while !self.lengths[node].meet(wanted) {
             while node % 2 == 1 {
                 node /= 2;
             }
@@ -135,46 +169,11 @@ impl TierRows {
         }
         while node < leaves {
             node *= 2;
-            if self.longest[node] < wanted {
+            if !self.lengths[node].meet(wanted) {
                 node += 1;
             }
         }
         Some(node - leaves)
-    }
-
-    /// The position of the first of so many free seats side by side.
-    fn first_together(&self, wanted: u32) -> Option<u32> {
-        let row = self.first_row(0, wanted)?;
-        let run = self.runs(row).find(|(_, seats)| *seats >= wanted);
-        run.map(|(first, _)| first)
-    }
-
-    /// The first free seats in order.
-    fn first_scattered(&self, wanted: u32) -> Option<Vec<u32>> {
-        let mut found = Vec::with_capacity(wanted as usize);
-        let mut next = 0;
-        while let Some(row) = self.first_row(next, 1) {
-            let free = self.runs(row).flat_map(|(first, seats)| first..first + seats);
-            found.extend(free.take(wanted as usize - found.len()));
-            if found.len() == wanted as usize {
-                return Some(found);
-            }
-            next = row + 1;
-        }
-        None
-    }
-
-    /// The runs of free seats in a row, as the position of the first seat and their number.
-    fn runs(&self, row: usize) -> impl Iterator<Item = (u32, u32)> {
-        let Row { first_position, seats, first_word } = self.rows[row];
-        let words = &self.free[first_word..first_word + seats.div_ceil(SEATS_PER_WORD) as usize];
-        let mut next = 0;
-        std::iter::from_fn(move || {
-            let first = next_bit(words, next, true);
-            let end = next_bit(words, first, false).min(seats);
-            next = end;
-            (first < seats).then(|| (first_position + first, end - first))
-        })
     }
 }
 
@@ -211,26 +210,46 @@ mod tests {
         SeatRow { tier_index, section: "101".into(), row: "A".into(), seats, section_in_label: false }
     }
 
-    /// The same by walking all seats: what the tree has to agree with.
-    fn pick_by_walking(rows: &[SeatRow], free: &[bool], tier: u32, wanted: usize) -> Option<Vec<u32>> {
-        let (mut position, mut scattered) = (0, Vec::new());
-        for row in rows {
-            let mut beside = Vec::new();
-            for _ in 0..row.seats {
-                if row.tier_index == tier && free[position as usize] {
-                    beside.push(position);
-                    scattered.push(position);
-                    if beside.len() == wanted {
-                        return Some(beside);
-                    }
-                } else {
-                    beside.clear();
+    /// The same seats without bits and tree: what picking has to agree with.
+    struct Walked<'a> {
+        /// First positions of the rows of one tier, their seats, and whether each stands right behind the one before it.
+        rows: Vec<(u32, u32, bool)>,
+        free: &'a [bool],
+    }
+
+    impl<'a> Walked<'a> {
+        fn new(rows: &[SeatRow], free: &'a [bool], tier: u32) -> Self {
+            let (mut first, mut before) = (0, None);
+            let mut walked = Self { rows: Vec::new(), free };
+            for row in rows {
+                if row.tier_index == tier {
+                    walked.rows.push((first, row.seats, before == Some(tier)));
                 }
-                position += 1;
+                (first, before) = (first + row.seats, Some(row.tier_index));
             }
+            walked
         }
-        scattered.truncate(wanted);
-        (scattered.len() == wanted).then_some(scattered)
+    }
+
+    impl TierRows for Walked<'_> {
+        fn count(&self) -> usize {
+            self.rows.len()
+        }
+
+        fn first_seat(&self, row: usize) -> u32 {
+            self.rows[row].0
+        }
+
+        fn is_behind(&self, row: usize) -> bool {
+            self.rows[row].2
+        }
+
+        fn runs(&self, row: usize) -> impl Iterator<Item = Run> {
+            let (first, seats, _) = self.rows[row];
+            let free: Vec<u32> = (first..first + seats).filter(|seat| self.free[*seat as usize]).collect();
+            let run = |run: &[u32]| Run { first: run[0], seats: u32::try_from(run.len()).unwrap() };
+            free.chunk_by(|one, other| one + 1 == *other).map(run).collect::<Vec<_>>().into_iter()
+        }
     }
 
     fn house() -> impl Strategy<Value = (Vec<SeatRow>, Vec<(u32, bool)>)> {
@@ -253,7 +272,7 @@ mod tests {
             let statuses = free.iter().map(|free| if *free { SeatStatus::Available } else { SeatStatus::Sold });
             let anew = FreeSeats::new(2, &rows, &statuses.collect::<Vec<_>>());
             for tier in 0..2 {
-                let expected = pick_by_walking(&rows, &free, tier, wanted as usize);
+                let expected = best_available(&Walked::new(&rows, &free, tier), u32::try_from(wanted).unwrap());
                 prop_assert_eq!(&kept.pick(tier as usize, wanted), &expected);
                 prop_assert_eq!(&anew.pick(tier as usize, wanted), &expected);
             }

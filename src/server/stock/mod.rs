@@ -18,6 +18,6 @@ pub use desk::{Desk, Listeners, Sold};
 pub use free_seats::FreeSeats;
 pub use identifiers::Identifiers;
 pub use mirror::{Commit, SaleDesk};
-pub use refusals::{contended, key_reused, limit_reached, seat_taken, sold_out};
+pub use refusals::{contended, key_reused, limit_reached, seats_taken, sold_out};
 pub use sale::{Stock, TierStock};
 pub use wish::{Part, What, Wish, refuse_early};

@@ -1,5 +1,6 @@
 //! The refusals that have to do with stock, worded once.
 
+use super::sale::Stock;
 use crate::model::{
     ids::{SaleId, SeatLabel},
     outcome::{Code, Refusal},
@@ -10,9 +11,18 @@ pub fn sold_out(sale: &SaleId) -> Refusal {
     Refusal::new(Code::SoldOut, format!("{sale} does not have that many units left."))
 }
 
-/// The refusal where a named seat belongs to another buyer.
-pub fn seat_taken(seat: &SeatLabel) -> Refusal {
-    Refusal::new(Code::SeatTaken, format!("Seat {seat} is taken."))
+/// The refusal where these named seats belong to other buyers; `None` without such seats.
+pub fn seats_taken(stock: &Stock, gone: impl Iterator<Item = u32>) -> Option<Refusal> {
+    let seats: Vec<SeatLabel> = gone.map(|position| stock.label(position).clone()).collect();
+    let detail = match &seats[..] {
+        [] => return None,
+        [seat] => format!("Seat {seat} is taken."),
+        seats => {
+            let names: Vec<&str> = seats.iter().map(SeatLabel::as_str).collect();
+            format!("Seats {} are taken.", names.join(", "))
+        }
+    };
+    Some(Refusal { seats, ..Refusal::new(Code::SeatTaken, detail) })
 }
 
 /// The refusal where a buyer would own more than the sale allows.

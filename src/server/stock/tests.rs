@@ -13,6 +13,7 @@ use crate::{
         ids::BuyerId,
         ledger::{ChangeKind, Shift, Units},
         outcome::Code,
+        rung::Rung,
         sale::{Counts, SaleSwitch},
         seat::{SeatLayout, SeatStatus, seat_rows},
         strategy::StrategyKind,
@@ -80,7 +81,8 @@ fn decide(draft: &mut Draft, stock: &Stock, parts: Vec<Part>) -> Result<Vec<Gran
 }
 
 fn granted(tier_index: usize, seats: &[u32], quantity: u64) -> Granted {
-    Granted { tier_index, seats: seats.to_vec(), quantity }
+    let rung = (!seats.is_empty()).then_some(Rung::Together);
+    Granted { tier_index, seats: seats.to_vec(), quantity, rung }
 }
 
 #[test]
@@ -92,6 +94,10 @@ fn all_parts_of_a_wish_are_granted_or_none() {
     assert_eq!(mixed, Ok(vec![granted(0, &[1, 2, 3], 3), granted(1, &[], 3)]));
     assert_eq!(decide(&mut draft, &stock, vec![named(&[4]), any(1, 8)]), Err(Code::SoldOut));
     assert_eq!(decide(&mut draft, &stock, vec![named(&[2, 5])]), Err(Code::SeatTaken));
+    let wish = Wish::new(vec![named(&[1, 3, 5])]).unwrap();
+    let refusal = draft.decide(&stock, (ChangeKind::Buy, Uuid::nil()), BuyerId(Uuid::nil()), &wish).unwrap_err();
+    assert_eq!(refusal.seats, ["A-2".into(), "A-4".into()], "all that are gone are named");
+    assert_eq!(refusal.detail, "Seats A-2, A-4 are taken.");
     assert_eq!(decide(&mut draft, &stock, vec![named(&[4]), any(0, 5)]), Err(Code::SoldOut));
     // The refused wishes have left the draft as it was.
     assert_eq!(
@@ -139,7 +145,7 @@ fn lines_of_other_servers_become_one_change_for_each_run_of_the_same_movement() 
     assert_eq!(stock.tiers[0].counts, Counts { available: 7, held: 0, sold: 1 });
     assert_eq!(stock.tiers[1].counts, Counts { available: 7, held: 2, sold: 1 });
     assert_eq!((stock.seats[0], stock.seats[1]), (SeatStatus::Available, SeatStatus::Sold));
-    assert_eq!(stock.free_seats.pick(0, 2), Some(vec![2, 3]));
+    assert_eq!(stock.free_seats.pick(0, 2).map(|best| best.seats), Some(vec![2, 3]));
     assert_eq!((stock.seq, stock.head_hash), (8, [8; 32]));
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{sale::Stock, seat_taken, sold_out};
+use super::{sale::Stock, seats_taken, sold_out};
 use crate::model::{outcome::Refusal, seat::SeatStatus, time::Timestamp};
 
 /// What one request wishes for, all of it or nothing. The parts are in the order of their tiers, and strategies take
@@ -68,6 +68,14 @@ impl Wish {
         Self { parts: vec![Part { tier_index: stock.tier_of(position), what: What::Seats(vec![position]) }] }
     }
 
+    /// These seats, in whatever order. `None` where there are none, or one is named twice.
+    pub fn seats_at(stock: &Stock, mut positions: Vec<u32>) -> Option<Self> {
+        positions.sort_unstable_by_key(|position| stock.tier_of(*position));
+        let of_one_tier = |one: &u32, other: &u32| stock.tier_of(*one) == stock.tier_of(*other);
+        let part = |seats: &[u32]| Part { tier_index: stock.tier_of(seats[0]), what: What::Seats(seats.to_vec()) };
+        Self::new(positions.chunk_by(of_one_tier).map(part).collect())
+    }
+
     /// A wish for any units of one tier, this many of them.
     pub fn units(tier_index: usize, quantity: u64) -> Self {
         Self { parts: vec![Part { tier_index, what: What::Units(quantity) }] }
@@ -107,8 +115,8 @@ impl Wish {
     /// only what is committed.
     pub fn refusal(&self, stock: &Stock) -> Option<Refusal> {
         let is_gone = |position: &u32| stock.seats[*position as usize] != SeatStatus::Available;
-        if let Some(position) = self.seats().find(is_gone) {
-            return Some(seat_taken(stock.label(position)));
+        if let Some(refusal) = seats_taken(stock, self.seats().filter(is_gone)) {
+            return Some(refusal);
         }
         // A named seat that is free can be had, whatever the counter of its tier says.
         let counts = |tier_index| {

@@ -12,6 +12,7 @@ use crate::{
         ids::{BuyerId, OrderId, TicketId},
         ledger::{ChangeKind, Units},
         outcome::Code,
+        rung::Rung,
         sale::{Counts, SaleSwitch},
         seat::SeatStatus,
         strategy::StrategyKind,
@@ -155,6 +156,8 @@ pub struct Purchase {
     pub units: String,
     pub hash: Hash,
     pub tickets: Vec<NewTicket>,
+    /// How well the seats stand together that were picked for the buyer.
+    pub rung: Option<Rung>,
     /// The key that the buyer sent, and the fingerprint of the request that it came with.
     pub key: Option<(String, [u8; 16])>,
 }

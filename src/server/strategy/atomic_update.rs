@@ -49,42 +49,69 @@ pub async fn buy(desk: &Desk, claim: Claim) -> Verdict {
 pub struct ByCondition;
 
 impl Take for ByCondition {
-    async fn take(&self, transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Taken, sqlx::Error> {
+    async fn take(
+        &self,
+        transaction: &mut Transaction<'_>,
+        claim: &Claim,
+        wanted: &Wanted,
+    ) -> Result<Taken, sqlx::Error> {
         // The tiers come first. While a claim holds a tier's row, no other claim picks any seat of that tier, so claims
         // do not wait for each other's seats.
         if !take_counted(transaction, wanted).await? {
-            return Ok(Taken::Gone(None));
+            return Ok(Taken::Gone(Vec::new()));
         }
-        if let Some(gone) = take_named(transaction, wanted).await? {
-            return Ok(Taken::Gone(Some(gone)));
+        let gone = take_named(transaction, wanted).await?;
+        if !gone.is_empty() {
+            return Ok(Taken::Gone(gone));
         }
         let mut seats_by_part = Vec::with_capacity(wanted.parts.len());
         for part in &wanted.parts {
-            let connection = transaction.connection();
             let seats = match &part.what {
                 WantedUnits::Named(positions) => positions.clone(),
                 WantedUnits::Counted(_) => Vec::new(),
                 WantedUnits::Seats(quantity) => {
-                    store::take_any_seats(connection, wanted.sale_id, part.tier_id, *quantity).await?
+                    let best = claim.best_seats(part.tier_index, *quantity);
+                    take_best_seats(transaction, wanted.sale_id, part.tier_id, best, *quantity).await?
                 }
             };
             if matches!(part.what, WantedUnits::Seats(quantity) if (seats.len() as u64) < quantity) {
-                return Ok(Taken::Gone(None));
+                return Ok(Taken::Gone(Vec::new()));
             }
             seats_by_part.push(seats);
         }
-        Ok(Taken::All(wanted.grant(seats_by_part)))
+        Ok(Taken::All(wanted.grant(claim, seats_by_part)))
     }
 }
 
-/// Takes the named seats. Returns one that is gone where not all of them could be taken.
-pub async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Option<u32>, sqlx::Error> {
-    let named = wanted.named_seats();
+/// Takes this many seats of a tier and returns them in order: the proposed ones, and others instead of those that are gone.
+async fn take_best_seats(
+    transaction: &mut Transaction<'_>,
+    sale_id: i64,
+    tier_id: i64,
+    proposed: Vec<u32>,
+    units: u64,
+) -> Result<Vec<u32>, sqlx::Error> {
+    let mut seats = match proposed.is_empty() {
+        true => Vec::new(),
+        false => store::take_seats(transaction.connection(), sale_id, &proposed).await?,
+    };
+    let missing = units - seats.len() as u64;
+    if missing > 0 {
+        seats.extend(store::take_any_seats(transaction.connection(), sale_id, tier_id, missing).await?);
+        seats.sort_unstable();
+    }
+    Ok(seats)
+}
+
+/// Takes the named seats and returns those that are gone. If any is gone, the claim takes nothing.
+pub async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Vec<u32>, sqlx::Error> {
+    let mut named = wanted.named_seats();
     if named.is_empty() {
-        return Ok(None);
+        return Ok(named);
     }
     let taken = store::take_seats(transaction.connection(), wanted.sale_id, &named).await?;
-    Ok(named.into_iter().find(|position| taken.binary_search(position).is_err()))
+    named.retain(|position| taken.binary_search(position).is_err());
+    Ok(named)
 }
 
 /// Takes the units off the counters of the tiers. `false` where a tier has too few left.

@@ -50,7 +50,7 @@ impl Naive {
         let wanted = Wanted::of(&claim);
         let verdict = match self.try_to(&claim, &wanted).await {
             Ok(Some(verdict)) => verdict,
-            Ok(None) => Verdict::RefusedByDatabase(claim.gone(None)),
+            Ok(None) => Verdict::RefusedByDatabase(claim.gone(Vec::new())),
             Err(error) if store::is_key_taken(&error) => Verdict::Repeated,
             Err(error) => Verdict::Unknown(error),
         };
@@ -66,7 +66,7 @@ impl Naive {
             return Ok(Some(Verdict::RefusedByDatabase(sold_out(&claim.sale.stock.read().id))));
         };
         let place = Place { at, written_at: &at.to_string(), seq, previous: &previous };
-        let sold = sold(&self.desk, claim, wanted.grant(read.seats), &place);
+        let sold = sold(&self.desk, claim, wanted.grant(claim, read.seats), &place);
         for (tier, available) in wanted.tiers.iter().zip(read.available) {
             let left = available - tier.quantity;
             store::write_available(transaction.connection(), wanted.sale_id, tier.tier_id, left).await?;

@@ -35,8 +35,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub enum Taken {
     /// All units were taken. In the order of tiers, each tier once.
     All(Vec<Granted>),
-    /// Too few units are left, or this named seat belongs to another buyer.
-    Gone(Option<u32>),
+    /// Too few units are left, or these named seats belong to other buyers.
+    Gone(Vec<u32>),
     /// Stock may be left, but others were quicker: the strategy may try again from the start.
     Outrun,
 }
@@ -52,7 +52,7 @@ impl Attempt {
     pub fn verdict(self, claim: &Claim) -> Verdict {
         match self {
             Self::Done(verdict) => verdict,
-            Self::Outrun => Verdict::RefusedByDatabase(claim.gone(None)),
+            Self::Outrun => Verdict::RefusedByDatabase(claim.gone(Vec::new())),
         }
     }
 }
@@ -64,6 +64,7 @@ pub trait Take: Sync {
     fn take(
         &self,
         transaction: &mut Transaction<'_>,
+        claim: &Claim,
         wanted: &Wanted,
     ) -> impl Future<Output = Result<Taken, sqlx::Error>> + Send;
 }
@@ -112,9 +113,9 @@ async fn try_once(
         writer.settle();
         return Ok(Some(Attempt::Done(Verdict::Repeated)));
     }
-    let numbered = match take.take(&mut transaction, wanted).await? {
+    let numbered = match take.take(&mut transaction, claim, wanted).await? {
         Taken::Outrun => Numbered::Outrun,
-        Taken::Gone(seat) => Numbered::Refused(claim.gone(seat)),
+        Taken::Gone(seats) => Numbered::Refused(claim.gone(seats)),
         Taken::All(parts) => {
             failpoint!("taken");
             number_and_record(desk, &mut transaction, claim, wanted, parts, settings).await?
@@ -147,7 +148,7 @@ async fn unsold(
             // Another process has paused the sale, or the sale's row has fewer units left than its tiers say.
             desk.reload(writer, &claim.sale).await?;
             let closed = claim.sale.stock.read().check_open(at).err();
-            closed.unwrap_or_else(|| claim.gone(None))
+            closed.unwrap_or_else(|| claim.gone(Vec::new()))
         }
         Numbered::Changed => {
             desk.reload(writer, &claim.sale).await?;

@@ -58,9 +58,9 @@ pub async fn try_versions(desk: &Desk, claim: &Claim, wanted: &Wanted) -> Verdic
         if tries > 0 {
             tokio::time::sleep(PAUSE * 2_u32.pow(tries - 1)).await;
         }
-        let seen = match Seen::read(desk, wanted).await {
+        let seen = match Seen::read(desk, claim, wanted).await {
             Ok(Ok(seen)) => seen,
-            Ok(Err(Gone(seat))) => return Verdict::RefusedByDatabase(claim.gone(seat)),
+            Ok(Err(Gone(seats))) => return Verdict::RefusedByDatabase(claim.gone(seats)),
             Err(error) => return Verdict::Unknown(error),
         };
         if let Attempt::Done(verdict) = attempt(desk, claim, wanted, &seen).await {
@@ -79,22 +79,22 @@ struct Seen {
     seats: Vec<Vec<(u32, i64)>>,
 }
 
-/// What is wanted cannot be had: this named seat is gone, or too few units are left.
-struct Gone(Option<u32>);
+/// What is wanted cannot be had: these named seats are gone, or too few units are left.
+struct Gone(Vec<u32>);
 
 impl Seen {
-    async fn read(desk: &Desk, wanted: &Wanted) -> Result<Result<Self, Gone>, sqlx::Error> {
+    async fn read(desk: &Desk, claim: &Claim, wanted: &Wanted) -> Result<Result<Self, Gone>, sqlx::Error> {
         let mut reader = desk.store.reader().await?;
         let mut seen = Self::default();
         for tier in &wanted.tiers {
             let (version, available) = store::read_tier(reader.connection(), tier.tier_id).await?;
             if !tier.seated && available < tier.quantity {
-                return Ok(Err(Gone(None)));
+                return Ok(Err(Gone(Vec::new())));
             }
             seen.tiers.push((!tier.seated).then_some(version));
         }
         for part in &wanted.parts {
-            let seats = match seen.read_seats(&mut reader, wanted, part).await? {
+            let seats = match seen.read_seats(&mut reader, claim, wanted, part).await? {
                 Ok(seats) => seats,
                 Err(gone) => return Ok(Err(gone)),
             };
@@ -106,6 +106,7 @@ impl Seen {
     async fn read_seats(
         &self,
         reader: &mut Reader,
+        claim: &Claim,
         wanted: &Wanted,
         part: &WantedPart,
     ) -> Result<Result<Vec<(u32, i64)>, Gone>, sqlx::Error> {
@@ -113,12 +114,18 @@ impl Seen {
             WantedUnits::Counted(_) => Ok(Vec::new()),
             WantedUnits::Named(positions) => {
                 let read = store::read_seats(reader.connection(), wanted.sale_id, positions).await?;
-                match read.iter().find(|(.., status)| *status != SeatStatus::Available) {
-                    Some((gone, ..)) => Err(Gone(Some(*gone))),
-                    None => Ok(read.into_iter().map(|(position, version, _)| (position, version)).collect()),
+                let (free, gone): (Vec<_>, Vec<_>) =
+                    read.into_iter().partition(|(.., status)| *status == SeatStatus::Available);
+                match gone.is_empty() {
+                    true => Ok(free.into_iter().map(|(position, version, _)| (position, version)).collect()),
+                    false => Err(Gone(gone.into_iter().map(|(position, ..)| position).collect())),
                 }
             }
             WantedUnits::Seats(quantity) => {
+                let best = claim.best_seats(part.tier_index, *quantity);
+                if let Some(seats) = read_best_seats(reader, wanted.sale_id, &best).await? {
+                    return Ok(Ok(seats));
+                }
                 // Seats that another part of the wish names must not be picked twice. So this asks for as many more,
                 // and drops the named ones.
                 let named = wanted.named_seats();
@@ -127,14 +134,33 @@ impl Seen {
                     store::free_seats(reader.connection(), wanted.sale_id, part.tier_id, asked, false).await?;
                 free.retain(|(position, _)| named.binary_search(position).is_err());
                 free.truncate(usize::try_from(*quantity).expect("a wish is for few units"));
-                if free.len() as u64 == *quantity { Ok(free) } else { Err(Gone(None)) }
+                if free.len() as u64 == *quantity { Ok(free) } else { Err(Gone(Vec::new())) }
             }
         })
     }
 }
 
+/// Positions and versions of these seats, where all of them are free.
+async fn read_best_seats(
+    reader: &mut Reader,
+    sale_id: i64,
+    best: &[u32],
+) -> Result<Option<Vec<(u32, i64)>>, sqlx::Error> {
+    if best.is_empty() {
+        return Ok(None);
+    }
+    let read = store::read_seats(reader.connection(), sale_id, best).await?;
+    let are_free = read.len() == best.len() && read.iter().all(|(.., status)| *status == SeatStatus::Available);
+    Ok(are_free.then(|| read.into_iter().map(|(position, version, _)| (position, version)).collect()))
+}
+
 impl Take for Seen {
-    async fn take(&self, transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Taken, sqlx::Error> {
+    async fn take(
+        &self,
+        transaction: &mut Transaction<'_>,
+        claim: &Claim,
+        wanted: &Wanted,
+    ) -> Result<Taken, sqlx::Error> {
         let seats: Vec<_> = self.seats.iter().flatten().copied().collect();
         let seats_set = match seats.is_empty() {
             true => 0,
@@ -149,7 +175,7 @@ impl Take for Seen {
             }
         }
         let positions = |seats: &Vec<(u32, i64)>| seats.iter().map(|(position, _)| *position).collect();
-        Ok(Taken::All(wanted.grant(self.seats.iter().map(positions).collect())))
+        Ok(Taken::All(wanted.grant(claim, self.seats.iter().map(positions).collect())))
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     Claim, Deciding, Strategy, Verdict,
     atomic_update::take_counted,
     one_by_one::{Take, Taken, attempt},
-    wanted::{Wanted, WantedUnits},
+    wanted::{Wanted, WantedPart, WantedUnits},
 };
 use crate::{
     model::{seat::SeatStatus, strategy::StrategyKind},
@@ -50,50 +50,75 @@ impl Pessimistic {
 struct ByLock;
 
 impl Take for ByLock {
-    async fn take(&self, transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Taken, sqlx::Error> {
+    async fn take(
+        &self,
+        transaction: &mut Transaction<'_>,
+        claim: &Claim,
+        wanted: &Wanted,
+    ) -> Result<Taken, sqlx::Error> {
         for tier in &wanted.tiers {
             let (_, available) = store::lock_tier(transaction.connection(), tier.tier_id).await?;
             if available < tier.quantity {
-                return Ok(Taken::Gone(None));
+                return Ok(Taken::Gone(Vec::new()));
             }
         }
-        if let Some(gone) = take_named(transaction, wanted).await? {
-            return Ok(Taken::Gone(Some(gone)));
+        let gone = take_named(transaction, wanted).await?;
+        if !gone.is_empty() {
+            return Ok(Taken::Gone(gone));
         }
         let mut seats_by_part = Vec::with_capacity(wanted.parts.len());
         for part in &wanted.parts {
-            let connection = transaction.connection();
             seats_by_part.push(match &part.what {
                 WantedUnits::Named(positions) => positions.clone(),
                 WantedUnits::Counted(_) => Vec::new(),
                 WantedUnits::Seats(quantity) => {
-                    let seats = store::free_seats(connection, wanted.sale_id, part.tier_id, *quantity, false).await?;
+                    let seats = lock_best_seats(transaction, claim, wanted.sale_id, part, *quantity).await?;
                     let set = store::set_seats(transaction.connection(), wanted.sale_id, &seats).await?;
                     if set < *quantity {
-                        return Ok(Taken::Gone(None));
+                        return Ok(Taken::Gone(Vec::new()));
                     }
                     seats.into_iter().map(|(position, _)| position).collect()
                 }
             });
         }
         let is_left = take_counted(transaction, wanted).await?;
-        Ok(if is_left { Taken::All(wanted.grant(seats_by_part)) } else { Taken::Gone(None) })
+        Ok(if is_left { Taken::All(wanted.grant(claim, seats_by_part)) } else { Taken::Gone(Vec::new()) })
     }
 }
 
-/// Locks the named seats and takes them. Returns one that is gone where not all of them could be taken.
-async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Option<u32>, sqlx::Error> {
+/// Positions and versions of this many free seats of a tier, in order: the mirror's best ones, locked, if all of them are
+/// free; else the first free ones.
+async fn lock_best_seats(
+    transaction: &mut Transaction<'_>,
+    claim: &Claim,
+    sale_id: i64,
+    part: &WantedPart,
+    units: u64,
+) -> Result<Vec<(u32, i64)>, sqlx::Error> {
+    let best = claim.best_seats(part.tier_index, units);
+    if !best.is_empty() {
+        let locked = store::lock_seats(transaction.connection(), sale_id, &best).await?;
+        if locked.len() == best.len() && locked.iter().all(|(.., status)| *status == SeatStatus::Available) {
+            return Ok(locked.into_iter().map(|(position, version, _)| (position, version)).collect());
+        }
+    }
+    store::free_seats(transaction.connection(), sale_id, part.tier_id, units, false).await
+}
+
+/// Locks the named seats, takes them and returns those that are gone. If any is gone, the claim takes nothing.
+async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Vec<u32>, sqlx::Error> {
     let named = wanted.named_seats();
     if named.is_empty() {
-        return Ok(None);
+        return Ok(named);
     }
     let locked = store::lock_seats(transaction.connection(), wanted.sale_id, &named).await?;
-    if let Some((gone, ..)) = locked.iter().find(|(.., status)| *status != SeatStatus::Available) {
-        return Ok(Some(*gone));
+    let (free, gone): (Vec<_>, Vec<_>) = locked.into_iter().partition(|(.., status)| *status == SeatStatus::Available);
+    if !gone.is_empty() {
+        return Ok(gone.into_iter().map(|(position, ..)| position).collect());
     }
-    let free: Vec<_> = locked.into_iter().map(|(position, version, _)| (position, version)).collect();
+    let free: Vec<_> = free.into_iter().map(|(position, version, _)| (position, version)).collect();
     let set = store::set_seats(transaction.connection(), wanted.sale_id, &free).await?;
-    Ok(if set == named.len() as u64 { None } else { named.first().copied() })
+    Ok(if set == named.len() as u64 { Vec::new() } else { named })
 }
 
 impl Strategy for Pessimistic {

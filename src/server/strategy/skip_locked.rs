@@ -63,9 +63,15 @@ impl SkipLocked {
 struct Unlocked;
 
 impl Take for Unlocked {
-    async fn take(&self, transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<Taken, sqlx::Error> {
-        if let Some(gone) = take_named(transaction, wanted).await? {
-            return Ok(Taken::Gone(Some(gone)));
+    async fn take(
+        &self,
+        transaction: &mut Transaction<'_>,
+        claim: &Claim,
+        wanted: &Wanted,
+    ) -> Result<Taken, sqlx::Error> {
+        let gone = take_named(transaction, wanted).await?;
+        if !gone.is_empty() {
+            return Ok(Taken::Gone(gone));
         }
         let mut seats_by_part = Vec::with_capacity(wanted.parts.len());
         for part in &wanted.parts {
@@ -82,12 +88,12 @@ impl Take for Unlocked {
             };
             if found < quantity {
                 let (_, available) = store::read_tier(transaction.connection(), part.tier_id).await?;
-                return Ok(if available < quantity { Taken::Gone(None) } else { Taken::Outrun });
+                return Ok(if available < quantity { Taken::Gone(Vec::new()) } else { Taken::Outrun });
             }
             seats_by_part.push(seats);
         }
         let is_left = take_counted(transaction, wanted).await?;
-        Ok(if is_left { Taken::All(wanted.grant(seats_by_part)) } else { Taken::Gone(None) })
+        Ok(if is_left { Taken::All(wanted.grant(claim, seats_by_part)) } else { Taken::Gone(Vec::new()) })
     }
 }
 

@@ -1,9 +1,11 @@
 //! A wish in terms of the database's rows, for the strategies that decide each claim in a transaction of its own.
 
+use std::borrow::Cow;
+
 use super::Claim;
 use crate::{
     model::{outcome::Refusal, seat::SeatStatus},
-    server::stock::{Part, What, decide::Granted, seat_taken, sold_out},
+    server::stock::{Part, What, decide::Granted, seats_taken, sold_out},
 };
 
 /// What a claim wants, by rows of the database, in the order of tiers.
@@ -76,15 +78,19 @@ impl Wanted {
         seats
     }
 
-    /// What is granted when each part got these seats. The list of a part whose units have no seats is empty.
-    pub fn grant(&self, seats_by_part: Vec<Vec<u32>>) -> Vec<Granted> {
+    /// What is granted when each part got these seats, in order. The list of a part whose units have no seats is empty. The
+    /// rung of the seats that were picked is judged by what else is free in the mirror.
+    pub fn grant(&self, claim: &Claim, seats_by_part: Vec<Vec<u32>>) -> Vec<Granted> {
+        let stock = claim.sale.stock.read();
         let mut granted: Vec<Granted> = Vec::with_capacity(self.tiers.len());
         for (part, seats) in self.parts.iter().zip(seats_by_part) {
             let quantity = match part.what {
                 WantedUnits::Counted(quantity) => quantity,
                 WantedUnits::Named(_) | WantedUnits::Seats(_) => seats.len() as u64,
             };
-            let part = Granted { tier_index: part.tier_index, seats, quantity };
+            let is_picked = matches!(part.what, WantedUnits::Seats(_)) && !seats.is_empty();
+            let rung = is_picked.then(|| stock.free_seats.rung_of(part.tier_index, &seats));
+            let part = Granted { tier_index: part.tier_index, seats, quantity, rung };
             match granted.last_mut().filter(|last| last.tier_index == part.tier_index) {
                 Some(last) => last.add(part),
                 None => granted.push(part),
@@ -95,15 +101,28 @@ impl Wanted {
 }
 
 impl Claim {
-    /// The refusal where the database says that what is wanted is gone. `seat` is the seat that the database named, if
-    /// any; else the mirror names a seat, or the refusal is "sold out".
-    pub fn gone(&self, seat: Option<u32>) -> Refusal {
+    /// The refusal where the database says that what is wanted is gone. `seats` are the named seats that the database
+    /// reported, if any; else the mirror names the seats, or the refusal is "sold out".
+    pub fn gone(&self, seats: Vec<u32>) -> Refusal {
         let stock = self.sale.stock.read();
         let is_gone = |position: &u32| stock.seats[*position as usize] != SeatStatus::Available;
         let of_one = || self.wish.seats().next().filter(|_| self.wish.quantity() == 1);
-        match seat.or_else(|| self.wish.seats().find(is_gone)).or_else(of_one) {
-            Some(position) => seat_taken(stock.label(position)),
-            None => sold_out(&stock.id),
+        seats_taken(&stock, seats.into_iter())
+            .or_else(|| seats_taken(&stock, self.wish.seats().filter(is_gone)))
+            .or_else(|| seats_taken(&stock, of_one().into_iter()))
+            .unwrap_or_else(|| sold_out(&stock.id))
+    }
+
+    /// The best so many seats of a tier as the mirror has them, and none that the wish names elsewhere. They are a proposal:
+    /// others may have them in a moment.
+    pub fn best_seats(&self, tier_index: usize, units: u64) -> Vec<u32> {
+        let stock = self.sale.stock.read();
+        let mut free_seats = Cow::Borrowed(&stock.free_seats);
+        for part in self.wish.parts().iter().filter(|part| part.tier_index == tier_index) {
+            for position in part.seats() {
+                free_seats.to_mut().set(tier_index, *position, false);
+            }
         }
+        free_seats.pick(tier_index, units).map(|best| best.seats).unwrap_or_default()
     }
 }

@@ -49,6 +49,11 @@ impl Ask {
         Self::post(&format!("/api/v1/sales/{sale}/buy")).json(body)
     }
 
+    /// The form that buys without script.
+    pub fn form(sale: &str, fields: &str) -> Self {
+        Self::post(&format!("/sales/{sale}/buy")).raw("application/x-www-form-urlencoded", fields)
+    }
+
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self

@@ -89,6 +89,7 @@ const MAY_USE: Table = &[
     (
         "server/http",
         &[
+            "api",
             "model",
             "server/app",
             "server/auth",

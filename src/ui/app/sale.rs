@@ -6,16 +6,20 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{handed::write_down, not_found::NotFound, simulator::Simulator};
 use crate::{
-    api,
+    api::{self, Claims, FormNotice},
     model::ids::SaleId,
-    ui::sale::{Desk, START, SaleIsland, map_markup::map_markup},
+    ui::sale::{Desk, NO_COOKIES, START, SaleIsland, map_markup::map_markup},
 };
 
 #[component]
 pub fn SalePage() -> impl IntoView {
     let id = SaleId(use_params_map().with_untracked(|params| params.get("sale").unwrap_or_default()));
-    let outcome = use_query_map().with_untracked(|query| query.get("outcome"));
+    let claims = use_query_map().with_untracked(|query| {
+        let claim = |name| query.get(name);
+        Claims { outcome: claim("outcome"), order: claim("order"), request: claim("request"), seal: claim("seal") }
+    });
     Suspend::new(async move {
+        let outcome = api::told_outcome(&id, claims).await;
         match api::sale_page(id).await {
             Ok(Some(page)) => view! { <Sale page outcome /> }.into_any(),
             Ok(None) => view! { <NotFound /> }.into_any(),
@@ -44,9 +48,31 @@ fn Sale(page: api::SalePage, outcome: Option<String>) -> impl IntoView {
     view! {
         <Title text=name />
         {start}
+        {api::form_notice().map(|notice| view! { <Notice notice /> })}
         <div class="sale" data-seats=desk.has_seats().to_string()>
             <SaleIsland>{desk.has_seats().then(|| view! { <SeatMap desk /> })}</SaleIsland>
             {simulator.then(|| view! { <Simulator sale=Some(desk.sale()) /> })}
+        </div>
+    }
+    .into_any()
+}
+
+/// What the answer to a form says before the page itself.
+#[component]
+fn Notice(notice: FormNotice) -> impl IntoView {
+    let (title, detail) = match notice {
+        FormNotice::NoCookie => ("Nothing was bought: your browser keeps no cookies", NO_COOKIES),
+        FormNotice::Unknown { .. } => (
+            "The box office does not answer",
+            "It is not known whether your purchase went through. Choose the same and press again: if it went through, you get its tickets, and nothing is bought twice.",
+        ),
+    };
+    view! {
+        <div class="notice" role="alert">
+            <p>
+                <strong>{title}</strong>
+            </p>
+            <p>{detail}</p>
         </div>
     }
     .into_any()

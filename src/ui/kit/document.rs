@@ -16,6 +16,12 @@ pub fn find(selector: &str) -> Option<Element> {
     document().query_selector(selector).ok().flatten()
 }
 
+/// Whether the browser keeps cookies for this page.
+pub fn keeps_cookies() -> bool {
+    let keeps = js_sys::Reflect::get(&window().navigator(), &"cookieEnabled".into());
+    keeps.is_ok_and(|keeps| keeps.is_truthy())
+}
+
 /// The element where an event happened.
 pub fn element_of(event: &Event) -> Option<Element> {
     event.target()?.dyn_into().ok()

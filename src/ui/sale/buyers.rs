@@ -10,7 +10,7 @@ use crate::{
         body::BuyBody,
         outcome::{BuyOutcome, Code},
     },
-    ui::kit::{border::part, document::hand_focus_on, toast::ToastKind},
+    ui::kit::{border::part, document::hand_focus_on, seen::seen, toast::ToastKind},
 };
 
 /// A browser keeps about six connections to one address; more buyers would only wait in its own line.
@@ -26,6 +26,8 @@ struct Buyer {
     /// Whether a purchase is under way: it counts as owned, tentatively.
     is_buying: RwSignal<bool>,
     message: RwSignal<Option<(ToastKind, String)>>,
+    /// Whether an answer has just come: it is seen before the buyer goes for anything else.
+    is_resting: RwSignal<bool>,
 }
 
 impl Buyer {
@@ -36,6 +38,7 @@ impl Buyer {
             owned: RwSignal::new(0),
             is_buying: RwSignal::new(false),
             message: RwSignal::new(None),
+            is_resting: RwSignal::new(false),
         }
     }
 }
@@ -95,13 +98,19 @@ pub fn Buyers(desk: Desk) -> impl IntoView {
 
 #[component]
 fn BuyerCard(desk: Desk, buyer: Buyer, buyers: RwSignal<Vec<Buyer>>) -> impl IntoView {
-    let Buyer { number, owned, is_buying, message, .. } = buyer;
+    let Buyer { number, owned, is_buying, message, is_resting, .. } = buyer;
     let remove = move |_| {
         hand_focus_on(&format!("#card-{number}"), &["#card-add"]);
         buyers.update(|buyers| buyers.retain(|known| known.number != number));
     };
     let goal_text = move || goal(desk).map_or_else(|| "Nothing chosen".to_owned(), |goal| format!("Buy {}", goal.name));
-    let text = move || if is_buying.get() { "Buying…".to_owned() } else { goal_text() };
+    let is_waiting = move || is_buying.get() || is_resting.get();
+    let text = move || match message.get().filter(|_| is_resting.get()) {
+        _ if is_buying.get() => "Buying…".to_owned(),
+        Some((_, text)) => text,
+        None if has_all(desk, buyer) => "Has all it may have".to_owned(),
+        None => goal_text(),
+    };
     let told = move || {
         message
             .get()
@@ -124,7 +133,7 @@ fn BuyerCard(desk: Desk, buyer: Buyer, buyers: RwSignal<Vec<Buyer>>) -> impl Int
                 " owned"
             </p>
             <button type="button" class="button-quiet" id=format!("card-{number}-buy")
-                aria-disabled=move || is_buying.get().then_some("true") on:click=move |_| buy(desk, buyer)>
+                aria-disabled=move || is_waiting().then_some("true") on:click=move |_| buy(desk, buyer)>
                 {text}
             </button>
             {told}
@@ -152,9 +161,18 @@ fn goal(desk: Desk) -> Option<Goal> {
     Some(Goal { name: label.to_string(), body: BuyBody::seat(label), intent: Intent::seat(tier.id, seat) })
 }
 
+/// Whether this buyer has as many as one buyer may have. Reactive.
+fn has_all(desk: Desk, buyer: Buyer) -> bool {
+    desk.sale().max_per_buyer.is_some_and(|limit| buyer.owned.get() >= limit)
+}
+
 fn buy(desk: Desk, buyer: Buyer) {
     let Some(Goal { body, intent, name }) = untrack(|| goal(desk)) else { return };
-    if buyer.is_buying.get_untracked() {
+    if buyer.is_buying.get_untracked() || buyer.is_resting.get_untracked() {
+        return;
+    }
+    if untrack(|| has_all(desk, buyer)) {
+        buyer.message.set(Some((ToastKind::Limit, Code::LimitReached.title().to_owned())));
         return;
     }
     buyer.is_buying.set(true);
@@ -165,6 +183,8 @@ fn buy(desk: Desk, buyer: Buyer) {
         let key = uuid::Uuid::now_v7().to_string();
         let answer = api::buy_as_guest(desk.id(), body, key, token.as_deref()).await;
         settle(desk, buyer, intent, &name, answer.ok());
+        seen().await;
+        buyer.is_resting.try_set(false);
     });
 }
 
@@ -190,6 +210,7 @@ fn settle(desk: Desk, buyer: Buyer, intent: u64, name: &str, answer: Option<Gues
     if token.is_some() {
         buyer.token.try_set(token);
     }
+    buyer.is_resting.try_set(true);
     buyer.is_buying.try_set(false);
     buyer.message.try_set(Some((kind, text)));
 }

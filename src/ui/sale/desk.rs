@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{outcome::outcome_message, own, seating::Seating};
+use super::{intent::Intents, outcome::outcome_message, own, seating::Seating};
 use crate::{
     api::SalePage,
     live::{
@@ -13,14 +13,16 @@ use crate::{
         store::{LiveStore, Shown},
     },
     model::{
-        body::BuyBody,
         ids::{SaleId, SeatLabel},
         limits::MAX_UNITS_PER_REQUEST,
         order::Order,
         sale::{Sale, SaleStatus, Tier},
         time::Timestamp,
     },
-    ui::kit::toast::{ToastKind, Toasts},
+    ui::kit::{
+        seen::seen,
+        toast::{ToastKind, Toasts},
+    },
 };
 
 /// What the buyer is about to buy.
@@ -46,8 +48,17 @@ pub struct Desk {
     pub orders: RwSignal<Vec<Order>>,
     /// How many orders there are beside those, which are older.
     pub older: RwSignal<u64>,
+    /// Units of this sale that the buyer has.
+    pub units: RwSignal<u64>,
     /// Whether a purchase is under way.
     pub is_buying: RwSignal<bool>,
+    /// What has just happened. For a second it stands on the button, which cannot be pressed meanwhile.
+    pub rest: RwSignal<Option<String>>,
+    /// Numbers the rests: a later one is not ended by an earlier one.
+    rests: StoredValue<u32>,
+    pub intents: Intents,
+    /// Whether the browser keeps no cookies: then nothing is bought, because the tickets could not be found again.
+    pub has_no_cookies: RwSignal<bool>,
     /// Position of the only tier that the map shows in full strength.
     pub filter: RwSignal<Option<usize>>,
     /// The seats picked on the map.
@@ -59,8 +70,6 @@ pub struct Desk {
     status: Memo<SaleStatus>,
     /// The idempotency key of the form that works without script.
     form_key: StoredValue<String>,
-    /// Purchases whose answer never came, with their keys: the same wish again must not buy twice.
-    unanswered: StoredValue<Vec<(BuyBody, String)>>,
 }
 
 impl Desk {
@@ -75,13 +84,17 @@ impl Desk {
         let (now, live) = (clock.now(), LiveStore::new(view, clock));
         Self {
             now,
-            sale: StoredValue::new(Arc::new(sale)),
             seating: StoredValue::new(Arc::new(seating)),
             live,
             toasts: Toasts::new(outcome.as_deref().and_then(outcome_message)),
             orders: RwSignal::new(purchases.orders),
             older: RwSignal::new(purchases.older),
+            units: RwSignal::new(purchases.units),
             is_buying: RwSignal::new(false),
+            rest: RwSignal::new(None),
+            rests: StoredValue::new(0),
+            intents: Intents::new(&sale.id),
+            has_no_cookies: RwSignal::new(false),
             filter: RwSignal::new(None),
             picked: RwSignal::new(BTreeSet::new()),
             lost: RwSignal::new(None),
@@ -89,7 +102,7 @@ impl Desk {
             quantity: RwSignal::new(1),
             status: Memo::new(move |_| status_at(now, live)),
             form_key: StoredValue::new(form_key),
-            unanswered: StoredValue::new(Vec::new()),
+            sale: StoredValue::new(Arc::new(sale)),
         }
     }
 
@@ -156,32 +169,62 @@ impl Desk {
         (total, currency, digits)
     }
 
+    /// The most units that the buyer may still buy in one order. Reactive.
+    pub fn allowance(self) -> u32 {
+        let limit = self.sale().max_per_buyer.map_or(u64::MAX, u64::from);
+        let left = u32::try_from(limit.saturating_sub(self.units.get())).unwrap_or(u32::MAX);
+        left.min(MAX_UNITS_PER_REQUEST)
+    }
+
+    /// Says why no more can be had.
+    pub fn tell_limit(self) {
+        let detail = match self.sale().max_per_buyer {
+            Some(limit) if limit <= MAX_UNITS_PER_REQUEST => format!("One buyer may have {limit} of this sale."),
+            _ => format!("One order may have {MAX_UNITS_PER_REQUEST}."),
+        };
+        self.toasts.show(ToastKind::Limit, "Limit reached", detail);
+    }
+
     /// The most units of a tier that one wish may name now, at least 1. Reactive.
     pub fn most(self, tier: usize) -> u32 {
-        let allowed = self.sale().max_per_buyer.unwrap_or(MAX_UNITS_PER_REQUEST).min(MAX_UNITS_PER_REQUEST);
-        u32::try_from(self.left(tier)).unwrap_or(u32::MAX).clamp(1, allowed.max(1))
+        u32::try_from(self.left(tier)).unwrap_or(u32::MAX).clamp(1, self.allowance().max(1))
     }
 
     pub fn choose_tier(self, tier: usize) {
+        self.end_rest();
         self.unpick_all();
         self.tier.set(tier);
         self.quantity.set(self.quantity.get_untracked().min(untrack(|| self.most(tier))));
     }
 
     pub fn choose_quantity(self, quantity: u32) {
+        self.end_rest();
         self.unpick_all();
         self.quantity.set(quantity.clamp(1, untrack(|| self.most(self.tier.get()))));
     }
 
-    /// Picks an available seat, or gives a picked one back.
+    /// Picks an available seat, or gives a picked one back. More than the buyer may have cannot be picked.
     pub fn toggle(self, seat: u32) {
+        self.end_rest();
         let is_free = self.live.read(|view| view.face(seat) == SeatFace::Available && !view.is_tentative(seat));
+        let is_picked = self.picked.with_untracked(|picked| picked.contains(&seat));
+        let may_pick = self.picked.with_untracked(BTreeSet::len) < untrack(|| self.allowance()) as usize;
+        if is_free && !is_picked && !may_pick {
+            self.tell_limit();
+            return;
+        }
         self.picked.update(|picked| {
             if !picked.remove(&seat) && is_free {
                 picked.insert(seat);
             }
         });
         self.lost.set(None);
+    }
+
+    /// Picks these seats again after a purchase that was not made, as far as they are still free.
+    pub fn pick_again(self, mut seats: BTreeSet<u32>) {
+        self.live.read(|view| seats.retain(|&seat| view.face(seat) == SeatFace::Available));
+        let _ = self.picked.try_set(seats);
     }
 
     pub fn unpick_all(self) {
@@ -211,37 +254,57 @@ impl Desk {
     /// is said once the server has been asked: it may be the visitor, by another page.
     pub fn lose(self, seat: SeatLabel) {
         self.lost.set(Some(seat.clone()));
+        self.start_rest(format!("{seat} is gone"), None);
         spawn_local(async move {
             let is_known = self.ask_what_is_owned().await;
-            if self.seating().index_of(&seat).is_some_and(|index| self.live.read(|view| view.face(index) == SeatFace::Mine)) {
+            if self
+                .seating()
+                .index_of(&seat)
+                .is_some_and(|index| self.live.read(|view| view.face(index) == SeatFace::Mine))
+            {
                 let _ = self.lost.try_update(|lost| lost.take_if(|lost| *lost == seat));
+                self.end_rest();
                 return;
             }
-            let detail = if is_known { "Somebody was faster." } else { "It cannot be had any more." };
-            self.toasts.show(ToastKind::Conflict, format!("{seat} is taken"), format!("{detail} Pick another seat."));
+            let who = if is_known { "Somebody was faster." } else { "It cannot be had any more." };
+            let is_last = self.picked.try_with_untracked(BTreeSet::is_empty).unwrap_or(true);
+            let then = if is_last { "Pick another seat." } else { "The others stay picked." };
+            self.toasts.show(ToastKind::Conflict, format!("{seat} is taken"), format!("{who} {then}"));
         });
     }
 
     /// Has the server say what the visitor owns. Returns whether it answered.
     pub async fn ask_what_is_owned(self) -> bool {
-        own::ask(self.id(), self.live, &self.seating(), self.orders).await
+        own::ask(self).await
+    }
+
+    /// Says on the button what has happened, until that was on the screen for a second: so no press that was meant for
+    /// something else buys anything. Then the answer to `choice` counts as seen.
+    pub fn start_rest(self, text: String, choice: Option<String>) {
+        let number = self.rests.get_value() + 1;
+        self.rests.set_value(number);
+        self.rest.set(Some(text));
+        spawn_local(async move {
+            seen().await;
+            if let Some(choice) = choice {
+                self.intents.forget(&choice);
+            }
+            if self.rests.try_get_value() == Some(number) {
+                self.rest.set(None);
+            }
+        });
+    }
+
+    /// The buyer has chosen something else.
+    fn end_rest(self) {
+        if self.rest.with_untracked(Option::is_some) {
+            self.rest.set(None);
+        }
     }
 
     /// The status, with an opening that the clock has reached already. Reactive.
     pub fn status(self) -> SaleStatus {
         self.status.get()
-    }
-
-    /// The key for a wish: a new one, unless the same wish went unanswered before.
-    pub fn key_for(self, body: &BuyBody) -> String {
-        let known = self.unanswered.try_update_value(|unanswered| {
-            unanswered.iter().position(|(wish, _)| wish == body).map(|position| unanswered.remove(position).1)
-        });
-        known.flatten().unwrap_or_else(|| uuid::Uuid::now_v7().to_string())
-    }
-
-    pub fn remember_unanswered(self, body: BuyBody, key: String) {
-        self.unanswered.try_update_value(|unanswered| unanswered.push((body, key)));
     }
 }
 

@@ -1,11 +1,14 @@
 //! The heart: one sale, its seat map, its counters, and the panel that buys.
 
+mod best; // how well the best seats would stand together, pure
 mod buyers; // several buyers side by side
 mod desk; // what the parts of the page share
 mod head; // name, status, what the organiser says
+mod intent; // the keys of intents
 mod legend; // tiers and prices, also a filter
 mod map; // the seat map in the document: listening and painting
 pub mod map_markup; // the seat map's first drawing, pure
+mod offer; // what the button offers, and the button
 mod outcome; // the result of the form without script
 mod own; // what the visitor owns, asked of the server
 mod panel; // the buy form and its result
@@ -18,9 +21,9 @@ mod tiers; // the choice of a tier
 
 use leptos::{ev::KeyboardEvent, prelude::*, task::spawn_local};
 
-pub use self::desk::Desk;
 use self::{buyers::Buyers, head::Head, legend::Legend, map::SeatMap, panel::Panel, stock::StockTable};
-use super::kit::start::written_down;
+pub use self::{desk::Desk, outcome::NO_COOKIES};
+use super::kit::{document::keeps_cookies, start::written_down};
 use crate::{
     api::SalePage,
     live::{link::Link, reducer::View},
@@ -38,6 +41,7 @@ pub fn SaleIsland(children: Children) -> impl IntoView {
         untrack(|| {
             map.attend();
             follow(desk);
+            desk.has_no_cookies.set(!keeps_cookies());
         });
     });
     let has_seats = desk.has_seats();

@@ -1,4 +1,4 @@
-//! The result of the form that works without script, told by the address of the page that comes back.
+//! The result of the form that works without script. The server has looked up what the address of the page claims.
 
 use serde::{
     Deserialize,
@@ -7,10 +7,20 @@ use serde::{
 
 use crate::{model::outcome::Code, ui::kit::toast::ToastKind};
 
-/// The message for `?outcome=`: `won`, `waiting`, or the code of a refusal. `None` for anything else.
+/// Why nothing is sold to a browser without cookies.
+pub const NO_COOKIES: &str = "Your tickets belong to this browser, and it is known by a cookie: without one you could not find them again. Allow cookies for this site, load the page again, and buy then.";
+
+/// The message for an outcome: `won`, with the rung of the seats where it is a low one, `waiting`, or the code of a refusal.
+/// `None` for anything else.
 pub fn outcome_message(outcome: &str) -> Option<(ToastKind, String, String)> {
-    if outcome == "won" {
-        return Some((ToastKind::Success, "You have it".to_owned(), "Your tickets are below.".to_owned()));
+    let won = match outcome {
+        "won" => Some("Your tickets are below."),
+        "won-rows" => Some("The seats stand in rows behind each other. Your tickets are below."),
+        "won-scattered" => Some("The seats are not side by side. Your tickets are below."),
+        _ => None,
+    };
+    if let Some(detail) = won {
+        return Some((ToastKind::Success, "You have it".to_owned(), detail.to_owned()));
     }
     if outcome == "waiting" {
         let detail = "You are in line. Load this page again to see the result.";
@@ -18,12 +28,14 @@ pub fn outcome_message(outcome: &str) -> Option<(ToastKind, String, String)> {
     }
     let code = Code::deserialize(StrDeserializer::<Error>::new(outcome)).ok()?;
     let detail = match code {
-        Code::SoldOut => "Nothing is left of it.",
+        Code::SoldOut => "Nothing was bought: there were not that many left.",
         Code::SeatTaken => "Somebody was faster. Pick another seat.",
-        Code::LimitReached => "You have as many as one buyer may have.",
+        Code::LimitReached => "Nothing was bought: you would have more than one buyer may have.",
         Code::Contended | Code::Overloaded | Code::RateLimited => "Too many at once. Nothing was bought; try again.",
-        Code::SaleNotOpen => "Nothing can be bought at this moment.",
+        Code::SaleNotOpen => "Nothing could be bought at that moment.",
         Code::NotFound => "There is no such seat or tier in this sale.",
+        Code::IdempotencyInFlight => "The purchase is still being decided. Load this page again to see your tickets.",
+        Code::Unauthenticated => NO_COOKIES,
         _ => "Nothing was bought. Check what you chose, and try again.",
     };
     Some((ToastKind::of(code), code.title().to_owned(), detail.to_owned()))
@@ -35,12 +47,9 @@ mod tests {
 
     #[test]
     fn the_outcomes_of_the_form_are_told_apart() {
-        let kinds = ["won", "sold-out", "seat-taken", "limit-reached", "not-found", "overloaded"]
+        let kinds = ["won", "won-rows", "sold-out", "seat-taken", "limit-reached", "not-found", "overloaded"]
             .map(|outcome| outcome_message(outcome).map(|(kind, ..)| kind.name()));
-        assert_eq!(
-            kinds,
-            [Some("success"), Some("sold-out"), Some("conflict"), Some("limit"), Some("not-found"), Some("error")]
-        );
+        assert_eq!(kinds, ["success", "success", "sold-out", "conflict", "limit", "not-found", "error"].map(Some));
         assert_eq!(outcome_message("<script>"), None);
     }
 }

@@ -2,19 +2,17 @@
 
 use leptos::prelude::*;
 
-use super::seating::Seating;
-use crate::{
-    api,
-    live::{reducer::View, store::LiveStore},
-    model::{ids::SaleId, order::Order},
-};
+use super::desk::Desk;
+use crate::{api, live::reducer::View, model::order::Order};
 
 /// Asks the server, and shows what it says. Returns whether it answered.
-pub async fn ask(sale: SaleId, live: LiveStore, seating: &Seating, orders: RwSignal<Vec<Order>>) -> bool {
-    let asked_at = live.read(View::seq);
-    let Ok(purchases) = api::purchases(sale).await else { return false };
-    live.set_owned(&seating.indices_of(&purchases.seats));
-    let _ = orders.try_update(|orders| *orders = merged(std::mem::take(orders), purchases.orders, asked_at));
+pub async fn ask(desk: Desk) -> bool {
+    let asked_at = desk.live.read(View::seq);
+    let Ok(told) = api::purchases(desk.id()).await else { return false };
+    desk.live.set_owned(&desk.seating().indices_of(&told.seats));
+    let _ = desk.units.try_set(told.units);
+    let _ = desk.older.try_set(told.older);
+    let _ = desk.orders.try_update(|orders| *orders = merged(std::mem::take(orders), told.orders, asked_at));
     true
 }
 

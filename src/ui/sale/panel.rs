@@ -1,11 +1,11 @@
 //! The panel beside the map: how fresh the page is, what to buy, the result. Its form works without script.
 
-use std::collections::BTreeSet;
-
-use leptos::prelude::*;
+use leptos::{ev::KeyboardEvent, prelude::*};
 
 use super::{
-    desk::{Choice, Desk},
+    desk::Desk,
+    offer::{BuyButton, Offers},
+    outcome::NO_COOKIES,
     purchase::buy,
     quantity::Quantity,
     stock::Counter,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     live::connection::Connection,
-    model::{pages::SALE, sale::SaleStatus},
+    model::pages::SALE,
     ui::kit::{
         border::part,
         document::{BUY, hand_focus_on},
@@ -25,10 +25,11 @@ use crate::{
 };
 
 /// Stands in the form where no script runs, and the map cannot be used.
-const SEAT_FIELD: &str = r#"<label class="field"><span>Seat, or leave it empty for the best one</span><input name="seat" placeholder="A-12" autocomplete="off"></label>"#;
+const SEAT_FIELD: &str = r#"<label class="field"><span>Seat, or leave it empty for the best one</span><input name="seat" placeholder="A-12 or A-12, A-13" autocomplete="off"></label>"#;
 
 #[component]
 pub fn Panel(desk: Desk) -> impl IntoView {
+    let offers = Offers::new(desk);
     let seat_field = desk.has_seats().then(|| Html::trusted(SEAT_FIELD).into_string());
     part(view! {
         <section class="panel" aria-label="Buy">
@@ -42,8 +43,15 @@ pub fn Panel(desk: Desk) -> impl IntoView {
                 action=format!("{}/buy", SALE.of(desk.id().as_str()))
                 on:submit=move |event| {
                     event.prevent_default();
-                    if untrack(|| offer(desk)).can_buy {
-                        buy(desk);
+                    let offer = offers.take();
+                    if offer.is_open {
+                        buy(desk, offer);
+                    }
+                }
+                on:keydown=move |event: KeyboardEvent| {
+                    // A key that is held down presses once.
+                    if event.repeat() && event.key() == "Enter" {
+                        event.prevent_default();
                     }
                 }
             >
@@ -53,8 +61,9 @@ pub fn Panel(desk: Desk) -> impl IntoView {
                 <Quantity desk />
                 <Picked desk />
                 <Total desk />
-                <BuyButton desk />
+                <BuyButton desk offers />
             </form>
+            <p class="notice" role="alert" hidden=move || !desk.has_no_cookies.get()>{NO_COOKIES}</p>
             <ToastList toasts=desk.toasts />
             <OwnTickets desk />
         </section>
@@ -131,57 +140,4 @@ fn Total(desk: Desk) -> impl IntoView {
             <strong class="figures">{total}</strong>
         </p>
     }
-}
-
-/// The button that buys. It is never disabled for the browser, which would take the focus away from it.
-#[component]
-fn BuyButton(desk: Desk) -> impl IntoView {
-    let offer = move || offer(desk);
-    view! {
-        <button
-            type="submit"
-            class="button buy"
-            data-testid="buy"
-            aria-disabled=move || (!offer().can_buy).then_some("true")
-            aria-busy=move || desk.is_buying.get().then_some("true")
-        >
-            {move || offer().text}
-        </button>
-    }
-}
-
-/// What the button says, and whether it can be pressed.
-struct Offer {
-    text: String,
-    can_buy: bool,
-}
-
-/// Reactive.
-fn offer(desk: Desk) -> Offer {
-    let closed = match desk.status() {
-        _ if desk.is_buying.get() => "Buying…",
-        SaleStatus::Soon => "Not open yet",
-        SaleStatus::Paused => "Sale paused",
-        SaleStatus::SoldOut => "Sold out",
-        SaleStatus::Closed => "Sale closed",
-        SaleStatus::Open => "",
-    };
-    if !closed.is_empty() {
-        return Offer { text: closed.to_owned(), can_buy: false };
-    }
-    let text = match desk.choice() {
-        Choice::Lost(_) => "Pick another seat".to_owned(),
-        Choice::Seats(seats) => seats_text(&seats),
-        Choice::Units { tier, quantity } => match (desk.is_seated(tier), quantity) {
-            (true, 1) => "Buy the best seat".to_owned(),
-            (true, quantity) => format!("Buy the best {quantity}, together"),
-            (false, 1) => "Buy 1 ticket".to_owned(),
-            (false, quantity) => format!("Buy {quantity} tickets"),
-        },
-    };
-    Offer { text, can_buy: true }
-}
-
-fn seats_text(seats: &BTreeSet<u32>) -> String {
-    if seats.len() == 1 { "Buy this seat".to_owned() } else { format!("Buy these {} seats", seats.len()) }
 }

@@ -1,97 +1,106 @@
 //! One press of the button: from the choice to tickets or a reason.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use gloo_timers::future::sleep;
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{
     desk::{Choice, Desk},
+    offer::Offer,
     outcome::outcome_message,
 };
 use crate::{
     api,
-    live::reducer::{Intent, Settlement},
+    live::reducer::{Intent, SeatFace, Settlement},
     model::{
         body::BuyBody,
         ids::{SeatLabel, TierId},
         order::Order,
         outcome::{BuyOutcome, Code, Refusal},
+        rung::Rung,
     },
     ui::kit::toast::ToastKind,
 };
 
 /// Tries of one purchase, under one key, before the buyer is told that the answer did not come.
 const TRIES: u32 = 3;
-/// The wait before the second try; it doubles.
+/// The same where the server answers that it is still deciding, because the page was loaded again meanwhile.
+const TRIES_IN_FLIGHT: u32 = 12;
+/// The wait before the second try; it doubles, up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(400);
+const LONGEST_WAIT: Duration = Duration::from_millis(1_600);
 
 /// One request for stock.
 struct Wish {
     body: BuyBody,
-    intent: Intent,
-    seat: Option<SeatLabel>,
+    /// The same in one line: what its key is kept under.
+    choice: String,
+    /// What the page shows as being bought: one intent for each picked seat.
+    intents: Vec<Intent>,
+    /// The picked seats, none for units.
+    seats: BTreeSet<u32>,
+    /// How the seats will stand that are picked for the buyer.
+    promise: Option<Rung>,
 }
 
-/// Buys what is chosen. Several picked seats are several purchases: each is won or lost by itself.
-pub fn buy(desk: Desk) {
+/// Buys what the button offered. Several picked seats are one purchase: all of them are won, or none.
+pub fn buy(desk: Desk, offer: Offer) {
     if desk.is_buying.get_untracked() {
         return;
     }
-    let choice = untrack(|| desk.choice());
-    if let Choice::Lost(seat) = choice {
+    if untrack(|| desk.allowance()) == 0 {
+        desk.tell_limit();
+        return;
+    }
+    if let Choice::Lost(seat) = offer.choice {
         desk.lose(seat);
         return;
     }
-    let wishes = wishes(desk, choice);
+    let Some(wish) = wish(desk, offer) else { return };
     desk.is_buying.set(true);
     desk.unpick_all();
-    let started: Vec<(u64, Wish)> =
-        wishes.into_iter().map(|wish| (desk.live.intend(wish.intent.clone()), wish)).collect();
+    let intents: Vec<u64> = wish.intents.iter().map(|intent| desk.live.intend(intent.clone())).collect();
     spawn_local(async move {
-        let mut won = Vec::new();
-        for (intent, wish) in started {
-            let key = desk.key_for(&wish.body);
-            let answer = ask(desk, &wish.body, &key).await;
-            won.extend(settle(desk, intent, wish, key, answer));
-        }
-        celebrate(desk, won);
+        let key = desk.intents.key(&wish.choice);
+        let answer = ask(desk, &wish.body, &key).await;
+        settle(desk, &intents, wish, answer);
         let _ = desk.is_buying.try_set(false);
     });
 }
 
-fn wishes(desk: Desk, choice: Choice) -> Vec<Wish> {
-    match choice {
+fn wish(desk: Desk, offer: Offer) -> Option<Wish> {
+    match offer.choice {
         Choice::Seats(seats) => {
             let seating = desk.seating();
-            let wish = |seat: u32| {
-                let label = seating.label(seat)?;
-                let tier = desk.tier(seating.tier_index(seat)?)?;
-                Some(Wish {
-                    body: BuyBody::seat(label.clone()),
-                    intent: Intent::seat(tier.id, seat),
-                    seat: Some(label),
-                })
-            };
-            seats.into_iter().filter_map(wish).collect()
-        }
-        Choice::Units { tier, quantity } => desk
-            .tier(tier)
-            .map(|tier| Wish {
-                body: BuyBody::tier(tier.id.clone(), quantity),
-                intent: Intent::units(tier.id, u64::from(quantity)),
-                seat: None,
+            let labels: Vec<SeatLabel> = seats.iter().filter_map(|&seat| seating.label(seat)).collect();
+            let intent = |seat: u32| Some(Intent::seat(desk.tier(seating.tier_index(seat)?)?.id, seat));
+            Some(Wish {
+                choice: labels.iter().map(SeatLabel::as_str).collect::<Vec<_>>().join(" "),
+                body: BuyBody::seats(labels),
+                intents: seats.iter().filter_map(|&seat| intent(seat)).collect(),
+                seats,
+                promise: None,
             })
-            .into_iter()
-            .collect(),
-        Choice::Lost(_) => Vec::new(),
+        }
+        Choice::Units { tier, quantity } => {
+            let tier = desk.tier(tier)?.id;
+            Some(Wish {
+                choice: format!("{tier} {quantity}"),
+                body: BuyBody::tier(tier.clone(), quantity),
+                intents: vec![Intent::units(tier, u64::from(quantity))],
+                seats: BTreeSet::new(),
+                promise: offer.promise,
+            })
+        }
+        Choice::Lost(_) => None,
     }
 }
 
 /// Asks, and asks again under the same key where no answer came. `None`: still unknown.
 async fn ask(desk: Desk, body: &BuyBody, key: &str) -> Option<BuyOutcome> {
-    let mut wait = FIRST_WAIT;
-    for attempt in 1..=TRIES {
+    let (mut wait, mut tries, mut most) = (FIRST_WAIT, 0, TRIES);
+    loop {
         match api::buy(desk.id(), body.clone(), key.to_owned()).await {
             Ok(BuyOutcome::Waiting { request }) => {
                 let message = desk.toasts.show(ToastKind::Waiting, "In line", "The result will be shown here.");
@@ -101,6 +110,7 @@ async fn ask(desk: Desk, body: &BuyBody, key: &str) -> Option<BuyOutcome> {
                     return Some(outcome);
                 }
             }
+            Ok(BuyOutcome::Refused(refusal)) if refusal.code == Code::IdempotencyInFlight => most = TRIES_IN_FLIGHT,
             Ok(outcome) => return Some(outcome),
             Err(error) => {
                 if let Some(refusal) = api::refusal_of(&error) {
@@ -108,42 +118,72 @@ async fn ask(desk: Desk, body: &BuyBody, key: &str) -> Option<BuyOutcome> {
                 }
             }
         }
-        if attempt < TRIES {
-            sleep(wait).await;
-            wait *= 2;
+        tries += 1;
+        if tries >= most {
+            return None;
         }
+        sleep(wait).await;
+        wait = LONGEST_WAIT.min(wait * 2);
     }
-    None
 }
 
-fn settle(desk: Desk, intent: u64, wish: Wish, key: String, answer: Option<BuyOutcome>) -> Option<Order> {
+fn settle(desk: Desk, intents: &[u64], wish: Wish, answer: Option<BuyOutcome>) {
     match answer {
         Some(BuyOutcome::Bought { order, .. }) => {
             let seating = desk.seating();
             let seats = order.tickets.iter().filter_map(|ticket| seating.index_of(ticket.seat.as_ref()?)).collect();
-            desk.live.settle(intent, Settlement::Won { seq: order.seq, seats });
-            desk.live.tell_purchase();
-            Some(order)
-        }
-        Some(BuyOutcome::Refused(refusal)) => {
-            let is_taken = refusal.code == Code::SeatTaken;
-            desk.live.settle(intent, if is_taken { Settlement::SeatTaken } else { Settlement::RolledBack });
-            match wish.seat {
-                Some(seat) if is_taken => desk.lose(seat),
-                _ => tell(desk, &refusal),
+            let mut won = Settlement::Won { seq: order.seq, seats };
+            for intent in intents {
+                desk.live.settle(*intent, won);
+                won = Settlement::Won { seq: order.seq, seats: Vec::new() };
             }
-            None
+            desk.live.tell_purchase();
+            celebrate(desk, order, &wish);
         }
+        Some(BuyOutcome::Refused(refusal)) => refuse(desk, intents, wish, &refusal),
         Some(BuyOutcome::Waiting { .. }) | None => {
-            desk.live.settle(intent, Settlement::RolledBack);
-            desk.remember_unanswered(wish.body, key);
+            roll_back(desk, intents);
+            desk.pick_again(wish.seats);
             desk.toasts.show(
                 ToastKind::Error,
                 "No answer",
                 "The box office cannot be reached. Try again: if the first try went through, you get its tickets.",
             );
-            None
         }
+    }
+}
+
+fn roll_back(desk: Desk, intents: &[u64]) {
+    intents.iter().for_each(|intent| desk.live.settle(*intent, Settlement::RolledBack));
+}
+
+/// Nothing was bought. What was picked stays picked, but for the seats that are gone.
+fn refuse(desk: Desk, intents: &[u64], wish: Wish, refusal: &Refusal) {
+    let is_taken = refusal.code == Code::SeatTaken;
+    let is_alone = wish.seats.len() == 1;
+    let is_named = |seat: u32| desk.seating().label(seat).is_some_and(|label| refusal.seats.contains(&label));
+    // Who was in line is told the code alone: then the map says which, now or with the next frame.
+    let is_gone_on_the_map = |seat: u32| desk.live.read(|view| view.face(seat) != SeatFace::Available);
+    let is_gone = |seat: u32| match refusal.seats.is_empty() {
+        _ if !is_taken => false,
+        true => is_alone || is_gone_on_the_map(seat),
+        false => is_named(seat),
+    };
+    let (gone, left): (BTreeSet<u32>, BTreeSet<u32>) = wish.seats.iter().partition(|seat| is_gone(**seat));
+    for (intent, seat) in intents.iter().zip(wish.seats.iter().copied().map(Some).chain([None])) {
+        let is_gone = seat.is_some_and(|seat| gone.contains(&seat));
+        desk.live.settle(*intent, if is_gone { Settlement::SeatTaken } else { Settlement::RolledBack });
+    }
+    desk.pick_again(left);
+    desk.start_rest(refusal.code.title().to_owned(), Some(wish.choice));
+    if gone.is_empty() {
+        tell(desk, refusal);
+    }
+    for label in gone.into_iter().filter_map(|seat| desk.seating().label(seat)) {
+        desk.lose(label);
+    }
+    if refusal.code == Code::Unauthenticated {
+        desk.has_no_cookies.set(true);
     }
 }
 
@@ -155,26 +195,42 @@ fn tell(desk: Desk, refusal: &Refusal) {
     };
 }
 
-fn celebrate(desk: Desk, won: Vec<Order>) {
+fn celebrate(desk: Desk, order: Order, wish: &Wish) {
     let tier_name = |tier: &TierId| {
         let sale = desk.sale();
         sale.tiers.iter().find(|known| known.id == *tier).map_or_else(|| tier.to_string(), |known| known.name.clone())
     };
-    let places: Vec<String> = won
-        .iter()
-        .flat_map(|order| &order.tickets)
-        .map(|ticket| ticket.seat.as_ref().map_or_else(|| tier_name(&ticket.tier), ToString::to_string))
-        .collect();
-    if places.is_empty() {
-        return;
+    let place =
+        |seat: &Option<SeatLabel>, tier: &TierId| seat.as_ref().map_or_else(|| tier_name(tier), ToString::to_string);
+    let mut places: Vec<String> =
+        order.tickets.iter().take(6).map(|ticket| place(&ticket.seat, &ticket.tier)).collect();
+    let count = order.tickets.len();
+    if count > places.len() {
+        places.push("and more".to_owned());
     }
-    let title = if places.len() == 1 { "You have it".to_owned() } else { format!("You have {}", places.len()) };
-    let detail = if places.len() <= 6 { places.join(", ") } else { format!("{} and more", places[..6].join(", ")) };
-    desk.toasts.show(ToastKind::Success, title, format!("{detail}. The tickets are below."));
-    let _ = desk.orders.try_update(|orders| {
-        for order in won {
-            orders.retain(|known| known.id != order.id);
-            orders.insert(0, order);
-        }
+    let title = if count == 1 { "You have it".to_owned() } else { format!("You have {count}") };
+    let stand = wish.promise.zip(order.rung).map_or("", |(promised, reached)| lower_than_promised(promised, reached));
+    desk.start_rest(title.clone(), Some(wish.choice.clone()));
+    desk.toasts.show(ToastKind::Success, title, format!("{}. {stand}The tickets are below.", places.join(", ")));
+    let is_new = desk.orders.try_update(|orders| {
+        let known = orders.len();
+        orders.retain(|known| known.id != order.id);
+        let is_new = orders.len() == known;
+        orders.insert(0, order);
+        is_new
     });
+    if is_new == Some(true) {
+        desk.units.update(|units| *units += count as u64);
+    }
+}
+
+/// What is said where seats stand worse than the button promised, because others were faster.
+fn lower_than_promised(promised: Rung, reached: Rung) -> &'static str {
+    match (promised, reached) {
+        (Rung::Together | Rung::Orphan, Rung::Rows) => "Others were faster: they stand in rows behind each other. ",
+        (Rung::Together | Rung::Orphan | Rung::Rows, Rung::Scattered) => {
+            "Others were faster: they are not side by side. "
+        }
+        _ => "",
+    }
 }

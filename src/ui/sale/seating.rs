@@ -89,6 +89,11 @@ impl Seating {
         self.bands().map(|band| band.iter().map(widest_row).sum()).max().unwrap_or(0)
     }
 
+    /// Positions of all rows.
+    pub fn rows(&self) -> Range<usize> {
+        0..self.rows.len()
+    }
+
     pub fn row(&self, position: usize) -> &SeatRow {
         &self.rows[position]
     }

@@ -12,6 +12,7 @@ use crate::model::{
     ids::{OrderId, SimulationId},
     order::{Order, Ticket},
     outcome::{BuyOutcome, Code, Refusal},
+    rung::Rung,
     sale::{SaleStatus, TierCounts},
     simulation::Simulation,
     time::Timestamp,
@@ -80,10 +81,15 @@ fn the_frames_and_answers_of_the_server_are_read() {
         currency_digits: 2,
         seq: 7,
         created_at: at,
+        rung: Some(Rung::Rows),
         tickets: vec![ticket(None), ticket(Some("A-1"))],
     };
     assert_read(&BuyOutcome::Bought { order, replayed: false });
-    assert_read(&BuyOutcome::Refused(Refusal { opens_at: Some(at), ..Refusal::new(Code::SaleNotOpen, "Später.") }));
+    assert_read(&BuyOutcome::Refused(Refusal {
+        opens_at: Some(at),
+        seats: vec!["A-1".into()],
+        ..Refusal::new(Code::SaleNotOpen, "Später.")
+    }));
     let mut simulation = Simulation::begun(SimulationId(Uuid::nil()), "rehearsal".into(), 10, 2, u64::MAX);
     simulation.refused = [(Code::SeatTaken, 3), (Code::SoldOut, 1)].into();
     simulation.throughput = 1234.5;

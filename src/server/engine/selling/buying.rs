@@ -7,7 +7,7 @@ use super::{answered::Answered, desk::Selling};
 use crate::{
     model::{
         body::BuyBody,
-        ids::{BuyerId, OrderId, SaleId},
+        ids::{BuyerId, OrderId, SaleId, SeatLabel},
         limits::MAX_UNITS_PER_REQUEST,
         outcome::{BuyOutcome, Code, Refusal},
         strategy::StrategyKind,
@@ -214,17 +214,21 @@ fn look(stock: &Stock, body: &BuyBody, now: Timestamp) -> Result<FirstLook, Refu
 
 /// The wish that the body describes, by positions. Unknown names are refused before anything else in the body.
 fn wish(stock: &Stock, body: &BuyBody) -> Result<Wish, Refusal> {
-    match (&body.seat, &body.tier) {
-        (Some(label), None) => {
-            let Some(position) = stock.map.positions.get(label) else {
-                return Err(Refusal::new(Code::NotFound, format!("There is no seat {label} in this sale.")));
-            };
-            match body.quantity {
-                None => Ok(Wish::seat(stock, *position)),
-                Some(_) => Err(invalid("A named seat comes without a quantity.")),
-            }
+    match (&body.seat, &body.seats, &body.tier) {
+        (Some(label), None, None) => {
+            let position = position(stock, label)?;
+            refuse_quantity(body)?;
+            Ok(Wish::seat(stock, position))
         }
-        (None, Some(tier)) => {
+        (None, Some(labels), None) => {
+            let positions = labels.iter().map(|label| position(stock, label)).collect::<Result<Vec<_>, _>>()?;
+            refuse_quantity(body)?;
+            if positions.len() > MAX_UNITS_PER_REQUEST as usize {
+                return Err(invalid(format!("One request names at most {MAX_UNITS_PER_REQUEST} seats.")));
+            }
+            Wish::seats_at(stock, positions).ok_or_else(|| invalid("Name at least one seat, and each of them once."))
+        }
+        (None, None, Some(tier)) => {
             let Some(tier_index) = stock.tier_index(tier) else {
                 return Err(Refusal::new(Code::NotFound, format!("There is no tier {tier} in this sale.")));
             };
@@ -234,6 +238,18 @@ fn wish(stock: &Stock, body: &BuyBody) -> Result<Wish, Refusal> {
             }
             Ok(Wish::units(tier_index, quantity))
         }
-        _ => Err(invalid("Name either a seat or a tier.")),
+        _ => Err(invalid("Name either a seat, or seats, or a tier.")),
+    }
+}
+
+fn position(stock: &Stock, label: &SeatLabel) -> Result<u32, Refusal> {
+    let position = stock.map.positions.get(label).copied();
+    position.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no seat {label} in this sale.")))
+}
+
+fn refuse_quantity(body: &BuyBody) -> Result<(), Refusal> {
+    match body.quantity {
+        None => Ok(()),
+        Some(_) => Err(invalid("Named seats come without a quantity.")),
     }
 }

@@ -79,6 +79,16 @@ impl Selling {
         Ok(store::find_order(reader.connection(), order, buyer, true).await?)
     }
 
+    /// How many units of the sale this buyer owns, seats included.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn units_owned(&self, sale: &SaleId, buyer: BuyerId) -> Result<u64, EngineError> {
+        let Some(desk) = self.core.known(sale) else { return Ok(0) };
+        let mut reader = self.core.desk.store.reader().await?;
+        Ok(store::units_owned(reader.connection(), desk.sale_id, buyer).await?)
+    }
+
     /// Labels of the seats that this buyer owns in the sale, in seat order.
     ///
     /// # Errors
@@ -124,6 +134,7 @@ mod tests {
             currency: "USD".to_owned(),
             currency_digits: 2,
             seq: 1,
+            rung: None,
             created_at: Timestamp::from_milliseconds(0),
             tickets: vec![ticket.clone(); *tickets],
         };

@@ -215,7 +215,7 @@ async fn a_mirror_takes_over_every_kind_of_change() {
         .collect();
     assert_eq!(held, [&SeatLabel::from("A-3")]);
     // The mirror knows which seats are free: it picks two that are side by side.
-    assert_eq!(stock.free_seats.pick(1, 2), Some(vec![0, 1]));
+    assert_eq!(stock.free_seats.pick(1, 2).map(|best| best.seats), Some(vec![0, 1]));
     drop(stock);
     let both = house.buy(&sale, 9, BuyBody::tier("floor".into(), 2)).await;
     assert!(code(&both).is_none(), "{both:?}");

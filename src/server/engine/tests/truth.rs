@@ -10,7 +10,7 @@ use super::{conformance::for_every_way, *};
 use crate::{
     model::{ids::SeatLabel, order::Order, outcome::Refusal, seat::SeatStatus},
     server::{
-        stock::{Part, SaleDesk, Stock, What, Wish, refuse_early, seat_taken, sold_out},
+        stock::{Part, SaleDesk, Stock, What, Wish, refuse_early, seats_taken, sold_out},
         strategy::{Claim, Deciding, Verdict},
     },
 };
@@ -187,8 +187,8 @@ impl HastyGate {
             let capacity = || stock.tiers.iter().map(|tier| tier.counts.capacity()).collect();
             let left = gates.entry(sale_id).or_insert_with(capacity);
             if units.iter().any(|(tier_index, units)| left[*tier_index] < *units) {
-                let seat = claim.wish.seats().next();
-                Some(seat.map_or_else(|| sold_out(&stock.id), |position| seat_taken(stock.label(position))))
+                let taken = seats_taken(&stock, claim.wish.seats());
+                Some(taken.unwrap_or_else(|| sold_out(&stock.id)))
             } else {
                 units.iter().for_each(|(tier_index, units)| left[*tier_index] -= units);
                 None

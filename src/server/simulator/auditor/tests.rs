@@ -61,6 +61,7 @@ fn win(seq: u64, seat: &str, sent_ms: u64, answered_ms: u64) -> Win {
         currency_digits: 2,
         seq,
         created_at: START,
+        rung: None,
         tickets: vec![ticket],
     };
     Win { order, sent: Duration::from_millis(sent_ms), answered: Duration::from_millis(answered_ms) }

@@ -11,7 +11,7 @@ use sqlx::{
 
 use super::numbers::all_small;
 use crate::{
-    model::time::Timestamp,
+    model::{rung::Rung, time::Timestamp},
     server::store::rows::{Guard, Purchase, SaleTaken, count, integer},
 };
 
@@ -28,7 +28,7 @@ pub async fn take_and_record(
 ) -> Result<bool, sqlx::Error> {
     let call = sqlx::query(
         "SELECT take_and_record(
-             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
     )
     .bind(guard.sale_id)
     .bind(integer(guard.seq))
@@ -53,9 +53,10 @@ pub async fn record(
     at: Timestamp,
     purchases: &[&Purchase],
 ) -> Result<(), sqlx::Error> {
-    let call =
-        sqlx::query("SELECT record_purchases($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)")
-            .bind(sale_id);
+    let call = sqlx::query(
+        "SELECT record_purchases($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+    )
+    .bind(sale_id);
     bind_purchases(call, at, purchases).execute(connection).await?;
     Ok(())
 }
@@ -84,6 +85,7 @@ fn bind_purchases<'q>(call: Call<'q>, at: Timestamp, purchases: &[&Purchase]) ->
         .bind(tickets().map(|ticket| ticket.tier_id).bind_iter())
         .bind(tickets().map(|ticket| ticket.seat_position.map(i64::from)).bind_iter())
         .bind(tickets().map(|ticket| ticket.code.as_slice()).bind_iter())
+        .bind(purchases.iter().map(|purchase| purchase.rung.map(Rung::name)).bind_iter())
 }
 
 /// Takes the available ones of these seats, and returns their positions in order. It locks the seats in order, so that

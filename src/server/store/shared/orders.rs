@@ -7,6 +7,7 @@ use crate::{
     model::{
         ids::{BuyerId, OrderId, SaleId, SeatLabel, TicketId, TierId},
         order::{Order, Ticket},
+        rung::Rung,
         time::Timestamp,
     },
     server::{
@@ -26,6 +27,7 @@ struct TicketRow {
     currency: String,
     seq: i64,
     created_at: Timestamp,
+    rung: Option<String>,
     ticket_id: TicketId,
     tier: String,
     seat: Option<String>,
@@ -36,7 +38,7 @@ struct TicketRow {
 macro_rules! columns_of_tickets {
     () => {
         "orders.id AS order_id, sales.slug AS sale, orders.buyer_id, orders.total, orders.currency, orders.seq,
-         orders.created_at, tickets.id AS ticket_id, tiers.slug AS tier, seats.label AS seat, tickets.code"
+         orders.created_at, orders.rung, tickets.id AS ticket_id, tiers.slug AS tier, seats.label AS seat, tickets.code"
     };
 }
 macro_rules! join_tickets {
@@ -224,6 +226,7 @@ fn group(rows: Vec<TicketRow>) -> Vec<Order> {
                 currency: row.currency,
                 seq: count(row.seq),
                 created_at: row.created_at,
+                rung: row.rung.as_deref().and_then(Rung::from_name),
                 tickets: vec![ticket],
             }),
         }

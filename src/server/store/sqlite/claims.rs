@@ -15,7 +15,7 @@ use sqlx::{
 };
 
 use crate::{
-    model::{limits::MAX_BATCH, time::Timestamp},
+    model::{limits::MAX_BATCH, rung::Rung, time::Timestamp},
     server::store::rows::{Guard, Purchase, SaleTaken, count, integer},
 };
 
@@ -145,14 +145,14 @@ impl Shape {
                  FROM (VALUES {lines}) WHERE column1 IS NOT NULL;
              INSERT OR ROLLBACK INTO buyers (id, created_at)
                  SELECT column1, ? FROM (VALUES {buyers}) WHERE column1 IS NOT NULL ON CONFLICT (id) DO NOTHING;
-             INSERT OR ROLLBACK INTO orders (sale_id, created_at, id, seq, buyer_id, total, currency, key, key_fingerprint)
-                 SELECT ?, ?, column1, column2, column3, column4, column5, column6, column7
+             INSERT OR ROLLBACK INTO orders (sale_id, created_at, id, seq, buyer_id, total, currency, key, key_fingerprint, rung)
+                 SELECT ?, ?, column1, column2, column3, column4, column5, column6, column7, column8
                  FROM (VALUES {orders}) WHERE column1 IS NOT NULL;
              INSERT OR ROLLBACK INTO tickets (sale_id, id, order_id, tier_id, seat_position, code)
                  SELECT ?, column1, column2, column3, column4, column5
                  FROM (VALUES {tickets}) WHERE column1 IS NOT NULL;",
             buyers = rows(1, self.purchases),
-            orders = rows(7, self.purchases),
+            orders = rows(8, self.purchases),
             lines = rows(4, self.purchases),
             tickets = rows(5, self.tickets),
         )
@@ -198,8 +198,9 @@ fn record_arguments(
         arguments.add(purchase.currency.to_string())?;
         arguments.add(key)?;
         arguments.add(fingerprint)?;
+        arguments.add(purchase.rung.map(Rung::name))?;
     }
-    pad(arguments, empty_purchases * 7)?;
+    pad(arguments, empty_purchases * 8)?;
     arguments.add(sale_id)?;
     let mut tickets = 0;
     for purchase in purchases {

@@ -12,6 +12,7 @@ use crate::{
     model::{
         ids::{BuyerId, OrderId, SeatLabel, TicketId, TierId},
         ledger::Units,
+        rung::Rung,
         seat::SeatStatus,
         strategy::StrategyKind,
         time::Timestamp,
@@ -70,6 +71,7 @@ impl House {
             units: serde_json::to_string(&[units()]).unwrap(),
             hash: [seq as u8; 32],
             tickets,
+            rung: (!seats.is_empty()).then_some(Rung::Orphan),
             key: key.map(|key| (key.to_owned(), [7; 16])),
         };
         let mut writer = self.writer().await;

@@ -90,6 +90,7 @@ async fn orders_are_found_by_their_id_and_by_their_buyer_until_a_reset() {
         let mut writer = house.writer().await;
         let order = store::find_order(writer.connection(), first, None, false).await.unwrap().unwrap();
         assert_eq!((order.id, order.sale.as_str(), order.buyer), (first, "gala", buyer(1)));
+        assert_eq!(order.rung, Some(Rung::Orphan));
         assert_eq!((order.total, order.currency.as_str(), order.seq, order.created_at), (4_200, "EUR", 5, NOW));
         let tickets: Vec<_> = order
             .tickets

@@ -1,0 +1,145 @@
+//! What the button offers, and the button itself.
+//!
+//! It keeps its meaning while a pointer is down on it, and for a second after anything has happened: so the second click of a
+//! double click never buys what the first was not meant for.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+
+use super::{
+    best::best_shown,
+    desk::{Choice, Desk},
+};
+use crate::model::{rung::Rung, sale::SaleStatus};
+
+/// How long the meaning is kept after the pointer has left: the click of a finger comes only then.
+const AFTER_THE_POINTER: Duration = Duration::from_millis(100);
+
+/// What the button offers.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Offer {
+    pub text: String,
+    /// Whether it can be pressed.
+    pub is_open: bool,
+    pub choice: Choice,
+    /// How the seats will stand that are picked for the buyer, where there are several.
+    pub promise: Option<Rung>,
+}
+
+/// What the button offers now, and what it offered when the pointer went down on it.
+#[derive(Clone, Copy)]
+pub struct Offers {
+    now: Memo<Offer>,
+    pressed: RwSignal<Option<Offer>>,
+}
+
+impl Offers {
+    pub fn new(desk: Desk) -> Self {
+        Self { now: Memo::new(move |_| offer(desk)), pressed: RwSignal::new(None) }
+    }
+
+    /// What the button means. Reactive.
+    fn shown(self) -> Offer {
+        self.pressed.get().unwrap_or_else(|| self.now.get())
+    }
+
+    /// The press: what the button meant.
+    pub fn take(self) -> Offer {
+        let offer = untrack(|| self.shown());
+        self.let_go();
+        offer
+    }
+
+    fn hold(self) {
+        self.pressed.set(Some(self.now.get_untracked()));
+    }
+
+    fn let_go(self) {
+        if self.pressed.with_untracked(Option::is_some) {
+            self.pressed.set(None);
+        }
+    }
+}
+
+/// The button that buys. It is never disabled for the browser, which would take the focus away from it.
+#[component]
+pub fn BuyButton(desk: Desk, offers: Offers) -> impl IntoView {
+    let let_go = move |_| set_timeout(move || offers.let_go(), AFTER_THE_POINTER);
+    view! {
+        <button
+            type="submit"
+            class="button buy"
+            data-testid="buy"
+            aria-disabled=move || (!offers.shown().is_open).then_some("true")
+            aria-busy=move || desk.is_buying.get().then_some("true")
+            on:pointerdown=move |_| offers.hold()
+            on:pointerleave=let_go
+            on:pointercancel=let_go
+        >
+            {move || offers.shown().text}
+        </button>
+    }
+}
+
+/// Reactive.
+fn offer(desk: Desk) -> Offer {
+    let choice = desk.choice();
+    let says = |text: String, is_open| Offer { text, is_open, choice: choice.clone(), promise: None };
+    if desk.is_buying.get() {
+        return says("Buying…".to_owned(), false);
+    }
+    if let Some(text) = desk.rest.get() {
+        return says(text, false);
+    }
+    let closed = match desk.status() {
+        _ if desk.has_no_cookies.get() => "Cookies are off",
+        SaleStatus::Soon => "Not open yet",
+        SaleStatus::Paused => "Sale paused",
+        SaleStatus::SoldOut => "Sold out",
+        SaleStatus::Closed => "Sale closed",
+        SaleStatus::Open => "",
+    };
+    if !closed.is_empty() {
+        return says(closed.to_owned(), false);
+    }
+    if desk.allowance() == 0 {
+        // A press says how many that are.
+        return says("You have all you may have".to_owned(), true);
+    }
+    match &choice {
+        Choice::Lost(_) => says("Pick another seat".to_owned(), true),
+        Choice::Seats(seats) if seats.len() == 1 => says("Buy this seat".to_owned(), true),
+        Choice::Seats(seats) => says(format!("Buy these {} seats", seats.len()), true),
+        &Choice::Units { tier, quantity } => match desk.left(tier) {
+            0 => says("None left".to_owned(), false),
+            left if left < u64::from(quantity) => says(format!("Only {left} left"), false),
+            _ => {
+                let (text, promise) = units_offer(desk, tier, quantity);
+                Offer { promise, ..says(text, true) }
+            }
+        },
+    }
+}
+
+/// What is said of units that nobody has picked, and how their seats will stand. Reactive.
+fn units_offer(desk: Desk, tier: usize, quantity: u32) -> (String, Option<Rung>) {
+    match (desk.is_seated(tier), quantity) {
+        (true, 1) => return ("Buy the best seat".to_owned(), None),
+        (false, 1) => return ("Buy 1 ticket".to_owned(), None),
+        (false, quantity) => return (format!("Buy {quantity} tickets"), None),
+        (true, _) => {}
+    }
+    // Seats change without their counters where one is given back as another is sold.
+    desk.live.repaint().track();
+    let best = desk.live.read(|view| best_shown(&desk.seating(), view, tier, quantity));
+    let text = match best.as_ref().map(|best| (best.rung, best.rows)) {
+        Some((Rung::Together | Rung::Orphan, _)) => format!("Buy the best {quantity}, together"),
+        Some((Rung::Rows, rows)) => {
+            let rows = ["two", "three", "four"][(rows as usize).clamp(2, 4) - 2];
+            format!("Buy {quantity}, in {rows} rows behind each other")
+        }
+        _ => format!("Buy {quantity}, not side by side"),
+    };
+    (text, best.map(|best| best.rung))
+}
