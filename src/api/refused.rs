@@ -41,6 +41,7 @@ mod tests {
             instance: "/rpc/buy".to_owned(),
             code,
             opens_at: None,
+            seats: Vec::new(),
         };
         serde_json::to_string(&problem).unwrap()
     }

@@ -94,7 +94,7 @@ fn keep_asking(session: Session, state: RwSignal<Option<Snapshot>>) {
             let is_chosen = session.sale.try_get_untracked().flatten() == Some(sale);
             // A failed look changes nothing: the next one may succeed.
             if let (true, Ok(found)) = (is_chosen, answer) {
-                state.try_set(found);
+                state.try_set(found.map(|(snapshot, _)| snapshot));
             }
             is_asking.try_update_value(|is_asking| *is_asking = false);
         });
