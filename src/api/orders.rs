@@ -8,7 +8,7 @@ use crate::{
         body::BuyBody,
         ids::{OrderId, SaleId, SeatLabel},
         order::Order,
-        outcome::{BuyOutcome, Code, Refusal},
+        outcome::BuyOutcome,
         sale::Sale,
     },
     wire::Wire,
@@ -44,6 +44,7 @@ pub struct MyOrders {
 #[server(name = AskBuy, prefix = "/rpc", endpoint = "buy", input = Wire, output = Wire)]
 pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome, ServerFnError> {
     use super::context;
+    use crate::model::outcome::{Code, Refusal};
     if context::is_from_nobody() {
         return Ok(BuyOutcome::Refused(Refusal::new(Code::Unauthenticated, "The browser sent no cookie.")));
     }
