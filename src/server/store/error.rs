@@ -35,9 +35,8 @@ impl std::fmt::Display for OpenError {
             Self::Setting { name, wanted, found } => write!(formatter, "{name} is {found}, but must be {wanted}"),
             Self::Pooler { sign } => write!(
                 formatter,
-                "a connection pooler such as PgBouncer stands in front of it ({sign}). A pooler cannot be used, because \
-                 Onsale keeps settings, prepared statements and LISTEN on its connections: give the address of PostgreSQL \
-                 itself. Onsale opens few connections and pools them itself"
+                "a connection pooler such as PgBouncer stands in front of it ({sign}), where Onsale keeps settings, prepared \
+                 statements and LISTEN on its connections and pools them itself: give the address of PostgreSQL itself"
             ),
             Self::Sql(error) => write!(formatter, "{error}"),
             Self::Migration(error) => write!(formatter, "{error}"),
