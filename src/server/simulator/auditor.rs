@@ -17,6 +17,9 @@ use crate::model::{
     sale::Sale,
 };
 
+/// Contradictions that a simulation tells one by one. A strategy that guards nothing has thousands, and a hundred runs are kept.
+const TOLD_CONTRADICTIONS: usize = 100;
+
 /// A purchase that a virtual buyer was told it made.
 #[derive(Clone, Debug)]
 pub struct Win {
@@ -58,6 +61,13 @@ pub enum Contradiction {
         won: u64,
         sold: u64,
     },
+}
+
+/// The first of these as sentences, and how many more there are.
+pub fn sentences(contradictions: &[Contradiction]) -> Vec<String> {
+    let told = contradictions.iter().take(TOLD_CONTRADICTIONS).map(ToString::to_string);
+    let more = contradictions.len().saturating_sub(TOLD_CONTRADICTIONS);
+    told.chain((more > 0).then(|| format!("and {more} more"))).collect()
 }
 
 impl fmt::Display for Contradiction {

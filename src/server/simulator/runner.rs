@@ -165,7 +165,7 @@ async fn judge(connection: &mut Connection, before: &Sale, wins: &[Win]) -> Resu
     let ledger = read_ledger(connection, &before.id, before.seq).await?;
     let audit: Audit = read(connection, &format!("/api/v1/sales/{}/audit", before.id)).await?;
     let contradictions = auditor::contradictions(before, wins, &ledger, &audit);
-    Ok((audit, contradictions.iter().map(ToString::to_string).collect()))
+    Ok((audit, auditor::sentences(&contradictions)))
 }
 
 /// What all slots of one run share.

@@ -173,3 +173,11 @@ fn a_reset_during_the_run_lets_a_seat_be_sold_again() {
     let ledger = [line(&wins[0]), reset, line(&wins[1])];
     assert_eq!(contradictions(&sale(), &wins, &ledger, &audit(1, true)), []);
 }
+
+#[test]
+fn as_many_contradictions_are_told_as_can_be_kept() {
+    let found = |count: u64| (0..count).map(Contradiction::SeqUsedTwice).collect::<Vec<_>>();
+    assert_eq!(sentences(&found(100)).len(), 100);
+    let told = sentences(&found(5_000));
+    assert_eq!((told.len(), told[100].as_str()), (101, "and 4900 more"));
+}
