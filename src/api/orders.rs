@@ -18,7 +18,7 @@ use crate::{
 pub struct Purchases {
     pub seats: Vec<SeatLabel>,
     /// Units of the sale that the asker has, seats included.
-    pub units: u64,
+    pub units: u32,
     /// The newest first.
     pub orders: Vec<Order>,
 }
@@ -52,6 +52,6 @@ pub async fn purchases(sale: SaleId) -> Result<Purchases, ServerFnError> {
     let seats =
         context::app()?.engine.selling.owned_seats(&sale, context::buyer()?).await.map_err(context::unavailable)?;
     let orders: Vec<Order> = my_orders().await?.into_iter().filter(|order| order.sale == sale).collect();
-    let units = orders.iter().map(|order| order.tickets.len() as u64).sum();
+    let units = u32::try_from(orders.iter().map(|order| order.tickets.len()).sum::<usize>()).unwrap_or(u32::MAX);
     Ok(Purchases { seats, units, orders })
 }
