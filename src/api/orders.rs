@@ -19,7 +19,7 @@ use crate::{
 pub struct Purchases {
     pub seats: Vec<SeatLabel>,
     /// Units of the sale that the asker has, seats included.
-    pub units: u64,
+    pub units: u32,
     /// The newest first, no more than a page shows.
     pub orders: Vec<Order>,
     /// How many orders there are beside those.
@@ -76,6 +76,7 @@ pub async fn purchases(sale: SaleId) -> Result<Purchases, ServerFnError> {
     let (selling, buyer) = (&context::app()?.engine.selling, context::buyer()?);
     let seats = selling.owned_seats(&sale, buyer).await.map_err(context::unavailable)?;
     let units = selling.units_owned(&sale, buyer).await.map_err(context::unavailable)?;
+    let units = u32::try_from(units).unwrap_or(u32::MAX);
     let (list, in_all) = selling.orders_on_a_page(buyer, Some(&sale), None).await.map_err(context::unavailable)?;
     let older = in_all.saturating_sub(list.orders.len() as u64);
     Ok(Purchases { seats, units, orders: list.orders, older })

@@ -207,9 +207,16 @@ impl Shape {
                 let first = rows.first_seat(row) + start;
                 first..first + seats
             };
-            let mut seats: Vec<u32> = (top..end).flat_map(|row| seats_of(row, start, self.width)).collect();
-            seats.extend(seats_of(short, free.start, self.rest));
-            seats.sort_unstable();
+            let full = (top..end).flat_map(|row| seats_of(row, start, self.width));
+            let rest = seats_of(short, free.start, self.rest);
+            let mut seats = Vec::with_capacity((self.width * self.rows) as usize);
+            if short < top {
+                seats.extend(rest.clone());
+            }
+            seats.extend(full);
+            if short > top {
+                seats.extend(rest);
+            }
             Some(seats)
         })
     }

@@ -49,11 +49,12 @@ pub struct Desk {
     /// How many orders there are beside those, which are older.
     pub older: RwSignal<u64>,
     /// Units of this sale that the buyer has.
-    pub units: RwSignal<u64>,
+    pub units: RwSignal<u32>,
     /// Whether a purchase is under way.
     pub is_buying: RwSignal<bool>,
-    /// What has just happened. For a second it stands on the button, which cannot be pressed meanwhile.
-    pub rest: RwSignal<Option<String>>,
+    /// Whether something has just happened. For a second it stands on the button, which cannot be pressed meanwhile.
+    pub is_resting: RwSignal<bool>,
+    rest_text: StoredValue<String>,
     /// Numbers the rests: a later one is not ended by an earlier one.
     rests: StoredValue<u32>,
     pub intents: Intents,
@@ -91,7 +92,8 @@ impl Desk {
             older: RwSignal::new(purchases.older),
             units: RwSignal::new(purchases.units),
             is_buying: RwSignal::new(false),
-            rest: RwSignal::new(None),
+            is_resting: RwSignal::new(false),
+            rest_text: StoredValue::new(String::new()),
             rests: StoredValue::new(0),
             intents: Intents::new(&sale.id),
             has_no_cookies: RwSignal::new(false),
@@ -171,9 +173,8 @@ impl Desk {
 
     /// The most units that the buyer may still buy in one order. Reactive.
     pub fn allowance(self) -> u32 {
-        let limit = self.sale().max_per_buyer.map_or(u64::MAX, u64::from);
-        let left = u32::try_from(limit.saturating_sub(self.units.get())).unwrap_or(u32::MAX);
-        left.min(MAX_UNITS_PER_REQUEST)
+        let limit = self.sale().max_per_buyer.unwrap_or(u32::MAX);
+        limit.saturating_sub(self.units.get()).min(MAX_UNITS_PER_REQUEST)
     }
 
     /// Says why no more can be had.
@@ -223,8 +224,15 @@ impl Desk {
 
     /// Picks these seats again after a purchase that was not made, as far as they are still free.
     pub fn pick_again(self, mut seats: BTreeSet<u32>) {
-        self.live.read(|view| seats.retain(|&seat| view.face(seat) == SeatFace::Available));
+        for seat in self.taken(&seats) {
+            seats.remove(&seat);
+        }
         let _ = self.picked.try_set(seats);
+    }
+
+    /// Those of these seats that are not free.
+    fn taken(self, seats: &BTreeSet<u32>) -> Vec<u32> {
+        self.live.read(|view| seats.iter().copied().filter(|&seat| view.face(seat) != SeatFace::Available).collect())
     }
 
     pub fn unpick_all(self) {
@@ -238,14 +246,13 @@ impl Desk {
 
     /// Takes seats that cannot be had any more out of the selection, and says so of those that somebody else has.
     pub fn drop_lost_seats(self) {
-        let face = |seat: u32| self.live.read(|view| view.face(seat));
-        let is_gone = |seat: &u32| face(*seat) != SeatFace::Available;
-        let gone: Vec<u32> = self.picked.with_untracked(|picked| picked.iter().copied().filter(is_gone).collect());
+        let gone = self.picked.with_untracked(|picked| self.taken(picked));
         if gone.is_empty() {
             return;
         }
         self.picked.update(|picked| picked.retain(|seat| !gone.contains(seat)));
-        let lost = gone.into_iter().filter(|&seat| face(seat) != SeatFace::Mine);
+        let is_mine = |seat: u32| self.live.read(|view| view.face(seat) == SeatFace::Mine);
+        let lost = gone.into_iter().filter(|&seat| !is_mine(seat));
         let seating = self.seating();
         lost.filter_map(|seat| seating.label(seat)).for_each(|label| self.lose(label));
     }
@@ -283,22 +290,28 @@ impl Desk {
     pub fn start_rest(self, text: String, choice: Option<String>) {
         let number = self.rests.get_value() + 1;
         self.rests.set_value(number);
-        self.rest.set(Some(text));
+        self.rest_text.set_value(text);
+        self.is_resting.set(true);
         spawn_local(async move {
             seen().await;
             if let Some(choice) = choice {
                 self.intents.forget(&choice);
             }
             if self.rests.try_get_value() == Some(number) {
-                self.rest.set(None);
+                self.is_resting.set(false);
             }
         });
     }
 
+    /// What the button says while it rests.
+    pub fn rest_text(self) -> String {
+        self.rest_text.get_value()
+    }
+
     /// The buyer has chosen something else.
     fn end_rest(self) {
-        if self.rest.with_untracked(Option::is_some) {
-            self.rest.set(None);
+        if self.is_resting.get_untracked() {
+            self.is_resting.set(false);
         }
     }
 

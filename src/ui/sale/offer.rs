@@ -17,7 +17,7 @@ use crate::model::{rung::Rung, sale::SaleStatus};
 const AFTER_THE_POINTER: Duration = Duration::from_millis(100);
 
 /// What the button offers.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone)]
 pub struct Offer {
     pub text: String,
     /// Whether it can be pressed.
@@ -27,21 +27,23 @@ pub struct Offer {
     pub promise: Option<Rung>,
 }
 
-/// What the button offers now, and what it offered when the pointer went down on it.
+/// What the button offers now, or what it offered when the pointer went down on it.
 #[derive(Clone, Copy)]
 pub struct Offers {
-    now: Memo<Offer>,
-    pressed: RwSignal<Option<Offer>>,
+    desk: Desk,
+    is_held: RwSignal<bool>,
+    held: StoredValue<Option<Offer>>,
 }
 
 impl Offers {
     pub fn new(desk: Desk) -> Self {
-        Self { now: Memo::new(move |_| offer(desk)), pressed: RwSignal::new(None) }
+        Self { desk, is_held: RwSignal::new(false), held: StoredValue::new(None) }
     }
 
     /// What the button means. Reactive.
     fn shown(self) -> Offer {
-        self.pressed.get().unwrap_or_else(|| self.now.get())
+        let held = if self.is_held.get() { self.held.get_value() } else { None };
+        held.unwrap_or_else(|| offer(self.desk))
     }
 
     /// The press: what the button meant.
@@ -52,12 +54,13 @@ impl Offers {
     }
 
     fn hold(self) {
-        self.pressed.set(Some(self.now.get_untracked()));
+        self.held.set_value(Some(untrack(|| offer(self.desk))));
+        self.is_held.set(true);
     }
 
     fn let_go(self) {
-        if self.pressed.with_untracked(Option::is_some) {
-            self.pressed.set(None);
+        if self.is_held.try_get_untracked() == Some(true) {
+            self.is_held.set(false);
         }
     }
 }
@@ -65,7 +68,6 @@ impl Offers {
 /// The button that buys. It is never disabled for the browser, which would take the focus away from it.
 #[component]
 pub fn BuyButton(desk: Desk, offers: Offers) -> impl IntoView {
-    let let_go = move |_| set_timeout(move || offers.let_go(), AFTER_THE_POINTER);
     view! {
         <button
             type="submit"
@@ -74,8 +76,7 @@ pub fn BuyButton(desk: Desk, offers: Offers) -> impl IntoView {
             aria-disabled=move || (!offers.shown().is_open).then_some("true")
             aria-busy=move || desk.is_buying.get().then_some("true")
             on:pointerdown=move |_| offers.hold()
-            on:pointerleave=let_go
-            on:pointercancel=let_go
+            on:pointerleave=move |_| set_timeout(move || offers.let_go(), AFTER_THE_POINTER)
         >
             {move || offers.shown().text}
         </button>
@@ -89,8 +90,8 @@ fn offer(desk: Desk) -> Offer {
     if desk.is_buying.get() {
         return says("Buying…".to_owned(), false);
     }
-    if let Some(text) = desk.rest.get() {
-        return says(text, false);
+    if desk.is_resting.get() {
+        return says(desk.rest_text(), false);
     }
     let closed = match desk.status() {
         _ if desk.has_no_cookies.get() => "Cookies are off",

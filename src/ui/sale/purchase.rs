@@ -169,12 +169,13 @@ fn refuse(desk: Desk, intents: &[u64], wish: Wish, refusal: &Refusal) {
         true => is_alone || is_gone_on_the_map(seat),
         false => is_named(seat),
     };
-    let (gone, left): (BTreeSet<u32>, BTreeSet<u32>) = wish.seats.iter().partition(|seat| is_gone(**seat));
-    for (intent, seat) in intents.iter().zip(wish.seats.iter().copied().map(Some).chain([None])) {
-        let is_gone = seat.is_some_and(|seat| gone.contains(&seat));
+    let gone: Vec<u32> = wish.seats.iter().copied().filter(|&seat| is_gone(seat)).collect();
+    let mut seats = wish.seats.iter();
+    for intent in intents {
+        let is_gone = seats.next().is_some_and(|seat| gone.contains(seat));
         desk.live.settle(*intent, if is_gone { Settlement::SeatTaken } else { Settlement::RolledBack });
     }
-    desk.pick_again(left);
+    desk.pick_again(wish.seats);
     desk.start_rest(refusal.code.title().to_owned(), Some(wish.choice));
     if gone.is_empty() {
         tell(desk, refusal);
@@ -220,7 +221,7 @@ fn celebrate(desk: Desk, order: Order, wish: &Wish) {
         is_new
     });
     if is_new == Some(true) {
-        desk.units.update(|units| *units += count as u64);
+        desk.units.update(|units| *units += u32::try_from(count).unwrap_or(u32::MAX));
     }
 }
 
