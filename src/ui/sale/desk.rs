@@ -190,16 +190,24 @@ impl Desk {
 
     /// Takes seats that cannot be had any more out of the selection, and says so of those that somebody else has.
     pub fn drop_lost_seats(self) {
-        let face = |seat: u32| self.live.read(|view| view.face(seat));
-        let is_gone = |seat: &u32| face(*seat) != SeatFace::Available;
-        let gone: Vec<u32> = self.picked.with_untracked(|picked| picked.iter().copied().filter(is_gone).collect());
-        if gone.is_empty() {
-            return;
+        let gone: Vec<u32> = self.picked.with_untracked(|picked| {
+            self.live
+                .read(|view| picked.iter().copied().filter(|&seat| view.face(seat) != SeatFace::Available).collect())
+        });
+        for seat in gone {
+            self.picked.update(|picked| {
+                picked.remove(&seat);
+            });
+            if !self.is_own(seat)
+                && let Some(label) = self.seating().label(seat)
+            {
+                self.lose(label);
+            }
         }
-        self.picked.update(|picked| picked.retain(|seat| !gone.contains(seat)));
-        let lost = gone.into_iter().filter(|&seat| face(seat) != SeatFace::Mine);
-        let seating = self.seating();
-        lost.filter_map(|seat| seating.label(seat)).for_each(|label| self.lose(label));
+    }
+
+    fn is_own(self, seat: u32) -> bool {
+        self.live.read(|view| view.face(seat) == SeatFace::Mine)
     }
 
     /// A seat that the buyer wanted cannot be had any more. Nothing is bought until the buyer chooses again. Who has the seat
@@ -208,8 +216,10 @@ impl Desk {
         self.lost.set(Some(seat.clone()));
         spawn_local(async move {
             let is_known = self.ask_what_is_owned().await;
-            if self.seating().index_of(&seat).is_some_and(|index| self.live.read(|view| view.face(index) == SeatFace::Mine)) {
-                let _ = self.lost.try_update(|lost| lost.take_if(|lost| *lost == seat));
+            if self.seating().index_of(&seat).is_some_and(|index| self.is_own(index)) {
+                if self.lost.with_untracked(|lost| lost.as_ref() == Some(&seat)) {
+                    self.lost.set(None);
+                }
                 return;
             }
             let detail = if is_known { "Somebody was faster." } else { "It cannot be had any more." };
