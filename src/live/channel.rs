@@ -7,8 +7,8 @@ use leptos::{
 
 const NAME: &str = "onsale";
 
-/// From the page that leads a sale: it is there. Its text is the `seq` where it stands, or empty while it has no stream.
-/// Frames that it passes on are named like the events of the stream.
+/// From the page that leads a sale: it is there. Its text is empty while it has no stream. Frames that it passes on are named
+/// like the events of the stream.
 pub const BEAT: &str = "beat";
 /// The visitor has bought something of the sale.
 pub const PURCHASE: &str = "purchase";

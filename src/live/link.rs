@@ -4,7 +4,12 @@
 use std::{cell::RefCell, rc::Rc};
 
 use gloo_timers::callback::Interval;
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{
+    prelude::*,
+    task::spawn_local,
+    wasm_bindgen::{JsCast, closure::Closure},
+    web_sys::Event,
+};
 
 use super::{
     census::Census,
@@ -25,6 +30,7 @@ const WATCH_MILLISECONDS: u32 = 250;
 /// Listens for as long as it lives.
 pub struct Link {
     _watch: Interval,
+    _listener: Closure<dyn Fn(Event)>,
     _shared: Rc<Shared>,
 }
 
@@ -33,52 +39,44 @@ struct Shared {
     sale: SaleId,
     store: LiveStore,
     locks: Option<Locks>,
-    channel: Option<Channel>,
+    channel: RefCell<Option<Channel>>,
     state: RefCell<State<Source, Hold>>,
 }
 
 impl Link {
     /// To be called in the browser only, in an effect.
     pub fn start(sale: SaleId, store: LiveStore) -> Self {
-        let shared = Rc::new_cyclic(|shared: &std::rc::Weak<Shared>| {
-            let listener = shared.clone();
-            let channel = Channel::join(move |message| {
-                if let Some(shared) = listener.upgrade() {
-                    hear_page(&shared, message);
-                }
-            });
-            // Without a channel there is nobody to follow.
-            let locks = channel.is_some().then(Locks::of_browser).flatten();
-            let turn = match locks {
-                Some(_) => Turn::Locks(Lead::new()),
-                None => Turn::Census(Census::new(chance())),
-            };
-            Shared { sale, store, locks, channel, state: RefCell::new(State::new(stopwatch(), turn)) }
+        let locks = Locks::of_browser();
+        let alone = Turn::Census(Census::new(chance()));
+        let state = RefCell::new(State::new(stopwatch(), alone));
+        let shared = Rc::new(Shared { sale, store, locks, channel: RefCell::new(None), state });
+        let listener = Rc::downgrade(&shared);
+        let channel = Channel::join(move |message| {
+            if let Some(shared) = listener.upgrade() {
+                hear_page(&shared, message);
+            }
         });
+        // Without a channel there is nobody to follow.
+        if channel.is_some() && shared.locks.is_some() {
+            shared.state.borrow_mut().turn = Turn::Locks(Lead::new());
+        }
+        *shared.channel.borrow_mut() = channel;
         look(&shared);
         let watched = Rc::downgrade(&shared);
-        // A page that is put out of view gives the lead away at once; one that comes back asks at once. The listener stays
-        // for as long as the document does.
-        let _ = window_event_listener_untyped("visibilitychange", move |_| {
+        // A page that is put out of view gives the lead away at once; one that comes back asks at once.
+        let listener = Closure::<dyn Fn(Event)>::new(move |_: Event| {
             if let Some(shared) = watched.upgrade() {
                 look(&shared);
             }
         });
-        let told = Rc::clone(&shared);
-        Effect::new(move |before: Option<u32>| {
-            let purchases = store.purchases().get();
-            if before.is_some_and(|before| before != purchases) {
-                tell(&told, channel::PURCHASE, "");
-            }
-            purchases
-        });
+        let _ = document().add_event_listener_with_callback("visibilitychange", listener.as_ref().unchecked_ref());
         let watched = Rc::clone(&shared);
         let watch = Interval::new(WATCH_MILLISECONDS, move || {
             watched.state.borrow_mut().turn.tick();
             look(&watched);
             beat(&watched);
         });
-        Self { _watch: watch, _shared: shared }
+        Self { _watch: watch, _listener: listener, _shared: shared }
     }
 }
 
@@ -115,12 +113,15 @@ fn ask(shared: &Rc<Shared>, wish: Wish) {
     });
 }
 
-/// Tells the pages that follow that this one is there and where it stands, or the pages without locks that it has a stream.
+/// Tells the other pages what they have to know: that this one leads and whether its stream speaks, or, without locks, that
+/// it has a stream; and that the visitor has bought something.
 fn beat(shared: &Shared) {
+    if shared.store.take_purchase() {
+        tell(shared, channel::PURCHASE, "");
+    }
     let state = shared.state.borrow();
     if state.turn.leads() {
-        let position = state.speaks.then(|| shared.store.read(|view| view.seq().to_string()));
-        tell(shared, channel::BEAT, &position.unwrap_or_default());
+        tell(shared, channel::BEAT, if state.speaks { "speaks" } else { "" });
     } else if state.source.is_some()
         && let Some(number) = state.turn.number()
     {
@@ -129,7 +130,7 @@ fn beat(shared: &Shared) {
 }
 
 fn tell(shared: &Shared, kind: &str, text: &str) {
-    if let Some(channel) = &shared.channel {
+    if let Some(channel) = &*shared.channel.borrow() {
         channel.tell(kind, shared.sale.as_str(), text);
     }
 }
@@ -154,10 +155,9 @@ fn hear_page(shared: &Rc<Shared>, message: &str) {
         return;
     }
     shared.state.borrow_mut().turn.hear_leader();
-    if kind == channel::BEAT {
-        let stands_at = shared.store.read(|view| view.seq());
-        shared.state.borrow_mut().hear_beat(text.parse().ok(), stands_at, stopwatch());
-    } else {
+    let is_beat = kind == channel::BEAT;
+    shared.state.borrow_mut().hear_beat(!is_beat || !text.is_empty(), stopwatch());
+    if !is_beat {
         take(shared, kind, text);
     }
     look(shared);

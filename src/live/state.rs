@@ -24,8 +24,6 @@ pub struct State<S, H> {
     is_polling: bool,
     polls_succeed: bool,
     was_hidden: bool,
-    /// Whether this page has heard from one that leads since it followed.
-    knows_leader: bool,
     /// Failed tries in a row.
     attempt: u32,
     retry_at: i64,
@@ -55,7 +53,6 @@ impl<S, H> State<S, H> {
             is_polling: false,
             polls_succeed: false,
             was_hidden: false,
-            knows_leader: false,
             attempt: 0,
             retry_at: now,
             poll_at: now + POLL_MILLISECONDS,
@@ -98,7 +95,6 @@ impl<S, H> State<S, H> {
         if self.turn.leads() != had_led {
             // What spoke was the stream of another page, or is not this page's any more.
             self.let_go(now);
-            self.knows_leader = false;
         }
     }
 
@@ -147,15 +143,14 @@ impl<S, H> State<S, H> {
         }
     }
 
-    /// The page that leads has told where it stands, if its stream speaks; this page stands at `stands_at`.
-    pub fn hear_beat(&mut self, leader_stands_at: Option<u64>, stands_at: u64, now: i64) {
-        self.speaks = leader_stands_at.is_some();
-        self.polls_succeed &= !self.speaks;
-        if !self.knows_leader || leader_stands_at.is_some_and(|seq| seq > stands_at) {
+    /// The page that leads has said whether its stream speaks.
+    pub const fn hear_beat(&mut self, speaks: bool, now: i64) {
+        if speaks && !self.speaks {
             // What was told before this page followed is not told again.
-            self.knows_leader = true;
             self.want_poll(now);
+            self.polls_succeed = false;
         }
+        self.speaks = speaks;
     }
 
     const fn want_poll(&mut self, now: i64) {

@@ -57,11 +57,12 @@ pub struct LiveStore {
     shown: RwSignal<Shown>,
     repaint: RwSignal<Repaint>,
     hearing: RwSignal<Hearing>,
-    /// Counts the snapshots that the stream brought: after one, what is owned has to be asked for again.
+    /// Counts what may change what the visitor owns: snapshots, and purchases that other pages have told.
     replaced: RwSignal<u32>,
-    /// Counts the visitor's purchases on this page, and those that other pages have told.
-    purchases: RwSignal<u32>,
-    purchases_elsewhere: RwSignal<u32>,
+    /// Whether the visitor has bought something on another page.
+    bought_elsewhere: StoredValue<bool>,
+    /// Whether the other pages have still to be told that the visitor has bought something here.
+    owes_word: StoredValue<bool>,
     clock: ServerClock,
     is_painting_due: StoredValue<bool>,
 }
@@ -80,8 +81,8 @@ impl LiveStore {
                 silence_seconds: 0,
             }),
             replaced: RwSignal::new(0),
-            purchases: RwSignal::new(0),
-            purchases_elsewhere: RwSignal::new(0),
+            bought_elsewhere: StoredValue::new(false),
+            owes_word: StoredValue::new(false),
             clock,
             is_painting_due: StoredValue::new(false),
         }
@@ -109,24 +110,27 @@ impl LiveStore {
         self.replaced.read_only()
     }
 
-    /// What the visitor has bought on this page; the other pages are told.
-    pub fn purchases(self) -> ReadSignal<u32> {
-        self.purchases.read_only()
+    /// Whether the visitor has bought something on another page.
+    pub fn bought_elsewhere(self) -> bool {
+        self.bought_elsewhere.get_value()
     }
 
-    /// What the visitor has bought on other pages of this browser, as far as they tell.
-    pub fn purchases_elsewhere(self) -> ReadSignal<u32> {
-        self.purchases_elsewhere.read_only()
-    }
-
-    /// The visitor has bought something here.
+    /// The visitor has bought something here: the other pages are told.
     pub fn tell_purchase(self) {
-        let _ = self.purchases.try_update(|purchases| *purchases += 1);
+        self.owes_word.try_set_value(true);
+    }
+
+    /// Whether the visitor has bought something here since this was asked.
+    pub fn take_purchase(self) -> bool {
+        let owes_word = self.owes_word.try_get_value() == Some(true);
+        self.owes_word.try_set_value(false);
+        owes_word
     }
 
     /// The visitor has bought something on another page.
     pub fn hear_purchase(self) {
-        let _ = self.purchases_elsewhere.try_update(|purchases| *purchases += 1);
+        self.bought_elsewhere.try_set_value(true);
+        let _ = self.replaced.try_update(|replaced| *replaced += 1);
     }
 
     pub fn apply(self, frame: Frame) -> Verdict {

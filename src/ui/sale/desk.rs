@@ -251,10 +251,17 @@ impl Desk {
             return;
         }
         self.picked.update(|picked| picked.retain(|seat| !gone.contains(seat)));
-        let is_mine = |seat: u32| self.live.read(|view| view.face(seat) == SeatFace::Mine);
-        let lost = gone.into_iter().filter(|&seat| !is_mine(seat));
-        let seating = self.seating();
-        lost.filter_map(|seat| seating.label(seat)).for_each(|label| self.lose(label));
+        for seat in gone {
+            if !self.is_own(seat)
+                && let Some(label) = self.seating().label(seat)
+            {
+                self.lose(label);
+            }
+        }
+    }
+
+    fn is_own(self, seat: u32) -> bool {
+        self.live.read(|view| view.face(seat) == SeatFace::Mine)
     }
 
     /// A seat that the buyer wanted cannot be had any more. Nothing is bought until the buyer chooses again. Who has the seat
@@ -264,12 +271,10 @@ impl Desk {
         self.start_rest(format!("{seat} is gone"), None);
         spawn_local(async move {
             let is_known = self.ask_what_is_owned().await;
-            if self
-                .seating()
-                .index_of(&seat)
-                .is_some_and(|index| self.live.read(|view| view.face(index) == SeatFace::Mine))
-            {
-                let _ = self.lost.try_update(|lost| lost.take_if(|lost| *lost == seat));
+            if self.seating().index_of(&seat).is_some_and(|index| self.is_own(index)) {
+                if self.lost.with_untracked(|lost| lost.as_ref() == Some(&seat)) {
+                    self.lost.set(None);
+                }
                 self.end_rest();
                 return;
             }

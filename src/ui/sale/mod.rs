@@ -76,11 +76,6 @@ fn desk_in_the_browser() -> Desk {
 /// Listens to the sale for as long as the page stands.
 fn follow(desk: Desk) {
     StoredValue::new_local(Link::start(desk.id(), desk.live));
-    let ask_what_is_owned = move || {
-        spawn_local(async move {
-            desk.ask_what_is_owned().await;
-        });
-    };
     let replaced = desk.live.replaced();
     Effect::new(move |_| {
         if replaced.get() == 0 {
@@ -89,15 +84,11 @@ fn follow(desk: Desk) {
         if desk.live.read(View::seats) != desk.seating().seats() as usize {
             // The seat map itself is another one: so is the page.
             let _ = window().location().reload();
-        } else if !desk.orders.with_untracked(Vec::is_empty) {
-            // A reset makes orders void: the server says what is still owned.
-            ask_what_is_owned();
-        }
-    });
-    let elsewhere = desk.live.purchases_elsewhere();
-    Effect::new(move |_| {
-        if elsewhere.get() > 0 {
-            ask_what_is_owned();
+        } else if desk.live.bought_elsewhere() || !desk.orders.with_untracked(Vec::is_empty) {
+            // A reset makes orders void, and another page may have bought: the server says what is owned.
+            spawn_local(async move {
+                desk.ask_what_is_owned().await;
+            });
         }
     });
 }

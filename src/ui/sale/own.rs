@@ -12,16 +12,15 @@ pub async fn ask(desk: Desk) -> bool {
     desk.live.set_owned(&desk.seating().indices_of(&told.seats));
     let _ = desk.units.try_set(told.units);
     let _ = desk.older.try_set(told.older);
-    let _ = desk.orders.try_update(|orders| *orders = merged(std::mem::take(orders), told.orders, asked_at));
+    let _ = desk.orders.try_update(|orders| merge(orders, told.orders, asked_at));
     true
 }
 
-/// The orders that the server has told, and before them those that were made here while it was asked. `asked_at` is the
-/// `seq` that the page knew then: a known order up to it that the server does not tell is void.
-fn merged(known: Vec<Order>, told: Vec<Order>, asked_at: u64) -> Vec<Order> {
-    let is_newer = |order: &Order| order.seq > asked_at && told.iter().all(|told| told.id != order.id);
-    let newer: Vec<Order> = known.into_iter().filter(is_newer).collect();
-    newer.into_iter().chain(told).collect()
+/// Makes `orders` what the server has `told`, and before it what was bought here while it was asked. `asked_at` is the `seq`
+/// that the page knew then: an older order that the server does not tell is void.
+fn merge(orders: &mut Vec<Order>, mut told: Vec<Order>, asked_at: u64) {
+    orders.retain(|order| order.seq > asked_at && told.iter().all(|told| told.id != order.id));
+    orders.append(&mut told);
 }
 
 #[cfg(test)]
@@ -43,9 +42,9 @@ mod tests {
 
     #[test]
     fn what_was_bought_while_the_server_was_asked_stays() {
-        let known = vec![order(3, 12), order(2, 9), order(1, 4)];
-        let told = vec![order(4, 11), order(2, 9)];
-        let ids: Vec<u64> = merged(known, told, 10).iter().map(|order| order.seq).collect();
-        assert_eq!(ids, [12, 11, 9], "the order of 4 is void");
+        let mut orders = vec![order(3, 12), order(2, 9), order(1, 4)];
+        merge(&mut orders, vec![order(4, 11), order(2, 9)], 10);
+        let positions: Vec<u64> = orders.iter().map(|order| order.seq).collect();
+        assert_eq!(positions, [12, 11, 9], "the order of 4 is void");
     }
 }
