@@ -1,9 +1,13 @@
 //! One thousand buyers at the same moment, sent by the server's own simulator and judged by its auditor.
 
+use std::time::Duration;
+
 use onsale::{
     model::{
+        arrivals::Arrivals,
         ids::{SaleId, SimulationId},
-        simulation::{Simulation, Target},
+        limits::SIMULATION_OVERTIME_SECONDS,
+        simulation::Target,
     },
     server::simulator::{
         client,
@@ -26,15 +30,15 @@ pub fn measure(_: &Settings) -> Measured {
     let server = Server::start()?;
     let sale = SaleId(server.general_admission("All at once", BUYERS.into())?);
     let plan = Plan {
-        sale: sale.clone(),
+        sale,
         target: Target::Any,
         buyers: BUYERS,
         concurrency: BUYERS,
-        rate: None,
+        arrivals: Arrivals::AtOnce,
+        overtime: Duration::from_secs(SIMULATION_OVERTIME_SECONDS),
         seed: rand::random(),
     };
-    let begun = Simulation::begun(SimulationId(Uuid::now_v7()), sale, BUYERS, BUYERS, plan.seed);
-    let (progress, told) = watch::channel(begun);
+    let (progress, told) = watch::channel(plan.begun(SimulationId(Uuid::now_v7())));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let run = runner::run(client::Server::at(server.address), plan, None, &progress, CancellationToken::new());
     runtime.block_on(run).map_err(|error| error.to_string())?;

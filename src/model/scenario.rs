@@ -88,9 +88,9 @@ fn units(
     general_admission.map(|tier| (tier.id.clone(), count(tier))).filter(|(_, units)| *units > 0).collect()
 }
 
-/// One request per buyer, in the order of arrival. All units are used in a shuffled order, then again in another order, until
-/// every buyer has a request. So each unit is wanted at least once if there are as many buyers as units. Empty where the
-/// stock has no unit.
+/// One request per buyer, in the order of arrival. All units are used once, then again, until every buyer has a request. So
+/// each unit is wanted at least once if there are as many buyers as units. The requests are then shuffled, so that the last
+/// unit goes late, and buyers compete for units from the beginning. Empty where the stock has no unit.
 pub fn wishes(stock: &Stock, buyers: u32, seed: u64) -> Vec<BuyBody> {
     let units = stock.count();
     if units == 0 {
@@ -104,7 +104,16 @@ pub fn wishes(stock: &Stock, buyers: u32, seed: u64) -> Vec<BuyBody> {
         wishes.extend(shuffled(units, round, &mut random).map(|position| stock.wish(position)));
         missing -= round;
     }
+    shuffle(&mut wishes, &mut random);
     wishes
+}
+
+/// Fisher and Yates.
+fn shuffle<T>(items: &mut [T], random: &mut SplitMix64) {
+    for index in (1..items.len()).rev() {
+        let chosen = random.below(index as u64 + 1);
+        items.swap(index, usize::try_from(chosen).expect("an index fits"));
+    }
 }
 
 /// The first `take` positions of a shuffled `0..units`, without holding all of them: Fisher and Yates on a sparse array.
@@ -221,6 +230,15 @@ mod tests {
         }
         assert_eq!(times.values().sum::<u32>(), 10);
         assert!(times.values().all(|times| (3..=4).contains(times)), "{times:?}");
+    }
+
+    #[test]
+    fn units_go_over_the_whole_run_and_not_all_to_those_who_come_first() {
+        let wishes = wishes(&stock(200, 0), 500, 1);
+        let wanted_by =
+            |buyers: usize| wishes[..buyers].iter().map(|wish| wish.seat.clone()).collect::<HashSet<_>>().len();
+        assert!((100..190).contains(&wanted_by(250)), "{}", wanted_by(250));
+        assert_eq!(wanted_by(500), 200);
     }
 
     #[test]

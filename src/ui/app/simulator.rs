@@ -29,7 +29,8 @@ pub fn SimulatorPage() -> impl IntoView {
                 <p class="eyebrow">"Rehearsal"</p>
                 <h1>"Simulator"</h1>
                 <p class="lead">
-                    "Send thousands of buyers to a sale, and see whether it stays exact: each unit sold once, none left over. A refused buyer is a correct answer."
+                    "Send thousands of buyers to a sale, and see whether it stays exact: each unit sold once, none left over. \
+                    A refused buyer is a correct answer."
                 </p>
             </section>
             <Simulator sale=None />
