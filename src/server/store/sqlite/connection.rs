@@ -38,7 +38,7 @@ pub struct Database {
     /// The one connection that writes. SQLite has one writer at a time; waiting here is fair, waiting there is not.
     /// `None` after a fault, or where the store was opened for reading.
     writer: Arc<Mutex<Option<SqliteConnection>>>,
-    log: Log,
+    log: Box<Log>,
     readers: SqlitePool,
 }
 
@@ -57,7 +57,7 @@ impl Database {
         check_settings(&mut connection).await?;
         MIGRATIONS.run(&mut connection).await?;
         let readers = readers(url).await?;
-        let log = Log::new(&writing);
+        let log = Box::new(Log::new(&writing));
         Ok(Self { writing, writer: Arc::new(Mutex::new(Some(connection))), log, readers })
     }
 
@@ -66,7 +66,7 @@ impl Database {
         let readers = readers(url).await?;
         drop(readers.acquire().await?);
         let writing = options(url)?.read_only(true);
-        let log = Log::new(&writing);
+        let log = Box::new(Log::new(&writing));
         Ok(Self { writing, writer: Arc::new(Mutex::new(None)), log, readers })
     }
 
