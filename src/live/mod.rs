@@ -11,6 +11,7 @@ pub mod connection; // how well the truth is heard: states and waiting times, pu
 pub mod link; // keeps a page in touch: stream, leader or polls
 mod locks; // locks that the pages of one browser share
 pub mod reducer; // frames and intents folded into a view, pure
+pub mod seat_set; // a set of seats, and which seats to paint again
 mod source; // one EventSource, closed when dropped
 mod state; // how a page hears, and what is due, pure
 pub mod store; // signals over the view, one update per animation frame

@@ -4,8 +4,7 @@
 //! *intents*, purchases under way that the counters show as tentative, and *taken* seats, known from a refusal before the
 //! frame that tells it has arrived.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use super::seat_set::{Repaint, SeatSet};
 use crate::model::{
     frame::{Delta, Heartbeat, Snapshot, StatusChange, digest},
     ids::TierId,
@@ -108,19 +107,6 @@ pub struct ShownCounts {
     pub is_tentative: bool,
 }
 
-/// Seats whose look may have changed since the last painting.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Repaint {
-    All,
-    Some(BTreeSet<u32>),
-}
-
-impl Repaint {
-    pub fn is_empty(&self) -> bool {
-        matches!(self, Self::Some(seats) if seats.is_empty())
-    }
-}
-
 #[derive(Clone, Debug)]
 pub struct View {
     epoch: String,
@@ -129,31 +115,33 @@ pub struct View {
     letters: Vec<u8>,
     tiers: Vec<TierCounts>,
     announced: StatusChange,
-    /// Own seats, with the `seq` since which they are owned.
-    owned: BTreeMap<u32, u64>,
-    intents: BTreeMap<u64, Intent>,
+    /// Own seats in order, with the `seq` since which they are owned.
+    owned: Vec<(u32, u64)>,
+    /// In order of their ids.
+    intents: Vec<(u64, Intent)>,
     next_intent: u64,
-    taken: BTreeSet<u32>,
+    taken: SeatSet,
     repaint: Repaint,
 }
 
 impl View {
     /// The view that the server rendered. `owned` are the indices of the visitor's own seats.
     pub fn new(snapshot: Snapshot, opens_at: Option<Timestamp>, message: Option<String>, owned: &[u32]) -> Self {
-        let owned = owned.iter().map(|&seat| (seat, snapshot.seq)).collect();
-        Self {
+        let mut view = Self {
             epoch: snapshot.epoch,
             seq: snapshot.seq,
             heard_at: snapshot.at,
             letters: snapshot.seats.into_bytes(),
             tiers: snapshot.tiers,
             announced: StatusChange { status: snapshot.status, opens_at, message },
-            owned,
-            intents: BTreeMap::new(),
+            owned: Vec::new(),
+            intents: Vec::new(),
             next_intent: 0,
-            taken: BTreeSet::new(),
-            repaint: Repaint::Some(BTreeSet::new()),
-        }
+            taken: SeatSet::new(),
+            repaint: Repaint::Some(SeatSet::new()),
+        };
+        owned.iter().for_each(|&seat| view.own(seat, view.seq));
+        view
     }
 
     pub fn seq(&self) -> u64 {
@@ -246,7 +234,7 @@ impl View {
         }
         for (seat, letter) in delta.seats {
             self.letters[seat as usize] = u8::try_from(letter).unwrap_or(SeatStatus::Sold.letter());
-            self.taken.remove(&seat);
+            self.taken.remove(seat);
             self.touch(seat);
         }
         for counts in delta.tiers {
@@ -275,7 +263,7 @@ impl View {
             .intents
             .iter()
             .filter(|(_, intent)| intent.won_at.is_some_and(|won| won <= seq))
-            .map(|(&id, _)| id)
+            .map(|&(id, _)| id)
             .collect();
         for id in told {
             self.end_intent(id);
@@ -286,7 +274,7 @@ impl View {
     /// the server has told so far.
     fn forget_returned_seats(&mut self) {
         let (letters, seq) = (&self.letters, self.seq);
-        self.owned.retain(|&seat, &mut since| {
+        self.owned.retain(|&(seat, since)| {
             since > seq || letters.get(seat as usize).is_some_and(|&letter| letter != SeatStatus::Available.letter())
         });
     }
@@ -298,7 +286,7 @@ impl View {
         if let Some(seat) = intent.seat {
             self.touch(seat);
         }
-        self.intents.insert(id, intent);
+        self.intents.push((id, intent));
         id
     }
 
@@ -307,36 +295,46 @@ impl View {
         match settlement {
             Settlement::Won { seq, seats } => {
                 for seat in seats {
-                    self.owned.insert(seat, seq);
+                    self.own(seat, seq);
                     self.touch(seat);
                 }
                 if seq <= self.seq {
                     self.end_intent(id);
-                } else if let Some(intent) = self.intents.get_mut(&id) {
+                } else if let Some((_, intent)) = self.intents.iter_mut().find(|(known, _)| *known == id) {
                     intent.won_at = Some(seq);
                 }
             }
             Settlement::SeatTaken => {
-                if let Some(seat) = self.intents.get(&id).and_then(|intent| intent.seat) {
+                if let Some(seat) = self.end_intent(id) {
                     self.taken.insert(seat);
                 }
+            }
+            Settlement::RolledBack => {
                 self.end_intent(id);
             }
-            Settlement::RolledBack => self.end_intent(id),
         }
     }
 
-    fn end_intent(&mut self, id: u64) {
-        if let Some(seat) = self.intents.remove(&id).and_then(|intent| intent.seat) {
-            self.touch(seat);
+    /// Returns the seat that the intent named.
+    fn end_intent(&mut self, id: u64) -> Option<u32> {
+        let position = self.intents.iter().position(|(known, _)| *known == id)?;
+        let seat = self.intents.remove(position).1.seat?;
+        self.touch(seat);
+        Some(seat)
+    }
+
+    fn own(&mut self, seat: u32, since: u64) {
+        match self.owned.binary_search_by_key(&seat, |&(owned, _)| owned) {
+            Ok(position) => self.owned[position].1 = since,
+            Err(position) => self.owned.insert(position, (seat, since)),
         }
     }
 
     /// Replaces the visitor's own seats by what the server says they are.
     pub fn set_owned(&mut self, seats: &[u32]) {
         let seq = self.seq;
-        self.owned.retain(|_, &mut since| since > seq);
-        self.owned.extend(seats.iter().map(|&seat| (seat, seq)));
+        self.owned.retain(|&(_, since)| since > seq);
+        seats.iter().for_each(|&seat| self.own(seat, seq));
         self.repaint = Repaint::All;
     }
 
@@ -346,11 +344,11 @@ impl View {
 
     /// What a seat looks like. An index beyond the seats looks sold: it cannot be had.
     pub fn face(&self, seat: u32) -> SeatFace {
-        if self.owned.contains_key(&seat) {
+        if self.owned.binary_search_by_key(&seat, |&(owned, _)| owned).is_ok() {
             return SeatFace::Mine;
         }
         match self.letters.get(seat as usize).copied().and_then(SeatStatus::from_letter) {
-            Some(SeatStatus::Available) if !self.taken.contains(&seat) => SeatFace::Available,
+            Some(SeatStatus::Available) if !self.taken.contains(seat) => SeatFace::Available,
             Some(SeatStatus::Held) => SeatFace::Held,
             _ => SeatFace::Sold,
         }
@@ -358,7 +356,7 @@ impl View {
 
     /// Whether a purchase of this very seat is under way.
     pub fn is_tentative(&self, seat: u32) -> bool {
-        self.intents.values().any(|intent| intent.seat == Some(seat))
+        self.intents.iter().any(|(_, intent)| intent.seat == Some(seat))
     }
 
     /// The counters of each tier, in the sale's order, as shown.
@@ -369,7 +367,7 @@ impl View {
     fn shown(&self, tier: &TierCounts) -> ShownCounts {
         let mut counts = tier.counts();
         let mut is_tentative = false;
-        for intent in self.intents.values().filter(|intent| intent.tier == tier.id) {
+        for (_, intent) in self.intents.iter().filter(|(_, intent)| intent.tier == tier.id) {
             // Where the seat has turned already, the server's figures contain it, whoever took it.
             let is_counted = intent.seat.is_some_and(|seat| {
                 self.letters.get(seat as usize).is_none_or(|&letter| letter != SeatStatus::Available.letter())
@@ -390,7 +388,7 @@ impl View {
 
     /// The seats to paint again; the next call starts from none.
     pub fn take_repaint(&mut self) -> Repaint {
-        std::mem::replace(&mut self.repaint, Repaint::Some(BTreeSet::new()))
+        std::mem::replace(&mut self.repaint, Repaint::Some(SeatSet::new()))
     }
 }
 

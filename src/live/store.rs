@@ -5,7 +5,8 @@ use leptos::prelude::*;
 use super::{
     clock::ServerClock,
     connection::Connection,
-    reducer::{Frame, Intent, Repaint, Settlement, ShownCounts, Verdict, View},
+    reducer::{Frame, Intent, Settlement, ShownCounts, Verdict, View},
+    seat_set::Repaint,
 };
 use crate::model::{
     frame::{Snapshot, StatusChange},

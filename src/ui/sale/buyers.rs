@@ -145,7 +145,7 @@ fn BuyerCard(desk: Desk, buyer: Buyer, buyers: RwSignal<Vec<Buyer>>) -> impl Int
 fn goal(desk: Desk) -> Option<Goal> {
     let seating = desk.seating();
     let seat = match desk.choice() {
-        Choice::Seats(seats) => *seats.first()?,
+        Choice::Seats(seats) => *seats.as_slice().first()?,
         Choice::Lost(label) => seating.index_of(&label)?,
         Choice::Units { tier, .. } => {
             let tier = desk.tier(tier)?;

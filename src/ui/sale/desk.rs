@@ -1,15 +1,16 @@
 //! What the parts of one sale's page share: the sale, the live view, the choice, the messages.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{intent::Intents, outcome::outcome_message, own, seating::Seating};
+use super::{intent::Intents, outcome::outcome_message, own::merge, seating::Seating};
 use crate::{
-    api::SalePage,
+    api::{self, SalePage},
     live::{
         clock::ServerClock,
         reducer::{SeatFace, View},
+        seat_set::SeatSet,
         store::{LiveStore, Shown},
     },
     model::{
@@ -29,7 +30,7 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Choice {
     /// Seats picked on the map.
-    Seats(BTreeSet<u32>),
+    Seats(SeatSet),
     /// A quantity of a tier: admission, or the best seats together.
     Units { tier: usize, quantity: u32 },
     /// The picked seat has just gone to somebody else: nothing is bought until the buyer chooses again.
@@ -63,7 +64,7 @@ pub struct Desk {
     /// Position of the only tier that the map shows in full strength.
     pub filter: RwSignal<Option<usize>>,
     /// The seats picked on the map.
-    pub picked: RwSignal<BTreeSet<u32>>,
+    pub picked: RwSignal<SeatSet>,
     lost: RwSignal<Option<SeatLabel>>,
     /// Position of the tier whose units are chosen.
     pub tier: RwSignal<usize>,
@@ -98,7 +99,7 @@ impl Desk {
             intents: Intents::new(&sale.id),
             has_no_cookies: RwSignal::new(false),
             filter: RwSignal::new(None),
-            picked: RwSignal::new(BTreeSet::new()),
+            picked: RwSignal::new(SeatSet::new()),
             lost: RwSignal::new(None),
             tier: RwSignal::new(first_tier),
             quantity: RwSignal::new(1),
@@ -161,7 +162,7 @@ impl Desk {
         let total = match self.choice() {
             Choice::Seats(seats) => {
                 let seating = self.seating();
-                seats.iter().filter_map(|&seat| seating.tier_index(seat)).map(price).sum()
+                seats.as_slice().iter().filter_map(|&seat| seating.tier_index(seat)).map(price).sum()
             }
             Choice::Units { tier, quantity } => price(tier) * u64::from(quantity),
             Choice::Lost(_) => 0,
@@ -208,14 +209,14 @@ impl Desk {
     pub fn toggle(self, seat: u32) {
         self.end_rest();
         let is_free = self.live.read(|view| view.face(seat) == SeatFace::Available && !view.is_tentative(seat));
-        let is_picked = self.picked.with_untracked(|picked| picked.contains(&seat));
-        let may_pick = self.picked.with_untracked(BTreeSet::len) < untrack(|| self.allowance()) as usize;
+        let is_picked = self.picked.with_untracked(|picked| picked.contains(seat));
+        let may_pick = self.picked.with_untracked(SeatSet::len) < untrack(|| self.allowance()) as usize;
         if is_free && !is_picked && !may_pick {
             self.tell_limit();
             return;
         }
         self.picked.update(|picked| {
-            if !picked.remove(&seat) && is_free {
+            if !picked.remove(seat) && is_free {
                 picked.insert(seat);
             }
         });
@@ -223,21 +224,23 @@ impl Desk {
     }
 
     /// Picks these seats again after a purchase that was not made, as far as they are still free.
-    pub fn pick_again(self, mut seats: BTreeSet<u32>) {
+    pub fn pick_again(self, mut seats: SeatSet) {
         for seat in self.taken(&seats) {
-            seats.remove(&seat);
+            seats.remove(seat);
         }
         let _ = self.picked.try_set(seats);
     }
 
     /// Those of these seats that are not free.
-    fn taken(self, seats: &BTreeSet<u32>) -> Vec<u32> {
-        self.live.read(|view| seats.iter().copied().filter(|&seat| view.face(seat) != SeatFace::Available).collect())
+    fn taken(self, seats: &SeatSet) -> Vec<u32> {
+        self.live.read(|view| {
+            seats.as_slice().iter().copied().filter(|&seat| view.face(seat) != SeatFace::Available).collect()
+        })
     }
 
     pub fn unpick_all(self) {
-        if !self.picked.with_untracked(BTreeSet::is_empty) {
-            self.picked.set(BTreeSet::new());
+        if !self.picked.with_untracked(SeatSet::is_empty) {
+            self.picked.set(SeatSet::new());
         }
         if self.lost.with_untracked(Option::is_some) {
             self.lost.set(None);
@@ -250,7 +253,7 @@ impl Desk {
         if gone.is_empty() {
             return;
         }
-        self.picked.update(|picked| picked.retain(|seat| !gone.contains(seat)));
+        self.picked.update(|picked| gone.iter().for_each(|&seat| _ = picked.remove(seat)));
         for seat in gone {
             if !self.is_own(seat)
                 && let Some(label) = self.seating().label(seat)
@@ -279,7 +282,7 @@ impl Desk {
                 return;
             }
             let who = if is_known { "Somebody was faster." } else { "It cannot be had any more." };
-            let is_last = self.picked.try_with_untracked(BTreeSet::is_empty).unwrap_or(true);
+            let is_last = self.picked.try_with_untracked(SeatSet::is_empty).unwrap_or(true);
             let then = if is_last { "Pick another seat." } else { "The others stay picked." };
             self.toasts.show(ToastKind::Conflict, format!("{seat} is taken"), format!("{who} {then}"));
         });
@@ -287,7 +290,13 @@ impl Desk {
 
     /// Has the server say what the visitor owns. Returns whether it answered.
     pub async fn ask_what_is_owned(self) -> bool {
-        own::ask(self).await
+        let asked_at = self.live.read(View::seq);
+        let Ok(told) = api::purchases(self.id()).await else { return false };
+        self.live.set_owned(&self.seating().indices_of(&told.seats));
+        let _ = self.units.try_set(told.units);
+        let _ = self.older.try_set(told.older);
+        let _ = self.orders.try_update(|orders| merge(orders, told.orders, asked_at));
+        true
     }
 
     /// Says on the button what has happened, until that was on the screen for a second: so no press that was meant for

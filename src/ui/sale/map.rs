@@ -3,8 +3,6 @@
 //!
 //! Pattern: <https://www.w3.org/WAI/ARIA/apg/patterns/grid/>
 
-use std::collections::BTreeSet;
-
 use leptos::{
     ev::KeyboardEvent,
     prelude::*,
@@ -18,7 +16,7 @@ use super::{
     seating::Step,
 };
 use crate::{
-    live::reducer::Repaint,
+    live::seat_set::{Repaint, SeatSet},
     ui::kit::document::{element_of, find, set},
 };
 
@@ -95,9 +93,12 @@ fn repaint(desk: Desk, grid: Element) {
         desk.drop_lost_seats();
     });
     let map = grid.clone();
-    Effect::new(move |before: Option<BTreeSet<u32>>| {
+    Effect::new(move |before: Option<SeatSet>| {
         let now = desk.picked.get();
-        before.unwrap_or_default().symmetric_difference(&now).for_each(|&seat| paint(&map, desk, seat));
+        let before = before.unwrap_or_default();
+        let given_back = before.as_slice().iter().filter(|&&seat| !now.contains(seat));
+        let new = now.as_slice().iter().filter(|&&seat| !before.contains(seat));
+        given_back.chain(new).for_each(|&seat| paint(&map, desk, seat));
         now
     });
     Effect::new(move |_| show_filter(&grid, desk.filter.get()));
@@ -117,7 +118,7 @@ fn cell(grid: &Element, seat: u32) -> Option<HtmlElement> {
 
 /// Makes a seat's attributes say what is true now.
 fn paint(grid: &Element, desk: Desk, seat: u32) {
-    let is_picked = desk.picked.with_untracked(|picked| picked.contains(&seat));
+    let is_picked = desk.picked.with_untracked(|picked| picked.contains(seat));
     let marks = desk.live.read(|view| marks(&desk.seating(), &desk.sale().tiers, view, seat, is_picked));
     let (Some(marks), Some(cell)) = (marks, cell(grid, seat)) else { return };
     set(&cell, "data-status", Some(marks.status));

@@ -1,24 +1,10 @@
-//! What the visitor owns in the sale, as the server knows it: bought on this page, on another one, or on another device.
+//! What the visitor owns in the sale: bought on this page, on another one, or on another device.
 
-use leptos::prelude::*;
-
-use super::desk::Desk;
-use crate::{api, live::reducer::View, model::order::Order};
-
-/// Asks the server, and shows what it says. Returns whether it answered.
-pub async fn ask(desk: Desk) -> bool {
-    let asked_at = desk.live.read(View::seq);
-    let Ok(told) = api::purchases(desk.id()).await else { return false };
-    desk.live.set_owned(&desk.seating().indices_of(&told.seats));
-    let _ = desk.units.try_set(told.units);
-    let _ = desk.older.try_set(told.older);
-    let _ = desk.orders.try_update(|orders| merge(orders, told.orders, asked_at));
-    true
-}
+use crate::model::order::Order;
 
 /// Makes `orders` what the server has `told`, and before it what was bought here while it was asked. `asked_at` is the `seq`
 /// that the page knew then: an older order that the server does not tell is void.
-fn merge(orders: &mut Vec<Order>, mut told: Vec<Order>, asked_at: u64) {
+pub fn merge(orders: &mut Vec<Order>, mut told: Vec<Order>, asked_at: u64) {
     orders.retain(|order| order.seq > asked_at && told.iter().all(|told| told.id != order.id));
     orders.append(&mut told);
 }

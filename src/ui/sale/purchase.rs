@@ -1,6 +1,6 @@
 //! One press of the button: from the choice to tickets or a reason.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use gloo_timers::future::sleep;
 use leptos::{prelude::*, task::spawn_local};
@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     api,
-    live::reducer::{Intent, SeatFace, Settlement},
+    live::{
+        reducer::{Intent, SeatFace, Settlement},
+        seat_set::SeatSet,
+    },
     model::{
         body::BuyBody,
         ids::{SeatLabel, TierId},
@@ -39,7 +42,7 @@ struct Wish {
     /// What the page shows as being bought: one intent for each picked seat.
     intents: Vec<Intent>,
     /// The picked seats, none for units.
-    seats: BTreeSet<u32>,
+    seats: SeatSet,
     /// How the seats will stand that are picked for the buyer.
     promise: Option<Rung>,
 }
@@ -73,12 +76,12 @@ fn wish(desk: Desk, offer: Offer) -> Option<Wish> {
     match offer.choice {
         Choice::Seats(seats) => {
             let seating = desk.seating();
-            let labels: Vec<SeatLabel> = seats.iter().filter_map(|&seat| seating.label(seat)).collect();
+            let labels: Vec<SeatLabel> = seats.as_slice().iter().filter_map(|&seat| seating.label(seat)).collect();
             let intent = |seat: u32| Some(Intent::seat(desk.tier(seating.tier_index(seat)?)?.id, seat));
             Some(Wish {
                 choice: labels.iter().map(SeatLabel::as_str).collect::<Vec<_>>().join(" "),
                 body: BuyBody::seats(labels),
-                intents: seats.iter().filter_map(|&seat| intent(seat)).collect(),
+                intents: seats.as_slice().iter().filter_map(|&seat| intent(seat)).collect(),
                 seats,
                 promise: None,
             })
@@ -89,7 +92,7 @@ fn wish(desk: Desk, offer: Offer) -> Option<Wish> {
                 choice: format!("{tier} {quantity}"),
                 body: BuyBody::tier(tier.clone(), quantity),
                 intents: vec![Intent::units(tier, u64::from(quantity))],
-                seats: BTreeSet::new(),
+                seats: SeatSet::new(),
                 promise: offer.promise,
             })
         }
@@ -169,8 +172,8 @@ fn refuse(desk: Desk, intents: &[u64], wish: Wish, refusal: &Refusal) {
         true => is_alone || is_gone_on_the_map(seat),
         false => is_named(seat),
     };
-    let gone: Vec<u32> = wish.seats.iter().copied().filter(|&seat| is_gone(seat)).collect();
-    let mut seats = wish.seats.iter();
+    let gone: Vec<u32> = wish.seats.as_slice().iter().copied().filter(|&seat| is_gone(seat)).collect();
+    let mut seats = wish.seats.as_slice().iter();
     for intent in intents {
         let is_gone = seats.next().is_some_and(|seat| gone.contains(seat));
         desk.live.settle(*intent, if is_gone { Settlement::SeatTaken } else { Settlement::RolledBack });
