@@ -95,7 +95,8 @@ test("after a long silence the page calls itself stale and tells its age, and a 
   await buyer.hasLeft(10);
   await server.start();
   await whileTimePasses(page, () => expect(buyer.connection).toHaveAttribute("data-state", "live", { timeout: 100 }));
-  await buyer.pick("A-1");
+  // What was picked is still picked, and the same press asks under the same key.
+  await expect(buyer.seat("A-1")).toHaveAttribute("data-selected", "true");
   await buyer.buy.click();
   await buyer.shows("A-1", "mine");
 });

@@ -12,7 +12,7 @@ use crate::{
         seat::{Seat, SeatList, SeatRow, SeatStatus},
         strategy::{StrategyKind, StrategyList, StrategySupport},
     },
-    server::{feed::Hub, stock::SaleDesk},
+    server::feed::Hub,
 };
 
 impl Catalogue {
@@ -40,17 +40,19 @@ impl Catalogue {
         Some(SaleList { sales, next })
     }
 
-    /// The sales on a page of the home page, which is counted from 1, and the number of its last page. Closed sales come
-    /// after all others, for nobody can buy there any more. Behind the last page is the last.
+    /// The sales on a page of the home page, which is counted from 1, and the number of its last page. The newest come
+    /// first; rehearsals come after what is really for sale, and closed sales last. A page beyond the last is the last.
     pub fn sales_on_a_page(&self, page: u32) -> SalesPage {
-        let all = self.core.all();
-        let is_closed = |sale: &&Arc<SaleDesk>| sale.stock.read().switch == SaleSwitch::Closed;
-        let (closed, others): (Vec<_>, Vec<_>) = all.iter().partition(is_closed);
+        let mut all: Vec<_> = self.core.all().iter().rev().cloned().collect();
+        all.sort_by_key(|sale| {
+            let stock = sale.stock.read();
+            (stock.switch == SaleSwitch::Closed, stock.rehearsal)
+        });
         let per_page = SALES_PER_PAGE as usize;
         let pages = u32::try_from(all.len().div_ceil(per_page)).unwrap_or(u32::MAX).max(1);
         let page = page.clamp(1, pages);
         let now = self.core.clock().now();
-        let shown = others.into_iter().chain(closed).skip((page - 1) as usize * per_page).take(per_page);
+        let shown = all.iter().skip((page - 1) as usize * per_page).take(per_page);
         SalesPage { sales: shown.map(|sale| sale.stock.read().sale(now)).collect(), page, pages }
     }
 
