@@ -24,7 +24,7 @@ fn the_file_says_what_was_compared_with_what_and_when() {
     for part in [
         "<dt>Sale</dt><dd>rehearsal</dd>",
         "<dt>Buyers</dt><dd>300, from the server</dd>",
-        "<dt>Requests at once</dt><dd>50</dd>",
+        "<dt>Load</dt><dd>50 at once</dd>",
         "<dt>Seed</dt><dd>42</dd>",
         "<dt>Store</dt><dd>SQLite</dd>",
         "<dt>Date</dt><dd><time>2026-11-20T20:00:00.123Z</time></dd>",
