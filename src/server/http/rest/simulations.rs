@@ -106,8 +106,8 @@ async fn cancel(State(app): State<App>, Path(simulation): Path<String>, request:
     Ok(answer::ok(&ended))
 }
 
-/// The progress of a load run, as events named `progress` that each carry the whole simulation. The stream ends with the
-/// run.
+/// The progress of a load run, as events named `progress` that each carry the whole simulation. The stream ends when
+/// the run does.
 #[utoipa::path(
     get,
     path = "/api/v1/simulations/{simulation}/stream",
