@@ -1,5 +1,5 @@
-//! Configuration: flags over environment over `Leptos.toml` over defaults. Read once, at start; an unreadable value stops
-//! the start with one line that names it.
+//! Configuration: flags over environment over `Leptos.toml` over defaults. It is read once, at start. An unreadable
+//! value stops the start with one line that names it.
 
 use std::{
     fmt,
@@ -12,9 +12,9 @@ use leptos::config::{LeptosOptions, get_config_from_str};
 use crate::model::ids::TierId;
 
 mod error; // why the configuration cannot be used
-mod file; // the sections of Leptos.toml that are ours
-mod network; // addresses of proxies that are believed
-mod variables; // what the environment and the command line say
+mod file; // our own sections of Leptos.toml
+mod network; // addresses of trusted proxies
+mod variables; // values from the environment and the command line
 
 pub use error::ConfigError;
 pub use file::LogFormat;
@@ -23,7 +23,7 @@ pub use network::Network;
 use file::FileSettings;
 use variables::{Variables, read_environment};
 
-/// Where the run-time configuration is looked for: the working directory.
+/// The name of the run-time configuration's file, in the working directory.
 const FILE_NAME: &str = "Leptos.toml";
 /// The configuration that the binary was built with, used where there is no file.
 const SHIPPED_FILE: &str = include_str!("../../Leptos.toml");
@@ -37,27 +37,27 @@ pub struct Config {
     pub addr: SocketAddr,
     /// Such as `sqlite:onsale.db`.
     pub database: ServiceUrl,
-    /// Such as `redis://127.0.0.1`; none: the strategies that need it cannot be run.
+    /// Such as `redis://127.0.0.1`; without it, the strategies that need Redis cannot be run.
     pub redis: Option<ServiceUrl>,
     /// Makes the demo sales, opens the simulator to everyone, lifts rate limits and stream caps.
     pub demo: bool,
-    /// The Bearer that makes an admin; none: there is no admin.
+    /// The Bearer token of the admin; without it there is no admin.
     pub admin_token: Option<Secret>,
-    /// Signs sessions; none: one is made once and kept in the database.
+    /// The secret that signs sessions; without it one is generated once and kept in the database.
     pub secret: Option<Secret>,
-    /// Peers whose forwarding headers are believed.
+    /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<Network>,
-    /// Hosts that are answered; empty: all.
+    /// Host names that are answered; empty means all.
     pub allowed_hosts: Vec<String>,
-    /// Threads for buyers and pages; `None`: as many as there are cores. Viewers have one of their own.
+    /// Threads for buyers and pages; `None` means one per core. Viewers have a thread of their own.
     pub buyer_threads: Option<usize>,
-    /// Tiers whose purchases are served first where they wait in a queue.
+    /// Tiers whose purchases are served first when they wait in a queue.
     pub first_tiers: Vec<TierId>,
-    /// Open connections; one more is refused.
+    /// At most this many open connections; any more are refused.
     pub max_connections: usize,
-    /// Claims that may wait; one more is refused with 503.
+    /// At most this many waiting claims; any more are refused with 503.
     pub request_queue: usize,
-    /// Open streams of one session and of one address; lifted by `demo`.
+    /// At most this many open streams of one session, and of one address; lifted by `demo`.
     pub streams_per_session: usize,
     pub streams_per_address: usize,
     /// Directives such as `info` or `onsale=debug,info`.
@@ -65,13 +65,13 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Where the browser's half lies and what it is called.
     pub leptos: LeptosOptions,
-    /// Started by `cargo leptos watch`: the browser's half changes while this serves.
+    /// Whether `cargo leptos watch` started the server: then the browser's half changes while it serves.
     pub is_watched: bool,
-    /// What an operator should know about how this was read, a sentence each.
+    /// Remarks for the operator about how this configuration was read, one sentence each.
     pub remarks: Vec<String>,
 }
 
-/// What the command line says; it wins over everything else.
+/// The values of the command line; they win over all others.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
     pub addr: Option<String>,
@@ -80,7 +80,7 @@ pub struct Flags {
     pub demo: bool,
 }
 
-/// Text that must not show up in logs.
+/// Text that must not appear in logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -100,7 +100,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a service is. Its password does not show up in logs and messages.
+/// The address of a service. Its password does not appear in logs and messages.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServiceUrl(String);
 
@@ -143,7 +143,7 @@ impl Config {
         Ok(config)
     }
 
-    /// The same from given sources. What is set but empty counts as not set.
+    /// Reads the configuration from the given sources. A variable that is set but empty counts as not set.
     pub fn from_sources(
         flags: Flags,
         environment: impl Fn(&str) -> Option<String>,
@@ -187,7 +187,7 @@ fn resolve(addr: &str) -> Option<SocketAddr> {
     addr.to_socket_addrs().ok()?.next()
 }
 
-/// The keys that cargo-leptos knows, from the file where it has them, else as shipped.
+/// The keys of cargo-leptos, from the file if it has them, or else from the shipped one.
 fn leptos_options(file: &str) -> Result<LeptosOptions, ConfigError> {
     let source = if file::has_leptos_section(file) { file } else { SHIPPED_FILE };
     get_config_from_str(source).map_err(|error| ConfigError(format!("{FILE_NAME}: {error}")))

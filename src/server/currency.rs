@@ -1,17 +1,17 @@
-//! Currencies by ISO 4217, as a library keeps them.
+//! Currencies by ISO 4217, from a library.
 
 use iso_currency::Currency;
 
 use crate::model::currency::USUAL_DIGITS;
 
-/// Digits behind the point of an amount in this currency. Two for a code that is unknown: a sale may have been stored with
-/// one before codes were checked.
+/// Digits after the decimal point of an amount in this currency. An unknown code gets two: a sale may have been stored
+/// with it before codes were checked.
 pub fn digits(code: &str) -> u32 {
     Currency::from_code(code).and_then(minor_unit_digits).unwrap_or(USUAL_DIGITS)
 }
 
-/// Whether something can be sold for this currency: ISO 4217 lists it today and gives it a minor unit. Gold (`XAU`), the
-/// code for tests (`XTS`) and the one for no currency have none.
+/// Whether prices can be in this currency: ISO 4217 lists it today and gives it a minor unit. Gold (`XAU`), the code
+/// for tests (`XTS`) and the code for no currency have no minor unit.
 pub fn can_be_a_price(code: &str) -> bool {
     Currency::from_code(code).is_some_and(|currency| minor_unit_digits(currency).is_some() && !is_withdrawn(currency))
 }
@@ -20,8 +20,8 @@ fn minor_unit_digits(currency: Currency) -> Option<u32> {
     currency.exponent().map(u32::from)
 }
 
-/// Whether the standard lists another currency in place of this one. The library says so of the bolívar `VES` too, which
-/// the standard still lists beside `VED`.
+/// Whether the standard lists another currency in place of this one. The library also calls the bolívar `VES`
+/// superseded, but the standard still lists it beside `VED`.
 fn is_withdrawn(currency: Currency) -> bool {
     currency.is_superseded().is_some() && currency != Currency::VES
 }

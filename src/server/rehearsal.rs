@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// Whether this sale may be attacked: a rehearsal, any sale of a demo, and all of them by an admin.
+/// Whether a simulation may attack this sale: a rehearsal, any sale of a demo, and for an admin every sale.
 pub fn may_simulate(sale: &Sale, app: &App, is_admin: bool) -> bool {
     sale.rehearsal || app.config.demo || is_admin
 }
@@ -61,7 +61,7 @@ pub async fn begin(app: &App, sale: Sale, body: SimulationBody) -> Decided<Simul
     Ok(app.simulations.start(plan, Insight { strategy, meter }, &app.shutdown))
 }
 
-/// Resets a rehearsal; this strategy sells it from then on.
+/// Resets a rehearsal, which this strategy sells from then on.
 pub async fn rehearse_with(
     app: &App,
     sale: &SaleId,
@@ -72,7 +72,7 @@ pub async fn rehearse_with(
     put_back(app, sale, strategy, keyed).await
 }
 
-/// The same; the caller holds the turn.
+/// As [`rehearse_with`], but the caller holds the turn already.
 async fn put_back(app: &App, sale: &SaleId, strategy: StrategyKind, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
     if app.simulations.is_attacked(sale) {
         let detail = "A simulation of this sale is running: its strategy can be changed when that has ended.";

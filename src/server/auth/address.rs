@@ -1,5 +1,5 @@
-//! The client's address, and the origin under which it sees us. Headers that a proxy sets are believed only from a peer
-//! that the configuration lists: anybody else could have written them.
+//! The client's address, and the origin under which the client sees this server. Headers that a proxy sets are believed
+//! only from a peer that the configuration lists, because any other client could have written them itself.
 
 use std::net::IpAddr;
 
@@ -11,9 +11,9 @@ use axum::http::{
 use super::{cookie::SessionCookie, forwarded};
 use crate::server::config::Network;
 
-/// The client's address: the socket's, unless the peer is a listed proxy. Then the chain that proxies tell is walked from
-/// the nearest to the farthest, past listed proxies; the first other address is the client. Where an entry names no address,
-/// the last one that was sure stands.
+/// The client's address: the socket's, unless the peer is a listed proxy. Then the chain of forwarded addresses is
+/// walked from the nearest proxy to the farthest, past every listed proxy; the first address that is not listed is the
+/// client. An entry that names no address ends the walk, and the last address found before it counts.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
     let mut client = peer.to_canonical();
     if !is_listed(client, proxies) {
@@ -37,9 +37,9 @@ fn is_listed(address: IpAddr, proxies: &[Network]) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OwnOrigin<'a> {
     pub is_https: bool,
-    /// Host and port as the client named them; empty where it named none.
+    /// Host and port as the client named them; empty where the client named no host.
     pub host: &'a str,
-    /// The port that a proxy tells apart from the host.
+    /// The port from a proxy's `X-Forwarded-Port`, which is sent separately from the host.
     told_port: Option<u16>,
 }
 
@@ -49,8 +49,8 @@ impl<'a> OwnOrigin<'a> {
         Self { is_https: false, host, told_port: None }
     }
 
-    /// Reads `Host`, or the authority of an absolute request target, which wins. A listed proxy may tell what the client
-    /// named instead.
+    /// Reads `Host`. An absolute request target wins over it. A listed proxy's headers about the scheme, host and port
+    /// that the client used win over both.
     pub fn of(peer: IpAddr, headers: &'a HeaderMap, uri: &'a Uri, proxies: &[Network]) -> Self {
         let named = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let host = uri.authority().map_or(named, Authority::as_str);
@@ -63,12 +63,12 @@ impl<'a> OwnOrigin<'a> {
         Self { is_https, host: told_host.unwrap_or(host), told_port: forwarded::port(headers) }
     }
 
-    /// The cookie that a browser keeps from this origin.
+    /// Which session cookie a browser keeps from this origin.
     pub fn session_cookie(&self) -> SessionCookie {
         if self.is_https || self.is_loopback() { SessionCookie::HostBound } else { SessionCookie::Plain }
     }
 
-    /// Whether an `Origin` header names exactly this origin. Default ports may stand or be left out.
+    /// Whether an `Origin` header names exactly this origin. A default port may be written or left out.
     pub fn is(&self, origin: &str) -> bool {
         let (scheme, default_port) = if self.is_https { ("https", 443) } else { ("http", 80) };
         let Some((other_scheme, other_host)) = origin.split_once("://") else { return false };
@@ -98,12 +98,12 @@ impl<'a> OwnOrigin<'a> {
     }
 }
 
-/// Whether this text is a host, with or without a port, as it stands in `Host`.
+/// Whether this text is a host, with or without a port, as `Host` carries it.
 pub fn is_host(text: &str) -> bool {
     !text.contains('@') && text.parse::<Authority>().is_ok_and(|authority| !authority.host().is_empty())
 }
 
-/// Host and port; `None` where there is no host, or what stands for the port is no port.
+/// Host and port; `None` where the host or the port cannot be read.
 fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),

@@ -24,16 +24,16 @@ use crate::{
     server::{config::Network, engine::IdempotencyKey},
 };
 
-/// Carries a new guest's token, so that a script can be the same buyer again.
+/// Carries a new guest's token, so that a script can act as the same buyer again.
 const SESSION_HEADER: HeaderName = HeaderName::from_static("x-onsale-session");
 
-/// Who asks. Server functions and pages find it in their context.
+/// Who sent the request. Server functions and pages find it in their context.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Asker {
     pub buyer: BuyerId,
-    /// An admin reads every order and steers every sale.
+    /// An admin may read every order and manage every sale.
     pub is_admin: bool,
-    /// Set for a guest whom this request has made: the answer has to [`introduce`](Self::introduce) them.
+    /// Set for a guest whom this request has created: the answer must [`introduce`](Self::introduce) them.
     new_session: Option<(SessionCookie, String)>,
 }
 
@@ -46,7 +46,7 @@ impl Asker {
         if self.is_admin { BuyerKind::Admin } else { BuyerKind::Guest }
     }
 
-    /// Tells a new guest who they are: the cookie for a browser, `X-Onsale-Session` for a script.
+    /// Gives a new guest their token: as a cookie for a browser, as `X-Onsale-Session` for a script.
     pub fn introduce(&self, mut response: Response) -> Response {
         if let Some((cookie, token)) = &self.new_session {
             let token_value = HeaderValue::from_str(token).expect("a token is URL-safe Base64");
@@ -76,8 +76,8 @@ pub struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    /// The listener notes each connection's address as [`ConnectInfo`]. Without one the peer is unspecified, which no
-    /// proxy list contains.
+    /// The listener stores each connection's address as [`ConnectInfo`]. Where it is missing, the peer is the
+    /// unspecified address, which no proxy list contains.
     pub fn new(headers: &'a HeaderMap, uri: &'a Uri, extensions: &Extensions, proxies: &'a [Network]) -> Self {
         let connection = extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
@@ -92,8 +92,8 @@ impl<'a> Visit<'a> {
         client_address(self.peer, self.headers, self.proxies)
     }
 
-    /// Who asks, if the request says so. A Bearer beats the cookie; one that cannot be read is refused, while such a
-    /// cookie counts as absent: a browser keeps sending what it was once given.
+    /// Who asks, if the request says so. A Bearer token wins over the cookie. An unreadable Bearer token is refused. An
+    /// unreadable cookie counts as absent, because a browser keeps sending what it was once given.
     pub fn known(&self, sessions: &Sessions, now: Timestamp) -> Result<Option<Asker>, Refusal> {
         let bearers = || self.headers.get_all(header::AUTHORIZATION).iter().filter_map(bearer);
         if let Some(asker) = bearers().find_map(|token| of_bearer(sessions, token, now)) {
@@ -103,7 +103,8 @@ impl<'a> Visit<'a> {
         if !self.headers.contains_key(header::AUTHORIZATION) {
             return Ok(of_cookie());
         }
-        // A browser behind a proxy that asks for a password sends that along with everything. It is none of ours.
+        // A proxy may ask for a password of its own. The browser then sends that password in every request; it is not
+        // meant for us.
         if bearers().next().is_none() {
             let known = of_cookie();
             if known.is_some() || accepts_html(self.headers) {
@@ -121,7 +122,8 @@ impl<'a> Visit<'a> {
         tokens.find_map(|token| sessions.read(token, now)).map(Asker::guest)
     }
 
-    /// Who asks, where a buyer is needed: without an identity the guest whom the key stands for, or else a new one.
+    /// Who asks, where a buyer is needed. A request without identity acts as the guest derived from its key; without a
+    /// key it gets a new guest.
     pub fn buyer(&self, sessions: &Sessions, key: Option<&IdempotencyKey>, now: Timestamp) -> Result<Asker, Refusal> {
         if let Some(asker) = self.known(sessions, now)? {
             return Ok(asker);
@@ -139,7 +141,7 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// The token of an `Authorization: Bearer` header. An organiser's token may hold any bytes.
+/// The token of an `Authorization: Bearer` header, as bytes, because an organiser's token may hold any.
 fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     let value = value.as_bytes();
     let (scheme, token) = value.split_at(value.iter().position(|byte| *byte == b' ').unwrap_or(value.len()));
@@ -154,7 +156,7 @@ fn of_bearer(sessions: &Sessions, token: &[u8], now: Timestamp) -> Option<Asker>
     sessions.is_admin_token(token).then_some(admin)
 }
 
-/// Whether the client takes a page for an answer, as browsers do when somebody follows a link.
+/// Whether the client accepts an HTML page as the answer, as browsers do when somebody follows a link.
 pub fn accepts_html(headers: &HeaderMap) -> bool {
     const HTML: &[u8] = b"text/html";
     let is_html = |kind: &[u8]| kind.trim_ascii().get(..HTML.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(HTML));

@@ -4,8 +4,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::model::limits::SESSION_TTL_MILLISECONDS;
 
-/// Which of the two cookies a client keeps. Browsers drop `Secure` and `__Host-` cookies that come over plain http, except
-/// from loopback hosts. So elsewhere plain http needs the plain cookie.
+/// Which of the two cookies a client keeps. Over plain http, browsers drop `Secure` and `__Host-` cookies, except from
+/// loopback hosts. Plain http on any other host therefore needs the plain cookie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SessionCookie {
     /// `__Host-sid`, over https and on loopback hosts.
@@ -22,9 +22,9 @@ impl SessionCookie {
         }
     }
 
-    /// The cookies that are read where this one is set, the better one first. `__Host-sid` is good everywhere: only a
-    /// secure answer of this host can have set it, so a proxy that stops telling the scheme loses nobody's session. The
-    /// plain one is not read over https, where a neighbouring site could have planted it.
+    /// The names of the cookies that are read where this one is set, the more trustworthy first. `__Host-sid` is read
+    /// everywhere: only a secure answer of this host can have set it, so nobody loses their session when a proxy stops
+    /// passing the scheme on. The plain cookie is not read over https, where a neighbouring site could have planted it.
     const fn read_names(self) -> &'static [&'static str] {
         match self {
             Self::HostBound => &["__Host-sid"],
@@ -32,7 +32,7 @@ impl SessionCookie {
         }
     }
 
-    /// The `Set-Cookie` value that keeps this token for as long as it is good.
+    /// The `Set-Cookie` value that keeps this token for as long as it is valid.
     pub fn keep(self, token: &str) -> HeaderValue {
         let (name, seconds) = (self.name(), SESSION_TTL_MILLISECONDS / 1000);
         let secure = match self {
@@ -44,9 +44,9 @@ impl SessionCookie {
     }
 }
 
-/// All that may be session tokens among the cookies of a request, the better cookie's first. Other cookies may hold any
-/// bytes and do not matter. There may be several of one name, when another program of the same domain uses it: the caller
-/// takes the first that is signed by us.
+/// Every possible session token among the cookies of a request, those of the more trustworthy cookie first. Other
+/// cookies may hold any bytes and are ignored. Several cookies may have the same name when another program of the same
+/// domain uses it, so the caller takes the first token that we signed.
 pub fn session_tokens(headers: &HeaderMap, cookie: SessionCookie) -> impl Iterator<Item = &str> {
     cookie.read_names().iter().flat_map(|name| {
         headers
@@ -57,7 +57,7 @@ pub fn session_tokens(headers: &HeaderMap, cookie: SessionCookie) -> impl Iterat
     })
 }
 
-/// The value of a `name=value` pair, where the name is this one. A value may stand in quotes.
+/// The value of a `name=value` pair if it has this name. The value may be in quotes.
 fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a str> {
     let equals = pair.iter().position(|byte| *byte == b'=')?;
     let (found, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());

@@ -1,21 +1,21 @@
-//! Whether a browser was sent here by a stranger. One check for every unsafe method, since a form or a script of another
-//! site can make a browser send our cookie along.
+//! Whether another site made the browser send this request. One check covers every unsafe method, because a form or a
+//! script of another site can make a browser send our cookie along.
 //!
-//! `Sec-Fetch-Site` is set by the browser and cannot be forged by a page; where it is missing (plain http, old browsers)
-//! `Origin` has to name us exactly. Source: OWASP ASVS 5.0, 3.5.1 to 3.5.3; W3C Fetch Metadata.
+//! The browser sets `Sec-Fetch-Site`, and a page cannot forge it. Where it is missing (plain http, old browsers),
+//! `Origin` must name us exactly. Source: OWASP ASVS 5.0, 3.5.1 to 3.5.3; W3C Fetch Metadata.
 
 use axum::http::{HeaderMap, Method, header};
 
 use super::address::OwnOrigin;
 use crate::model::outcome::{Code, Refusal};
 
-/// Told where a request names no host.
+/// The refusal of a request that names no host.
 pub const NO_HOST: &str = "The request names no host. A proxy in front must pass the Host header on.";
-/// Told where a request comes from elsewhere, or seems to.
+/// The refusal of a request that comes from another site, or seems to.
 const OTHER_SITE: &str = "The request comes from another site. If it does not, a proxy in front changes the Host header: \
                           it must pass Host on, and X-Forwarded-Proto where it speaks https.";
 
-/// Lets pass what is safe, what comes from our own pages, and what no browser sent. Scripts send neither cookie nor
+/// Admits safe methods, requests of our own pages, and requests that no browser sent: scripts send neither cookie nor
 /// `Origin`.
 pub fn check(method: &Method, headers: &HeaderMap, own: OwnOrigin<'_>) -> Result<(), Refusal> {
     if method.is_safe() {
@@ -24,7 +24,7 @@ pub fn check(method: &Method, headers: &HeaderMap, own: OwnOrigin<'_>) -> Result
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     let comes_from_us = match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
         (Some("same-origin"), _) => true,
-        // Typed into the address bar, or from a bookmark: nothing that a page could have caused.
+        // Typed into the address bar or opened from a bookmark; no page can cause that.
         (Some("none"), _) => text("sec-fetch-mode") == Some("navigate"),
         (Some(_), _) => false,
         (None, Some(origin)) => own.is(origin),
@@ -32,7 +32,8 @@ pub fn check(method: &Method, headers: &HeaderMap, own: OwnOrigin<'_>) -> Result
     };
     match comes_from_us {
         true => Ok(()),
-        // Without a host nothing that a browser says of itself can be compared. Another site cannot cause that.
+        // Without a host there is nothing to compare `Origin` with. Another site cannot cause that, so the blame goes
+        // to the proxy.
         false if own.host.is_empty() => Err(Refusal::new(Code::Malformed, NO_HOST)),
         false => Err(Refusal::new(Code::Forbidden, OTHER_SITE)),
     }

@@ -1,5 +1,5 @@
-//! The headers by which proxies tell what they were asked: `Forwarded` (RFC 7239), the older `X-Forwarded-*`, and those of
-//! the large clouds. This file only reads them. Whether they are believed is decided by the caller.
+//! The headers in which proxies pass on what the client asked for: `Forwarded` (RFC 7239), the older `X-Forwarded-*`,
+//! and those of the large clouds. This file only reads them; the caller decides whether to believe them.
 
 use std::{
     borrow::Cow,
@@ -8,17 +8,18 @@ use std::{
 
 use axum::http::{HeaderMap, HeaderValue};
 
-/// Proxies in a chain that are walked back through; a longer chain is not worth reading.
+/// How many entries of a proxy chain are read, counted from the nearest proxy; the rest of a longer chain is ignored.
 const MAX_FORWARDING_HOPS: usize = 16;
 
-/// Where one address stands alone, set by the proxy next to the client.
+/// Headers that hold a single address, set by the proxy next to the client.
 const SINGLE_ADDRESS_HEADERS: [&str; 2] = ["x-real-ip", "cloudfront-viewer-address"];
-/// Where the scheme may stand, in the order in which they are asked.
+/// Headers that may hold the scheme, in the order in which they are read.
 const SCHEME_HEADERS: [&str; 3] = ["x-forwarded-proto", "x-forwarded-scheme", "cloudfront-forwarded-proto"];
 
 /// The addresses of a chain of proxies, from the nearest to the farthest. `None` is an entry that names no address.
 ///
-/// `X-Forwarded-For` wins over `Forwarded`: most proxies write it, and pass on whatever their client wrote into the other.
+/// `X-Forwarded-For` wins over `Forwarded`: most proxies write only `X-Forwarded-For` and pass on a `Forwarded` header
+/// just as their client wrote it.
 pub fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let mut hops: Vec<Option<IpAddr>> = list(headers, "x-forwarded-for").map(|text| text.and_then(address)).collect();
     if hops.is_empty() {
@@ -40,25 +41,25 @@ pub fn scheme(headers: &HeaderMap) -> Option<Cow<'_, str>> {
         .or_else(|| elements(headers).into_iter().find_map(|element| element?.value("proto")).map(Some))?
 }
 
-/// The host that the client named, with its port where one was named. As the first proxy in the chain saw it.
+/// The host that the client named, as the first proxy in the chain saw it, with its port where the client named one.
 pub fn host(headers: &HeaderMap) -> Option<&str> {
     list(headers, "x-forwarded-host").next().unwrap_or_else(|| {
         let told = elements(headers).into_iter().find_map(|element| element?.value("host"))?;
         match told {
             Cow::Borrowed(host) => Some(host),
-            // No host has a character that has to be escaped.
+            // A value with escapes is no host: host names need none.
             Cow::Owned(_) => None,
         }
     })
 }
 
-/// The port that the client named, where a proxy tells it apart from the host.
+/// The port that the client named, where a proxy sends it separately from the host.
 pub fn port(headers: &HeaderMap) -> Option<u16> {
     list(headers, "x-forwarded-port").next()??.parse().ok()
 }
 
-/// The elements of a header that is a list, over all lines of that name. Empty elements are left out, as RFC 9110 has it;
-/// `None` is one that is no text. An element may stand in quotes.
+/// The elements of a list header, over all its lines. Empty elements are left out, as RFC 9110 asks; an element that is
+/// not text is `None`. An element may be in quotes.
 fn list<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Option<&'a str>> {
     let lines = headers.get_all(name).into_iter();
     let elements = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
@@ -84,14 +85,14 @@ fn address(text: &str) -> Option<IpAddr> {
             (port.is_empty() || port.starts_with(':')).then_some(address)?
         }
         None if text.contains('%') => text,
-        // IPv6 without brackets whose last group can only be a port, or IPv4 with an obfuscated port.
+        // Either IPv6 without brackets whose last group can only be a port, or IPv4 with an obfuscated port.
         None => text.rsplit_once(':')?.0,
     };
     let without_zone = without_port.split('%').next()?;
     without_zone.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
-/// One element of `Forwarded`: what one proxy tells.
+/// One element of `Forwarded`: what one proxy says.
 struct Element<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Element<'a> {
@@ -113,8 +114,8 @@ impl<'a> Element<'a> {
     }
 }
 
-/// The elements of `Forwarded` over all its lines, the farthest proxy's first. A line with an open quote is one element
-/// that cannot be read: nobody can say where its elements end.
+/// The elements of `Forwarded` over all its lines, the farthest proxy's first. A line with an unclosed quote counts as
+/// one unreadable element, because nobody can say where its elements end.
 fn elements(headers: &HeaderMap) -> Vec<Option<Element<'_>>> {
     headers.get_all("forwarded").iter().flat_map(line_elements).collect()
 }
@@ -130,7 +131,7 @@ fn element(text: &str) -> Option<Element<'_>> {
     pairs.collect::<Option<_>>().map(Element)
 }
 
-/// Splits at a separator that stands outside of quotes. `None` where a quote stays open.
+/// Splits at a separator outside of quotes. `None` where a quote is never closed.
 fn split(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut parts, mut start, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
     for (position, character) in text.char_indices() {

@@ -7,10 +7,10 @@ use crate::{
     server::engine::IdempotencyKey,
 };
 
-/// Name of the header, in the lower case of the wire.
+/// The header's name, in lower case.
 const HEADER: &str = "idempotency-key";
 
-/// The key of a request. One that cannot be used, or two of them, are refused: a client that sent a key relies on it.
+/// The key of a request. An unusable key is refused, and so are two keys: a client that sent a key relies on it.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Refusal> {
     let mut values = headers.get_all(HEADER).iter();
     match (values.next(), values.next()) {
@@ -20,7 +20,6 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Re
     }
 }
 
-/// A key from its text.
 pub fn parse_idempotency_key(text: &str) -> Result<IdempotencyKey, Refusal> {
     IdempotencyKey::parse(text).ok_or_else(unusable)
 }

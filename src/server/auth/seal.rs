@@ -1,6 +1,8 @@
-//! What a page is told by its own address after a form was sent: sealed, so that a link made by somebody else says nothing.
+//! After a form was sent, the page reads the outcome from its own address. A seal proves that the outcome comes from
+//! this server: a link that somebody else made has no valid seal, so the page shows nothing.
 //!
-//! A seal is `issued, milliseconds since 1970 | '.' | HMAC-SHA256 as URL-safe Base64`, over the time, the buyer and the text.
+//! A seal is `issued, milliseconds since 1970 | '.' | HMAC-SHA256 as URL-safe Base64`, computed over the time, the
+//! buyer and the text.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use subtle::ConstantTimeEq;
@@ -13,14 +15,14 @@ use crate::model::{
 };
 
 impl Sessions {
-    /// The seal under which this text is told to this buyer.
+    /// Seals this text for this buyer.
     pub fn seal(&self, buyer: BuyerId, text: &str, now: Timestamp) -> String {
         let issued = now.milliseconds;
         let signature = digest(&self.sealing, format!("{issued}.{buyer}.{text}").as_bytes());
         format!("{issued}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// Whether we have told this text to this buyer within the last minute.
+    /// Whether this server sealed this text for this buyer within the last minute.
     pub fn is_sealed(&self, buyer: BuyerId, text: &str, seal: &str, now: Timestamp) -> bool {
         let issued = seal.split_once('.').and_then(|(issued, _)| issued.parse().ok());
         let Some(issued) = issued.map(Timestamp::from_milliseconds) else { return false };

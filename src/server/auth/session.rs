@@ -1,8 +1,8 @@
 //! Guest sessions: signed, stateless tokens. No row exists for a guest until the first purchase.
 //!
-//! A token is `version | buyer (16 bytes) | issued, seconds since 1970 (8) | HMAC-SHA256 of all before (32)`, 57 bytes as
-//! 76 characters of URL-safe Base64 without padding. One algorithm, fixed by the version; every field has a fixed length,
-//! so no two readings of a token exist.
+//! A token is `version | buyer (16 bytes) | issued, seconds since 1970 (8) | HMAC-SHA256 of all before (32)`: 57 bytes,
+//! written as 76 characters of URL-safe Base64 without padding. The version fixes the one algorithm. Every field has a
+//! fixed length, so a token can be read in one way only.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -24,18 +24,20 @@ const VERSION: u8 = 1;
 const CLAIM_BYTES: usize = 1 + 16 + 8;
 const SIGNATURE_BYTES: usize = 32;
 const TOKEN_BYTES: usize = CLAIM_BYTES + SIGNATURE_BYTES;
-/// Characters of a token: 57 bytes fill them without a spare bit, so each bit of the text is a bit of the token.
+/// Characters of a token. 57 bytes fill them without a spare bit, so each bit of the text is a bit of the token.
 const TOKEN_CHARACTERS: usize = TOKEN_BYTES / 3 * 4;
 
-/// The issue time of a guest who is derived from a key is rounded down to this, so that repeats carry the same token.
+/// The issue time of a guest derived from a key is rounded down to a multiple of this, so that repeated requests carry
+/// the same token.
 const DERIVED_ISSUE_STEP_MILLISECONDS: i64 = 30 * 24 * 60 * 60 * 1000;
-/// What each derived key of the secret is for. A signature made for one purpose is worthless for another.
+/// Each purpose gets a key of its own, derived from the secret. A signature made for one purpose is worthless for
+/// another.
 const SIGNING_PURPOSE: &[u8] = b"onsale guest session v1";
 const DERIVING_PURPOSE: &[u8] = b"onsale guest from idempotency key v1";
 const SEALING_PURPOSE: &[u8] = b"onsale outcome of a form v1";
 const ADMIN_PURPOSE: &[u8] = b"onsale admin buyer v1";
 
-/// A session that was read or made: who, and the token that says so again.
+/// A session that was read or created: the buyer, and the token that identifies them again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Session {
     pub buyer: BuyerId,
@@ -46,14 +48,14 @@ pub struct Session {
 pub struct Sessions {
     signing: Hmac<Sha256>,
     deriving: Hmac<Sha256>,
-    /// Seals what a page is told by its address.
+    /// Seals the outcomes that a page reads from its own address.
     pub(super) sealing: Hmac<Sha256>,
     admin_buyer: BuyerId,
     admin_token: Option<String>,
 }
 
 impl Sessions {
-    /// `secret` signs; every server that shares it accepts the others' sessions. Without an `admin_token` nobody is an
+    /// `secret` signs: every server that shares it accepts the others' sessions. Without an `admin_token` nobody is an
     /// admin.
     pub fn new(secret: &[u8], admin_token: Option<String>) -> Self {
         let master = keyed(secret);
@@ -75,8 +77,9 @@ impl Sessions {
         self.session(buyer_at(now, &random), now)
     }
 
-    /// The guest that a key stands for: always the same, with the same token within the rounding of its issue time. A
-    /// UUIDv7 key gives the buyer's id its time part, so that ids made one after the other stay neighbours in the index.
+    /// The guest derived from a key: always the same buyer, and the same token until the rounded issue time moves on. A
+    /// UUIDv7 key passes its time on to the buyer's id, so that ids made one after the other stay neighbours in the
+    /// index.
     pub fn guest_of_key(&self, key: &IdempotencyKey, now: Timestamp) -> Session {
         let bytes = digest(&self.deriving, key.as_str().as_bytes());
         let time = Uuid::try_parse(key.as_str()).ok().filter(|uuid| uuid.get_version_num() == 7).map_or_else(
@@ -89,19 +92,20 @@ impl Sessions {
         self.session(buyer_at(Timestamp::from_milliseconds(time), &bytes), Timestamp::from_milliseconds(issued))
     }
 
-    /// The buyer as whom the organiser's token acts.
+    /// The buyer that the organiser's token acts as.
     pub const fn admin_buyer(&self) -> BuyerId {
         self.admin_buyer
     }
 
-    /// Whether this is the organiser's token. Compares digests in constant time, so that neither length nor prefix leaks.
+    /// Whether this is the organiser's token. The digests are compared in constant time, so that neither length nor
+    /// prefix leaks.
     pub fn is_admin_token(&self, token: &[u8]) -> bool {
         self.admin_token.as_ref().is_some_and(|expected| {
             digest(&self.signing, expected.as_bytes()).ct_eq(&digest(&self.signing, token)).into()
         })
     }
 
-    /// The buyer whom a token names; `None` where it is not of our making, has expired, or comes from the future.
+    /// The buyer whom a token names; `None` where we did not sign it, it has expired, or it comes from the future.
     pub fn read(&self, token: &str, now: Timestamp) -> Option<BuyerId> {
         if token.len() != TOKEN_CHARACTERS {
             return None;
@@ -138,7 +142,7 @@ pub(super) fn digest(keyed: &Hmac<Sha256>, message: &[u8]) -> [u8; SIGNATURE_BYT
     keyed.clone().chain_update(message).finalize().into_bytes().into()
 }
 
-/// A UUIDv7 of this time whose other bits are the first of `bytes`.
+/// A UUIDv7 of this time; its other bits are the first of `bytes`.
 fn buyer_at(time: Timestamp, bytes: &[u8; 32]) -> BuyerId {
     let milliseconds = u64::try_from(time.milliseconds).unwrap_or_default();
     let random: [u8; 10] = bytes[..10].try_into().expect("ten bytes");

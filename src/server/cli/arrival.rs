@@ -9,17 +9,17 @@ use crate::model::{
 
 #[derive(Args)]
 pub struct ArrivalArgs {
-    /// Open loop: so many buyers arrive per second, evenly spaced, whatever the answers do, and latency counts from the
-    /// planned moment of arrival. All arrive at once where neither this nor --over is given.
+    /// Open loop: so many buyers arrive per second, evenly spaced, however slow the answers are. Latency counts from
+    /// the planned moment of arrival. Without this and --over, all buyers arrive at once.
     #[arg(long, value_name = "PER_SECOND", conflicts_with = "over", value_parser = rate)]
     rate: Option<f64>,
-    /// Open loop, as a time: the arrivals are spread evenly over so many seconds, at least one a second. 0 means at once.
+    /// Open loop, as a time: the arrivals are spread evenly over so many seconds, at least one per second. 0 means at
+    /// once.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_ARRIVAL_SECONDS)))]
     over: Option<u32>,
 }
 
 impl ArrivalArgs {
-    /// When so many buyers arrive.
     pub fn arrivals(&self, buyers: u32) -> Arrivals {
         match (self.rate, self.over) {
             (Some(rate), _) => Arrivals::PerSecond(rate),

@@ -27,15 +27,15 @@ use crate::{
     },
 };
 
-/// Buyers where the command line names no number.
+/// The number of buyers where the command line names none.
 const DEFAULT_BUYERS: u32 = 500;
 /// Buyers that one attack may send.
 const MAX_BUYERS: u32 = 1_000_000;
-/// The default of requests in flight at once, where there are at least so many buyers.
+/// The default for requests in flight at once; fewer where there are fewer buyers.
 const DEFAULT_CONCURRENCY: u32 = 1_000;
 /// Descriptors that this process needs besides its connections.
 const SPARE_DESCRIPTORS: u64 = 64;
-/// The exit code of a sale that is not exact.
+/// The exit code when the sale is not exact.
 const NOT_CLEAN: u8 = 1;
 const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -104,12 +104,12 @@ fn plan(arguments: &AttackArgs) -> Result<Plan, String> {
     })
 }
 
-/// Requests in flight at once: as wished, but never more than there are buyers.
+/// Requests in flight at once: the wished number, or the default, but never more than there are buyers.
 pub fn requests_at_once(wished: Option<u32>, buyers: u32) -> u32 {
     wished.unwrap_or(DEFAULT_CONCURRENCY).min(buyers)
 }
 
-/// Reads N: a whole number above 0 in decimal digits, 500 where it is missing or empty. Leading zeros mean nothing: 08
+/// Reads N: a whole number above 0 in decimal digits; 500 where it is missing or empty. Leading zeros mean nothing: 08
 /// is eight, not an octal number.
 pub fn number_of_buyers(text: Option<&str>, most: u32) -> Result<u32, String> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(DEFAULT_BUYERS) };
@@ -120,7 +120,7 @@ pub fn number_of_buyers(text: Option<&str>, most: u32) -> Result<u32, String> {
         .ok_or_else(|| format!("{text:?} is not a number of buyers: a whole number from 1 to {most}"))
 }
 
-/// Makes the run while a bar shows its progress. Control-C ends it early; the answers so far are still judged.
+/// Makes the run while a bar shows its progress. Control-C ends it early; the answers received so far are still judged.
 async fn attack(url: &str, plan: Plan) -> Result<Simulation, RunError> {
     let server = Server::find(url).await.map_err(RunError::Unreachable)?;
     let id = SimulationId(Uuid::now_v7());
@@ -142,7 +142,7 @@ async fn attack(url: &str, plan: Plan) -> Result<Simulation, RunError> {
     Ok(progress.borrow().clone())
 }
 
-/// A progress bar on standard error; nothing where that is no terminal.
+/// A progress bar on standard error; nothing is drawn where standard error is no terminal.
 pub fn bar(buyers: u32) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{bar:32} {pos}/{len} answered  {msg}").expect("the template is a constant");

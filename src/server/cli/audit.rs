@@ -1,4 +1,5 @@
-//! `onsale audit`: is what was sold what there was? Asks a running server, or recounts a database by itself.
+//! `onsale audit`: checks that what was sold matches the stock. Asks a running server, or recounts a database by
+//! itself.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -24,7 +25,7 @@ use crate::{
     },
 };
 
-/// The exit code of a sale that is not exact.
+/// The exit code when a sale is not exact.
 const NOT_CLEAN: u8 = 1;
 
 #[derive(Args)]
@@ -32,8 +33,8 @@ pub struct AuditArgs {
     /// Ask a running server, such as http://127.0.0.1:3000.
     #[arg(long, conflicts_with = "database")]
     pub url: Option<String>,
-    /// Look into a database, such as sqlite:onsale.db; for reading only, while a server runs or not. Without this and
-    /// --url, the configured one.
+    /// Read a database, such as sqlite:onsale.db, whether a server runs on it or not; nothing is written. Without this
+    /// and --url, the configured one.
     #[arg(long)]
     pub database: Option<String>,
     /// One sale; all of them where it is missing.
@@ -67,7 +68,7 @@ pub async fn run(arguments: AuditArgs) -> ExitCode {
     }
 }
 
-/// One sale's audit as the API gives it; of all sales, a list with the verdict on the whole.
+/// Prints one sale's audit as the API gives it, or a list for all sales with the verdict on the whole.
 fn print(audits: &[Audit], is_clean: bool, one: bool, as_json: bool) {
     if as_json {
         let text = match audits {

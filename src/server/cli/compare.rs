@@ -1,5 +1,5 @@
-//! `onsale compare`: sends the same buyers to one strategy after another, as simulations of a running server, and shows the
-//! runs side by side.
+//! `onsale compare`: sends the same buyers to one strategy after another, as simulations of a running server, and shows
+//! the runs side by side.
 
 use std::{fs::File, io::Write, path::PathBuf, process::ExitCode};
 
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// The exit code when a strategy was not as exact as it promises.
+/// The exit code when a strategy was less exact than it promises.
 const NOT_EXACT: u8 = 1;
 
 #[derive(Args)]
@@ -92,7 +92,7 @@ async fn compare(arguments: &CompareArgs) -> Result<bool, String> {
     let mut server = Server::find(&arguments.url).await?;
     let list = server.strategies().await?;
     let strategies = chosen(arguments.strategies.as_deref(), &list)?;
-    // The file is opened first, so that no run is made in vain.
+    // The file is opened first, so that an unusable path is known before any run.
     let page = match &arguments.html {
         Some(path) => Some((path, File::create(path).map_err(|error| told(path, &error))?)),
         None => None,
@@ -119,8 +119,7 @@ fn show(store: &str, runs: &[Run], as_json: bool) {
     }
 }
 
-/// The strategies to compare, each once: those that were asked for if the server can run them, else all that it can
-/// run.
+/// The strategies to compare, each once: the requested ones if the server can run them, or else all that it can run.
 fn chosen(asked: Option<&[StrategyKind]>, list: &StrategyList) -> Result<Vec<StrategyKind>, String> {
     let Some(asked) = asked else {
         return Ok(list.strategies.iter().filter(|known| known.supported).map(|known| known.kind).collect());

@@ -1,17 +1,17 @@
-//! The command line: one binary, one subcommand per task. What each does lives in its own file.
+//! The command line: one binary, one subcommand per task, each in a file of its own.
 
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-mod arrival; // when the buyers of a run arrive, as flags
+mod arrival; // flags that say when the buyers of a run arrive
 mod attack; // virtual buyers against a running server
-mod audit; // is what was sold what there was?
+mod audit; // checks that what was sold matches the stock
 mod compare; // one strategy after another under the same load
-mod exit; // how a command ends that could not look
-mod prepare; // migrate, seed
+mod exit; // how a command that could not do its work ends
+mod prepare; // `migrate` and `seed`
 mod serve; // the server itself
-mod verify; // an exported ledger, checked offline
+mod verify; // checks an exported ledger offline
 
 use self::exit::give_up;
 use super::config::WATCHED_VARIABLE;
@@ -42,7 +42,7 @@ enum Command {
     Seed(prepare::DatabaseArgs),
 }
 
-/// Parses the command line and does what it says. Wrong arguments are told on standard error, exit code 2.
+/// Parses the command line and runs it. Wrong arguments are reported on standard error, with exit code 2.
 pub fn run() -> ExitCode {
     match CommandLine::parse_from(typed()).command {
         Command::Serve(arguments) => serve::run(arguments),
@@ -55,7 +55,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// What was typed. `cargo leptos watch` types nothing, and means the pages.
+/// The arguments. `cargo leptos watch` passes none, and then `serve --demo` is meant.
 fn typed() -> Vec<OsString> {
     let mut typed: Vec<_> = std::env::args_os().collect();
     if typed.len() == 1 && std::env::var_os(WATCHED_VARIABLE).is_some() {

@@ -1,4 +1,4 @@
-//! `onsale migrate` and `onsale seed`: a database made ready, without a server.
+//! `onsale migrate` and `onsale seed`: prepare a database without starting a server.
 
 use std::process::ExitCode;
 
@@ -50,7 +50,7 @@ async fn try_seed(arguments: DatabaseArgs) -> Result<String, String> {
     Ok(config.database.to_string())
 }
 
-/// Opening a store brings it up to date.
+/// Opens the store, which migrates it.
 async fn open(arguments: DatabaseArgs) -> Result<(Config, Store), String> {
     let flags = Flags { database: arguments.database, ..Flags::default() };
     let config = Config::load(flags).map_err(|error| error.to_string())?;

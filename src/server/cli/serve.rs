@@ -1,4 +1,4 @@
-//! `onsale serve`: from the command line to an open box office, and back to a closed one.
+//! `onsale serve`: starts the server from the command line, and stops it cleanly.
 
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
@@ -18,12 +18,12 @@ use crate::server::{
     telemetry::{logs, metrics},
 };
 
-/// Time between two tidyings of stored answers that are past their time.
+/// Time between two deletions of stored answers that have expired.
 const TIDY_INTERVAL: Duration = Duration::from_secs(10 * 60);
-/// Time between two foldings of the store's log, while it changes and while it does not.
+/// Time between two foldings of the store's log: while its length changes, and while it does not.
 const FOLD_INTERVAL: Duration = Duration::from_millis(50);
 const QUIET_FOLD_INTERVAL: Duration = Duration::from_millis(500);
-/// How long tasks that are still running at the very end are waited for.
+/// How long the very last tasks may still run before the process ends.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
 #[derive(Args)]
@@ -77,7 +77,7 @@ async fn open_and_serve(config: Config, viewers: Handle) -> Result<(), String> {
         [tokio::spawn(metrics::keep_tidy()), tokio::spawn(tidy(app.clone())), tokio::spawn(fold_log(app.clone()))];
     let closing = tokio::spawn(end_streams(app.clone()));
     let options = ListenerOptions { max_connections, viewers, shutdown };
-    // On a worker, not on this thread: a wake from there to here would be paid for every connection.
+    // Runs on a worker thread: waking this main thread would be paid for every connection.
     let served = tokio::spawn(listener.serve(http::router(app), options)).await;
     background.iter().for_each(tokio::task::JoinHandle::abort);
     let _ = closing.await;
@@ -86,7 +86,7 @@ async fn open_and_serve(config: Config, viewers: Handle) -> Result<(), String> {
     served.map_err(|_| "stopped by a fault of its own; see the log".to_owned())
 }
 
-/// What the operator is told once the first request would be answered.
+/// Prints where the server is open, once it would answer a first request.
 fn welcome(app: &App, address: SocketAddr) {
     // A browser cannot open 0.0.0.0.
     let ip = if address.ip().is_unspecified() { [127, 0, 0, 1].into() } else { address.ip() };
@@ -101,7 +101,7 @@ fn welcome(app: &App, address: SocketAddr) {
     }
 }
 
-/// Streams would go on for ever; they end as soon as the server begins to stop.
+/// Ends all live streams as soon as the server begins to stop; by themselves they would never end.
 async fn end_streams(app: App) {
     app.shutdown.started().await;
     for sale in app.engine.catalogue.sales() {
@@ -111,7 +111,7 @@ async fn end_streams(app: App) {
     }
 }
 
-/// Keeps the store's log short, beside those who write it.
+/// Keeps the store's log short, without holding up those who write it.
 async fn fold_log(app: App) {
     let mut last_length = None;
     loop {
@@ -122,7 +122,7 @@ async fn fold_log(app: App) {
     }
 }
 
-/// Keeps the store small. Nothing depends on when, or whether, it runs.
+/// Keeps the store small. Nothing depends on when this runs, or whether it does.
 async fn tidy(app: App) {
     loop {
         tokio::time::sleep(TIDY_INTERVAL).await;

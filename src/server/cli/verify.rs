@@ -1,5 +1,5 @@
-//! `onsale verify`: an exported ledger, checked offline. It needs no server and no database: whoever holds the file can
-//! see whether a line was changed, taken away or put in, and whether what it tells is possible.
+//! `onsale verify`: checks an exported ledger offline, without server or database. Whoever holds the file can see
+//! whether a line was changed, removed or inserted, and whether the recorded changes are possible.
 
 use std::{
     fs::File,
@@ -10,9 +10,9 @@ use std::{
 
 use clap::Args;
 
-mod chain; // every line follows from the one before
-mod lines; // the lines of a file, however it travelled
-mod looks; // what a file that is no ledger looks like
+mod chain; // checks that every line follows from the one before
+mod lines; // splits the file into lines, whatever programs it passed through
+mod looks; // recognises files that are no ledger
 
 use self::{
     chain::{Chain, Flaw, Wrong},
@@ -21,7 +21,7 @@ use self::{
 };
 use super::exit::give_up;
 
-/// The exit code of a ledger that is not what it says.
+/// The exit code when the ledger is flawed.
 const NOT_CLEAN: u8 = 1;
 /// The name that stands for standard input.
 const STANDARD_INPUT: &str = "-";
@@ -36,11 +36,11 @@ pub struct VerifyArgs {
 /// Why a file was not verified.
 #[derive(Debug)]
 enum Trouble {
-    /// The file could not be read: nothing is said about it.
+    /// The file could not be read, so nothing can be said about it.
     Unread(io::Error),
-    /// The file is something else: nothing is said about the ledger.
+    /// The file is something else, so nothing can be said about the ledger.
     NotALedger(Looks),
-    /// The ledger is not as it was exported.
+    /// The ledger was changed since its export.
     Flawed(Flaw),
 }
 
@@ -82,7 +82,7 @@ fn check(reader: impl BufRead) -> Result<Chain, Trouble> {
         if !is_of_a_ledger {
             return Err(Trouble::NotALedger(looks_of(line, lines)?));
         }
-        // Empty lines at the end say nothing. In front of an entry, somebody has put them in.
+        // Empty lines at the end are harmless. An empty line in front of an entry was inserted by somebody.
         let followed = match empty_line {
             Some(line) => Err(Flaw { line, seq: None, wrong: Wrong::Empty }),
             None => chain.follow(&line),
@@ -92,7 +92,7 @@ fn check(reader: impl BufRead) -> Result<Chain, Trouble> {
     if chain.entries() == 0 { Err(Trouble::NotALedger(Looks::Empty)) } else { Ok(chain) }
 }
 
-/// What a file looks like whose first line is no line of a ledger.
+/// Recognises a file whose first line is no line of a ledger.
 fn looks_of(first: Line, lines: Lines<impl BufRead>) -> Result<Looks, Trouble> {
     let mut head = first.bytes;
     head.push(b'\n');

@@ -1,5 +1,4 @@
-//! The sections of `Leptos.toml` that are ours. The section that cargo-leptos knows stands last in the file and is read
-//! by Leptos itself.
+//! Our own sections of `Leptos.toml`. The section of cargo-leptos comes last in the file, and Leptos itself reads it.
 
 use serde::Deserialize;
 
@@ -55,7 +54,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Accepts whatever belongs to somebody else's section.
+/// Accepts anything in cargo-leptos's section.
 #[derive(Clone, Debug, Default, Deserialize)]
 struct Package {}
 
@@ -98,7 +97,7 @@ impl Default for LogSection {
 
 impl FileSettings {
     pub fn parse(text: &str) -> Result<Self, String> {
-        // The library's message spans lines, with a picture of the place; an operator gets one line.
+        // The library's message spans several lines and draws the place of the error; an operator gets one line.
         toml::from_str(text).map_err(|error| error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
     }
 }

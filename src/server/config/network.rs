@@ -1,4 +1,4 @@
-//! Addresses of proxies that are believed: one address, or a network such as `10.0.0.0/8`.
+//! Addresses of trusted proxies: one address, or a network such as `10.0.0.0/8`.
 
 use std::{net::IpAddr, str::FromStr};
 
@@ -8,12 +8,12 @@ use serde::{Deserialize, Deserializer};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Network {
     address: IpAddr,
-    /// Leading bits that must be equal.
+    /// How many leading bits must be equal.
     prefix: u32,
 }
 
 impl Network {
-    /// Whether `address` lies in this network. An IPv4 address in IPv6 clothes counts as IPv4.
+    /// Whether `address` lies in this network. An IPv4-mapped IPv6 address counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
@@ -27,7 +27,7 @@ impl Network {
     }
 }
 
-/// Equality of all but the last `ignored` bits.
+/// Whether all bits but the last `ignored` ones are equal.
 fn same_leading_bits(left: u128, right: u128, ignored: u32) -> bool {
     (left ^ right).checked_shr(ignored).unwrap_or(0) == 0
 }

@@ -1,14 +1,14 @@
-//! What the environment and the command line say. Files and shells leave line ends, blanks and quotation marks around a
-//! value; a token that has them locks its organiser out, and nobody sees why.
+//! Reads the environment and the command line. Files and shells leave line ends, blanks and quotation marks around a
+//! value. A token with such extras locks its organiser out, and nobody sees why.
 
 use std::{cell::RefCell, collections::BTreeMap};
 
 use super::error::ConfigError;
 
-/// The variables of this process that are text.
+/// The variables of this process whose values are text.
 ///
 /// # Errors
-/// Where one of ours is no text: to leave it out would mean something else.
+/// If one of our variables is not text: ignoring it would change its meaning.
 pub fn read_environment() -> Result<BTreeMap<String, String>, ConfigError> {
     const OURS: [&str; 6] =
         ["DATABASE_URL", "ONSALE_ADDR", "ONSALE_ADMIN_TOKEN", "ONSALE_LOG", "ONSALE_SECRET", "REDIS_URL"];
@@ -25,7 +25,7 @@ pub fn read_environment() -> Result<BTreeMap<String, String>, ConfigError> {
     Ok(variables)
 }
 
-/// Reads variables and flags, and notes what an operator should know about them.
+/// Reads variables and flags, and collects remarks for the operator.
 pub struct Variables<Environment> {
     environment: Environment,
     remarks: RefCell<Vec<String>>,
@@ -36,12 +36,12 @@ impl<Environment: Fn(&str) -> Option<String>> Variables<Environment> {
         Self { environment, remarks: RefCell::new(Vec::new()) }
     }
 
-    /// A variable without the whitespace around it; one that is empty counts as not set.
+    /// A variable without the whitespace around it; an empty variable counts as not set.
     pub fn variable(&self, name: &str) -> Result<Option<String>, ConfigError> {
         self.cleaned(name, (self.environment)(name))
     }
 
-    /// A flag, or else the variable that says the same.
+    /// A flag, or else the variable with the same meaning.
     pub fn flag_or(&self, flag: &str, value: Option<String>, variable: &str) -> Result<Option<String>, ConfigError> {
         match self.cleaned(flag, value)? {
             Some(value) => Ok(Some(value)),
@@ -49,8 +49,8 @@ impl<Environment: Fn(&str) -> Option<String>> Variables<Environment> {
         }
     }
 
-    /// A variable that nobody may see. Quotation marks around it are kept, because they may be meant, and remarked upon:
-    /// shells take them away, files of variables often do not.
+    /// A variable with a secret value. Quotation marks around it are kept, because they may be meant, and the operator
+    /// is told of them: shells remove them, files of variables often do not.
     pub fn secret(&self, name: &str) -> Result<Option<String>, ConfigError> {
         let value = self.variable(name)?;
         let is_quoted = |text: &String| {
@@ -62,7 +62,7 @@ impl<Environment: Fn(&str) -> Option<String>> Variables<Environment> {
         Ok(value)
     }
 
-    /// What was noted.
+    /// The collected remarks.
     pub fn remarks(self) -> Vec<String> {
         self.remarks.into_inner()
     }

@@ -1,4 +1,4 @@
-//! Answers that went well, as JSON.
+//! Successful answers, as JSON.
 
 use axum::{
     body::Body,
@@ -8,9 +8,9 @@ use axum::{
 use serde::Serialize;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Bytes of most answers: an order has about 400.
+/// Room for most answers: an order has about 400 bytes.
 const USUAL_BYTES: usize = 512;
-/// Marks the stored answer to an idempotency key that came again.
+/// Marks an answer that was stored under its idempotency key and is now sent again.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// 200 with this value.
@@ -18,14 +18,14 @@ pub fn ok(value: &impl Serialize) -> Response {
     json(StatusCode::OK, value)
 }
 
-/// 201 with this value, and where it can be read again.
+/// 201 with this value, and the path where it can be read again.
 pub fn created(value: &impl Serialize, location: &str) -> Response {
     at(json(StatusCode::CREATED, value), location)
 }
 
-/// The answer with the path at which what it tells of can be read again.
+/// Adds the path at which the created thing can be read again.
 pub fn at(mut response: Response, location: &str) -> Response {
-    // A slug and a UUID are plain ASCII; a path of anything else is simply not told.
+    // A slug or a UUID is plain ASCII. A path with anything else is left out.
     if let Ok(location) = HeaderValue::from_str(location) {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -38,7 +38,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     json_text(status, text)
 }
 
-/// An answer that is JSON already.
+/// An answer whose text is JSON already.
 pub fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
@@ -46,7 +46,7 @@ pub fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
     response
 }
 
-/// The same answer, told again.
+/// The same answer, marked as sent again.
 pub fn replayed(mut response: Response) -> Response {
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response

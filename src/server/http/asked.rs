@@ -19,14 +19,16 @@ pub fn buyer(app: &App, head: &Parts) -> Result<Asker, Failure> {
     Ok(visit(app, head).buyer(&app.sessions, None, app.engine.clock().now())?)
 }
 
-/// The buyer who asks for stock, and the key that the request carries. Without an identity the key stands in for one.
+/// The buyer who asks for stock, and the request's key. A request without identity acts as the guest derived from its
+/// key.
 pub fn keyed_buyer(app: &App, head: &Parts) -> Result<(Asker, Option<IdempotencyKey>), Failure> {
     let key = idempotency_key(&head.headers)?;
     let asker = visit(app, head).buyer(&app.sessions, key.as_ref(), app.engine.clock().now())?;
     Ok((asker, key))
 }
 
-/// The organiser. A request without identity is told to sign in, any other that this is not theirs to do.
+/// The organiser. A request without identity is told to sign in; anybody else is told that only the organiser may do
+/// this.
 pub fn admin(app: &App, head: &Parts) -> Result<Asker, Failure> {
     match visit(app, head).known(&app.sessions, app.engine.clock().now())? {
         Some(asker) if asker.is_admin => Ok(asker),
@@ -35,7 +37,7 @@ pub fn admin(app: &App, head: &Parts) -> Result<Asker, Failure> {
     }
 }
 
-/// The organiser, for a change that is made once per key.
+/// The organiser's identity and key, for a change that happens once per key. `None` where the request has no key.
 pub fn keyed_admin(app: &App, head: &Parts) -> Result<Option<Keyed>, Failure> {
     let buyer = admin(app, head)?.buyer;
     Ok(idempotency_key(&head.headers)?.map(|key| Keyed { buyer, key }))

@@ -1,6 +1,6 @@
 //! The strict reader of request bodies and query strings.
 //!
-//! What is no JSON is malformed (400), what is JSON but not what the route takes is invalid (422). Nothing is buffered
+//! A body that is not JSON is malformed (400); JSON that does not fit the route is invalid (422). Nothing is buffered
 //! beyond its bound, and no compressed body is unpacked.
 
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> 
     parse_json(&read_bytes(headers, body, JSON, MAX_BODY_BYTES).await?)
 }
 
-/// Reads a body that may be left out: nothing, or one JSON object.
+/// Reads an optional body: nothing, or one JSON object.
 pub async fn read_optional<T: DeserializeOwned + Default>(headers: &HeaderMap, body: Body) -> Result<T, Failure> {
     if body.is_end_stream() {
         return Ok(T::default());
@@ -60,8 +60,8 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     match serde_json::from_slice::<Object<T>>(bytes) {
         Ok(Object(value)) => Ok(value),
         Err(error) => {
-            // The parser stops at the first field that does not fit, and calls some of those (a name that is `null`)
-            // errors of syntax: only reading all of it shows whether it is JSON.
+            // The parser stops at the first field that does not fit, and reports some misfits (a name that is `null`)
+            // as errors of syntax. Only reading the whole body shows whether it is JSON.
             serde_json::from_slice::<serde_json::Value>(bytes).map_err(|error| not_json(&error))?;
             Err(Failure::invalid(format!("The body is not what this route takes: {error}.")))
         }
@@ -72,7 +72,7 @@ fn not_json(error: &serde_json::Error) -> Failure {
     Failure::malformed(format!("The body is not JSON: {error}."))
 }
 
-/// The media type itself must be the one asked for; of its parameters only `charset=utf-8` may stand.
+/// The media type must be the expected one; the only parameter allowed is `charset=utf-8`.
 fn require_media_type(headers: &HeaderMap, expected: &str) -> Result<(), Failure> {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (media_type, parameters) = value.split_once(';').unwrap_or((value, ""));
@@ -94,7 +94,7 @@ fn refuse_compressed(headers: &HeaderMap) -> Result<(), Failure> {
     Err(Failure::new(Code::UnsupportedMediaType, "Compressed bodies are not taken."))
 }
 
-/// The whole body. One that announces too much is refused before a byte of it is asked for.
+/// The whole body. A body that announces too many bytes is refused before any of it is read.
 async fn collect(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Failure> {
     let too_large = || Failure::new(Code::TooLarge, format!("The body has more than {limit_bytes} bytes."));
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -116,7 +116,7 @@ async fn in_time(
     }
 }
 
-/// Frames up to the first that goes beyond the limit. A body that came as one frame, as small ones do, is not copied.
+/// Reads frames until one goes beyond the limit. A body that came as a single frame, as small ones do, is not copied.
 async fn collect_frames(mut body: Body, limit_bytes: usize) -> Result<Bytes, axum::Error> {
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
@@ -145,7 +145,7 @@ pub fn parse_form<const COUNT: usize>(bytes: &[u8], names: [&str; COUNT]) -> Res
     pick(form_urlencoded::parse(bytes), names)
 }
 
-/// The values by name. A name that stands twice is malformed, one that the route does not know invalid.
+/// The values by name. A name that occurs twice is malformed; a name that the route does not know is invalid.
 fn pick<const COUNT: usize>(
     pairs: form_urlencoded::Parse<'_>,
     names: [&str; COUNT],

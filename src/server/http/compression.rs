@@ -1,5 +1,5 @@
-//! Long answers are sent compressed to whoever takes that. A page is a tenth as long then; an answer to a purchase is too short
-//! to gain anything, and is left alone.
+//! Long answers are compressed for clients that accept it. A page shrinks to a tenth. An answer to a purchase is too
+//! short to gain anything, so it is left alone.
 
 use std::{convert::Infallible, future::ready};
 
@@ -12,12 +12,12 @@ use axum::{
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::{CompressionLevel, compression::CompressionLayer};
 
-/// Bytes from which on an answer is compressed. A shorter one fits one packet as it is.
+/// Answers of at least this many bytes are compressed. A shorter one fits one packet as it is.
 const MIN_BYTES: u64 = 1024;
-/// Of every encoding. At this level a page takes about a millisecond, and a higher one saves little more.
+/// The level of every encoding. At this level a page takes about a millisecond; a higher one saves little more.
 const LEVEL: CompressionLevel = CompressionLevel::Precise(4);
 
-/// What is asked for, as far as it decides about the encoding.
+/// The parts of a request that decide about the encoding.
 pub struct Wanted {
     accepted: Option<HeaderValue>,
     is_head: bool,
@@ -30,8 +30,8 @@ impl Wanted {
     }
 }
 
-/// The answer in the best encoding that the client takes. The library's layer is put around this one answer only, so that the
-/// others do not pass through it.
+/// The answer in the best encoding that the client accepts. The library's layer wraps this one answer only, so that
+/// answers which stay uncompressed do not pass through it.
 pub async fn compress(wanted: Wanted, answer: Response) -> Response {
     if !is_worth_it(&answer, wanted.is_head) {
         return answer;
@@ -48,8 +48,9 @@ pub async fn compress(wanted: Wanted, answer: Response) -> Response {
     compressed.map(Body::new)
 }
 
-/// Whether it pays: text that is long, or of a length that nobody knows yet. A live stream must not wait until a block is full.
-/// An answer to HEAD has no body, but the head of the one to GET.
+/// Whether compression pays: for text that is long, or whose length nobody knows yet. A live stream is never
+/// compressed, because it must not wait until a block is full. An answer to HEAD has no body, but must have the same
+/// head as the answer to GET.
 fn is_worth_it(answer: &Response, is_head: bool) -> bool {
     let headers = answer.headers();
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());

@@ -1,4 +1,4 @@
-//! The form that buys without script: post, redirect, get. The page that comes back shows the outcome.
+//! The form that buys without script: post, redirect, get. The page that it redirects to shows the outcome.
 
 use std::time::Duration;
 
@@ -31,32 +31,33 @@ use crate::{
     },
 };
 
-/// How long a page without script waits for a purchase in a queue, or for the same form that was sent a moment before: such a
-/// page cannot ask for the outcome by itself.
+/// How long a purchase by form may wait in a queue, or for the decision of the same form sent a moment earlier. A page
+/// without script cannot ask for the outcome later by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The pause before a form whose twin is still being decided is looked at again.
+/// The pause before looking again at a form that was sent twice, while the first one is still being decided.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// What became of a form.
+/// The outcome of a form.
 enum Outcome {
     Won(OrderId),
     InLine(RequestId),
     Refused(Failure),
-    /// Whether it went through is not known.
+    /// Nobody knows whether the purchase went through.
     Unknown,
 }
 
-/// A form that can be read.
+/// A form that was read.
 struct Form {
     body: BuyBody,
     /// The key that the page gave to the form.
     key: Option<String>,
 }
 
-/// `POST /sales/{sale}/buy` with `seat`, or `tier` and `quantity`, and `idempotency_key`: the fields of the page's form.
+/// `POST /sales/{sale}/buy` with the fields of the page's form: `seat`, or `tier` and `quantity`, and
+/// `idempotency_key`.
 ///
-/// A browser that sends no cookie has thrown away the one that the page set: it could never show the tickets. Nothing is sold
-/// to it.
+/// A browser that sends no cookie has refused the one that the page set. It could never show the tickets, so nothing is
+/// sold to it.
 pub async fn buy(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
     let bytes = read_bytes(&head.headers, body, FORM, MAX_BODY_BYTES).await?;
@@ -85,7 +86,7 @@ async fn decide(app: &App, sale: &SaleId, asker: &Asker, body: BuyBody, key: Opt
         match bought {
             Ok(BuyOutcome::Bought { order, .. }) => return Outcome::Won(order.id),
             Ok(BuyOutcome::Waiting { request }) => return Outcome::InLine(request),
-            // The same form was sent twice: both tell what becomes of the first.
+            // The same form was sent twice: both requests answer with the outcome of the first.
             Ok(BuyOutcome::Refused(refusal)) if refusal.code == Code::IdempotencyInFlight => {
                 if tokio::time::Instant::now() >= until {
                     return Outcome::Unknown;
@@ -102,8 +103,9 @@ async fn decide(app: &App, sale: &SaleId, asker: &Asker, body: BuyBody, key: Opt
     }
 }
 
-/// The key of what the form asks for. The page's key stands for the form, and the buyer may go back and choose something else
-/// in it: that is another intent, while the same choice sent again is the same one.
+/// The idempotency key of the form's choice. The page gives each form one key, but the buyer may go back and choose
+/// something else in the same form. A different choice must get a different key; the same choice sent again must get
+/// the same key.
 fn key_of_intent(form_key: &str, body: &BuyBody) -> Result<IdempotencyKey, Failure> {
     let form_key = parse_idempotency_key(form_key)?;
     let choice = serde_json::to_vec(body).expect("a body is plain data");
@@ -121,7 +123,7 @@ fn read_form(bytes: &[u8]) -> Result<Form, Failure> {
     let between = |letter: char| letter == ',' || letter == ';' || letter.is_whitespace();
     let seats = seat.iter().flat_map(|text| text.split(between)).filter(|label| !label.is_empty());
     let seats: Vec<SeatLabel> = seats.map(SeatLabel::typed).collect();
-    // The form always carries a tier, since one is chosen from the start: seats that were typed in beat it.
+    // The form always carries a tier, because one is selected from the start. Seats that the buyer typed win over it.
     let body = match seats.is_empty() {
         false => BuyBody::seats(seats),
         true => BuyBody { tier: filled(tier).map(TierId), quantity: quantity.transpose()?, ..BuyBody::default() },
@@ -129,8 +131,8 @@ fn read_form(bytes: &[u8]) -> Result<Form, Failure> {
     Ok(Form { body, key: filled(key) })
 }
 
-/// To the sale's page. Its address names what it claims, so that the page can look it up: the order, the request in line, or
-/// the refusal under our seal.
+/// Redirects to the sale's page. The address only names the outcome, and the page looks it up: the order, the request
+/// in line, or the refusal under our seal.
 fn see_outcome(app: &App, asker: &Asker, sale: &SaleId, outcome: Outcome) -> Response {
     let query = match outcome {
         Outcome::Won(order) => format!("outcome=won&order={order}"),
@@ -158,12 +160,13 @@ fn redirect(sale: &SaleId, query: &str) -> Response {
     }
 }
 
-/// The name comes from the path, so it may hold anything; a slug needs no escapes, and no other name has a page.
+/// Whether the sale's id can be a slug. It comes from the path, so it may hold anything. A slug needs no escapes, and
+/// nothing else has a page.
 fn is_slug(sale: &SaleId) -> bool {
     sale.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// The page of the sale as the answer to the form itself, with a notice that no address may claim.
+/// The sale's page as the answer to the form itself, with a notice that no address can produce.
 async fn sale_page(app: App, sale: &SaleId, mut head: Parts, notice: FormNotice, status: StatusCode) -> Response {
     let Some(address) = format!("/sales/{sale}").parse::<Uri>().ok().filter(|_| is_slug(sale)) else {
         return Failure::not_found("sale").into_response();

@@ -1,4 +1,4 @@
-//! How many requests each route answered, with what, and how long they took.
+//! How many requests each route answered, with which status, and how long they took.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use rustc_hash::FxHashMap;
 
 use crate::server::telemetry::metrics::{REQUEST_DURATION, REQUESTS};
 
-/// Name under which requests without a route are counted: a path is the client's to choose, a label must be ours.
+/// Label of requests that match no route. Clients choose paths, so a path must not become a label.
 const NO_ROUTE: &str = "none";
 
-/// One meter per route, made at start: the hot path looks up a route, never a metric.
+/// One meter per route, made at start, so that the hot path looks up a route and never a metric.
 pub struct Meters {
     routes: FxHashMap<String, Meter>,
     no_route: Meter,
 }
 
 impl Meters {
-    /// Call after the recorder is installed. `routes` are path templates.
+    /// Must be called after the recorder is installed. `routes` are path templates.
     pub fn new<'a>(routes: impl Iterator<Item = &'a str>) -> Self {
         Self {
             routes: routes.map(|route| (route.to_owned(), Meter::new(route))).collect(),
@@ -33,7 +33,7 @@ impl Meters {
 
 pub struct Meter {
     duration_seconds: Histogram,
-    /// By the first digit of the status, from 1.
+    /// Counted by the first digit of the status, from 1.
     answers: [Counter; 5],
 }
 

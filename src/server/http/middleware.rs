@@ -1,7 +1,7 @@
-//! What happens to every request, whatever its route: one layer, so that the hot path pays for one.
+//! What happens to every request on every route, in one layer, so that the hot path pays for one.
 //!
-//! On the way in it refuses what no route should see (foreign hosts, other sites' forms, paths that cannot be read). On the
-//! way out it writes problem documents, sets the security headers, counts, and compresses what is long.
+//! On the way in it refuses what no route should see: foreign hosts, other sites' forms, unreadable paths. On the way
+//! out it writes problem documents, sets the security headers, counts, and compresses long answers.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
@@ -29,9 +29,9 @@ use crate::{
     },
 };
 
-/// The policy of everything that is no page of ours: nothing may load, nothing may frame it.
+/// The content policy of every answer that is not a page of ours: nothing may load, and nothing may frame it.
 const INERT_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// Two years, longer than the year that browsers ask for.
+/// Two years; browsers ask for at least one.
 const TRANSPORT_POLICY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
 const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
@@ -39,7 +39,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-/// Header fields that an answer usually ends up with.
+/// How many header fields an answer usually ends up with.
 const USUAL_HEADERS: usize = 12;
 
 /// What the layer needs besides the application.
@@ -68,13 +68,13 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     compress(wanted, answer).await
 }
 
-/// The last resort: a handler that panics is one answer lost, not a connection.
+/// Last resort: a panic in a handler costs one answer, not the connection.
 async fn answered(answering: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| problem::of_panic())
 }
 
-/// Whether a person waits for the answer in a browser: what they are told should be a page. Browsers that say what they
-/// want to do with an answer (`Sec-Fetch-Mode`) are believed before what they accept.
+/// Whether a person waits for the answer in a browser, so that a refusal should be a page. `Sec-Fetch-Mode`, where a
+/// browser sends it, wins over `Accept`.
 fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
     let is_read = method == Method::GET || method == Method::HEAD;
     let is_mode = |mode: &HeaderValue| mode.as_bytes() == b"navigate";
@@ -103,7 +103,7 @@ fn admit(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[String]) -> Res
     })
 }
 
-/// HTTP/1.1 asks for exactly one `Host`, and the same in a target that names a host too (RFC 9112, 3.2).
+/// HTTP/1.1 demands exactly one `Host`, and a request target that names a host too must name the same (RFC 9112, 3.2).
 fn require_our_host(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[String]) -> Result<(), Failure> {
     let mut named = request.headers().get_all(header::HOST).iter();
     let host = named.next().filter(|host| !host.is_empty());
@@ -127,7 +127,7 @@ fn require_our_host(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[Stri
     Ok(())
 }
 
-/// A path whose escapes are no text, or hide a control character, names nothing.
+/// Refuses a path whose escapes do not decode to text, or hide a control character: it names nothing.
 fn require_readable_path(target: &Uri) -> Result<(), Failure> {
     let path = target.path().as_bytes();
     if !path.contains(&b'%') {
@@ -138,7 +138,7 @@ fn require_readable_path(target: &Uri) -> Result<(), Failure> {
     if is_readable { Ok(()) } else { Err(Failure::malformed("The path cannot be read.")) }
 }
 
-/// The bytes that a path's `%XX` stand for; what is no escape stands for itself.
+/// Decodes a path's `%XX` escapes; any other byte stays as it is.
 fn unescape(path: &[u8]) -> Vec<u8> {
     let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
     let mut decoded = Vec::with_capacity(path.len());
@@ -158,7 +158,7 @@ fn unescape(path: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// The headers of every answer. A page brings its own content policy, a static file its own life in caches.
+/// Sets the headers of every answer. A page brings its own content policy, a static file its own cache lifetime.
 fn protect(headers: &mut HeaderMap, is_https: bool) {
     headers.reserve(USUAL_HEADERS.saturating_sub(headers.len()));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);

@@ -1,6 +1,6 @@
-//! Routes, problem documents, pages. Nothing here decides: handlers call the engine and write down what it says.
+//! Routes, problem documents, pages. Nothing here decides: handlers call the engine and write its result as an answer.
 
-mod answer; // answers that went well
+mod answer; // successful answers
 mod asked; // who asks, in a handler's terms
 mod body; // the strict reader of bodies and query strings
 mod compression; // long answers, compressed
@@ -10,9 +10,9 @@ mod meters; // requests counted and timed per route
 mod middleware; // what happens to every request
 mod openapi; // the API's own description, and the page that shows it
 mod pages; // pages, server functions, the client's files
-pub mod problem; // what went wrong, as RFC 9457 says it
+pub mod problem; // failures as problem documents (RFC 9457)
 mod rest; // one file per noun of the contract
-pub mod sse; // who may watch, and from where on
+pub mod sse; // who may watch a sale, and from which change on
 #[cfg(test)]
 mod tests; // the whole surface over a real store, request by request
 
@@ -35,13 +35,13 @@ use self::{
 use super::app::App;
 use crate::model::pages::PAGES;
 
-/// Every route that the API's description has, in the order of the contract. Methods and paths stand at the handlers,
-/// beside what is said about them.
+/// Every route in the API's description, in the order of the contract. Each handler states its method and path beside
+/// its documentation.
 fn routes() -> OpenApiRouter<App> {
     acting_routes().merge(describing_routes())
 }
 
-/// The routes that show the description of all routes.
+/// The routes that show the description of all other routes.
 fn describing_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(openapi::description)).routes(routes!(index::index))
 }
@@ -71,14 +71,15 @@ fn acting_routes() -> OpenApiRouter<App> {
         .merge(simulations::routes())
 }
 
-/// What only pages use.
+/// Routes that only pages use.
 const FORM: &str = "/sales/{sale}/buy";
 const SERVER_FUNCTION: &str = "/rpc/{*function}";
 const DOCUMENTATION_ASSET: &str = "/api/docs/{file}";
 
 /// The whole HTTP surface.
 pub fn router(app: App) -> Router {
-    // Pages are rendered as tasks; the second router of a process finds it set already.
+    // Pages are rendered as tasks. This fails harmlessly for the second router of a process, which finds the executor
+    // set.
     let _ = any_spawner::Executor::init_tokio();
     let collected = routes().into_openapi();
     let pages = PAGES.map(|page| page.path);

@@ -1,4 +1,4 @@
-//! The API's own description (OpenAPI 3.1) and the page that shows it. All assets come from the binary.
+//! The API's own description (OpenAPI 3.1) and the page that shows it. The binary contains all assets.
 
 use std::sync::{Arc, LazyLock};
 
@@ -23,16 +23,17 @@ use super::{
 };
 use crate::model::outcome::Problem;
 
-/// Where the description stands.
+/// The path of the description.
 const DESCRIPTION_PATH: &str = "/api/openapi.json";
 
-/// The page's scripts and styles come from beside it; they carry no nonce, so they have a policy of their own.
+/// The content policy of the documentation page. Its scripts and styles come from our own paths and carry no nonce, so
+/// the page needs a policy of its own.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// The frame that the router fills with its routes.
+/// The description's frame; the router fills in its routes.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -54,7 +55,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 )]
 pub struct Frame;
 
-/// The API as it is described. The router makes it from its routes and hands it to the handlers that show it.
+/// The API's description. The router makes it from its routes and hands it to the handlers that show it.
 pub struct Description {
     document: openapi::OpenApi,
     /// Every route: its method, path and what it does.
@@ -77,8 +78,8 @@ impl Description {
     }
 }
 
-/// Completes the description that the router has collected: error answers get the problem document as their content,
-/// operations the ways in which a request says who asks, and the answer to a path that cannot be read.
+/// Completes the description that the router has collected. Error answers get the problem document as their content.
+/// Operations get the ways to identify the caller, and the answer to an unreadable path.
 fn complete(mut description: openapi::OpenApi) -> openapi::OpenApi {
     let components = description.components.get_or_insert_default();
     components
@@ -165,7 +166,7 @@ pub async fn page() -> Response {
     ([(header::CONTENT_TYPE, HTML), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], PAGE).into_response()
 }
 
-/// Swagger UI's own page, but with addresses that do not depend on a slash at the end of ours.
+/// Swagger UI's own page, but with addresses that work with or without a slash at the end of ours.
 const PAGE: &str = r#"<!DOCTYPE html>
 <html lang="en">
   <head>
@@ -188,7 +189,7 @@ const PAGE: &str = r#"<!DOCTYPE html>
 /// What the page loads.
 pub async fn page_asset(Path(name): Path<String>) -> Result<Response, Failure> {
     static CONFIGURATION: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-        // Without the badge that asks a validator on the internet.
+        // Without the badge that would query a validator on the internet.
         Arc::new(Config::from(DESCRIPTION_PATH).validator_url("none"))
     });
     let file = utoipa_swagger_ui::serve(&name, Arc::clone(&CONFIGURATION)).ok().flatten();

@@ -20,12 +20,12 @@ use crate::{
     ui::app::shell,
 };
 
-/// `GET /`, `/sales/{sale}` and the other pages: complete without script, never cached.
+/// `GET /`, `/sales/{sale}` and the other pages: complete without script, and never cached.
 pub async fn page(State(app): State<App>, request: Request) -> Response {
     page_with(app, request, None).await
 }
 
-/// A page, with what it says of the form that it answers.
+/// A page, optionally with a notice about the form that it answers.
 pub async fn page_with(app: App, request: Request, notice: Option<FormNotice>) -> Response {
     let (head, body) = request.into_parts();
     let asker = match asked::buyer(&app, &head) {
@@ -58,8 +58,8 @@ pub async fn page_with(app: App, request: Request, notice: Option<FormNotice>) -
     asker.introduce(response)
 }
 
-/// The policy of a page: our own files, and the scripts that carry this answer's nonce. While somebody works on the pages,
-/// they hear on `reload_port` that they have changed.
+/// The content policy of a page: our own files, and the scripts that carry this answer's nonce. Under `cargo leptos
+/// watch` a page may also connect to `reload_port`, where it hears that it has changed.
 fn content_policy(nonce: &str, reload_port: Option<u32>) -> HeaderValue {
     let reload = reload_port.map(|port| format!(" ws://*:{port}")).unwrap_or_default();
     let policy = format!(
@@ -71,8 +71,8 @@ fn content_policy(nonce: &str, reload_port: Option<u32>) -> HeaderValue {
     HeaderValue::from_str(&policy).expect("a nonce is URL-safe Base64")
 }
 
-/// What no route knows: a file of the site, a path with a slash too many, or nothing. A browser that asks for a page is
-/// shown one that says so.
+/// Answers what no route matches: a file of the site, a path with a trailing slash, or nothing. A browser that asked
+/// for a page gets one that says so.
 pub async fn fallback(State(app): State<App>, request: Request) -> Response {
     let is_read = [Method::GET, Method::HEAD].contains(request.method());
     let path = request.uri().path();
@@ -97,10 +97,11 @@ fn only_read() -> Response {
     ([(header::ALLOW, HeaderValue::from_static("GET,HEAD"))], failure).into_response()
 }
 
-/// The same place without the slashes at the end of its path; `None` where there are none. Only what is read is sent on: a
-/// change is refused instead, because few clients send its body again.
+/// The same address without the slashes at the end of its path; `None` where there are none. Only reads are redirected.
+/// A change is refused instead, because few clients would send its body again.
 ///
-/// A path that begins with two slashes, or with a slash and a backslash, would be read as another host's name.
+/// A path that begins with two slashes, or with a slash and a backslash, is not redirected: a browser would read it as
+/// another host's name.
 fn without_last_slash(uri: &Uri) -> Option<HeaderValue> {
     let path = uri.path();
     let trimmed = path.trim_end_matches('/');
@@ -116,8 +117,8 @@ fn moved(place: HeaderValue) -> Response {
     (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, place)]).into_response()
 }
 
-/// `POST /rpc/{function}`: a server function, called by our own client. The header `Idempotency-Key` only says who asks:
-/// a simulated buyer has no other identity.
+/// `POST /rpc/{function}`: a server function, called by our own client. The header `Idempotency-Key` serves as an
+/// identity only: a simulated buyer has no other.
 pub async fn server_function(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (mut head, body) = request.into_parts();
     if get_server_fn_service(head.uri.path(), head.method.clone()).is_none() {
@@ -127,7 +128,7 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Result
     let is_from_nobody = asker.is_new() && key.is_none();
     let media_type = if is_form(&head.headers) { FORM } else { JSON };
     let body = read_bytes(&head.headers, body, media_type, MAX_BODY_BYTES).await?;
-    // To a caller who accepts HTML, server functions answer with a redirect to whatever Referer says.
+    // If the caller accepted HTML, server functions would answer with a redirect to the address in `Referer`.
     head.headers.remove(header::REFERER);
     head.headers.insert(header::ACCEPT, HeaderValue::from_static(JSON));
     let context = {
@@ -149,8 +150,8 @@ fn is_form(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()))
 }
 
-/// Server functions return refusals as values and set the status of what else they know, so what comes as a 500 are
-/// arguments that could not be read.
+/// Server functions return refusals as values and set the status of every other failure that they know. So a 500 can
+/// only mean that the arguments could not be read.
 fn of_server_function(mut response: Response) -> Response {
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;

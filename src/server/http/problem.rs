@@ -1,9 +1,9 @@
-//! The one place that turns what went wrong into an answer: a problem document after RFC 9457.
+//! The one place that turns failures into answers: problem documents after RFC 9457.
 //!
-//! Handlers return a [`Refusal`], an [`EngineError`] or a [`Failure`]; as a response each is only a note of what is to be
-//! said. The outermost layer, which knows the path, writes the document by [`finish`]. It also rewrites what the framework
-//! refuses by itself, so that no answer of another shape leaves the server. A handler that refuses tens of thousands of times
-//! a second writes its document at once, by [`document`].
+//! Handlers return a [`Refusal`], an [`EngineError`] or a [`Failure`]; as a response each of them only notes what to
+//! say. The outermost layer knows the path, and writes the document with [`finish`]. It also rewrites the refusals that
+//! the framework makes by itself, so that every error answer has the same shape. A handler that refuses tens of
+//! thousands of times a second writes its document at once, with [`document`].
 
 use axum::{
     body::Body,
@@ -25,11 +25,11 @@ use crate::{
 pub const PROBLEM_JSON: &str = "application/problem+json";
 const HTML: &str = "text/html; charset=utf-8";
 
-/// Bytes of most documents: one has about 200.
+/// Room for most documents: one has about 200 bytes.
 const USUAL_BYTES: usize = 384;
 
-/// What a request failed with. The status follows from the code, but for the few that HTTP tells apart more finely than
-/// the codes do (408, 414, 421).
+/// Why a request failed. The status follows from the code, except where HTTP distinguishes more finely than the codes
+/// do (408, 414, 421).
 #[derive(Clone, PartialEq, Debug)]
 pub struct Failure {
     status: StatusCode,
@@ -122,7 +122,7 @@ impl IntoResponse for EngineError {
     }
 }
 
-/// How a failure is told.
+/// The form in which a failure is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
     /// A problem document, for scripts.
@@ -131,7 +131,7 @@ pub enum Form {
     Page,
 }
 
-/// Tells of an answer that failed; any other answer passes through. `path` is the request's.
+/// Writes out a failed answer; any other answer passes through. `path` is the request's.
 pub fn finish(mut response: Response, path: &str, form: Form) -> Response {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
@@ -143,7 +143,7 @@ pub fn finish(mut response: Response, path: &str, form: Form) -> Response {
     }
 }
 
-/// What an answer means that the framework made by itself: one with an error status and no document of ours.
+/// The failure behind an answer that the framework made by itself: it has an error status and no document of ours.
 fn of_the_framework(response: &Response) -> Option<Failure> {
     let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
         [PROBLEM_JSON, "application/json", "text/html"].iter().any(|ours| kind.as_bytes().starts_with(ours.as_bytes()))
@@ -175,7 +175,7 @@ pub fn document(refusal: Refusal, path: &str) -> Response {
     write(response, failure, path, Form::Document)
 }
 
-/// Replaces the body of `response` by what is told of the failure; its other headers (`Allow`, cookies) stay.
+/// Replaces the body of `response` with the failure's text; its other headers (`Allow`, cookies) stay.
 fn write(response: Response, failure: Failure, path: &str, form: Form) -> Response {
     let code = failure.refusal.code;
     let (mut head, _) = response.into_parts();
@@ -216,13 +216,13 @@ fn problem_document(failure: Failure, path: &str) -> Vec<u8> {
     document
 }
 
-/// Whether the same request may well succeed in a moment. Jittered, so that those who were turned away together do not
-/// come back together.
+/// Whether the same request may well succeed in a moment. The advised pause is jittered, so that clients that were
+/// turned away together do not come back together.
 const fn asks_to_retry(code: Code) -> bool {
     matches!(code, Code::Overloaded | Code::RateLimited | Code::Contended | Code::IdempotencyInFlight)
 }
 
-/// The last resort: a handler panicked. Says nothing of what it was; the panic hook has logged it.
+/// Last resort: the answer after a handler panicked. It does not say why; the panic hook has logged that.
 pub fn of_panic() -> Response {
     const DOCUMENT: &str = r#"{"type":"about:blank","title":"Internal error","status":500,"detail":"The server failed to answer; it has been noted."}"#;
     let mut response = Response::new(Body::from(DOCUMENT));

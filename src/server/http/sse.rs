@@ -1,4 +1,4 @@
-//! `GET /api/v1/sales/{sale}/stream`: who may watch, and from where on. What is then written is the feed's business.
+//! `GET /api/v1/sales/{sale}/stream`: who may watch, and from which change on. The feed then writes the stream.
 
 use std::sync::Arc;
 
@@ -63,7 +63,8 @@ pub async fn stream(
     Ok(stream_response(hub, resume, permit))
 }
 
-/// The head of a stream, and what the listener needs to write the rest. Its body is empty here: for HEAD that is all.
+/// The head of a stream, with the note that tells the listener to write the rest. The body here is empty, which is all
+/// that HEAD needs.
 pub fn stream_response(hub: Arc<Hub>, resume: Resume, permit: Arc<StreamPermit>) -> Response {
     let mut response = Response::new(Body::from_stream(futures_util::stream::empty::<Result<&[u8], std::io::Error>>()));
     let headers = response.headers_mut();

@@ -319,7 +319,7 @@ async fn server_functions_answer_our_client_only() {
     let sales = call("/rpc/sales", "{\"page\":1}").await;
     assert_eq!((sales.status, sales.header("location")), (200, ""), "{}", sales.text);
     assert_eq!(sales.json()["sales"].as_array().unwrap().len(), 4);
-    // Whoever keeps no cookie could not find again what they buy; a key stands in for one.
+    // A client that keeps no cookie could not find its purchase again; an idempotency key can replace the cookie.
     let purchase = r#"{"sale":"golden-ticket","body":{"tier":"ga"},"key":"0190a5c8-7e1b-7abc-8def-0123456789ab"}"#;
     assert_eq!(call("/rpc/buy", purchase).await.json()["refused"]["code"], "unauthenticated");
     assert_eq!(surface.get("/api/v1/sales/golden-ticket").await.json()["sold"], 0);

@@ -1,7 +1,9 @@
-//! Which seats are free, row by row, so that picking seats costs the rows that are looked at and not the seats of the sale.
+//! Which seats are free, row by row, so that picking costs as much as the rows that are looked at, not as all seats of
+//! the sale.
 //!
-//! Each row is a set of bits. Over the rows of a tier stands a tree of the lengths of their runs of free seats, in which the
-//! first row with a run of a wanted length is found in a few steps. The mirror has one of these, and each draft of it a copy.
+//! Each row is a set of bits. A tree over the rows of a tier holds the lengths of their runs of free seats. It finds
+//! the first row with a run of a wanted length in a few steps. The mirror has one `FreeSeats`, and each draft of the
+//! mirror a copy.
 
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use crate::model::{
     seat::{SeatRow, SeatStatus},
 };
 
-/// Seats that one word of a row's bits stands for.
+/// How many seats one word of a row's bits holds.
 const SEATS_PER_WORD: u32 = u64::BITS;
 
 /// The free seats of a sale, by tier; a tier of general admission has no rows.
@@ -22,10 +24,10 @@ pub struct FreeSeats {
 #[derive(Clone, Debug, Default)]
 struct TierSeats {
     rows: Arc<[Row]>,
-    /// A bit for each seat, set while it is free; each row begins with a word of its own.
+    /// One bit per seat, set while the seat is free. Each row begins with a new word.
     free: Vec<u64>,
-    /// The lengths of the runs of each row, and above them those of each two: node `n` has the children `2n` and `2n + 1`,
-    /// and the rows begin in the middle.
+    /// A tree of run lengths. Its leaves hold the lengths of each row's runs, and each node above those of its two
+    /// children. Node `n` has the children `2n` and `2n + 1`, and the leaves begin in the middle of the list.
     lengths: Vec<Lengths>,
 }
 
@@ -35,12 +37,12 @@ struct Row {
     first_position: u32,
     seats: u32,
     first_word: usize,
-    /// Whether it stands right behind the row before it, in the same section.
+    /// Whether the row is right behind the previous one, in the same section.
     is_behind: bool,
 }
 
 impl FreeSeats {
-    /// The free seats among `seats`, which stand in `rows` one after the other.
+    /// The free seats among `seats`, which lists the seats of `rows` one row after the other.
     pub fn new(tiers: usize, rows: &[SeatRow], seats: &[SeatStatus]) -> Self {
         let mut rows_of_tiers = vec![Vec::new(); tiers];
         let mut words_of_tiers = vec![0; tiers];
@@ -78,12 +80,12 @@ impl FreeSeats {
         tier.measure(row);
     }
 
-    /// The best so many free seats of a tier; `None` where fewer are free.
+    /// The best `units` free seats of a tier; `None` where fewer are free.
     pub fn pick(&self, tier_index: usize, units: u64) -> Option<Best> {
         best_available(&self.tiers[tier_index], u32::try_from(units).ok()?)
     }
 
-    /// How well these seats of a tier stand together, in order.
+    /// How well these seats of a tier stand together. The seats must be in order.
     pub fn rung_of(&self, tier_index: usize, seats: &[u32]) -> Rung {
         rung_of(&self.tiers[tier_index], seats)
     }
@@ -110,7 +112,7 @@ impl TierSeats {
         self.rows.partition_point(|row| row.first_position <= position) - 1
     }
 
-    /// Brings the tree up to date with the bits of a row.
+    /// Updates the tree after a change of a row's bits.
     fn measure(&mut self, row: usize) {
         let lengths = self.runs(row).map(|run| Lengths::exactly(run.seats)).fold(Lengths::NONE, Lengths::and);
         let mut node = self.lengths.len() / 2 + row;
@@ -157,7 +159,7 @@ impl TierRows for TierSeats {
         if from >= self.rows.len() {
             return None;
         }
-        // Up until a subtree that lies wholly behind `from` has such a run, and then down to its first row that has one.
+        // Goes up until a subtree at or after `from` has such a run, and then down to its first row that has one.
         while !self.lengths[node].meet(wanted) {
             while node % 2 == 1 {
                 node /= 2;
@@ -185,10 +187,12 @@ impl Row {
     }
 }
 
-/// The first bit from `from` on that is set, or not set; the number of all bits where there is none.
+/// The first bit at or after `from` that is set (or not set, as `is_set` says); the number of all bits where there is
+/// none.
 fn next_bit(words: &[u64], from: u32, is_set: bool) -> u32 {
     let mut word = (from / SEATS_PER_WORD) as usize;
-    // Bits before the place are shifted away, so that what is searched for is always a bit that is set.
+    // For cleared bits the word is inverted, so that a set bit is searched in both cases. Bits before `from` are
+    // shifted away.
     let mut before = from % SEATS_PER_WORD;
     while let Some(bits) = words.get(word) {
         let bits = if is_set { *bits } else { !*bits } >> before;
@@ -210,9 +214,10 @@ mod tests {
         SeatRow { tier_index, section: "101".into(), row: "A".into(), seats, section_in_label: false }
     }
 
-    /// The same seats without bits and tree: what picking has to agree with.
+    /// The same seats without bits and tree. Picking must agree with this simple version.
     struct Walked<'a> {
-        /// First positions of the rows of one tier, their seats, and whether each stands right behind the one before it.
+        /// Of each row of one tier: its first position, its number of seats, and whether it is right behind the
+        /// previous row.
         rows: Vec<(u32, u32, bool)>,
         free: &'a [bool],
     }

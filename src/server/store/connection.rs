@@ -1,20 +1,21 @@
-//! The seam between the two databases: whoever comes from above speaks to these types and never learns which it is.
+//! The seam between the two databases. Callers use these types and never learn which database is behind them.
 
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, pool::PoolConnection, postgres::PgListener};
 
 use super::{error::OpenError, postgres, sqlite};
 
-/// Where processes that share a store tell each other of commits.
+/// The PostgreSQL channel on which processes that share a store tell each other of commits.
 const CHANNEL: &str = "onsale";
 
-/// What other processes tell.
+/// The news of other processes' commits.
 pub struct News {
     listener: Option<PgListener>,
     node: String,
 }
 
 impl News {
-    /// Waits until another process has committed something, or the connection was lost for a while.
+    /// Waits until another process has committed something, or until the connection was lost for a while, because news
+    /// may have been lost with it.
     pub async fn next(&mut self) -> Result<(), sqlx::Error> {
         let Some(listener) = &mut self.listener else { return std::future::pending().await };
         loop {
@@ -34,7 +35,7 @@ pub enum StoreKind {
 }
 
 impl StoreKind {
-    /// What people call it.
+    /// The database's usual name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",
@@ -49,7 +50,7 @@ pub enum Store {
     Postgres(postgres::Database),
 }
 
-/// A connection, lent for one statement or transaction.
+/// A connection, borrowed for one statement or transaction.
 pub enum Connection<'c> {
     Sqlite(&'c mut SqliteConnection),
     Postgres(&'c mut PgConnection),
@@ -67,14 +68,15 @@ pub enum Writer {
     Postgres(postgres::Writer),
 }
 
-/// Rolled back when dropped.
+/// An open transaction. It is rolled back when dropped.
 pub enum Transaction<'c> {
     Sqlite(sqlx::Transaction<'c, Sqlite>),
     Postgres(sqlx::Transaction<'c, Postgres>),
 }
 
 impl Store {
-    /// Opens `sqlite:FILE` or `postgres://…`, migrates it where needed, and reads the settings back that durability rests on.
+    /// Opens `sqlite:FILE` or `postgres://…`, migrates it where needed, and reads back the settings that durability
+    /// rests on.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         match kind_of(url)? {
             StoreKind::Sqlite => sqlite::Database::open(url).await.map(Self::Sqlite),
@@ -97,15 +99,15 @@ impl Store {
         }
     }
 
-    /// Whether other processes are expected to write to this database too.
+    /// Whether other processes may write to this database too.
     pub const fn is_shared(&self) -> bool {
         matches!(self, Self::Postgres(_))
     }
 
-    /// A connection to write by, as soon as there is one. After a fault it says that it was opened anew.
+    /// A connection for writing, as soon as one is free. After a fault the connection is a new one, and says so.
     ///
-    /// The waiting is put aside (`Box::pin`), here and below: it may come to opening a connection, whose 14 KiB of state
-    /// would else be part of every request that might need one, and be moved along with it.
+    /// The future is boxed (`Box::pin`), here and below. It may have to open a connection, which takes 14 KiB of state.
+    /// Unboxed, that state would be part of every request that might need a connection, and be moved along with it.
     pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
         match self {
             Self::Sqlite(database) => Box::pin(database.writer()).await.map(Writer::Sqlite),
@@ -113,7 +115,7 @@ impl Store {
         }
     }
 
-    /// As [`Store::writer`], for one who writes again and again from one thread.
+    /// As [`Store::writer`], for a caller who writes again and again from one thread.
     pub async fn steady_writer(&self) -> Result<Writer, sqlx::Error> {
         match self {
             Self::Sqlite(database) => Box::pin(database.writer()).await.map(Writer::Sqlite),
@@ -136,7 +138,7 @@ impl Store {
         }
     }
 
-    /// Keeps the log of changes short where that is ours to do; returns how long it is.
+    /// Keeps the write-ahead log short where that is this server's task; returns the log's length in pages.
     pub async fn fold_log(&self) -> Result<i64, sqlx::Error> {
         match self {
             Self::Sqlite(database) => database.fold_log().await,
@@ -144,7 +146,7 @@ impl Store {
         }
     }
 
-    /// Hears what other processes tell by [`Store::tell`]; never anything where the store is not shared.
+    /// Listens to what other processes send with [`Store::tell`]. Where the store is not shared, no news ever comes.
     pub async fn listen(&self, node: &str) -> Result<News, sqlx::Error> {
         match self {
             Self::Sqlite(_) => Ok(News { listener: None, node: node.to_owned() }),
@@ -162,7 +164,7 @@ impl Store {
         }
     }
 
-    /// Runs statements as they are, behind the engine's back: for tests.
+    /// Runs statements without the engine's knowledge: for tests.
     pub async fn run(&self, sql: &'static str) -> Result<(), sqlx::Error> {
         match self.writer().await?.connection() {
             Connection::Sqlite(connection) => sqlx::raw_sql(sql).execute(connection).await.map(|_| ()),
@@ -212,8 +214,8 @@ impl Writer {
         }
     }
 
-    /// The connection, for statements that start or end a transaction by themselves: from here on nobody knows the outcome
-    /// until [`Writer::settle`].
+    /// The connection, for statements that start or end a transaction by themselves. From here on the outcome counts as
+    /// unknown, until [`Writer::settle`].
     pub fn in_doubt(&mut self) -> Connection<'_> {
         match self {
             Self::Sqlite(writer) => Connection::Sqlite(writer.in_doubt()),
@@ -221,7 +223,7 @@ impl Writer {
         }
     }
 
-    /// Starts a transaction; nobody knows its outcome until [`Writer::settle`].
+    /// Starts a transaction. Its outcome counts as unknown until [`Writer::settle`].
     pub async fn begin(&mut self) -> Result<Transaction<'_>, sqlx::Error> {
         match self {
             Self::Sqlite(writer) => writer.begin().await.map(Transaction::Sqlite),
@@ -229,7 +231,8 @@ impl Writer {
         }
     }
 
-    /// The same for a transaction that sells from a sale one by one: it waits while somebody has all of the sale's stock.
+    /// As [`begin`](Self::begin), for a transaction that sells one claim of a sale: it waits while somebody has locked
+    /// all of the sale's stock.
     pub async fn begin_selling(&mut self, sale_id: i64) -> Result<Transaction<'_>, sqlx::Error> {
         match self {
             Self::Sqlite(writer) => writer.begin().await.map(Transaction::Sqlite),
@@ -237,7 +240,8 @@ impl Writer {
         }
     }
 
-    /// Whether an outcome was lost since the last turn, so that nothing remembered of the database can be trusted.
+    /// Whether the outcome of a transaction was lost since the last turn. Then nothing remembered of the database can
+    /// be trusted.
     pub const fn is_reopened(&self) -> bool {
         match self {
             Self::Sqlite(writer) => writer.reopened,
@@ -245,7 +249,7 @@ impl Writer {
         }
     }
 
-    /// Says that everything remembered was read anew.
+    /// Declares that everything remembered was read anew.
     pub const fn trust(&mut self) {
         match self {
             Self::Sqlite(writer) => writer.reopened = false,
@@ -253,7 +257,7 @@ impl Writer {
         }
     }
 
-    /// Says that the outcome is known and whatever remembers the database agrees with it.
+    /// Declares that the outcome is known, and that everything remembered of the database agrees with it.
     pub fn settle(&mut self) {
         match self {
             Self::Sqlite(writer) => writer.settle(),
@@ -261,7 +265,7 @@ impl Writer {
         }
     }
 
-    /// Gives the connection up after a fault.
+    /// Abandons the connection after a fault.
     pub fn give_up(self) {
         match self {
             Self::Sqlite(writer) => writer.give_up(),
@@ -294,7 +298,7 @@ impl Transaction<'_> {
 }
 
 impl Connection<'_> {
-    /// The same connection, lent once more.
+    /// The same connection, borrowed again.
     pub fn again(&mut self) -> Connection<'_> {
         match self {
             Self::Sqlite(connection) => Connection::Sqlite(connection),

@@ -27,7 +27,7 @@ use crate::{
     ui::simulator::session::{Request, Run},
 };
 
-/// The polling interval.
+/// How often a run's progress is asked for.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A server whose strategies are compared.
@@ -39,13 +39,13 @@ impl Server {
         Ok(Self(Connection::open(Arc::new(server)).await.map_err(told)?))
     }
 
-    /// The strategies that it knows.
+    /// The strategies that the server knows.
     pub async fn strategies(&mut self) -> Result<StrategyList, String> {
         read(&mut self.0, "/api/v1/strategies").await.map_err(told)
     }
 
-    /// Makes a run by each strategy in turn, and gives the sale its own strategy back at the end. Control-C ends the current
-    /// run, and no other follows.
+    /// Makes a run by each strategy in turn, and gives the sale its own strategy back at the end. Control-C ends the
+    /// current run, and no other run follows.
     pub async fn compare(&mut self, request: &Request, strategies: &[StrategyKind]) -> Result<Vec<Run>, String> {
         let path = format!("/api/v1/sales/{}", request.sale);
         let own = read::<Sale>(&mut self.0, &path).await.map_err(told)?.strategy;
@@ -79,7 +79,7 @@ impl Server {
         Ok(())
     }
 
-    /// One run, to its end.
+    /// Makes one run to its end.
     async fn run(&mut self, request: Request) -> Result<Run, RunError> {
         let body = SimulationBody {
             buyers: request.buyers.into(),
@@ -109,7 +109,7 @@ impl Server {
         Ok(run)
     }
 
-    /// Resets the sale, and asks again under the same key where the answer was lost.
+    /// Resets the sale. Repeats the request under the same key where the answer was lost.
     async fn put_back(&mut self, sale: &SaleId, strategy: StrategyKind) -> Result<Sale, RunError> {
         let (path, body) = (format!("/api/v1/sales/{sale}/reset"), written(&ResetBody { strategy: Some(strategy) }));
         let key = Uuid::now_v7().to_string();

@@ -1,4 +1,5 @@
-//! Every line follows from the one before: by its number, by its `prev`, and by a hash over its own content.
+//! Checks that every line follows from the one before: by its number, by its `prev`, and by a hash over its own
+//! content.
 
 use std::fmt;
 
@@ -20,16 +21,16 @@ pub struct Chain {
     lines: u64,
     first_seq: u64,
     head: Option<LedgerLine>,
-    /// Only where the export begins with the sale: of a later part the counters are not known.
+    /// Present only where the export begins with the sale. For a later part the counters are unknown.
     replay: Option<Replay>,
 }
 
 /// The first line that cannot be right.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Flaw {
-    /// Counted from 1.
+    /// The line's number, counted from 1.
     pub line: u64,
-    /// As far as the line could be read.
+    /// The `seq` in the line, if the line could be read.
     pub seq: Option<u64>,
     pub wrong: Wrong,
 }
@@ -37,11 +38,11 @@ pub struct Flaw {
 #[derive(PartialEq, Eq, Debug)]
 pub enum Wrong {
     NotALine(String),
-    /// The file ends in the middle of the line. A cut download cannot be told from an end that somebody took away.
+    /// The file ends in the middle of the line. An interrupted download looks the same as an end that somebody removed.
     BreaksOff,
-    /// Nothing stands in the line, and entries follow.
+    /// The line is empty, and entries follow.
     Empty,
-    /// The line says the same in other bytes than the export writes.
+    /// The line means the same, but has other bytes than the export writes.
     NotAsExported,
     Seq {
         expected: u64,
@@ -96,7 +97,7 @@ impl Chain {
         self.lines
     }
 
-    /// Takes the next line in. It is taken as bytes: nothing about it is trusted.
+    /// Checks the next line. It comes as bytes, because nothing about it is trusted.
     pub fn follow(&mut self, Line { number, bytes, has_end }: &Line) -> Result<(), Flaw> {
         let flaw = |seq, wrong| Flaw { line: *number, seq, wrong };
         let line: LedgerLine = serde_json::from_slice(bytes).map_err(|error| {

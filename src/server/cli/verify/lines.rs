@@ -1,11 +1,12 @@
-//! The lines of an exported file, whatever the programs it passed through made of their ends: CRLF, a byte order mark in front,
-//! no end of the last line. None of that is inside of a line, so it cannot hide a change.
+//! The lines of an exported file. Programs that it passed through may have added CRLF line ends or a byte order mark,
+//! or removed the last line end. None of these changes is inside a line, so they cannot hide a changed entry.
 
 use std::io::{self, BufRead, Read};
 
 /// The byte order mark that some editors put in front of UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Bytes of the longest line that is read; no ledger has one as long. A file without line ends is not read whole.
+/// The longest line that is read, in bytes; no ledger has one as long. It bounds what is read of a file without line
+/// ends.
 const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
 
 pub struct Lines<R> {
@@ -18,7 +19,7 @@ pub struct Line {
     /// Counted from 1.
     pub number: u64,
     pub bytes: Vec<u8>,
-    /// Whether a line end follows. Only the last line may have none.
+    /// Whether a line end follows. Only the last line may lack one.
     pub has_end: bool,
 }
 
@@ -42,7 +43,7 @@ impl<R: BufRead> Lines<R> {
         Ok(Some(Line { number: self.number, bytes, has_end }))
     }
 
-    /// What follows, to this many bytes.
+    /// Appends the rest of the file to `head`, up to this many bytes.
     pub fn read_rest(self, head: &mut Vec<u8>, limit_bytes: u64) -> io::Result<()> {
         self.reader.take(limit_bytes).read_to_end(head).map(|_| ())
     }

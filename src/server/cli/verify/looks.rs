@@ -1,18 +1,19 @@
-//! What a file looks like that is no ledger, and what to do about it. A saved error page is no tampering.
+//! Recognises files that are no ledger, and says what to do about them. A saved error page must not be called
+//! tampering.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// Bytes that are enough to tell.
+/// How many bytes are enough to recognise a file.
 pub const ENOUGH_BYTES: u64 = 64 * 1024;
 
-/// Fields that only a line of a ledger has beside each other.
+/// Fields that together occur only in a line of a ledger.
 const FIELDS: [&str; 5] = ["\"seq\":", "\"kind\":", "\"units\":", "\"prev\":", "\"hash\":"];
-/// So many of them are in a line of which a part was damaged.
+/// A damaged line counts as a ledger's if it still has this many of these fields.
 const FIELDS_OF_A_DAMAGED_LINE: usize = 2;
 
-/// What is in front of a packed file, with its name and the way to unpack it.
+/// The first bytes of packed files, with the format's name and the way to unpack it.
 const PACKED: [(&[u8], &str, &str); 6] = [
     (b"\x1f\x8b", "gzip", "gzip -dc FILE | onsale verify -"),
     (b"PK\x03\x04", "a zip archive", "unzip it"),
@@ -33,7 +34,7 @@ pub enum Looks {
     Utf16,
     Database,
     WebPage,
-    /// An answer of the server that says why there is no ledger.
+    /// A problem document: the server's answer says why there is no ledger.
     Problem {
         said: String,
     },
@@ -42,7 +43,7 @@ pub enum Looks {
     Unknown,
 }
 
-/// Whether a line that cannot be read was one of a ledger's before it was damaged.
+/// Whether an unreadable line was a ledger's line before it was damaged.
 pub fn like_a_line(bytes: &[u8]) -> bool {
     if bytes.windows(3).any(|three| three == b"}\r{") {
         return false;
@@ -52,7 +53,7 @@ pub fn like_a_line(bytes: &[u8]) -> bool {
 }
 
 impl Looks {
-    /// What a file looks like that begins with these bytes.
+    /// Recognises a file by its first bytes.
     pub fn of(head: &[u8]) -> Self {
         if let Some((_, name, how)) = PACKED.iter().find(|(magic, ..)| head.starts_with(magic)) {
             return Self::Packed { name, how };
@@ -83,11 +84,11 @@ impl Looks {
     }
 }
 
-/// A problem document, in the server's own words.
+/// Recognises a problem document, and keeps its words.
 fn problem(fields: &serde_json::Map<String, Value>) -> Option<Looks> {
     let status = fields.get("status")?.as_u64()?;
     let text = |name| fields.get(name).and_then(Value::as_str);
-    // What a stranger wrote goes to a terminal: no control characters.
+    // The text may come from anybody and goes to a terminal, so control characters are removed.
     let said = text("detail").or_else(|| text("title"))?.chars().filter(|next| !next.is_control()).take(200);
     Some(Looks::Problem { said: format!("{status}, {}", said.collect::<String>()) })
 }

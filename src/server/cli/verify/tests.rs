@@ -1,4 +1,4 @@
-//! Files as they come back from their travels: whole ones, damaged ones, and what is no ledger.
+//! Exported files after a journey through other programs: whole ones, damaged ones, and files that are no ledger.
 
 use uuid::Uuid;
 
@@ -108,7 +108,7 @@ fn a_file_that_ends_in_the_middle_of_a_line_says_so() {
         let flaw = flaw_of(&text[..end]);
         assert_eq!((flaw.line, flaw.wrong), (2, Wrong::BreaksOff), "{end}");
     }
-    // With a line end behind it, the line was made so.
+    // With a line end after it, the broken line is no cut: somebody wrote it like this.
     assert!(matches!(flaw_of(format!("{}\n", &text[..second_line + 40])).wrong, Wrong::NotALine(_)));
     assert_eq!(verified(&text[..second_line]), 1, "cut between two lines, what is there is whole");
 }

@@ -1,4 +1,4 @@
-//! An organiser's request with a key happens once, and is answered the same each time.
+//! Makes an organiser's request with a key happen once, and gives every repeat the same answer.
 
 use super::desk::Catalogue;
 use crate::{
@@ -18,11 +18,11 @@ use crate::{
     },
 };
 
-/// The answer's status when a sale or stock was made, and when a sale was reset.
+/// The statuses of answers: after a sale or stock was made, and after a sale was reset.
 pub const CREATED: u16 = 201;
 pub const OK: u16 = 200;
 
-/// A request with a key that has begun: its key, its fingerprint and what holds it in flight.
+/// A request with a key that has begun: its key, its fingerprint and the guard that holds the key in flight.
 pub struct Begun {
     keyed: Keyed,
     fingerprint: [u8; 16],
@@ -30,7 +30,8 @@ pub struct Begun {
 }
 
 impl Catalogue {
-    /// Answers an organiser's request: as before where its key was answered, else by what `change` comes to.
+    /// Answers an organiser's request: with the stored answer where its key was answered before, else with the result
+    /// of `change`.
     pub(super) async fn answer_once<T, Change: Future<Output = Decided<T>>>(
         &self,
         keyed: Option<Keyed>,
@@ -54,7 +55,7 @@ impl Catalogue {
 
     async fn begin(&self, keyed: &Keyed, fingerprint: [u8; 16]) -> Result<Started, EngineError> {
         match self.core.begin(keyed.buyer, &keyed.key, || fingerprint).await? {
-            // Another process may have answered this key.
+            // Another process may have answered this key, so the store is asked.
             Started::New { guard, .. } if self.core.desk.store.is_shared() => {
                 self.core.look_up(keyed.buyer, &keyed.key, || fingerprint, guard).await
             }
@@ -63,8 +64,8 @@ impl Catalogue {
     }
 }
 
-/// Keeps the answer to a keyed request in the transaction that makes it true. The key is known from here on: where the
-/// commit fails, nobody can say that it was never answered.
+/// Stores the answer to a keyed request in the transaction that makes it true. From here on the key counts as perhaps
+/// answered: if the commit fails, nobody can say that it was never answered.
 pub async fn keep(
     transaction: &mut Transaction<'_>,
     begun: Option<&Begun>,

@@ -1,4 +1,5 @@
-//! How an organiser's change is carried through: to its end, tried anew, read back, and shown to everybody.
+//! Carries out an organiser's change: to its end even without the client, with retries, read back, and shown to
+//! everybody.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,17 +16,17 @@ use crate::{
     },
 };
 
-/// Times a change is tried anew that had to wait too long for those who sell, and the longest pause before the first.
+/// How often a change is retried that had to wait too long for purchases, and the longest pause before the first retry.
 const MAX_RETRIES: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Goes on with an organiser's request also where the client goes away meanwhile: what was committed has to be remembered,
-/// and shown to everybody.
+/// Runs an organiser's request to its end even if the client goes away: a committed change must be remembered and shown
+/// to everybody.
 pub async fn to_the_end<T: Send + 'static>(request: impl Future<Output = Decided<T>> + Send + 'static) -> Decided<T> {
     tokio::spawn(request).await.unwrap_or(Err(EngineError::Store(sqlx::Error::WorkerCrashed)))
 }
 
-/// Makes a change, and tries it anew after a moment where it had to wait too long for those who sell.
+/// Makes a change, and retries it after a pause if it had to wait too long for purchases.
 pub async fn tried_anew<T, Change: Future<Output = Result<T, EngineError>>>(
     change: impl Fn() -> Change,
 ) -> Result<T, EngineError> {
@@ -47,7 +48,8 @@ pub async fn stored(transaction: &mut Transaction<'_>, slug: &str) -> Result<Sto
 }
 
 impl Catalogue {
-    /// Ends a change of the whole stock: reads it back, keeps the answer, commits, and shows everybody the new state.
+    /// Finishes a change of the whole stock: reads it back, stores the answer, commits, and shows everybody the new
+    /// state.
     pub(super) async fn commit_anew<T: serde::Serialize>(
         &self,
         mut transaction: Transaction<'_>,

@@ -1,4 +1,4 @@
-//! Whether what an organiser asks for can be: names, bounds, layouts. Checked before anything is written.
+//! Checks an organiser's requests before anything is written: names, bounds, layouts.
 
 use super::wording::{check_message, check_name};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 /// The currency where none is named.
 const DEFAULT_CURRENCY: &str = "USD";
 
-/// Whether a new sale is one that this server can sell.
+/// Whether this server can sell the new sale.
 pub fn check_new_sale(
     body: &NewSale,
     support: impl Fn(StrategyKind) -> Result<(), &'static str>,
@@ -44,7 +44,8 @@ pub fn check_new_sale(
     Ok(())
 }
 
-/// Whether a sale may be put back and sold by another strategy: a rehearsal, by one that this server can run.
+/// Whether a sale may be reset and sold by another strategy: it must be a rehearsal, and this server must be able to
+/// run the strategy.
 pub fn check_rehearsal(
     is_rehearsal: bool,
     strategy: StrategyKind,
@@ -103,7 +104,7 @@ pub fn currency(tier: &NewTier) -> &str {
     tier.currency.as_deref().unwrap_or(DEFAULT_CURRENCY)
 }
 
-/// Whether a patch's values are in their bounds.
+/// Whether a patch's values are within their bounds.
 pub fn check_patch(body: &SalePatch) -> Result<(), Refusal> {
     body.name.as_deref().map_or(Ok(()), check_name)?;
     check_hold_ttl(body.hold_ttl_seconds)?;
@@ -111,7 +112,7 @@ pub fn check_patch(body: &SalePatch) -> Result<(), Refusal> {
     body.message.iter().flatten().try_for_each(|message| check_message(message))
 }
 
-/// The tier's position and the units to add, where there is room for them.
+/// The tier's position and the units to add, if there is room for them.
 pub fn check_stock(stock: &Stock, body: &StockBody) -> Result<(usize, u64), Refusal> {
     let Some(tier_index) = stock.tier_index(&body.tier) else {
         return Err(Refusal::new(Code::NotFound, format!("There is no tier {} in this sale.", body.tier)));

@@ -1,4 +1,4 @@
-//! Making sales.
+//! Creates sales.
 
 use super::{
     answer_once::{Begun, CREATED, keep},
@@ -27,13 +27,14 @@ use crate::{
 };
 
 impl Catalogue {
-    /// Makes a sale; it is open at once unless it has an opening time.
+    /// Creates a sale. It is open at once unless it has an opening time.
     pub async fn create_sale(&self, body: NewSale, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
         let catalogue = self.clone();
         to_the_end(async move { catalogue.make_sale(body, keyed, false).await }).await
     }
 
-    /// The same, for a caller who waits for it; with `once`, only where no sale has the name's slug.
+    /// As [`create_sale`](Self::create_sale), but ends with its caller. With `once`, it creates nothing where a sale
+    /// has the name's slug already.
     pub(super) async fn make_sale(&self, body: NewSale, keyed: Option<Keyed>, once: bool) -> Decided<Answer<Sale>> {
         if let Err(refusal) = check_new_sale(&body, |strategy| self.core.strategies.support(strategy)) {
             return Ok(Err(refusal));

@@ -1,4 +1,4 @@
-//! The ledger's lines for what is no purchase: stock that is made, added or put back.
+//! The ledger's lines for changes that are no purchase: stock made, added or put back.
 
 use crate::{
     model::{
@@ -13,17 +13,17 @@ use crate::{
     },
 };
 
-/// Units of a tier, whichever they are.
+/// Units of a tier, without naming seats.
 pub fn units(tier: &str, quantity: u64) -> Units {
     Units { tier: TierId(tier.to_owned()), seat: None, quantity }
 }
 
-/// The line that a sale begins with.
+/// The first line of a sale.
 pub fn first_line(at: Timestamp, units: Vec<Units>) -> LedgerRecord {
     line_after(0, &FIRST_PREVIOUS, at, ChangeKind::Stock, units)
 }
 
-/// The line that follows on from where a sale stands.
+/// The line that follows the sale's newest one.
 pub fn next_line(stock: &Stock, at: Timestamp, kind: ChangeKind, units: Vec<Units>) -> LedgerRecord {
     line_after(stock.seq, &stock.head_hash, at, kind, units)
 }

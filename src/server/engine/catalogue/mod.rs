@@ -1,12 +1,12 @@
-//! The catalogue: sales are made, changed, put back and stocked here, and everybody may see them.
+//! The catalogue: creates, changes, resets and restocks sales, and shows them to everybody.
 
 mod answer_once; // an organiser's request with a key happens once
 mod changing; // how a change is carried through, read back and shown
-mod checking; // whether what an organiser asks for can be
-mod creating; // making sales
+mod checking; // checks an organiser's requests
+mod creating; // creates sales
 mod demo; // the demo sales
 mod desk; // the desk itself
-mod lines; // the ledger's lines for what is no purchase
+mod lines; // the ledger's lines for changes that are no purchase
 mod patching; // the settings that an organiser may change
 mod reading; // what everybody may see
 mod resetting; // putting all stock back

@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Catalogue {
-    /// Changes what an organiser may change. Closed is final.
+    /// Changes the settings of a sale. A closed sale never opens again.
     pub async fn patch_sale(&self, sale: &SaleId, body: SalePatch) -> Decided<Sale> {
         let (catalogue, sale) = (self.clone(), sale.clone());
         to_the_end(async move { catalogue.patch(&sale, body).await }).await
@@ -54,7 +54,7 @@ impl Catalogue {
 }
 
 fn record<'a>(before: &Stock, body: &'a SalePatch, now: Timestamp) -> PatchRecord<'a> {
-    // Whoever opens a sale by hand means now, unless a time comes with it.
+    // Opening a sale by hand means opening it now, unless the same patch sets an opening time.
     let opens_now = body.status == Some(SaleSwitch::Open) && before.opens_at.is_some_and(|opening| now < opening);
     let message =
         body.message.as_ref().map(|message| message.as_deref().map(str::trim).filter(|text| !text.is_empty()));

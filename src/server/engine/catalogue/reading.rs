@@ -1,4 +1,4 @@
-//! What everybody may see of sales: counters, seats, strategies, and where their viewers listen.
+//! The public view of sales: counters, seats, strategies, and the hubs that viewers listen to.
 
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ impl Catalogue {
         self.core.all().iter().map(|sale| sale.stock.read().sale(now)).collect()
     }
 
-    /// As many sales as `limit` after `after`, in the order in which they were made. `None` where there is no sale `after`.
+    /// At most `limit` sales after the sale `after`, in the order in which they were made. `None` where there is no
+    /// sale `after`.
     pub fn sales_after(&self, after: Option<&SaleId>, limit: Option<u32>) -> Option<SaleList> {
         let all = self.core.all();
         let start = match after {
@@ -40,8 +41,9 @@ impl Catalogue {
         Some(SaleList { sales, next })
     }
 
-    /// The sales on a page of the home page, which is counted from 1, and the number of its last page. The newest come
-    /// first; rehearsals come after what is really for sale, and closed sales last. A page beyond the last is the last.
+    /// The sales on one page of the home page, and the number of its last page. Pages are counted from 1; a number
+    /// beyond the last page gives the last page. The newest sales come first; rehearsals come after real sales, and
+    /// closed sales last.
     pub fn sales_on_a_page(&self, page: u32) -> SalesPage {
         let mut all: Vec<_> = self.core.all().iter().rev().cloned().collect();
         all.sort_by_key(|sale| {
@@ -56,15 +58,15 @@ impl Catalogue {
         SalesPage { sales: shown.map(|sale| sale.stock.read().sale(now)).collect(), page, pages }
     }
 
-    /// Makes sure that a sale which another process has just made is known here too; what follows may then be asked of
-    /// memory.
+    /// Makes sure that a sale which another process has just made is known here too. Afterwards the sale can be read
+    /// from memory.
     pub async fn learn_of(&self, sale: &SaleId) {
         if let Err(error) = self.core.find(sale).await {
             tracing::warn!(%error, "a sale that is not known here cannot be looked for");
         }
     }
 
-    /// A sale as every client sees it. `None` where it is unknown, or cannot be looked for just now.
+    /// A sale as every client sees it. `None` where it is unknown or cannot be looked up now.
     pub async fn sale(&self, sale: &SaleId) -> Option<Sale> {
         let desk = self.core.find(sale).await.ok()??;
         let now = self.core.clock().now();
@@ -86,7 +88,7 @@ impl Catalogue {
         StrategyList { store: self.core.desk.store.kind().name().to_owned(), strategies: strategies.into() }
     }
 
-    /// The seats of a sale in their order, those of one tier or status only where asked. `None` for an unknown sale.
+    /// The seats of a sale in their order, optionally only those of one tier or status. `None` for an unknown sale.
     pub fn seats(&self, sale: &SaleId, tier: Option<&str>, status: Option<SeatStatus>) -> Option<SeatList> {
         let desk = self.core.known(sale)?;
         let stock = desk.stock.read();
@@ -114,13 +116,13 @@ impl Catalogue {
         Some(self.core.known(sale)?.stock.read().map.rows.clone())
     }
 
-    /// The sale as of the last commit, for a page that is rendered here and lives on in the browser.
+    /// The sale as of the last commit, for a page that is rendered here and continues in the browser.
     pub fn snapshot(&self, sale: &SaleId) -> Option<Snapshot> {
         let now = self.core.clock().now();
         Some(self.core.known(sale)?.stock.read().snapshot(&self.core.epoch, now))
     }
 
-    /// Where the sale's viewers listen.
+    /// The hub that the sale's viewers listen to.
     pub fn hub(&self, sale: &SaleId) -> Option<Arc<Hub>> {
         self.core.hubs.get(self.core.known(sale)?.sale_id)
     }

@@ -1,4 +1,4 @@
-//! Putting all stock back: one line of the ledger, like a purchase.
+//! Puts all stock back: one line of the ledger, like a purchase.
 
 use std::sync::Arc;
 
@@ -23,12 +23,12 @@ use crate::{
 };
 
 impl Catalogue {
-    /// Puts all stock back as made; orders are void, the ledger goes on.
+    /// Puts all stock back as made. Orders become void, and the ledger goes on.
     pub async fn reset_sale(&self, sale: &SaleId, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
         self.reset(sale, ResetBody::default(), keyed).await
     }
 
-    /// The same for a rehearsal, which is sold by this strategy from then on.
+    /// Resets a rehearsal, which this strategy sells from then on.
     pub async fn rehearse_with(
         &self,
         sale: &SaleId,
@@ -70,7 +70,7 @@ impl Catalogue {
         let all = stock.tiers.iter().map(|tier| units(tier.id.as_str(), tier.counts.capacity()));
         let (sale_id, line) = (desk.sale_id, next_line(&stock, now, ChangeKind::Reset, all.collect()));
         store::append(transaction.connection(), sale_id, &line).await?;
-        // Before the stock is put back: some strategies keep it in rows of its own.
+        // This must happen before the stock is put back, because some strategies keep the stock in rows of its own.
         if let Some(strategy) = strategy {
             store::set_strategy(transaction.connection(), sale_id, strategy).await?;
         }

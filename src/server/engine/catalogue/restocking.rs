@@ -1,4 +1,4 @@
-//! Adding to the stock: one line of the ledger, like a purchase.
+//! Adds stock: one line of the ledger, like a purchase.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ impl Catalogue {
         let mut transaction = writer.begin().await?;
         store::lock_stock(transaction.connection(), desk.sale_id).await?;
         let stock = stored(&mut transaction, desk.slug().as_str()).await?;
-        // Checked again in turn: others may have added in the meantime.
+        // Checked again under the stock's lock, because others may have added stock in the meantime.
         let (tier_index, add) = match check_stock(&stock, body) {
             Ok(checked) => checked,
             Err(refusal) => {

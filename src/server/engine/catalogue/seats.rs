@@ -1,4 +1,4 @@
-//! The seats of new rows: those that a sale is made with, and those that are added to it.
+//! The seats of new rows, both when a sale is made and when stock is added to it.
 
 use crate::{
     model::seat::{SeatRow, SeatStatus, row_letters},
@@ -21,8 +21,8 @@ pub fn new_seats(rows: &[SeatRow]) -> Vec<NewSeatRecord> {
         .collect()
 }
 
-/// Seats to be added to a tier: rows as long as its own, in its last section, lettered on from the sale's last row, so
-/// that no seat sold before changes its place or its name.
+/// Seats to be added to a tier: in rows as long as the tier's longest, in its last section. The letters go on after the
+/// sale's last row, so that no seat sold before changes its place or its name.
 pub fn added_seats(stock: &Stock, tier_index: usize, add: u64) -> Vec<NewSeatRecord> {
     if !stock.tiers[tier_index].seated {
         return Vec::new();
@@ -45,7 +45,7 @@ pub fn added_seats(stock: &Stock, tier_index: usize, add: u64) -> Vec<NewSeatRec
     new_seats(&rows)
 }
 
-/// The position of the first row letters that no row of the sale has.
+/// The position of the first row letters after those of every row in the sale.
 fn next_row_position(rows: &[SeatRow]) -> u32 {
     (0..)
         .find(|position| {

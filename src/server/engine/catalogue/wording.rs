@@ -1,4 +1,4 @@
-//! What names and messages may be made of, so that everybody sees what the organiser wrote.
+//! Which characters names and messages may contain, so that everybody sees what the organiser wrote.
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -10,13 +10,13 @@ use crate::{
     server::engine::refusals::invalid,
 };
 
-/// Letters and symbols, as Unicode classes them, that are drawn as nothing: fillers of Hangul, the empty Braille cell, the
-/// empty note.
+/// Characters that Unicode classes as letters or symbols, although they are drawn as nothing: fillers of Hangul, the
+/// empty Braille cell, the empty note.
 const BLANKS: [char; 6] = ['\u{115f}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{ffa0}', '\u{1d159}'];
-/// Controls that a message of several lines has.
+/// Control characters that a message of several lines may contain.
 const LINE_CONTROLS: [char; 3] = ['\n', '\r', '\t'];
 
-/// Whether a name of a sale or tier can be read.
+/// Whether the name of a sale or tier can be read.
 pub fn check_name(name: &str) -> Result<(), Refusal> {
     if !(1..=MAX_NAME_CHARACTERS).contains(&name.trim().chars().count()) || !name.chars().any(is_visible) {
         return Err(invalid(format!(
@@ -29,7 +29,7 @@ pub fn check_name(name: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Whether a message can be read. It may have several lines, and an empty one is none.
+/// Whether a message can be read. It may have several lines. An empty message means no message.
 pub fn check_message(message: &str) -> Result<(), Refusal> {
     let text = message.trim();
     if text.chars().count() > MAX_MESSAGE_CHARACTERS {
@@ -50,15 +50,15 @@ fn is_visible(character: char) -> bool {
     is_drawn && !BLANKS.contains(&character)
 }
 
-/// Characters that break lines, do something to a terminal, mean nothing, or let text be read in another order than it is
-/// stored. Marks of direction and joiners stay: some scripts need them.
+/// Characters that break lines, control a terminal, have no meaning, or show text in another order than it is stored.
+/// Marks of direction and joiners are allowed, because some scripts need them.
 fn is_misleading(character: char) -> bool {
     use GeneralCategory::{Control, LineSeparator, ParagraphSeparator, Unassigned};
     let breaks = matches!(character.general_category(), Control | LineSeparator | ParagraphSeparator | Unassigned);
     breaks || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A character that cannot be shown, by its number.
+/// Names a character that cannot be shown by its number.
 fn named(character: char) -> String {
     format!("U+{:04X}", u32::from(character))
 }

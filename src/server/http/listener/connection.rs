@@ -27,17 +27,17 @@ use super::{
 use crate::model::limits::{HEAD_TIMEOUT_MILLISECONDS, MAX_HEAD_BYTES};
 
 const HEAD_TIMEOUT: Duration = Duration::from_millis(HEAD_TIMEOUT_MILLISECONDS);
-/// How long, and for how many bytes, a closed connection still listens: closing on unread bytes would make the system
-/// throw away the answer that the client has not read yet.
+/// How long, and for how many bytes, a closed connection is still read. If unread bytes were left when the socket
+/// closes, the system would throw away the answer that the client has not read yet.
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// Where an answer that is a stream is left for the connection's task.
+/// Where the router leaves an answer that is a stream, for the connection's task.
 type Slot = Arc<Mutex<Option<HandedOver>>>;
 
 /// Serves one connection to its end, or hands it over to the viewers' runtime.
 pub async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, permit: Permit) {
-    // Answers are small and whole: nothing is gained by waiting for more.
+    // Each answer is written whole, so waiting to fill a packet gains nothing.
     let _ = stream.set_nodelay(true);
     let (stream, handed_over) = answer_requests(stream, peer, &shared).await;
     match handed_over {
@@ -46,15 +46,15 @@ pub async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, per
     }
 }
 
-/// Drives hyper until it is done with the socket, or a stream is.
+/// Drives hyper until it is done with the socket, or an answer is a stream.
 async fn answer_requests(stream: TcpStream, peer: SocketAddr, shared: &Shared) -> (TcpStream, Option<HandedOver>) {
     let slot = Slot::default();
     let service = service_fn(|request| answer(shared.router.clone(), slot.clone(), peer, request));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        // A client that has said all it wants to say may close its side and still be answered. To look out for that while an
-        // answer is made would cost every purchase a buffer.
+        // A client that has sent its request may close its side and still be answered. Watching for such a close while
+        // an answer is made would cost every purchase a buffer.
         .half_close(true)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
@@ -66,10 +66,10 @@ async fn answer_requests(stream: TcpStream, peer: SocketAddr, shared: &Shared) -
             Pin::new(&mut connection).graceful_shutdown();
         }
         let polled = Pin::new(&mut connection).poll(context);
-        // The router runs inside of that poll, so the slot is looked into right after it was filled.
+        // The router runs inside this poll, so the slot is checked right after it may have been filled.
         match slot.lock().take() {
             Some(handed_over) => Poll::Ready(Some(handed_over)),
-            None => polled.map(|_| None), // an error is the client's, and hyper has answered it
+            None => polled.map(|_| None), // the client caused the error, and hyper has answered it
         }
     })
     .await;
@@ -96,7 +96,7 @@ async fn answer(
     }
 }
 
-/// Ends a connection without taking back what was written last.
+/// Closes a connection so that the last answer still reaches the client.
 async fn close(mut stream: TcpStream) {
     if stream.shutdown().await.is_err() {
         return;

@@ -1,5 +1,5 @@
-//! An answer that is a live stream. It runs through the router and all its layers like any other; then its connection
-//! leaves hyper and the buyers' runtime, and only the socket is left: thousands of viewers cost little and slow no buyer.
+//! Hands over an answer that is a live stream. It passes the router and all its layers like any other answer. Then its
+//! socket leaves hyper and the buyers' runtime, so that thousands of viewers cost little and slow no buyer.
 
 use std::{io, sync::Arc};
 
@@ -21,12 +21,12 @@ use crate::{
     },
 };
 
-/// Noted as an extension of the answer to a GET: everything behind its head is the live feed of this hub.
+/// An extension of the answer to a GET: everything after its head is the live feed of this hub.
 #[derive(Clone)]
 pub struct StreamHandoff {
     pub hub: Arc<Hub>,
     pub resume: Resume,
-    /// The viewer's place under the caps; given back when the stream ends.
+    /// The viewer's place within the stream caps; given back when the stream ends.
     pub permit: Arc<StreamPermit>,
 }
 
@@ -59,8 +59,8 @@ pub fn move_over(socket: TcpStream, answer: HandedOver, shared: &Shared, permit:
     shared.tasks.spawn_on(viewer, &shared.viewers);
 }
 
-/// Takes the socket off this runtime. What the system buffers for a viewer is bounded: a slow one should be noticed, and
-/// be given a fresh snapshot, instead of reading old news for minutes.
+/// Takes the socket off this runtime. The system's buffer for a viewer is bounded, so that a slow viewer is noticed and
+/// gets a fresh snapshot, instead of reading old news for minutes.
 fn detach(socket: TcpStream) -> io::Result<std::net::TcpStream> {
     SockRef::from(&socket).set_send_buffer_size(VIEWER_SEND_BUFFER_BYTES)?;
     socket.into_std()
@@ -83,12 +83,12 @@ fn head(response: &Response<Body>) -> Bytes {
     head.into()
 }
 
-/// Headers that are hyper's to write, and here ours.
+/// Headers that hyper would write, and that this file writes instead.
 fn is_about_the_connection(name: &HeaderName) -> bool {
     [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::DATE].contains(name)
 }
 
-/// Now, in the format that HTTP asks for.
+/// The current time in HTTP's date format.
 fn http_date() -> String {
     let now = Clock::System.now();
     let instant = jiff::Timestamp::from_millisecond(now.milliseconds).unwrap_or_default();

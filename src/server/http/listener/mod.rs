@@ -29,15 +29,15 @@ pub use handoff::StreamHandoff;
 
 use shared::{Permit, Shared};
 
-/// Connections that the system completes before they are accepted.
+/// How many connections the system completes before they are accepted.
 const BACKLOG: u32 = 4_096;
-/// Pause after an accept that failed for want of something, such as descriptors.
+/// Pause after an accept that failed because a resource, such as descriptors, ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Time between two log lines about accepts that fail.
 const ACCEPT_LOG_PAUSE: Duration = Duration::from_secs(5);
 /// How long requests in flight may take to finish once the server is stopping.
 const DRAIN: Duration = Duration::from_secs(8);
-/// What one connection too many is told, before it has said anything.
+/// The answer to a connection beyond the limit, sent before it has asked anything.
 const TOO_MANY_CONNECTIONS: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
@@ -56,16 +56,16 @@ pub struct ListenerOptions {
 }
 
 impl Listener {
-    /// Takes the address, so that a failure is known before anything is served.
+    /// Binds the address early, so that a failure is known before anything is served.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // A restarted server may take the address while old connections linger.
+        // A restarted server may bind the address while old connections linger.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         Ok(Self { socket: socket.listen(BACKLOG)? })
     }
 
-    /// The address that was taken: with the port chosen by the system where port 0 was asked for.
+    /// The bound address, with the port that the system chose where port 0 was asked for.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
@@ -112,13 +112,13 @@ async fn accept_all(socket: &TcpListener, permits: &Arc<Semaphore>, shared: &Arc
     }
 }
 
-/// Whether the next accept may well succeed.
+/// Whether the error concerns one client only, so that the next accept may well succeed.
 fn concerns_one_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Says so, where the system takes it at once, and closes.
+/// Sends the refusal if the system takes it without waiting, and closes.
 fn refuse(stream: TcpStream) {
     metrics::counter!(CONNECTIONS_REFUSED).increment(1);
     if let Ok(mut stream) = stream.into_std() {

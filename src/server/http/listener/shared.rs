@@ -1,4 +1,4 @@
-//! What all connections share, and the place that each of them takes.
+//! What all connections share, and the place that each one takes.
 
 use axum::Router;
 use tokio::{runtime::Handle, sync::OwnedSemaphorePermit};
@@ -15,7 +15,7 @@ pub struct Shared {
     pub tasks: TaskTracker,
 }
 
-/// One open connection's place, given back when it ends, wherever it has moved.
+/// One open connection's place, given back when the connection ends, on whichever runtime.
 pub struct Permit {
     _place: OwnedSemaphorePermit,
 }

@@ -177,7 +177,7 @@ async fn a_head_that_trickles_is_not_waited_for() {
 #[tokio::test]
 async fn heads_are_bounded() {
     let server = Server::start(10).await;
-    // One more than hyper takes. Fewer reach the middleware, which counts them for itself.
+    // One header more than hyper accepts. Fewer headers reach the middleware, which counts them by itself.
     let headers: String = (0..=100).map(|number| format!("x-{number}: 1\r\n")).collect();
     let many = format!("GET / HTTP/1.1\r\nhost: test\r\n{headers}\r\n");
     let long = format!("GET / HTTP/1.1\r\nhost: test\r\nx-long: {}\r\n\r\n", "x".repeat(64 * 1024));

@@ -1,4 +1,4 @@
-//! For those who run the server.
+//! Health and metrics, for operators.
 
 use axum::{
     extract::State,

@@ -1,4 +1,4 @@
-//! What there is, and the yardstick that does no work.
+//! The list of routes, and an echo route for measuring what a request costs that does no work.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub async fn index(Extension(description): Extension<Arc<Description>>) -> Respo
     answer::ok(&Index { routes: &description.routes })
 }
 
-/// The same body back: what a request costs that decides nothing.
+/// Sends the same body back: what a request costs that decides nothing.
 #[utoipa::path(
     post,
     path = "/api/v1/ping",

@@ -1,4 +1,4 @@
-//! The exported ledger: one line per change, read page by page, so that its length costs no memory.
+//! The exported ledger: one line per change, read page by page, so that a long ledger needs no more memory.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ pub async fn export(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) 
     let [after] = read_query(&uri, ["after"])?;
     let after =
         after.map_or(Some(0), |text| whole_number(&text)).ok_or_else(|| Failure::invalid("after must be a seq."))?;
-    // The first page decides the status; after that only the connection can tell that something failed.
+    // The first page decides the status. After that, only breaking the connection off can show a failure.
     let first = app.engine.recount.ledger(&sale, after, LEDGER_PAGE_LINES).await?.ok_or_else(unknown_sale)?;
     let mut response = Response::new(Body::from_stream(pages(app.engine.clone(), sale, first)));
     response.headers_mut().insert(header::CONTENT_TYPE, NEWLINE_DELIMITED_JSON);
@@ -55,7 +55,7 @@ pub async fn export(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) 
 }
 
 /// The pages from `first` on, each as text. An error ends the stream and breaks the connection off, so that a client
-/// cannot take a part for the whole.
+/// cannot take a part for the whole ledger.
 fn pages(
     engine: Arc<Engine>,
     sale: SaleId,
@@ -78,7 +78,7 @@ fn pages(
 }
 
 fn text(lines: &[LedgerLine]) -> Result<Vec<u8>, std::io::Error> {
-    /// Characters of a usual line.
+    /// Bytes of a usual line.
     const USUAL_LINE: usize = 320;
     let mut text = Vec::with_capacity(lines.len() * USUAL_LINE);
     for line in lines {

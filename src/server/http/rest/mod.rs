@@ -2,8 +2,8 @@
 //! decides nothing.
 
 pub mod audit; // the recount
-pub mod health; // alive, ready, and how it goes
-pub mod index; // what there is, and the yardstick that does no work
+pub mod health; // whether the server lives and is ready, and its metrics
+pub mod index; // the list of routes, and the echo route
 pub mod ledger; // the list of all changes, as a stream of lines
 pub mod me; // who asks
 pub mod orders; // what was bought
@@ -22,13 +22,13 @@ pub fn unknown_sale() -> Failure {
     Failure::not_found("sale")
 }
 
-/// Refuses an unknown sale, where that has to come before anything about the rest of the request.
+/// Refuses an unknown sale, where that must come before any complaint about the rest of the request.
 pub async fn require_sale(engine: &Engine, sale: &SaleId) -> Result<(), Failure> {
     engine.catalogue.sale(sale).await.map(|_| ()).ok_or_else(unknown_sale)
 }
 
-/// What a failed reading of a request to `sale` is answered with: that the sale is unknown comes before what is wrong with
-/// the body.
+/// The answer to a request for `sale` that could not be read. If the sale is unknown, the answer says that and not what
+/// is wrong with the body.
 pub async fn of_sale(engine: &Engine, sale: &SaleId, failure: Failure) -> Failure {
     require_sale(engine, sale).await.err().unwrap_or(failure)
 }

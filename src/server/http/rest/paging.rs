@@ -7,11 +7,11 @@ use crate::{
     server::http::{body::read_query, problem::Failure},
 };
 
-/// Which part of a list is asked for: all of it where neither stands.
+/// Which part of a list is asked for: all of it where neither parameter is given.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Paging {
     pub limit: Option<u32>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     pub after: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What has become of a purchase that was given a receipt.
+//! The outcome of a purchase that was answered with a receipt.
 
 use axum::{
     extract::{Path, Request, State},
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// What has become of a purchase that waits in a queue: kept for an hour, and told only to its buyer.
+/// The outcome of a purchase that waits in a queue: kept for an hour, and told only to its buyer.
 #[utoipa::path(
     get,
     path = "/api/v1/requests/{request}",

@@ -104,8 +104,8 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
     })
 }
 
-/// Changes what an organiser decides about a sale. What is left out stays; `null` takes away what may be absent. Pages that
-/// are open hear of a new status, opening time and message at once, and show a new name when they are loaded again.
+/// Changes what an organiser decides about a sale. A field that is left out stays; `null` clears an optional one. Open
+/// pages hear of a new status, opening time and message at once, and show a new name when they are loaded again.
 #[utoipa::path(
     patch,
     path = "/api/v1/sales/{sale}",
@@ -137,7 +137,7 @@ pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
     Ok(answer::ok(&app.engine.catalogue.patch_sale(&sale, body).await??))
 }
 
-/// What a sale keeps for ever, and why.
+/// Fields that a sale keeps for ever, and why.
 const KEPT: [(&str, &str); 4] = [
     ("id", "A sale keeps its id: links and its ledger are made with it."),
     ("strategy", "A sale keeps the strategy that it was made with. A rehearsal changes it when it is reset."),
@@ -145,7 +145,7 @@ const KEPT: [(&str, &str); 4] = [
     ("tiers", "Tiers keep their names and prices, because tickets are sold by them. More stock is added at /stock."),
 ];
 
-/// Why a patch cannot be read: a field that a sale keeps is told as such, and not as one that nobody knows.
+/// Why a patch is refused. A field that a sale keeps for ever gets its own reason, and is not called unknown.
 fn why_kept(bytes: &[u8], failure: Failure) -> Failure {
     let fields = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(bytes).unwrap_or_default();
     let kept = KEPT.iter().find(|(field, _)| fields.contains_key(*field));
@@ -199,7 +199,7 @@ pub async fn reset(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
         None => app.engine.catalogue.reset_sale(&sale, keyed).await,
     };
     let answer = changed(StatusCode::OK, decided??);
-    // Without a key nobody in particular asked, so nobody is introduced.
+    // Without a key the asker needs no identity, so no new guest is introduced.
     Ok(if is_keyed { asker.introduce(answer) } else { answer })
 }
 
@@ -241,7 +241,7 @@ pub async fn add_stock(
     Ok(changed(StatusCode::CREATED, app.engine.catalogue.add_stock(&sale, body, keyed).await??))
 }
 
-/// The answer to a change: as it is now, or as it was told when the same key came first.
+/// The answer to a change: a fresh one, or the stored one where the same key came first.
 fn changed<T: Serialize>(status: StatusCode, answer: Answer<T>) -> Response {
     match answer {
         Answer::Fresh(value) => answer::json(status, &value),

@@ -106,8 +106,8 @@ async fn cancel(State(app): State<App>, Path(simulation): Path<String>, request:
     Ok(answer::ok(&ended))
 }
 
-/// The progress of a load run, as events named `progress` that each carry the whole simulation. The stream ends with the
-/// run.
+/// The progress of a load run, as events named `progress` that each carry the whole simulation. The stream ends when
+/// the run does.
 #[utoipa::path(
     get,
     path = "/api/v1/simulations/{simulation}/stream",
@@ -124,7 +124,7 @@ async fn stream(State(app): State<App>, Path(simulation): Path<String>) -> Resul
     Ok(([(header::CACHE_CONTROL, NO_STORE), UNBUFFERED], Sse::new(events)).into_response())
 }
 
-/// The run as it stands, and then each change of it, to its end or the server's.
+/// The run as it stands, then each change of it, until the run or the server ends.
 fn events(
     progress: watch::Receiver<Simulation>,
     shutdown: Shutdown,
@@ -139,7 +139,7 @@ fn is_admin(app: &App, head: &Parts) -> Result<bool, Failure> {
     Ok(asker.is_some_and(|asker| asker.is_admin))
 }
 
-/// A text that is no id names nothing.
+/// Text that is not an id is answered like an unknown simulation.
 fn id(text: &str) -> Result<SimulationId, Failure> {
     SimulationId::from_str(text).map_err(|_| unknown())
 }

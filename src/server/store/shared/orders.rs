@@ -1,4 +1,4 @@
-//! What was bought.
+//! Reads orders and their tickets.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// One ticket with its order, as it is read.
+/// A row of a query: one ticket with its order.
 #[derive(sqlx::FromRow)]
 struct TicketRow {
     order_id: OrderId,
@@ -34,7 +34,7 @@ struct TicketRow {
     code: Vec<u8>,
 }
 
-/// What [`TicketRow`] is read from, and what that is joined with.
+/// The columns that [`TicketRow`] is read from, and the joins that they need.
 macro_rules! columns_of_tickets {
     () => {
         "orders.id AS order_id, sales.slug AS sale, orders.buyer_id, orders.total, orders.currency, orders.seq,
@@ -50,9 +50,9 @@ macro_rules! join_tickets {
     };
 }
 
-/// Selects columns of the valid orders of the buyer `$1`, in all sales or in the sale `$2`, joined with what the rest of
-/// the query names. Each database goes by its index `orders_by_buyer`: SQLite's holds the buyers in blocks of a sale's
-/// changes, so that block after block is asked.
+/// Selects columns of the valid orders of the buyer `$1`, in all sales or in the sale `$2`, joined with the tables that
+/// `$rest` names. Each database uses its index `orders_by_buyer`. SQLite's index groups buyers by blocks of a sale's
+/// changes, so the query goes through block after block.
 macro_rules! select_of_buyer {
     (in all sales: $columns:expr, $rest:expr) => {
         select_of_buyer!($columns, $rest, "", "")
@@ -80,8 +80,8 @@ macro_rules! select_of_buyer {
     };
 }
 
-/// An order by its id. With `buyer`, only if it is that buyer's. One that a reset made void is found only where
-/// `even_void`: an answer once given is given again.
+/// An order by its id. With `buyer`, only if it is that buyer's. An order that a reset made void is found only with
+/// `even_void`: a repeated request gets its first answer again.
 pub async fn find_order(
     connection: Connection<'_>,
     order: OrderId,
@@ -107,18 +107,18 @@ pub async fn find_order(
     Ok(group(rows).pop())
 }
 
-/// Some of a buyer's orders: only those are read from the database.
+/// Selects some of a buyer's orders; no others are read from the database.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OrderPage {
-    /// Only those of this sale.
+    /// Only orders of this sale.
     pub sale_id: Option<i64>,
-    /// Only those made before this one.
+    /// Only orders made before this one.
     pub after: Option<OrderId>,
-    /// At most so many; all where it is left out.
+    /// At most this many orders; all where it is left out.
     pub limit: Option<u32>,
 }
 
-/// The buyer's valid orders of a page, as `orders`, and then whatever is asked of them.
+/// A query whose table `page` holds the buyer's valid orders of a page; `$select` reads from it.
 macro_rules! page_of_orders {
     ($select:expr) => {
         Text {
@@ -157,7 +157,7 @@ pub async fn orders_of(connection: Connection<'_>, buyer: BuyerId, page: OrderPa
     Ok(group(ask_for_page(connection, select, buyer, page).fetch_all().await?))
 }
 
-/// How many orders a page has.
+/// Counts the orders of a page.
 pub async fn count_orders(connection: Connection<'_>, buyer: BuyerId, page: OrderPage) -> Result<u64, sqlx::Error> {
     let select = page_of_orders!("SELECT COUNT(*) FROM page");
     let (orders,) = ask_for_page(connection, select, buyer, page).fetch_one().await?;
@@ -205,7 +205,7 @@ pub async fn units_by_buyer(connection: Connection<'_>, sale_id: i64) -> Result<
     Ok(rows.into_iter().map(|(buyer, units)| (buyer, count(units))).collect())
 }
 
-/// Tickets that stand together by order, as orders.
+/// Groups tickets into orders. The tickets of one order must follow each other.
 fn group(rows: Vec<TicketRow>) -> Vec<Order> {
     let mut orders: Vec<Order> = Vec::new();
     for row in rows {

@@ -1,4 +1,4 @@
-//! Sales and tiers: made, patched, added to, reset.
+//! Creates, patches, restocks and resets sales and tiers.
 
 use super::query::query;
 use crate::{
@@ -12,8 +12,8 @@ use crate::{
     },
 };
 
-/// Inserts a sale and its tiers, and returns their rows. Seats follow by
-/// [`insert_seats`](crate::server::store::insert_seats).
+/// Inserts a sale and its tiers, and returns their row ids. [`insert_seats`](crate::server::store::insert_seats) adds
+/// the seats.
 pub async fn insert_sale(
     mut connection: Connection<'_>,
     sale: &NewSaleRecord<'_>,
@@ -74,7 +74,7 @@ async fn insert_tier(
     Ok(tier_id)
 }
 
-/// Changes what an organiser may change.
+/// Changes the settings that an organiser may change.
 pub async fn patch_sale(connection: Connection<'_>, sale_id: i64, patch: &PatchRecord<'_>) -> Result<(), sqlx::Error> {
     query(
         connection,
@@ -102,7 +102,7 @@ pub async fn patch_sale(connection: Connection<'_>, sale_id: i64, patch: &PatchR
     Ok(())
 }
 
-/// Adds units to a tier and its sale, and moves the sale's `seq` on by one.
+/// Adds units to a tier and its sale, and increases the sale's `seq` by one.
 pub async fn add_stock(
     mut connection: Connection<'_>,
     sale_id: i64,
@@ -138,7 +138,8 @@ pub async fn add_stock(
     Ok(())
 }
 
-/// Puts all stock back as made: seats and counters available, orders and tickets void, `seq` on by one.
+/// Puts all stock back as made: seats and counters become available, orders and tickets void, and `seq` increases by
+/// one.
 pub async fn reset_sale(mut connection: Connection<'_>, sale_id: i64, head_hash: &Hash) -> Result<(), sqlx::Error> {
     const STATEMENTS: [&str; 4] = [
         "UPDATE tickets SET void = true WHERE sale_id = $1 AND NOT void",
@@ -165,7 +166,7 @@ pub async fn reset_sale(mut connection: Connection<'_>, sale_id: i64, head_hash:
     Ok(())
 }
 
-/// Has the sale sold by this strategy from now on, and moves its `revision` on.
+/// Makes this strategy sell the sale from now on, and increases the sale's `revision`.
 pub async fn set_strategy(connection: Connection<'_>, sale_id: i64, strategy: StrategyKind) -> Result<(), sqlx::Error> {
     query(connection, "UPDATE sales SET strategy = $1, revision = revision + 1 WHERE id = $2")
         .bind(strategy)
@@ -191,8 +192,8 @@ pub async fn sale_identity(connection: Connection<'_>, slug: &str) -> Result<Opt
     query(connection, "SELECT id AS sale_id, strategy FROM sales WHERE slug = $1").bind(slug).fetch_optional().await
 }
 
-/// Slugs that are `wanted` or start with it and a hyphen. Slugs have only lower case letters, digits and hyphens, none of
-/// which means anything to LIKE.
+/// Slugs that are `wanted`, or start with it and a hyphen. Slugs have only lower case letters, digits and hyphens, none
+/// of which is special to LIKE.
 pub async fn slugs_like(connection: Connection<'_>, wanted: &str) -> Result<Vec<String>, sqlx::Error> {
     let slugs: Vec<(String,)> = query(connection, "SELECT slug FROM sales WHERE slug = $1 OR slug LIKE $1 || '-%'")
         .bind(wanted)
@@ -201,7 +202,7 @@ pub async fn slugs_like(connection: Connection<'_>, wanted: &str) -> Result<Vec<
     Ok(slugs.into_iter().map(|(slug,)| slug).collect())
 }
 
-/// Where all sales stand.
+/// The newest `seq` and `revision` of every sale.
 pub async fn heads(connection: Connection<'_>) -> Result<Vec<SaleHead>, sqlx::Error> {
     query(connection, "SELECT id AS sale_id, slug, seq, revision FROM sales ORDER BY id").fetch_all().await
 }

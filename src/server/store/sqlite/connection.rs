@@ -1,4 +1,5 @@
-//! Opens the database file with settings that survive a loss of power, and reads them back before anything is served.
+//! Opens the database file with settings that survive a loss of power, and reads them back before the server answers
+//! anybody.
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -15,28 +16,29 @@ use crate::{model::limits::LOG_ALARM_BYTES, server::store::OpenError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// Connections that read beside the one that writes.
+/// How many connections read while one writes.
 const READERS: u32 = 4;
-/// How long a connection waits for another process's lock.
+/// How long a connection waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Prepared statements kept per connection: the batch sizes of [`super::record`] need some dozens.
+/// How many prepared statements each connection keeps: the batch sizes of [`super::record`] need some dozens.
 const STATEMENT_CACHE: usize = 256;
-/// Bytes of a page in a new database. A purchase changes a few bytes here and there, and each page they touch is written
-/// whole: at half of SQLite's usual size some 15 % more purchases of random seats were measured, at a quarter fewer others.
+/// Bytes of a page in a new database. A purchase changes a few bytes in several places, and SQLite writes each touched
+/// page whole. Measured with purchases of random seats: half of SQLite's usual page size gave some 15 % more purchases,
+/// a quarter of it gave fewer of other purchases.
 const PAGE_BYTES: u32 = 2048;
-/// Pages of the write-ahead log at which the writer itself folds it into the database, 64 MiB. [`Database::fold_log`] keeps
-/// it far shorter; only when that is done does the log start anew from its beginning.
+/// At this many pages of the write-ahead log, 64 MiB, the writer itself folds the log into the database.
+/// [`Database::fold_log`] keeps the log far shorter. Only after a folding does the log start anew from its beginning.
 const CHECKPOINT_PAGES: &str = "32768";
-/// Page cache of the writing connection, in KiB (negative by SQLite's convention). A commit that split a page out of order
-/// walks through all of it: of sixteen times as much, that walk was up to 40 % of the writer's time. What is not cached here
-/// comes from the system's own cache.
+/// Page cache of the writing connection, in KiB (negative by SQLite's convention). A commit that split a page out of
+/// order walks through the whole cache; with a cache sixteen times as large, that walk took up to 40 % of the writer's
+/// time. Pages that are not cached here come from the system's own cache.
 const WRITER_CACHE_KIBIBYTES: &str = "-1024";
 
 /// The database of one file.
 pub struct Database {
     writing: SqliteConnectOptions,
-    /// The one connection that writes. SQLite has one writer at a time; waiting here is fair, waiting there is not.
-    /// `None` after a fault, or where the store was opened for reading.
+    /// The one connection that writes. SQLite allows one writer at a time: waiting for this lock is fair, waiting
+    /// inside SQLite is not. `None` after a fault, or where the store was opened for reading.
     writer: Arc<Mutex<Option<SqliteConnection>>>,
     log: Box<Log>,
     readers: SqlitePool,
@@ -70,7 +72,8 @@ impl Database {
         Ok(Self { writing, writer: Arc::new(Mutex::new(None)), log, readers })
     }
 
-    /// The writing connection, when it is this caller's turn. After a fault it is opened anew, and says so.
+    /// Waits for this caller's turn with the writing connection. After a fault the connection is a new one, and says
+    /// so.
     pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
         let mut turn = self.writer.clone().lock_owned().await;
         let reopened = turn.is_none();
@@ -108,7 +111,7 @@ impl Database {
     }
 }
 
-/// A connection that only reads. While there is one, the log is not cut.
+/// A connection that only reads. While one exists, the log is not cut.
 pub struct Reader {
     connection: PoolConnection<Sqlite>,
     _reading: OwnedRwLockReadGuard<()>,
@@ -122,12 +125,12 @@ impl Reader {
 
 /// The writing connection, for one turn.
 ///
-/// From the start of a transaction until [`Writer::settle`] the turn is in doubt: whoever drops it there, by an error, a
-/// panic or because its client went away in mid-commit, leaves an outcome that nobody knows. The connection is then given
-/// up, and the next turn starts on a new one.
+/// From the start of a transaction until [`Writer::settle`] the turn is in doubt. If it is dropped in this state, by an
+/// error, a panic or a client that went away in the middle of a commit, nobody knows the outcome. Then the connection
+/// is abandoned, and the next turn starts with a new one.
 pub struct Writer {
     turn: OwnedMutexGuard<Option<SqliteConnection>>,
-    /// Whether the connection is new since the last turn, so that nothing remembered of the database can be trusted.
+    /// Whether the connection is new since the last turn. Then nothing remembered of the database can be trusted.
     pub reopened: bool,
     in_doubt: bool,
 }
@@ -137,24 +140,24 @@ impl Writer {
         self.turn.as_mut().expect("a turn has its connection until it is given up")
     }
 
-    /// Starts a transaction that holds the write lock from its first statement: one that reads first and writes later
-    /// could fail in between, and no waiting would mend it.
+    /// Starts a transaction that holds the write lock from its first statement. A transaction that reads first and
+    /// writes later could fail between the two, and no waiting would help.
     pub async fn begin(&mut self) -> Result<sqlx::Transaction<'_, sqlx::Sqlite>, sqlx::Error> {
         self.in_doubt().begin_with("BEGIN IMMEDIATE").await
     }
 
-    /// The connection, for statements that start or end a transaction by themselves: the turn is in doubt from here on.
+    /// The connection, for statements that start or end a transaction by themselves. The turn is in doubt from here on.
     pub fn in_doubt(&mut self) -> &mut SqliteConnection {
         self.in_doubt = true;
         self.connection()
     }
 
-    /// Says that the outcome is known and whatever remembers the database agrees with it.
+    /// Declares that the outcome is known, and that everything remembered of the database agrees with it.
     pub fn settle(&mut self) {
         self.in_doubt = false;
     }
 
-    /// Gives the connection up after a fault.
+    /// Abandons the connection after a fault.
     pub fn give_up(mut self) {
         self.in_doubt = true;
     }

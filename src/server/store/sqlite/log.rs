@@ -1,8 +1,8 @@
-//! The write-ahead log, kept short. What it holds is folded into the database beside the writer; its file, which a burst or a
-//! long read has made long, is cut when nobody needs it.
+//! Keeps the write-ahead log short. Its content is folded into the database while the writer goes on. A burst or a long
+//! read makes the log's file long; the file is cut when nobody needs it.
 //!
-//! A commit looks for its pages in the whole of the log, so a long log slows purchases down. It grows while somebody reads: the
-//! log cannot start anew before every reader of it has ended.
+//! A commit looks for its pages in the whole log, so a long log slows purchases down. The log grows while somebody
+//! reads, because it cannot start anew before all its readers have ended.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -14,20 +14,20 @@ use crate::{
     server::telemetry::metrics::STORE_LOG_BYTES,
 };
 
-/// How long new readers wait, while those that read already come to their end, so that a long log can be cut.
+/// How long new readers wait for the present ones to end, so that a long log can be cut.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the log's connection waits for another one that is about to end a read.
+/// How long the log's own connection waits for another connection that is about to end a read.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(20);
-/// Looks at a long log from one such wait to the next: some five seconds.
+/// How many looks at a long log lie between two such waits for readers: some five seconds.
 const LOOKS_BETWEEN_WAITS: u32 = 100;
 
 /// The log of one database.
 pub struct Log {
     file: PathBuf,
-    /// Hardly waits for other connections: what cannot be done now is done at a later look.
+    /// These options hardly wait for other connections: what cannot be done now is done at a later look.
     options: SqliteConnectOptions,
     state: Mutex<State>,
-    /// Held by everybody who reads the database here.
+    /// Every [`Reader`](super::connection::Reader) holds this lock, shared. Cutting the log needs it alone.
     reading: Arc<RwLock<()>>,
 }
 
@@ -41,10 +41,10 @@ struct State {
     looks_since_wait: u32,
 }
 
-/// Pages in the log, and those of them that the database has too.
+/// How many pages the log has, and how many of them the database has too.
 #[derive(Clone, Copy, Default, sqlx::FromRow)]
 struct Folded {
-    /// 1 where something was in the way.
+    /// 1 where another connection was in the way.
     busy: i64,
     #[sqlx(rename = "log")]
     pages: i64,
@@ -65,14 +65,14 @@ impl Log {
         }
     }
 
-    /// Says that somebody reads, until the answer is dropped. Waits for a moment where the log is being cut.
+    /// Registers a reader until the returned guard is dropped. Waits for a moment while the log is being cut.
     pub async fn read(&self) -> OwnedRwLockReadGuard<()> {
         self.reading.clone().read_owned().await
     }
 
-    /// Folds what the log holds into the database, without holding up the writer: left to its commits, this would make some
-    /// buyers wait for the pages of thousands of others. Cuts the file where it has become long. Returns how many pages the log
-    /// has: while that changes, there will be more to fold.
+    /// Folds the log's content into the database without holding up the writer. If the writer's own commits did this,
+    /// some buyers would wait for the pages of thousands of others. Cuts the file if it has become long. Returns how
+    /// many pages the log has: while that number changes, there will be more to fold.
     pub async fn fold(&self, writer: &Mutex<Option<SqliteConnection>>) -> Result<i64, sqlx::Error> {
         let mut state = self.state.lock().await;
         let mut connection = match state.connection.take() {
@@ -108,7 +108,7 @@ impl Log {
         self.cut(connection).await
     }
 
-    /// Lets those who read come to their end while others wait to begin, and then cuts the file in a writer's turn. Without
+    /// Makes new readers wait until the present ones have ended, and then cuts the file in a writer's turn. Without
     /// this, readers that overlap would keep the log for ever.
     async fn cut_after_readers(
         &self,
@@ -116,9 +116,9 @@ impl Log {
         writer: &Mutex<Option<SqliteConnection>>,
     ) -> Result<(), sqlx::Error> {
         let Ok(_no_readers) = tokio::time::timeout(PATIENCE, self.reading.write()).await else { return Ok(()) };
-        // Most of the work, beside the writer; what is committed meanwhile is little.
+        // Most of the work is done here, while the writer goes on; what is committed meanwhile is little.
         checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
-        // Whoever has the turn may wait for a reader of their own, and so for us.
+        // The writer may be waiting for a reader of its own, and so for this function. Hence the time limit.
         let Ok(_turn) = tokio::time::timeout(PATIENCE, writer.lock()).await else { return Ok(()) };
         self.cut(connection).await
     }
@@ -128,7 +128,7 @@ impl Log {
         let found = checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
         let after = self.bytes();
         metrics::gauge!(STORE_LOG_BYTES).set(as_figure(after));
-        // Another process may read the database, which nobody here knows of.
+        // Another process may be reading the database, which nobody here can see; then nothing was cut.
         if found.busy == 0 {
             tracing::info!(before_bytes = before, after_bytes = after, "the database's log was cut");
         }
@@ -139,7 +139,7 @@ impl Log {
         std::fs::metadata(&self.file).map_or(0, |file| file.len())
     }
 
-    /// Gives the connection up.
+    /// Drops the log's connection.
     pub async fn close(&self) {
         drop(self.state.lock().await.connection.take());
     }
@@ -200,7 +200,7 @@ mod tests {
             sqlx::query(sql).execute(writer.connection()).await.unwrap();
         }
 
-        /// Writes so many times 16 MiB.
+        /// Writes 16 MiB so many times.
         async fn write(&self, times: u32) {
             for _ in 0..times {
                 self.run("INSERT INTO ballast VALUES (zeroblob(16777216))").await;
@@ -231,7 +231,7 @@ mod tests {
         drop(reader);
         house.look(3).await;
         assert_eq!(house.bytes(), 0);
-        // A short log stays: a file that has its length already is written faster.
+        // A short log is not cut: writing is faster to a file that has its length already.
         house.run("INSERT INTO ballast VALUES (zeroblob(100000))").await;
         house.look(3).await;
         assert!(house.bytes() > 100_000);
