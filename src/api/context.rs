@@ -1,4 +1,4 @@
-//! What the router puts beside every server function, and how a failure of the engine is told.
+//! What server functions read from the context that the router provides, and how they report a failure of the engine.
 
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -29,8 +29,8 @@ pub fn asker() -> Result<Asker, ServerFnError> {
     use_context().ok_or_else(|| ServerFnError::new("the router gave no asker"))
 }
 
-/// Beside a server function whose request names nobody and carries no key that stands for somebody: the browser keeps no
-/// cookies, and whoever sent it could not find again what they buy.
+/// Marks a request that carries no session and no key that could stand for one: the browser keeps no cookies. Its
+/// sender could not find their tickets again.
 #[derive(Clone, Copy)]
 pub struct FromNobody;
 
@@ -38,13 +38,14 @@ pub fn is_from_nobody() -> bool {
     use_context::<FromNobody>().is_some()
 }
 
-/// The engine failed, nothing is known to have changed: 503, try again with the same key. The cause stays inside.
+/// The engine failed, and whether anything changed is not known. The answer is a 503: the client tries again with the
+/// same key. The cause is logged and not sent.
 pub fn unavailable(error: EngineError) -> ServerFnError {
     tracing::warn!(?error, "server function failed");
     answer(Code::Overloaded)
 }
 
-/// An idempotency key as it came over the wire.
+/// Parses an idempotency key as the browser sent it.
 pub fn key(text: &str) -> Result<IdempotencyKey, ServerFnError> {
     parse_idempotency_key(text).map_err(|refusal| answer(refusal.code))
 }

@@ -1,4 +1,4 @@
-//! Purchases by buyers other than the visitor: buyer cards and simulated buyers. No cookie goes out.
+//! Purchases by buyers other than the visitor: buyer cards and simulated buyers. These requests send no cookies.
 
 use gloo_net::http::{Request, Response};
 use leptos::{server_fn::ServerFn, web_sys::RequestCredentials};
@@ -14,23 +14,24 @@ use crate::{
     wire::{json, write},
 };
 
-/// Where a new guest's token stands.
+/// The answer's header that holds a new guest's token.
 const SESSION_HEADER: &str = "x-onsale-session";
-/// What an overloaded server answers, also where it does not get as far as a value.
+/// The status of an overloaded server. Its body need not be a `BuyOutcome`.
 const OVERLOADED: u16 = 503;
 
 /// What a guest was told.
 pub struct GuestAnswer {
     pub outcome: BuyOutcome,
-    /// The Bearer to be the same guest again with, where the guest is new.
+    /// For a new guest only: the Bearer token with which later requests come from the same guest.
     pub token: Option<String>,
 }
 
-/// Buys as the guest of `token`; without one, as the guest that `key` stands for, so that the same key again is the same
-/// guest. A purchase in line is waited for. `Err` says why the outcome is not known: nothing, or nothing readable, came back.
+/// Buys as the guest of `token`. Without a token, `key` stands for the guest: the same key comes from the same guest.
+/// If the purchase waits in line, this waits for its outcome. `Err` says why the outcome is not known: no answer came,
+/// or an unreadable one.
 ///
-/// This asks the server function and not the REST route, because it tells a refusal as a value: a browser writes every
-/// answer of 409 to its console as an error of the page.
+/// This calls the server function and not the REST route, because the server function returns a refusal as a value. The
+/// REST route answers 409, which a browser writes to its console as an error of the page.
 pub async fn buy_as_guest(
     sale: SaleId,
     body: BuyBody,
@@ -69,7 +70,7 @@ async fn read(response: Response) -> Result<BuyOutcome, String> {
         _ if response.ok() => {
             json::read(&response.text().await.map_err(told)?).ok_or_else(|| unexpected_status(response.status()))
         }
-        // A refusal that came before any server function has the server's own sentence.
+        // The request was refused before it reached the server function: the body is a problem document.
         status => {
             let refusal = response.text().await.ok().and_then(|text| json::read(&text));
             refusal.map(BuyOutcome::Refused).ok_or_else(|| unexpected_status(status))

@@ -1,19 +1,19 @@
-//! Server functions: what the browser's half asks of the engine, a few lines each, under `/rpc`.
+//! Server functions under `/rpc`: how the browser's half calls the engine. Each is a few lines long.
 //!
-//! Nothing is decided here. An expected refusal is an `Ok` value; an `Err` means that the request itself failed and may
+//! Nothing is decided here. An expected refusal is an `Ok` value. An `Err` means that the request itself failed and may
 //! be tried again with the same key. Scripts use the REST routes, which call the same engine methods.
 
 mod audits; // the recount of a sale
 #[cfg(feature = "ssr")]
-mod context; // what the router puts beside every server function
+mod context; // what server functions read from the router's context
 mod guests; // purchases by buyers other than the visitor
 mod orders; // purchases, and what the asker owns
-mod receipts; // purchases in line
-mod refused; // what the server said where no server function answered
+mod receipts; // polling for the outcome of purchases in line
+mod refused; // reads the refusal where a request did not reach its server function
 mod sales; // sales, their page, their state
 mod simulations; // load runs made by the server
 #[cfg(feature = "ssr")]
-mod told; // what a page says of a form that was sent without script
+mod told; // the outcome that a page shows after a form was sent without script
 
 pub use audits::audit;
 #[cfg(feature = "ssr")]

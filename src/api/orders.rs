@@ -18,11 +18,11 @@ use crate::{
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Purchases {
     pub seats: Vec<SeatLabel>,
-    /// Units of the sale that the asker has, seats included.
+    /// Units of the sale that the asker owns. Seats count as units too.
     pub units: u32,
-    /// The newest first, no more than a page shows.
+    /// The newest first, at most one page of them.
     pub orders: Vec<Order>,
-    /// How many orders there are beside those.
+    /// How many more orders there are, beyond `orders`.
     pub older: u64,
 }
 
@@ -31,16 +31,17 @@ pub struct Purchases {
 pub struct MyOrders {
     /// The newest first.
     pub orders: Vec<Order>,
-    /// The order behind which the next page begins, where there is more.
+    /// The next page begins after this order. `None` on the last page.
     pub next: Option<OrderId>,
     /// How many orders there are on all pages.
     pub in_all: u64,
-    /// The sales that these orders are of.
+    /// The sales to which these orders belong, each once.
     pub sales: Vec<Sale>,
 }
 
-/// Buys seats or a quantity of a tier for the asker. `key` names the intent: the same key again gives the same answer. Nothing
-/// is sold to a browser that keeps no cookies, because it could not find its tickets again.
+/// Buys seats or a quantity of a tier for the asker. `key` identifies the purchase: a repeated call with the same key
+/// gets the same answer. Nothing is sold to a browser that keeps no cookies, because it could not find its tickets
+/// again.
 #[server(name = AskBuy, prefix = "/rpc", endpoint = "buy", input = Wire, output = Wire)]
 pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome, ServerFnError> {
     use super::context;
@@ -52,7 +53,7 @@ pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome,
     context::app()?.engine.selling.buy(&sale, buyer, body, Some(key)).await.map_err(context::unavailable)
 }
 
-/// The orders of the asker, page by page: the newest, or those behind the order `after`.
+/// One page of the asker's orders: the newest, or those that follow the order `after`.
 #[server(name = AskMyOrders, prefix = "/rpc", endpoint = "my_orders", input = Wire, output = Wire)]
 pub async fn my_orders(after: Option<OrderId>) -> Result<MyOrders, ServerFnError> {
     use super::context;
@@ -69,7 +70,7 @@ pub async fn my_orders(after: Option<OrderId>) -> Result<MyOrders, ServerFnError
     Ok(MyOrders { orders, next, in_all, sales })
 }
 
-/// What the asker owns in this sale now: all seats, and the newest orders.
+/// What the asker owns in this sale now: all seats, but only the newest orders.
 #[server(name = AskPurchases, prefix = "/rpc", endpoint = "purchases", input = Wire, output = Wire)]
 pub async fn purchases(sale: SaleId) -> Result<Purchases, ServerFnError> {
     use super::context;

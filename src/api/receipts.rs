@@ -1,4 +1,4 @@
-//! Purchases in line: asking what became of them, as their own page does.
+//! Polls for the outcome of purchases in line, as a purchase's own page does.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ use crate::{
     wire::json,
 };
 
-/// The wait before the first look; it doubles up to the longest.
+/// The wait before the first request. It doubles with each request, up to `LONGEST_WAIT`.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_millis(800);
-/// Looks in a row that may fail.
+/// After this many failed requests in a row the outcome counts as unknown.
 const MAX_FAILURES: u32 = 20;
 const NOT_FOUND: u16 = 404;
 
-/// Waits until a purchase in line is decided. It is asked for as the guest of `token`, or as the visitor. `Err` says why the
-/// outcome is not known: whoever asks once more with the same key does not buy twice.
+/// Waits until a purchase in line is decided. It asks as the guest of `token`, or without a token as the visitor. `Err`
+/// says why the outcome is not known. It is safe to buy again with the same key: the same key never buys twice.
 pub async fn follow(request: RequestId, token: Option<&str>) -> Result<BuyOutcome, String> {
     let Receipt { status_url, .. } = Receipt::new(request);
     let (mut wait, mut failures) = (FIRST_WAIT, 0);

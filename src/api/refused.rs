@@ -1,4 +1,4 @@
-//! What the server said where it refused a request before a server function could answer it.
+//! Reads the refusal where the server refused a request before it reached its server function.
 
 use leptos::prelude::ServerFnError;
 
@@ -7,11 +7,12 @@ use crate::{
     wire::json,
 };
 
-/// The refusal that a failed call of a server function tells, where the server wrote a problem document and the same call
-/// would be refused again. `None`: no answer, or one that may be another in a moment.
+/// The refusal in the problem document with which the server answered a call of a server function. `None` if no such
+/// document came, or if its code is temporary: then the same call may succeed in a moment.
 ///
-/// The library reads errors in a form of its own, and hands on what it cannot read in quotation marks inside a message.
-/// Its quotation of a document is JSON too, because a document has no characters that the two would write differently.
+/// Leptos reads errors in a format of its own. It puts a body that it cannot read, in quotation marks, into its error
+/// message. Rust's quotation of a problem document is also valid JSON, because the document contains no characters that
+/// the two escape differently.
 pub fn refusal_of(error: &ServerFnError) -> Option<Refusal> {
     let ServerFnError::Deserialization(message) = error else { return None };
     let document: String = json::read(&message[message.find('"')?..])?;

@@ -16,13 +16,14 @@ use crate::{
     wire::Wire,
 };
 
-/// Everything the page of one sale is made from. The browser hydrates from exactly this, then replays what came after.
+/// Everything that the page of one sale is rendered from. The browser hydrates from the same value, and then applies
+/// the changes that came after it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct SalePage {
     pub sale: Sale,
-    /// State and `seq` from which the live stream goes on.
+    /// The state of the sale. The live stream continues from its `seq`.
     pub snapshot: Snapshot,
-    /// Geometry of the seat map, in the order of the snapshot's letters.
+    /// Geometry of the seat map. Its seats are in the order of the snapshot's letters.
     pub rows: Vec<SeatRow>,
     pub purchases: Purchases,
     /// The idempotency key of the form that works without script.
@@ -31,13 +32,13 @@ pub struct SalePage {
     pub simulator: bool,
 }
 
-/// The sales on one page of the home page, which is counted from 1.
+/// The sales on one page of the home page. Pages are counted from 1.
 #[server(name = AskSales, prefix = "/rpc", endpoint = "sales", input = Wire, output = Wire)]
 pub async fn sales(page: u32) -> Result<SalesPage, ServerFnError> {
     Ok(super::context::app()?.engine.catalogue.sales_on_a_page(page))
 }
 
-/// The page of one sale; `None` for an unknown one.
+/// The page of one sale; `None` for an unknown sale.
 #[server(name = AskSalePage, prefix = "/rpc", endpoint = "sale_page", input = Wire, output = Wire)]
 pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> {
     let app = super::context::app()?;
@@ -53,8 +54,8 @@ pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> 
     Ok(Some(SalePage { sale: found, snapshot, rows, purchases, form_key, simulator }))
 }
 
-/// The state of one sale as of its last commit, and what its organiser has announced, for viewers who cannot have the stream
-/// or have missed something.
+/// The state of one sale as of its last commit, and what its organiser has announced. For viewers who cannot have the
+/// live stream or have missed a part of it.
 #[server(name = AskSnapshot, prefix = "/rpc", endpoint = "snapshot", input = Wire, output = Wire)]
 pub async fn snapshot(sale: SaleId) -> Result<Option<(Snapshot, StatusChange)>, ServerFnError> {
     let catalogue = &super::context::app()?.engine.catalogue;
@@ -62,8 +63,8 @@ pub async fn snapshot(sale: SaleId) -> Result<Option<(Snapshot, StatusChange)>, 
     Ok(catalogue.snapshot(&sale).map(|snapshot| (snapshot, StatusChange { status, opens_at, message })))
 }
 
-/// Puts the stock of a rehearsal (or, in a demo, of a demo sale) back as it was made. With a strategy, for a rehearsal:
-/// it is sold by that from then on.
+/// Puts the stock of a rehearsal (or, in a demo, of a demo sale) back as it was created. A rehearsal can be given a
+/// strategy: from then on it is sold with that one.
 #[server(name = AskReset, prefix = "/rpc", endpoint = "reset", input = Wire, output = Wire)]
 pub async fn reset(sale: SaleId, strategy: Option<StrategyKind>) -> Result<Result<Sale, Refusal>, ServerFnError> {
     use super::context;

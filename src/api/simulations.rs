@@ -41,13 +41,13 @@ pub async fn simulate(sale: SaleId, body: SimulationBody) -> Result<Result<Simul
     }
 }
 
-/// A load run as it stands now; `None` for an unknown one, or one so old that it is forgotten.
+/// A load run as it stands now; `None` for an unknown run, and for an old run that the server has forgotten.
 #[server(prefix = "/rpc", endpoint = "simulation_progress", input = Wire, output = Wire)]
 pub async fn simulation_progress(simulation: SimulationId) -> Result<Option<Simulation>, ServerFnError> {
     Ok(super::context::app()?.simulations.get(simulation))
 }
 
-/// Cancels a load run; what was done until then is audited.
+/// Cancels a load run. What its buyers did until then is still audited.
 #[server(prefix = "/rpc", endpoint = "cancel_simulation", input = Wire, output = Wire)]
 pub async fn cancel_simulation(simulation: SimulationId) -> Result<Result<Simulation, Refusal>, ServerFnError> {
     use super::context;

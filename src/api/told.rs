@@ -1,5 +1,6 @@
-//! What the page of a sale says of a form that was sent without script. An address is anybody's to write, so nothing that it
-//! claims is believed: orders and requests are looked up as the visitor's own, and refusals carry our seal.
+//! The outcome that the page of a sale shows after its form was sent without script. The outcome comes in the address,
+//! and anybody can write an address. So nothing in it is believed as such: orders and requests are looked up among the
+//! visitor's own, and a refusal counts only under our seal.
 
 use leptos::prelude::use_context;
 
@@ -14,7 +15,7 @@ use crate::{
     server::{app::App, engine::EngineError},
 };
 
-/// What an address claims of a form: the parameters of its query.
+/// What an address claims about the outcome of a form: the parameters of its query.
 #[derive(Clone, Default, Debug)]
 pub struct Claims {
     pub outcome: Option<String>,
@@ -23,26 +24,28 @@ pub struct Claims {
     pub seal: Option<String>,
 }
 
-/// What the answer to a form says on the sale's page itself, because no address may claim it.
+/// A notice that the answer to a form shows directly, without a redirect, because no address may claim it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FormNotice {
-    /// The browser sent no cookie: nothing was sold to it.
+    /// The browser sent no cookie, so nothing was sold to it.
     NoCookie,
-    /// Whether the purchase went through is not known. The same key settles it.
+    /// It is not known whether the purchase went through. The form is shown again with the same key, so that sending it
+    /// again cannot buy twice.
     Unknown { form_key: String },
 }
 
-/// The notice of the answer that is being rendered.
+/// The notice for the page that is being rendered.
 pub fn form_notice() -> Option<FormNotice> {
     use_context()
 }
 
-/// The text that is sealed for a refusal of a form.
+/// The text that is sealed when a form is refused.
 pub fn sealed_text(sale: &SaleId, code: &str) -> String {
     format!("{sale} {code}")
 }
 
-/// The outcome that the page of this sale tells, in the words of `ui/sale/outcome.rs`: as far as it is so.
+/// The outcome that the page of this sale shows, by its name in `ui/sale/outcome.rs`. `None` if the claims prove untrue
+/// or cannot be checked.
 pub async fn told_outcome(sale: &SaleId, claims: Claims) -> Option<String> {
     let (app, asker) = (context::app().ok()?, context::asker().ok()?);
     if asker.is_new() {
@@ -60,7 +63,7 @@ pub async fn told_outcome(sale: &SaleId, claims: Claims) -> Option<String> {
             return Code::from_name(&outcome).filter(|_| is_ours).map(|code| code.name().to_owned());
         }
     };
-    // What cannot be looked up is not claimed.
+    // If the lookup fails, the page shows no outcome.
     found.ok().flatten()
 }
 

@@ -1,17 +1,18 @@
-//! Which pages of this browser have a stream, counted by what they tell, where the browser has no locks. Pure.
+//! Counts the pages of this browser that have a stream, from the messages that these pages send. Used where the browser
+//! has no locks. Pure.
 
 use super::connection::MAX_STREAMS;
 
-/// Ticks that a page listens before it opens a stream, and after which a silent page does not count any more.
+/// Ticks for which a page listens before it opens a stream. Also the ticks after which a silent page no longer counts.
 const MEMORY_TICKS: u32 = 3;
 
-/// What one page has heard of the others' streams.
+/// What one page knows about the streams of the other pages.
 #[derive(Debug)]
 pub struct Census {
     /// This page's number, drawn at random.
     number: u32,
     ticks: u32,
-    /// The numbers of pages that have a stream, each with the tick at which it was heard last.
+    /// The numbers of other pages that have a stream, each with the tick of its last message.
     viewers: Vec<(u32, u32)>,
 }
 
@@ -35,8 +36,8 @@ impl Census {
         self.viewers.push((number, self.ticks));
     }
 
-    /// Whether this page may have a stream. Pages that opened theirs in the same moment may be too many: those with the
-    /// highest numbers give theirs up.
+    /// Whether this page may have a stream. When too many pages opened a stream in the same moment, the pages with the
+    /// highest numbers close theirs.
     pub fn may_stream(&self, has_stream: bool) -> bool {
         let before = self.viewers.iter().filter(|&&(number, _)| !has_stream || number < self.number).count();
         self.ticks >= MEMORY_TICKS && before < usize::from(MAX_STREAMS)

@@ -1,4 +1,4 @@
-//! What the pages of one browser tell each other. The only code that touches a `BroadcastChannel`.
+//! Messages between the pages of one browser. The only code that touches a `BroadcastChannel`.
 
 use leptos::{
     wasm_bindgen::{JsCast, JsValue, closure::Closure},
@@ -7,22 +7,22 @@ use leptos::{
 
 const NAME: &str = "onsale";
 
-/// From the page that leads a sale: it is there. Its text is empty while it has no stream. Frames that it passes on are named
-/// like the events of the stream.
+/// The page that leads a sale says that it is still there. The text is empty while its stream is silent. Frames that
+/// this page passes on are sent under the names of the stream's events.
 pub const BEAT: &str = "beat";
-/// The visitor has bought something of the sale.
+/// The visitor has bought something in the sale.
 pub const PURCHASE: &str = "purchase";
-/// From a page that has a stream of its own, where no locks are: its text is the page's number.
+/// A page without locks says that it has a stream of its own. The text is the page's number.
 pub const VIEWER: &str = "viewer";
 
 pub struct Channel {
     channel: BroadcastChannel,
-    /// Kept for as long as the channel may call it.
+    /// Kept alive because the channel calls it.
     _listener: Closure<dyn Fn(Event)>,
 }
 
 impl Channel {
-    /// Joins the other pages and tells `hear` their messages. `None` where the browser refuses.
+    /// Joins the channel and passes the other pages' messages to `hear`. `None` if the browser refuses.
     pub fn join(hear: impl Fn(&str) + 'static) -> Option<Self> {
         let channel = BroadcastChannel::new(NAME).ok()?;
         let listener = Closure::<dyn Fn(Event)>::new(move |event: Event| {
@@ -34,9 +34,9 @@ impl Channel {
         Some(Self { channel, _listener: listener })
     }
 
-    /// Tells the other pages of this browser.
+    /// Sends a message to the other pages of this browser.
     pub fn tell(&self, kind: &str, sale: &str, text: &str) {
-        // A channel that was closed tells nobody.
+        // This fails only on a closed channel, and then nobody is left to tell.
         let _ = self.channel.post_message(&JsValue::from_str(&format!("{kind} {sale} {text}")));
     }
 }
@@ -47,7 +47,7 @@ impl Drop for Channel {
     }
 }
 
-/// Takes a message apart: its kind, its sale, its text.
+/// Splits a message into its kind, its sale and its text.
 pub fn read(message: &str) -> Option<(&str, &str, &str)> {
     let (kind, rest) = message.split_once(' ')?;
     let (sale, text) = rest.split_once(' ')?;

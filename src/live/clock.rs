@@ -1,5 +1,5 @@
-//! The server's time, as the browser knows it: an anchor that every word of the server sets anew, and a stopwatch that only
-//! runs forward. The visitor's wall clock is never asked.
+//! The server's time as the browser knows it: an anchor, corrected by every message from the server, plus a stopwatch
+//! that only runs forward. The visitor's wall clock is never read.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -10,34 +10,35 @@ use leptos::{prelude::*, wasm_bindgen::JsCast, web_sys::PerformanceResourceTimin
 
 use crate::model::time::Timestamp;
 
-/// Time between two ticks of the time that is shown.
+/// How often the time on the page is updated.
 const TICK: Duration = Duration::from_millis(250);
-/// A word of the server that is later than expected by no more than this was slow on its way: the time does not go back.
+/// A message that is late by no more than this was only slow on its way, so the clock is not set back.
 const TOLERATED_DELAY_MILLISECONDS: i64 = 2_000;
 
-/// The server's time when the stopwatch of this page said zero, in milliseconds. A page has one server. In the browser only.
+/// The server's time when this page's stopwatch read zero, in milliseconds. It is a static because a page has only one
+/// server. Used in the browser only.
 static ANCHOR: AtomicI64 = AtomicI64::new(0);
 
-/// The anchor after the server has said `server` when the stopwatch said `stopwatch`. Pure.
+/// The anchor after a message with the server's time `server` arrived when the stopwatch read `stopwatch`. Pure.
 ///
-/// A message travels for a while, so the server's time is never earlier than what the message says: a later time is believed
-/// at once. An earlier one is believed only where the way cannot explain it: the stopwatch went wrong, or the server's clock
-/// was set.
+/// A message travels for a while, so the server's time is never earlier than what the message says. A time later than
+/// our clock is therefore believed at once. An earlier time is believed only if a slow message cannot explain it: then
+/// the stopwatch went wrong, or the server's clock was set.
 const fn anchored(anchor: i64, server: i64, stopwatch: i64) -> i64 {
     let delay = anchor + stopwatch - server;
     if 0 <= delay && delay <= TOLERATED_DELAY_MILLISECONDS { anchor } else { server - stopwatch }
 }
 
-/// The server's time, going on in the browser. On the server it stands still.
+/// The server's time. It runs on in the browser and stands still on the server.
 #[derive(Clone, Copy)]
 pub struct ServerClock(RwSignal<Timestamp>);
 
 impl ServerClock {
-    /// A clock that goes on from when the page was made.
+    /// A clock that starts from the time at which the server rendered the page.
     pub fn start(at_rendering: Timestamp) -> Self {
         let clock = Self(RwSignal::new(at_rendering));
         Effect::new(move |_| {
-            // The time that the download took has passed as well.
+            // The page was rendered when its first byte came, not now: the download has taken time since then.
             ANCHOR.store(at_rendering.milliseconds - page_came_at(), Ordering::Relaxed);
             clock.tick();
             if let Ok(interval) = set_interval_with_handle(move || clock.tick(), TICK) {
@@ -47,12 +48,12 @@ impl ServerClock {
         clock
     }
 
-    /// Reactive: ticks.
+    /// Reactive: changes with every tick.
     pub fn now(self) -> ReadSignal<Timestamp> {
         self.0.read_only()
     }
 
-    /// The server has said what time it is.
+    /// Corrects the clock by a time that the server sent.
     pub fn hear(self, server: Timestamp) {
         let anchor = anchored(ANCHOR.load(Ordering::Relaxed), server.milliseconds, stopwatch());
         ANCHOR.store(anchor, Ordering::Relaxed);
@@ -64,13 +65,13 @@ impl ServerClock {
     }
 }
 
-/// Milliseconds since the page was asked for, by a clock that only runs forward. In the browser only.
+/// Milliseconds since the page was requested, by a clock that only runs forward. In the browser only.
 #[allow(clippy::cast_possible_truncation)] // the age of a page is far below 2⁵³ milliseconds
 pub fn stopwatch() -> i64 {
     window().performance().map_or(0.0, |performance| performance.now()) as i64
 }
 
-/// What the stopwatch said when the page's first byte came; now, where the browser does not tell.
+/// What the stopwatch read when the page's first byte came. If the browser does not say, what it reads now.
 #[allow(clippy::cast_possible_truncation)] // as above
 fn page_came_at() -> i64 {
     let entries = window().performance().map(|performance| performance.get_entries_by_type("navigation"));
@@ -85,7 +86,7 @@ fn page_came_at() -> i64 {
 mod tests {
     use super::*;
 
-    /// The server's time by the stopwatch.
+    /// The server's time when the stopwatch reads `stopwatch`.
     const fn time(anchor: i64, stopwatch: i64) -> i64 {
         anchor + stopwatch
     }
@@ -99,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_later_time_is_believed_at_once() {
-        // A message that was quicker, or a stopwatch that stood still while the machine slept.
+        // First a message that was quicker, then a stopwatch that stood still while the machine slept.
         assert_eq!(time(anchored(1_000_000, 1_005_030, 5_010), 5_010), 1_005_030);
         assert_eq!(time(anchored(1_000_000, 4_600_000, 6_000), 7_000), 4_601_000);
     }

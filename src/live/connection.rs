@@ -1,15 +1,15 @@
-//! How well the truth is heard: states and waiting times. Pure.
+//! The states of the connection to the server, and the waits between tries. Pure.
 
-/// What the visitor is told about the age of what they see.
+/// What the visitor is told about how current the page is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Connection {
-    /// The stream is open and speaks.
+    /// The stream is open and sends messages.
     Live,
     /// The stream is being opened.
     Reconnecting,
     /// There is no stream, but polls succeed.
     Polling,
-    /// Nothing has been heard for too long.
+    /// The server has been silent for `STALE_AFTER_MILLISECONDS`.
     Stale,
 }
 
@@ -25,17 +25,18 @@ impl Connection {
     }
 }
 
-/// Silence after which what is shown is called stale: two heartbeats and a half.
+/// After this much silence the page is called stale: two and a half heartbeats.
 pub const STALE_AFTER_MILLISECONDS: i64 = 25_000;
 /// Time between two polls.
 pub const POLL_MILLISECONDS: i64 = 1_500;
-/// Streams that one browser has at most. Over HTTP/1.1 it keeps six connections to one host: the others are for the pages.
+/// Most streams of one browser. Over HTTP/1.1 a browser keeps six connections to one host: the others are for loading
+/// pages.
 pub const MAX_STREAMS: u8 = 3;
-/// The first and the longest wait before the stream is tried again.
+/// The first wait before the stream is opened again. It doubles up to `LONGEST_RETRY_MILLISECONDS`.
 const FIRST_RETRY_MILLISECONDS: i64 = 500;
 const LONGEST_RETRY_MILLISECONDS: i64 = 15_000;
 
-/// The state that follows from whether the stream speaks, from the silence, and from whether the last poll succeeded.
+/// The state of the connection. Silence outweighs the stream, and the stream outweighs the last poll.
 pub const fn connection(stream_speaks: bool, silence_milliseconds: i64, polls_succeed: bool) -> Connection {
     if silence_milliseconds >= STALE_AFTER_MILLISECONDS {
         Connection::Stale
@@ -48,8 +49,9 @@ pub const fn connection(stream_speaks: bool, silence_milliseconds: i64, polls_su
     }
 }
 
-/// How long to wait before try number `attempt`, counted from 0: doubling, capped, and spread over half of its length, so
-/// that the viewers of a server that comes back do not all knock at once. `chance` is any byte.
+/// How long to wait before try number `attempt`, counted from 0. The wait doubles up to a cap. Its second half is
+/// random, so that viewers do not all reconnect in the same moment when the server comes back. `chance` is a random
+/// byte.
 pub const fn retry_milliseconds(attempt: u32, chance: u8) -> i64 {
     let doublings = if attempt > 5 { 5 } else { attempt };
     let full = FIRST_RETRY_MILLISECONDS << doublings;

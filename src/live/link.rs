@@ -1,5 +1,5 @@
-//! Keeps a page in touch with its sale: by a stream of its own, by what the page that leads passes on, or by polls. It
-//! watches for silence, tries again with growing waits, and lets the stream go while nobody looks.
+//! Keeps a page up to date with its sale: by a stream of its own, by the frames that the leading page passes on, or by
+//! polls. It watches for silence, reconnects with growing waits, and closes the stream while the page is hidden.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -24,17 +24,17 @@ use super::{
 };
 use crate::{api, model::ids::SaleId};
 
-/// Time between two looks at what is due. A page that leads tells the others as often that it is there.
+/// How often a page checks what is due. The leading page tells the others just as often that it is there.
 const WATCH_MILLISECONDS: u32 = 250;
 
-/// Listens for as long as it lives.
+/// Keeps the page up to date until it is dropped.
 pub struct Link {
     _watch: Interval,
     _listener: Closure<dyn Fn(Event)>,
     _shared: Rc<Shared>,
 }
 
-/// What all that is heard or due works on.
+/// What the listeners, timers and tasks of one page share.
 struct Shared {
     sale: SaleId,
     store: LiveStore,
@@ -44,7 +44,7 @@ struct Shared {
 }
 
 impl Link {
-    /// To be called in the browser only, in an effect.
+    /// Call this in the browser only, inside an effect.
     pub fn start(sale: SaleId, store: LiveStore) -> Self {
         let locks = Locks::of_browser();
         let alone = Turn::Census(Census::new(chance()));
@@ -56,14 +56,14 @@ impl Link {
                 hear_page(&shared, message);
             }
         });
-        // Without a channel there is nobody to follow.
+        // Locks are of use only with a channel, because a page that follows hears frames through it.
         if channel.is_some() && shared.locks.is_some() {
             shared.state.borrow_mut().turn = Turn::Locks(Lead::new());
         }
         *shared.channel.borrow_mut() = channel;
         look(&shared);
         let watched = Rc::downgrade(&shared);
-        // A page that is put out of view gives the lead away at once; one that comes back asks at once.
+        // A page gives up the lead as soon as it is hidden, and asks the server as soon as it is visible again.
         let listener = Closure::<dyn Fn(Event)>::new(move |_: Event| {
             if let Some(shared) = watched.upgrade() {
                 look(&shared);
@@ -80,7 +80,7 @@ impl Link {
     }
 }
 
-/// Does what is due.
+/// Does whatever is due now.
 fn look(shared: &Rc<Shared>) {
     let (now, is_hidden) = (stopwatch(), document().hidden());
     let due = shared.state.borrow_mut().due(now, is_hidden);
@@ -96,7 +96,7 @@ fn look(shared: &Rc<Shared>) {
     shared.store.set_hearing(shared.state.borrow().hearing(now));
 }
 
-/// Asks for a lock. What comes of it is told later, never at once.
+/// Asks for a lock. The answer comes later, never during this call.
 fn ask(shared: &Rc<Shared>, wish: Wish) {
     let Some(locks) = &shared.locks else { return };
     let (name, manner) = match wish {
@@ -113,8 +113,8 @@ fn ask(shared: &Rc<Shared>, wish: Wish) {
     });
 }
 
-/// Tells the other pages what they have to know: that this one leads and whether its stream speaks, or, without locks, that
-/// it has a stream; and that the visitor has bought something.
+/// Tells the other pages what they need to know. With locks: that this page leads, and whether its stream works.
+/// Without locks: that this page has a stream. In both cases also that the visitor has bought something here.
 fn beat(shared: &Shared) {
     if shared.store.take_purchase() {
         tell(shared, channel::PURCHASE, "");
@@ -135,7 +135,7 @@ fn tell(shared: &Shared, kind: &str, text: &str) {
     }
 }
 
-/// Another page of this browser has told something.
+/// Handles a message from another page of this browser.
 fn hear_page(shared: &Rc<Shared>, message: &str) {
     let Some((kind, sale, text)) = channel::read(message) else { return };
     if kind == channel::VIEWER {
@@ -184,7 +184,8 @@ fn open(shared: &Rc<Shared>, now: i64) {
     state.source = source;
 }
 
-/// Where the stream goes on from what the page knows, or begins anew.
+/// The address of the stream. The stream begins with a snapshot if `begins_anew`, else it continues from what the page
+/// knows.
 fn address(shared: &Shared, begins_anew: bool) -> String {
     let stream = format!("/api/v1/sales/{}/stream", shared.sale);
     if begins_anew {
@@ -193,7 +194,7 @@ fn address(shared: &Shared, begins_anew: bool) -> String {
     shared.store.read(|view| format!("{stream}?since={}&epoch={}", view.seq(), view.epoch()))
 }
 
-/// The stream has told something.
+/// Handles what this page's own stream says.
 fn hear(shared: &Rc<Shared>, heard: Heard) {
     match heard {
         Heard::Ended => {
@@ -214,7 +215,7 @@ fn hear(shared: &Rc<Shared>, heard: Heard) {
     look(shared);
 }
 
-/// Folds in what the stream has told, to this page or to the one that leads.
+/// Applies an event of the stream to the store. The stream is this page's own or the leading page's.
 fn take(shared: &Shared, name: &str, text: &str) {
     let frame = parse(name, text);
     let is_snapshot = name == "snapshot";
@@ -227,7 +228,7 @@ fn take(shared: &Shared, name: &str, text: &str) {
 
 fn poll(shared: &Rc<Shared>) {
     let sale = shared.sale.clone();
-    // Weak: a poll that is under way must not keep a page alive that has been left.
+    // Weak: a poll under way must not keep the state of a page alive that the visitor has left.
     let shared = Rc::downgrade(shared);
     spawn_local(async move {
         let answer = api::snapshot(sale).await;
@@ -238,7 +239,7 @@ fn poll(shared: &Rc<Shared>) {
     });
 }
 
-/// Any number.
+/// A random number.
 fn chance() -> u32 {
     let [.., first, second, third, fourth] = uuid::Uuid::now_v7().into_bytes();
     u32::from_be_bytes([first, second, third, fourth])

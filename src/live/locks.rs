@@ -10,25 +10,25 @@ use leptos::{
 /// How a lock is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Manner {
-    /// In line, for as long as it takes.
+    /// Wait in line until the lock is free.
     Wait,
-    /// Only if nobody has it.
+    /// Take the lock only if nobody holds it.
     Try,
-    /// Away from who has it.
+    /// Take the lock away from its holder.
     Seize,
 }
 
-/// What became of the question.
+/// The answer to a request for a lock.
 #[derive(Debug)]
 pub enum Answer<H> {
     Given(H),
-    /// Somebody else has it.
+    /// Another page holds the lock.
     Refused,
-    /// It was taken away.
+    /// The lock was given and then taken away by another page, or the request failed.
     Lost,
 }
 
-/// A lock that is held until this is dropped.
+/// A lock. It is held until this value is dropped.
 pub struct Hold(Option<Function>);
 
 impl Drop for Hold {
@@ -43,13 +43,13 @@ impl Drop for Hold {
 pub struct Locks(JsValue);
 
 impl Locks {
-    /// `None` where the browser has none: it keeps them for pages that came over https or from this machine.
+    /// `None` if the browser has no locks: it offers them only to pages that came over https or from the same machine.
     pub fn of_browser() -> Option<Self> {
         let locks = Reflect::get(&window().navigator(), &"locks".into()).ok()?;
         locks.is_object().then_some(Self(locks))
     }
 
-    /// Asks for the lock `name` and tells `hear` what comes of it.
+    /// Asks for the lock `name` and passes the answer to `hear`.
     pub fn ask(&self, name: &str, manner: Manner, hear: impl Fn(Answer<Hold>) + Clone + 'static) {
         let options = Object::new();
         let option = match manner {
@@ -75,7 +75,7 @@ impl Locks {
         let asked = request.and_then(|request| request.call3(&self.0, &name.into(), &options, &callback).ok());
         if let Some(asked) = asked {
             spawn_local(async move {
-                // It is kept as a promise until the lock is given back; a failure means that it is not held any more.
+                // The promise is settled when the lock is given back. If it fails, this page no longer holds the lock.
                 if JsFuture::from(asked.unchecked_into::<Promise>()).await.is_err() {
                     hear(Answer::Lost);
                 }

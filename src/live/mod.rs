@@ -1,18 +1,18 @@
 //! What the browser believes about a sale, and how it hears of changes.
 //!
-//! `reducer` is pure and runs anywhere; `store` lays signals over it. `link` does what is due: `state` and `turn` say what that
-//! is, and are pure. Three files alone touch what the browser has: `source` an `EventSource`, `channel` a `BroadcastChannel`,
-//! `locks` the locks. No markup lives here.
+//! `reducer` is pure and runs anywhere; `store` puts signals over it. `state` and `turn` decide what is due and are
+//! pure; `link` does it. Only three files touch the browser's own objects: `source` an `EventSource`, `channel` a
+//! `BroadcastChannel`, `locks` the `navigator.locks`. No markup lives here.
 
-mod census; // which pages have a stream, counted where no locks are, pure
-mod channel; // what the pages of one browser tell each other
-pub mod clock; // the server's time, anchored to what it says
-pub mod connection; // how well the truth is heard: states and waiting times, pure
-pub mod link; // keeps a page in touch: stream, leader or polls
+mod census; // how many pages have a stream, where the browser has no locks, pure
+mod channel; // messages between the pages of one browser
+pub mod clock; // the server's time, corrected by every message
+pub mod connection; // states of the connection and waits between tries, pure
+pub mod link; // keeps a page up to date by a stream, the leading page or polls
 mod locks; // locks that the pages of one browser share
 pub mod reducer; // frames and intents folded into a view, pure
 pub mod seat_set; // a set of seats, and which seats to paint again
 mod source; // one EventSource, closed when dropped
-mod state; // how a page hears, and what is due, pure
+mod state; // how a page gets its news, and what is due next, pure
 pub mod store; // signals over the view, one update per animation frame
-mod turn; // which page has the stream, pure
+mod turn; // which page may have a stream, pure

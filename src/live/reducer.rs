@@ -1,8 +1,8 @@
 //! Frames and intents folded into a view of one sale. Pure: no clock, no signal, no document.
 //!
-//! The truth is what the server said last (`letters`, `tiers`, `seq`). Over it lie two thin sheets that never touch it:
-//! *intents*, purchases under way that the counters show as tentative, and *taken* seats, known from a refusal before the
-//! frame that tells it has arrived.
+//! The truth is what the server said last (`letters`, `tiers`, `seq`). Two layers lie over it and never change it:
+//! *intents* are purchases under way, which the counters show as tentative; *taken* seats are known from a refusal
+//! whose frame has not arrived yet.
 
 use super::seat_set::{Repaint, SeatSet};
 use crate::model::{
@@ -23,7 +23,7 @@ pub enum Frame {
 }
 
 impl Frame {
-    /// The server's time when the frame was made, where it tells.
+    /// The server's time when the frame was made, if the frame contains it.
     pub const fn at(&self) -> Option<Timestamp> {
         match self {
             Self::Snapshot(snapshot) => Some(snapshot.at),
@@ -37,11 +37,11 @@ impl Frame {
 /// What became of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// The view stands where the frame says.
+    /// The view is now in the state that the frame describes.
     Applied,
-    /// The frame tells what is already known.
+    /// The frame contains nothing new.
     Stale,
-    /// Something was missed, or the digests differ: only a fresh snapshot helps.
+    /// A frame was missed, or the digests differ: only a fresh snapshot helps.
     NeedsSnapshot,
 }
 
@@ -50,7 +50,7 @@ pub enum Verdict {
 pub struct Intent {
     pub tier: TierId,
     pub quantity: u64,
-    /// Index of the seat, where one was named.
+    /// Index of the seat, if the purchase names a seat.
     pub seat: Option<u32>,
     /// The purchase's `seq` once it is won; the intent stays until the view has reached it.
     won_at: Option<u64>,
@@ -69,7 +69,7 @@ impl Intent {
 /// How an intent ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Settlement {
-    /// Won at this `seq`; the indices of the seats that it brought.
+    /// Won with the change `seq`. `seats` are the indices of the seats that were bought.
     Won { seq: u64, seats: Vec<u32> },
     /// The named seat belongs to somebody else.
     SeatTaken,
@@ -99,7 +99,7 @@ impl SeatFace {
     }
 }
 
-/// Counters as shown: the server's, less what intents are about to take.
+/// Counters as shown: the server's, with the units of intents counted as sold already.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct ShownCounts {
     pub counts: Counts,
@@ -115,9 +115,9 @@ pub struct View {
     letters: Vec<u8>,
     tiers: Vec<TierCounts>,
     announced: StatusChange,
-    /// Own seats in order, with the `seq` since which they are owned.
+    /// The visitor's own seats, sorted, each with the `seq` since which it is owned.
     owned: Vec<(u32, u64)>,
-    /// In order of their ids.
+    /// Each with its id, sorted by id.
     intents: Vec<(u64, Intent)>,
     next_intent: u64,
     taken: SeatSet,
@@ -179,7 +179,7 @@ impl View {
         }
     }
 
-    /// Folds one frame of the stream in.
+    /// Applies one frame of the stream.
     pub fn apply(&mut self, frame: Frame) -> Verdict {
         match frame {
             Frame::Snapshot(snapshot) => self.replace(snapshot),
@@ -192,7 +192,7 @@ impl View {
         }
     }
 
-    /// Folds a polled state in, unless it is older than what the stream has told.
+    /// Applies a polled state, unless it is older than the view.
     pub fn apply_polled(&mut self, snapshot: Snapshot, announced: StatusChange) -> Verdict {
         if snapshot.epoch == self.epoch && snapshot.seq < self.seq {
             return Verdict::Stale;
@@ -228,7 +228,8 @@ impl View {
             return Verdict::Stale;
         }
         let is_known = delta.seats.iter().all(|&(seat, _)| (seat as usize) < self.letters.len());
-        // A frame that begins earlier serves as well: it tells how each changed seat and tier stands at its end.
+        // A frame may begin before the view's `seq`: it contains the final state of each changed seat and tier, not
+        // steps.
         if delta.from > self.seq || !is_known {
             return Verdict::NeedsSnapshot;
         }
@@ -270,8 +271,8 @@ impl View {
         }
     }
 
-    /// A seat that the server calls available again (a reset, a refund) is nobody's, unless it was bought later than what
-    /// the server has told so far.
+    /// Removes own seats that the server calls available again, after a reset or a refund. Seats that were bought after
+    /// the view's `seq` stay: the server's frames do not contain that purchase yet.
     fn forget_returned_seats(&mut self) {
         let (letters, seq) = (&self.letters, self.seq);
         self.owned.retain(|&(seat, since)| {
@@ -279,7 +280,7 @@ impl View {
         });
     }
 
-    /// Starts a purchase: the counters show it at once, as tentative.
+    /// Starts a purchase and returns its id. The counters show it at once, as tentative.
     pub fn intend(&mut self, intent: Intent) -> u64 {
         let id = self.next_intent;
         self.next_intent += 1;
@@ -290,7 +291,7 @@ impl View {
         id
     }
 
-    /// Ends a purchase. Won units stay tentative until the server's own figures contain them.
+    /// Ends the purchase `id`. Won units stay tentative until the server's own counters contain them.
     pub fn settle(&mut self, id: u64, settlement: Settlement) {
         match settlement {
             Settlement::Won { seq, seats } => {
@@ -315,7 +316,7 @@ impl View {
         }
     }
 
-    /// Returns the seat that the intent named.
+    /// Returns the seat that the intent named, if any.
     fn end_intent(&mut self, id: u64) -> Option<u32> {
         let position = self.intents.iter().position(|(known, _)| *known == id)?;
         let seat = self.intents.remove(position).1.seat?;
@@ -330,7 +331,7 @@ impl View {
         }
     }
 
-    /// Replaces the visitor's own seats by what the server says they are.
+    /// Replaces the visitor's own seats by the server's list. Seats that were bought after the view's `seq` stay.
     pub fn set_owned(&mut self, seats: &[u32]) {
         let seq = self.seq;
         self.owned.retain(|&(_, since)| since > seq);
@@ -342,7 +343,7 @@ impl View {
         !self.owned.is_empty()
     }
 
-    /// What a seat looks like. An index beyond the seats looks sold: it cannot be had.
+    /// What a seat looks like. An index beyond the last seat looks sold, because it cannot be bought.
     pub fn face(&self, seat: u32) -> SeatFace {
         if self.owned.binary_search_by_key(&seat, |&(owned, _)| owned).is_ok() {
             return SeatFace::Mine;
@@ -368,7 +369,7 @@ impl View {
         let mut counts = tier.counts();
         let mut is_tentative = false;
         for (_, intent) in self.intents.iter().filter(|(_, intent)| intent.tier == tier.id) {
-            // Where the seat has turned already, the server's figures contain it, whoever took it.
+            // If the seat is no longer available, the server's counters already contain it, whoever took it.
             let is_counted = intent.seat.is_some_and(|seat| {
                 self.letters.get(seat as usize).is_none_or(|&letter| letter != SeatStatus::Available.letter())
             });
@@ -386,7 +387,7 @@ impl View {
         }
     }
 
-    /// The seats to paint again; the next call starts from none.
+    /// Returns the seats to paint again, and clears them.
     pub fn take_repaint(&mut self) -> Repaint {
         std::mem::replace(&mut self.repaint, Repaint::Some(SeatSet::new()))
     }

@@ -1,7 +1,7 @@
 //! A set of seats, and which seats to paint again.
 
-/// Indices of seats, sorted. A sorted list is enough for the few seats of a page, and a `BTreeSet` would add some 9 KB to
-/// what every buyer downloads.
+/// Indices of seats, as a sorted list. A list is fast enough for the few seats that a page keeps in one, and a
+/// `BTreeSet` would add some 9 KB to what every buyer downloads.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct SeatSet(Vec<u32>);
 
@@ -56,7 +56,7 @@ impl IntoIterator for SeatSet {
     }
 }
 
-/// Seats whose look may have changed since the last painting.
+/// Seats that may look different since they were last painted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Repaint {
     All,

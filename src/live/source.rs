@@ -1,4 +1,4 @@
-//! One `EventSource`, closed when dropped. The only code that touches one.
+//! An `EventSource` that is closed when dropped. Only this file touches an `EventSource`.
 
 use leptos::{
     wasm_bindgen::{JsCast, closure::Closure},
@@ -10,7 +10,7 @@ use crate::wire::json;
 
 /// What the stream says.
 pub enum Heard {
-    /// The stream is open; if nothing has changed since, nothing follows at once.
+    /// The stream is open. No event need follow soon: if nothing has changed, the server sends nothing.
     Opened,
     /// An event, as it came.
     Event { name: &'static str, text: String },
@@ -23,12 +23,12 @@ const EVENTS: [&str; 4] = ["snapshot", "delta", "status", "heartbeat"];
 
 pub struct Source {
     stream: EventSource,
-    /// Kept for as long as the stream may call them.
+    /// Kept alive because the stream calls them.
     _listeners: Vec<Closure<dyn Fn(Event)>>,
 }
 
 impl Source {
-    /// Opens the stream and tells `hear` everything that comes. `None` where the browser refuses.
+    /// Opens the stream and passes everything that comes to `hear`. `None` if the browser refuses.
     pub fn open(address: &str, hear: impl Fn(Heard) + Clone + 'static) -> Option<Self> {
         let stream = EventSource::new(address).ok()?;
         let mut listeners = Vec::with_capacity(EVENTS.len() + 2);
@@ -58,7 +58,7 @@ impl Drop for Source {
     }
 }
 
-/// Reads an event by its name. What cannot be read was missed.
+/// Reads an event by its name. The caller treats an unreadable event like a missed one.
 pub fn parse(name: &str, text: &str) -> Option<Frame> {
     match name {
         "snapshot" => json::read(text).map(Frame::Snapshot),

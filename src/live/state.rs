@@ -1,5 +1,5 @@
-//! What a page knows about how it hears of its sale, and what is due next. Pure: times are told by the caller, in milliseconds
-//! of a clock that only runs forward.
+//! The state of a page's connection to its sale, and what is due next. Pure: the caller passes the time, in
+//! milliseconds of a clock that only runs forward.
 
 use super::{
     connection::{POLL_MILLISECONDS, STALE_AFTER_MILLISECONDS, connection, retry_milliseconds},
@@ -9,17 +9,17 @@ use super::{
     turn::{Turn, Wish},
 };
 
-/// `S` is a stream and `H` a lock: each is there for as long as it lives.
+/// `S` is a stream and `H` a lock. Dropping one closes the stream or gives the lock back.
 pub struct State<S, H> {
     pub turn: Turn<H>,
     pub source: Option<S>,
-    /// Numbers the streams: messages of an earlier one are dropped.
+    /// The number of the latest stream. Messages of earlier streams are dropped.
     pub generation: u64,
-    /// Whether the stream speaks: this page's own, or that of the page that leads.
+    /// Whether the stream works. It is this page's own or the leading page's.
     pub speaks: bool,
     /// Whether the next stream has to begin with a snapshot.
     pub needs_snapshot: bool,
-    /// Whether the server has to be asked although a stream speaks: something was missed, or may have been.
+    /// Whether the page has to poll although a stream works, because it missed something or may have.
     wants_poll: bool,
     is_polling: bool,
     polls_succeed: bool,
@@ -28,12 +28,13 @@ pub struct State<S, H> {
     attempt: u32,
     retry_at: i64,
     poll_at: i64,
-    /// When the server was last heard, by stream or poll, and when the stream was last asked for.
+    /// When the server was last heard, by stream or poll.
     heard_at: i64,
+    /// When the stream was last opened.
     asked_at: i64,
 }
 
-/// What a look finds to be due.
+/// What a page has to do now.
 #[derive(Debug)]
 pub struct Due {
     pub wish: Option<Wish>,
@@ -63,7 +64,7 @@ impl<S, H> State<S, H> {
 
     pub fn due(&mut self, now: i64, is_hidden: bool) -> Due {
         if self.was_hidden && !is_hidden {
-            // Whatever happened meanwhile, the machine may have slept: the server is asked where it stands.
+            // The machine may have slept and the page may have missed anything, so the server is asked.
             self.want_poll(now);
         }
         self.was_hidden = is_hidden;
@@ -88,17 +89,17 @@ impl<S, H> State<S, H> {
         Due { wish, stream, poll }
     }
 
-    /// What came of a wish.
+    /// Handles the answer to a request for a lock.
     pub fn answer(&mut self, wish: Wish, answer: Answer<H>, is_hidden: bool, now: i64) {
         let had_led = self.turn.leads();
         self.turn.answer(wish, answer, is_hidden);
         if self.turn.leads() != had_led {
-            // What spoke was the stream of another page, or is not this page's any more.
+            // The lead has changed hands: the stream so far was another page's, or this page may not keep it.
             self.let_go(now);
         }
     }
 
-    /// A stream is being opened. Returns its number.
+    /// The caller opens a stream. Returns its number.
     pub const fn begin_stream(&mut self, now: i64) -> u64 {
         self.generation += 1;
         self.asked_at = now;
@@ -112,13 +113,13 @@ impl<S, H> State<S, H> {
         self.retry_at = retry_at;
     }
 
-    /// The stream failed: wait before the next try, longer each time. `chance` is any number.
+    /// The stream failed. The wait before the next try grows with each failure. `chance` is a random number.
     pub fn fail(&mut self, now: i64, chance: u32) {
         self.let_go(now + retry_milliseconds(self.attempt, chance.to_be_bytes()[3]));
         self.attempt = self.attempt.saturating_add(1);
     }
 
-    /// The stream has said something.
+    /// The stream has sent something.
     pub const fn hear(&mut self, now: i64) {
         self.heard_at = now;
         self.speaks = true;
@@ -126,7 +127,7 @@ impl<S, H> State<S, H> {
         self.attempt = 0;
     }
 
-    /// What became of a frame.
+    /// Handles the verdict on a frame.
     pub fn judge(&mut self, verdict: Verdict, is_snapshot: bool, now: i64) {
         if is_snapshot {
             self.needs_snapshot = false;
@@ -138,15 +139,16 @@ impl<S, H> State<S, H> {
             self.needs_snapshot = true;
             self.let_go(now);
         } else {
-            // The stream is another page's: it must not begin anew for this one.
+            // The stream belongs to the leading page and must not restart for this page's sake. This page polls
+            // instead.
             self.want_poll(now);
         }
     }
 
-    /// The page that leads has said whether its stream speaks.
+    /// The leading page has said whether its stream works.
     pub const fn hear_beat(&mut self, speaks: bool, now: i64) {
         if speaks && !self.speaks {
-            // What was told before this page followed is not told again.
+            // The stream does not repeat what it said before this page followed, so a poll has to fill the gap.
             self.want_poll(now);
             self.polls_succeed = false;
         }
@@ -158,13 +160,13 @@ impl<S, H> State<S, H> {
         self.poll_at = now;
     }
 
-    /// What became of a poll; `None` where no answer came.
+    /// Handles the verdict on a polled state; `None` if no answer came.
     pub fn hear_poll(&mut self, verdict: Option<Verdict>, now: i64) {
         self.is_polling = false;
         self.polls_succeed = verdict.is_some() && !self.speaks;
         if let Some(verdict) = verdict {
             self.heard_at = now;
-            // An answer that is older than what is known may lack what was missed.
+            // A stale answer may lack what was missed, so the page polls again.
             self.wants_poll &= verdict == Verdict::Stale;
         }
     }

@@ -1,4 +1,4 @@
-//! Signals over the view. However many frames arrive, the document is touched once per animation frame.
+//! Signals over the view. They change at most once per animation frame, however many frames of the stream arrive.
 
 use leptos::prelude::*;
 
@@ -14,7 +14,7 @@ use crate::model::{
     time::Timestamp,
 };
 
-/// What the page shows of a sale, but for its seats.
+/// Everything that the page shows of a sale, except its seats.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Shown {
     /// In the sale's order of tiers.
@@ -42,34 +42,34 @@ impl Shown {
     }
 }
 
-/// How well the truth is heard, and how old it is.
+/// How well the page hears from the server, and how old its data is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hearing {
-    /// Whether anybody listens: not on the server, nor where no script runs.
+    /// Whether the page listens at all. It does not on the server, nor where no script runs.
     pub is_listening: bool,
     pub connection: Connection,
     pub silence_seconds: i64,
 }
 
-/// A handle on what the browser believes about one sale. Belongs to the page that made it.
+/// A handle on what the browser believes about one sale. It lives as long as the page that made it.
 #[derive(Clone, Copy)]
 pub struct LiveStore {
     view: StoredValue<View>,
     shown: RwSignal<Shown>,
     repaint: RwSignal<Repaint>,
     hearing: RwSignal<Hearing>,
-    /// Counts what may change what the visitor owns: snapshots, and purchases that other pages have told.
+    /// Counts events that may change what the visitor owns: snapshots and purchases on other pages.
     replaced: RwSignal<u32>,
     /// Whether the visitor has bought something on another page.
     bought_elsewhere: StoredValue<bool>,
-    /// Whether the other pages have still to be told that the visitor has bought something here.
+    /// Whether the other pages must still be told that the visitor has bought something here.
     owes_word: StoredValue<bool>,
     clock: ServerClock,
     is_painting_due: StoredValue<bool>,
 }
 
 impl LiveStore {
-    /// `clock` is set right by whatever the server says.
+    /// Every frame and polled state corrects `clock`.
     pub fn new(view: View, clock: ServerClock) -> Self {
         let shown = Shown::of(&view);
         Self {
@@ -98,7 +98,7 @@ impl LiveStore {
         self.shown.read_only()
     }
 
-    /// Seats to paint again. Tells each change once.
+    /// Seats to paint again. Each change appears once.
     pub fn repaint(self) -> ReadSignal<Repaint> {
         self.repaint.read_only()
     }
@@ -116,12 +116,12 @@ impl LiveStore {
         self.bought_elsewhere.get_value()
     }
 
-    /// The visitor has bought something here: the other pages are told.
+    /// The visitor has bought something here: the next beat tells the other pages.
     pub fn tell_purchase(self) {
         self.owes_word.try_set_value(true);
     }
 
-    /// Whether the visitor has bought something here since this was asked.
+    /// Whether the visitor has bought something here since the last call.
     pub fn take_purchase(self) -> bool {
         let owes_word = self.owes_word.try_get_value() == Some(true);
         self.owes_word.try_set_value(false);
@@ -144,7 +144,7 @@ impl LiveStore {
 
     pub fn apply_polled(self, snapshot: Snapshot, announced: StatusChange) -> Verdict {
         self.clock.hear(snapshot.at);
-        // Whoever polls sees a reset as seats that came back.
+        // In a polled state a reset shows only as units that are available again.
         let is_replacement = self.read(|view| view.seats() != snapshot.seats.len() || view.gets_back(&snapshot.tiers));
         self.fold(is_replacement, |view| view.apply_polled(snapshot, announced))
     }
@@ -190,7 +190,7 @@ impl LiveStore {
     fn paint(self) {
         self.is_painting_due.try_set_value(false);
         let painted = self.view.try_update_value(|view| (Shown::of(view), view.take_repaint()));
-        // The page may have been left between the request for a frame and the frame.
+        // The visitor may have left the page since the animation frame was requested.
         let Some((shown, repaint)) = painted else { return };
         if self.shown.try_get_untracked().is_some_and(|known| known != shown) {
             self.shown.set(shown);

@@ -1,8 +1,8 @@
-//! Whose turn it is to open a stream, among the pages of one browser. Pure.
+//! Decides which pages of one browser may open a stream. Pure.
 //!
-//! Where the browser has locks, one page leads each sale: it holds the sale's lock and, for its stream, one of a few slots.
-//! The other pages of the sale follow: it passes on what it hears. Where the browser has no locks, each page has a stream of
-//! its own, as long as it hears of few enough others.
+//! Where the browser has locks, one page leads each sale. It holds the sale's lock and, for its stream, one of a few
+//! slots. The other pages of the sale follow: the leading page passes on what it hears. Where the browser has no locks,
+//! each page has a stream of its own, as long as it hears of few enough others.
 
 use super::{
     census::Census,
@@ -10,7 +10,7 @@ use super::{
     locks::{Answer, Manner},
 };
 
-/// Ticks without a word from the page that leads, after which another page takes the lead from it.
+/// When the leading page was silent for this many ticks, another page takes the lead from it.
 const PATIENCE_TICKS: u8 = 3;
 
 /// A lock to ask for.
@@ -22,26 +22,26 @@ pub enum Wish {
     Slot(u8),
 }
 
-/// Who decides.
+/// How it is decided which pages may have a stream.
 #[derive(Debug)]
 pub enum Turn<H> {
     Locks(Lead<H>),
     Census(Census),
 }
 
-/// What a page has of the locks. `H` holds a lock for as long as it lives.
+/// Which locks a page holds. Dropping an `H` gives its lock back.
 #[derive(Debug)]
 pub struct Lead<H> {
     lead: Option<H>,
     slot: Option<H>,
-    /// Whether this page stands in line for the lead.
+    /// Whether this page waits in line for the lead.
     is_in_line: bool,
-    /// Whether the question for a slot has not been answered yet.
+    /// Whether a request for a slot has not been answered yet.
     is_asking: bool,
     next_slot: u8,
-    /// Slots that were refused in a row.
+    /// How many slots in a row were refused.
     refused: u8,
-    /// Ticks since the page that leads was heard.
+    /// Ticks since the last message of the leading page.
     silent_ticks: u8,
 }
 
@@ -50,7 +50,7 @@ impl<H> Lead<H> {
         Self { lead: None, slot: None, is_in_line: false, is_asking: false, next_slot: 0, refused: 0, silent_ticks: 0 }
     }
 
-    /// What a page that is in view has to ask for now.
+    /// What a visible page has to ask for now.
     fn wish(&mut self) -> Option<Wish> {
         if self.lead.is_some() {
             if self.slot.is_some() || self.is_asking || self.refused == MAX_STREAMS {
@@ -75,7 +75,7 @@ impl<H> Lead<H> {
             self.is_in_line = false;
         }
         match (wish, answer) {
-            // A page that was put out of view meanwhile gives the lead on.
+            // The page was hidden meanwhile: it drops the lead, so that the next page in line gets it.
             (Wish::Lead(_), Answer::Given(_)) if is_hidden => {}
             (Wish::Lead(_), Answer::Given(lead)) => (self.lead, self.refused) = (Some(lead), 0),
             (Wish::Lead(_), _) => self.step_back(),
@@ -97,7 +97,7 @@ impl<H> Lead<H> {
 }
 
 impl<H> Turn<H> {
-    /// Some time has passed.
+    /// To be called at a fixed interval: other pages' silence is counted in ticks.
     pub fn tick(&mut self) {
         match self {
             Self::Locks(lead) => lead.silent_ticks = lead.silent_ticks.saturating_add(1),
@@ -105,7 +105,7 @@ impl<H> Turn<H> {
         }
     }
 
-    /// What to ask for now, and nothing while the page is hidden: it gives back what it has, so that a page in view leads.
+    /// What to ask for now. A hidden page asks for nothing and gives its locks back, so that a visible page can lead.
     pub fn wish(&mut self, is_hidden: bool) -> Option<Wish> {
         match self {
             Self::Locks(lead) if is_hidden => {
@@ -123,14 +123,14 @@ impl<H> Turn<H> {
         }
     }
 
-    /// All slots may be asked for once more.
+    /// Allows the page to ask for all slots once more.
     pub const fn try_slots(&mut self) {
         if let Self::Locks(lead) = self {
             lead.refused = 0;
         }
     }
 
-    /// The page that leads was heard.
+    /// The leading page has sent a message.
     pub const fn hear_leader(&mut self) {
         if let Self::Locks(lead) = self {
             lead.silent_ticks = 0;
@@ -152,7 +152,7 @@ impl<H> Turn<H> {
         }
     }
 
-    /// The number by which other pages count this one's stream, where they do.
+    /// The number under which other pages count this page's stream. `None` with locks, where nobody counts.
     pub const fn number(&self) -> Option<u32> {
         match self {
             Self::Locks(_) => None,
@@ -165,12 +165,12 @@ impl<H> Turn<H> {
         matches!(self, Self::Locks(Lead { lead: Some(_), .. }))
     }
 
-    /// Whether this page hears by another one, as far as that one speaks.
+    /// Whether this page gets its news from the leading page.
     pub const fn follows(&self) -> bool {
         matches!(self, Self::Locks(Lead { lead: None, .. }))
     }
 
-    /// Whether a page that follows has heard nothing for longer than a page that leads is silent.
+    /// Whether a following page has heard nothing for longer than a leading page is ever silent.
     pub const fn is_deserted(&self) -> bool {
         matches!(self, Self::Locks(Lead { lead: None, silent_ticks, .. }) if *silent_ticks > PATIENCE_TICKS)
     }
@@ -187,7 +187,7 @@ mod tests {
         Turn::Locks(Lead::new())
     }
 
-    /// A page that leads and has a slot.
+    /// A leading page with a slot.
     fn leader() -> Turn<()> {
         let mut page = page();
         assert_eq!(page.wish(false), Some(LEAD));

@@ -1,6 +1,6 @@
 //! When the buyers of a load run arrive: the same plan on the server, in the terminal and in the browser.
 //!
-//! With a rate the load is open loop: the plan is fixed before the run, and no answer, however slow, moves it.
+//! With a rate the load is open loop: the plan is fixed before the run, and slow answers do not change it.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use super::limits::{MAX_SIMULATION_RATE_PER_SECOND, MIN_SIMULATION_RATE_PER_SECO
 /// The planned moments of arrival, counted from the start of the run.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub enum Arrivals {
-    /// Everybody at the start. How many act at once is bounded by the run's concurrency alone.
+    /// All buyers arrive at the start. Only the run's concurrency limits how many act at the same time.
     #[default]
     AtOnce,
-    /// So many buyers per second, evenly spaced.
+    /// This many buyers arrive per second, evenly spaced.
     PerSecond(f64),
 }
 
 impl Arrivals {
-    /// Arrivals at `rate` per second; at once where there is none. `None` for a rate out of bounds.
+    /// Arrivals at `rate` per second, or all at once without a rate. `None` if the rate is out of bounds.
     pub fn at_rate(rate: Option<f64>) -> Option<Self> {
         match rate {
             None => Some(Self::AtOnce),
@@ -27,7 +27,7 @@ impl Arrivals {
         }
     }
 
-    /// `buyers` arrivals spread over so many seconds; at once where that is 0. A few buyers arrive sooner than that,
+    /// `buyers` arrivals spread over `seconds`, or all at once if that is 0. Very few buyers arrive in less time,
     /// because the rate is kept within its bounds.
     pub fn over(buyers: u32, seconds: u32) -> Self {
         if seconds == 0 {
@@ -37,7 +37,7 @@ impl Arrivals {
         Self::PerSecond(rate.clamp(MIN_SIMULATION_RATE_PER_SECOND, MAX_SIMULATION_RATE_PER_SECOND))
     }
 
-    /// Buyers per second, where there is such a plan.
+    /// Buyers per second. `None` if all arrive at once.
     pub const fn rate(self) -> Option<f64> {
         match self {
             Self::AtOnce => None,
@@ -45,7 +45,7 @@ impl Arrivals {
         }
     }
 
-    /// When the buyer with this number arrives, counted from 0.
+    /// When the buyer with this number arrives. Buyers are counted from 0.
     pub fn moment(self, buyer: usize) -> Duration {
         match self {
             Self::AtOnce => Duration::ZERO,
@@ -54,7 +54,7 @@ impl Arrivals {
         }
     }
 
-    /// When the last of so many buyers arrives.
+    /// When the last of `buyers` buyers arrives.
     pub fn last_moment(self, buyers: u32) -> Duration {
         self.moment(buyers.saturating_sub(1) as usize)
     }

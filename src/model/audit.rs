@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{ids::SaleId, strategy::StrategyKind, time::Timestamp};
 
-/// The verdict on one sale. Every figure is recounted from seats, tickets and ledger, none is read off the counters.
+/// The verdict on one sale. Every figure is recounted from seats, tickets and ledger. None is copied from the counters.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Audit {
     pub sale: SaleId,
@@ -18,10 +18,11 @@ pub struct Audit {
     pub tickets: u64,
     /// Units sold that did not exist, or sold twice.
     pub phantoms: u64,
-    /// Units neither available, held nor sold.
+    /// Units that are neither available nor held nor sold.
     pub leaks: u64,
     pub ledger: LedgerAudit,
-    /// No phantom, no leak, the ledger verified, its replay equal to the tables, and the counters equal to the recount.
+    /// True if there are no phantoms and no leaks, the ledger is verified, its replay equals the tables, and the
+    /// counters equal the recount.
     pub clean: bool,
     pub checked_at: Timestamp,
 }
@@ -30,6 +31,7 @@ pub struct Audit {
 pub struct LedgerAudit {
     pub entries: u64,
     pub head_hash: String,
-    /// The chain recomputed line by line, and its replay equal to the seats and tickets.
+    /// True if the hash chain, recomputed line by line, is intact, and the replay of the ledger equals the seats and
+    /// tickets.
     pub verified: bool,
 }

@@ -1,8 +1,8 @@
-//! Request bodies: what a client may send. Unknown fields are refused, and `null` is not absence: in a patch it takes away
-//! what may be absent, elsewhere it is invalid.
+//! Request bodies: what a client may send. Unknown fields are refused. `null` does not mean that a field is absent: in
+//! a patch it removes an optional value, elsewhere it is invalid.
 //!
-//! The bounds in the attributes are for the API's description only; a test holds the upper ones against those that are
-//! checked.
+//! The bounds in the attributes only describe the API. A test compares the upper bounds with those that the server
+//! checks.
 
 use std::{fmt, marker::PhantomData};
 
@@ -21,7 +21,7 @@ use super::{
     time::Timestamp,
 };
 
-/// A JSON object read as `T`. Without it serde would take an array for a struct, field by field.
+/// Reads `T` from a JSON object only. serde alone would also accept an array with the values of a struct's fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Object<T>(pub T);
 
@@ -45,39 +45,40 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// For an optional field that, when it stands in the body, must have a value: `null` is an error. Where the value is itself
-/// optional, `null` is that value.
+/// Reads an optional field that must have a value if it is in the body: `null` is an error. For an `Option<Option<_>>`,
+/// `null` is read as `Some(None)`.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// The same for a field that holds an object.
+/// Like [`present`], for a field that holds an object.
 fn present_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Object::deserialize(deserializer).map(|Object(value)| Some(value))
 }
 
-/// For a list of objects.
+/// Reads a list of objects.
 fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let list = Vec::<Object<T>>::deserialize(deserializer)?;
     Ok(list.into_iter().map(|Object(value)| value).collect())
 }
 
-/// A request for stock, all or nothing: one named seat, several of them, or a quantity of a tier. Exactly one of `seat`,
-/// `seats` and `tier` stands.
+/// A request for stock, all or nothing: one named seat, several named seats, or a quantity of a tier. Exactly one of
+/// `seat`, `seats` and `tier` must be given.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BuyBody {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub seat: Option<SeatLabel>,
-    /// Each seat once, in whatever order.
+    /// Each seat once, in any order.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 1, max_items = 100)]
     pub seats: Option<Vec<SeatLabel>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub tier: Option<TierId>,
-    /// Units of the tier, 1 where it is left out. Any whole number parses; the engine says which are valid.
+    /// Units of the tier; 1 if left out.
+    // Any whole number parses, because the engine decides which are valid.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1, maximum = 100)]
     pub quantity: Option<i64>,
@@ -88,7 +89,7 @@ impl BuyBody {
         Self { seat: Some(label), ..Self::default() }
     }
 
-    /// These seats in one order. One alone is written as [`BuyBody::seat`] writes it.
+    /// These seats in one order. A single seat gives the same body as [`BuyBody::seat`].
     pub fn seats(mut labels: Vec<SeatLabel>) -> Self {
         match labels.pop() {
             Some(label) if labels.is_empty() => Self::seat(label),
@@ -147,27 +148,27 @@ pub struct NewTier {
     pub quantity: Option<u64>,
 }
 
-/// What an organiser changes about a sale. What is left out stays. `null` takes away what a sale can be without: its opening
-/// time, its message, its limit.
+/// What an organiser changes about a sale. Fields that are left out stay as they are. `null` removes the opening time,
+/// the message or the limit.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SalePatch {
-    /// The id stays, because links and ledgers are made with it.
+    /// A new name does not change the sale's id, because links and ledgers contain the id.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_length = 1, max_length = 120)]
     pub name: Option<String>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub status: Option<SaleSwitch>,
-    /// `null`: no opening time, so that the sale is open unless it is paused.
+    /// `null` removes the opening time: the sale is then open unless it is paused or closed.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Timestamp>)]
     pub opens_at: Option<Option<Timestamp>>,
-    /// `null` or an empty text takes the message away.
+    /// `null` or an empty text removes the message.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, max_length = 500)]
     pub message: Option<Option<String>>,
-    /// `null`: no limit. Who has more already keeps it.
+    /// `null` removes the limit. Buyers who already own more than a new limit keep their units.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u32>, minimum = 1)]
     pub max_per_buyer: Option<Option<u32>>,
@@ -176,17 +177,17 @@ pub struct SalePatch {
     pub hold_ttl_seconds: Option<u32>,
 }
 
-/// How a sale is put back as it was made.
+/// How a sale is put back as it was created.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResetBody {
-    /// For a rehearsal: the strategy that sells it from then on.
+    /// Only for a rehearsal: the strategy that sells it from then on.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub strategy: Option<StrategyKind>,
 }
 
-/// More stock for one tier: units of general admission, or seats in new rows behind all others.
+/// More stock for one tier: units of general admission, or seats in new rows behind all existing rows.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StockBody {
@@ -206,17 +207,17 @@ pub struct SimulationBody {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub target: Option<Target>,
-    /// For a rehearsal: it is put back as it was made, and sold by this strategy from then on.
+    /// Only for a rehearsal: before the run it is put back as it was created, and this strategy sells it from then on.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub strategy: Option<StrategyKind>,
-    /// Open loop: so many buyers arrive per second, evenly spaced, whether or not earlier ones have their answer. Latency
-    /// then counts from the planned moment of arrival. Where it is left out, everybody arrives at once.
+    /// Open loop: this many buyers arrive per second, evenly spaced, whether or not earlier buyers have their answer.
+    /// Latency then counts from the planned moment of arrival. If left out, all buyers arrive at once.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1, maximum = 100_000)]
     pub rate: Option<f64>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    /// The same one draws the same wishes again.
+    /// The same seed draws the same requests again.
     #[schema(nullable = false, maximum = 9_007_199_254_740_991_u64)]
     pub seed: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! What travels over the live stream, and the digest that both ends compute.
+//! The events of the live stream, and the digest that both ends compute.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use super::{
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
     pub seq: u64,
-    /// Names the life of the database: another epoch, another history.
+    /// Identifies the life of the database. Values of `seq` can only be compared within one epoch.
     pub epoch: String,
     pub at: Timestamp,
     pub status: SaleStatus,
@@ -24,7 +24,7 @@ pub struct Snapshot {
 /// All changes of one tick. `event: delta`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Delta {
-    /// The `seq` of the frame before: a client that stands elsewhere asks again.
+    /// The `seq` of the frame before. A client whose own `seq` is lower has missed a frame and needs a snapshot.
     pub from: u64,
     pub seq: u64,
     pub at: Timestamp,

@@ -1,4 +1,5 @@
-//! Names of things. A sale and a tier are named by a slug made from their name; everything else by a UUIDv7.
+//! Identifiers. A sale and a tier are identified by a slug made from their name, a seat by its label, and everything
+//! else by a UUIDv7.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What is told of a text that is no id.
+/// The error for a text that is not an id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoId;
 
@@ -33,8 +34,8 @@ macro_rules! uuid_id {
         impl FromStr for $name {
             type Err = NoId;
 
-            /// Reads the one form in which ids are written, in letters of either size. The library knows others, but a thing
-            /// has one address.
+            /// Reads the hyphenated form only, in upper or lower case. The library reads other forms too, but each
+            /// thing should have only one address.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let is_hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
                 Uuid::try_parse(text).ok().filter(|_| is_hyphenated).map(Self).ok_or(NoId)
@@ -44,7 +45,7 @@ macro_rules! uuid_id {
 }
 
 uuid_id!(
-    /// Who acts: a guest or an account.
+    /// A buyer: a guest or an account.
     BuyerId
 );
 uuid_id!(
@@ -52,11 +53,11 @@ uuid_id!(
     OrderId
 );
 uuid_id!(
-    /// A purchase that waits for its decision. The order that it becomes has the same id.
+    /// A purchase that waits for its decision. If it succeeds, its order has the same id.
     RequestId
 );
 uuid_id!(
-    /// One unit of an order. A locator only: the secret is the ticket's code.
+    /// One unit of an order. The id only locates the ticket and is not secret: the ticket's code is.
     TicketId
 );
 uuid_id!(
@@ -106,14 +107,14 @@ text_id!(
 );
 
 impl SeatLabel {
-    /// A label as a person types it: spaces around it and small letters are meant as they are read.
+    /// A label that a person typed: spaces around it are dropped, and lower case letters become upper case.
     pub fn typed(text: &str) -> Self {
         Self(text.trim().to_uppercase())
     }
 }
 
-/// A slug made from a name: lower case letters and digits, runs of anything else as one hyphen. `None` where nothing of
-/// the name is left.
+/// Makes a slug from a name: ASCII letters in lower case and digits; each run of anything else becomes one hyphen.
+/// `None` if no letter and no digit is left.
 pub fn slug(name: &str) -> Option<String> {
     let mut slug = String::with_capacity(name.len());
     for character in name.chars() {

@@ -1,8 +1,9 @@
-//! The ledger: the list of all changes of a sale's stock. One decision is one line is one `seq`, however many units.
+//! The ledger: the list of all changes of a sale's stock. Each decision is one line and has one `seq`, however many
+//! units it moves.
 //!
-//! Each kind of change moves units from one state to another. [`ChangeKind::movement`] is the table that says from where to
-//! where; the decision, the mirror, the frames, the audit and the offline check all read it, and none of them knows a single
-//! kind.
+//! Each kind of change moves units from one state to another. [`ChangeKind::movement`] is the table of these moves. The
+//! decision, the mirror, the frames, the audit and the offline check all read it, and none of them handles a kind by
+//! itself.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -67,15 +68,15 @@ impl ChangeKind {
 /// What a change does to the units that its line names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Movement {
-    /// They are new, and available.
+    /// The units are new and available.
     Made,
-    /// They go from one state to another.
+    /// The units go from one state to another.
     Between(Shift),
-    /// They are all units of the sale, and are available again, whatever they were.
+    /// All units of the sale become available, whatever state they were in.
     AllPutBack,
 }
 
-/// The state that units leave, and the one that they are in afterwards.
+/// The state that units leave, and the state that they enter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shift {
     pub from: SeatStatus,
@@ -83,8 +84,8 @@ pub struct Shift {
 }
 
 impl Shift {
-    /// What each unit adds to those that its buyer has, held or sold: 1 where it is taken from what is available, -1 where it
-    /// is put back there.
+    /// By how much each moved unit changes the number of units that its buyer has, held or sold: 1 if the unit was
+    /// available before, -1 if it becomes available, else 0.
     pub const fn had_by_buyer(self) -> i64 {
         self.to.is_had() as i64 - self.from.is_had() as i64
     }
@@ -108,10 +109,10 @@ pub struct LedgerLine {
     pub at: Timestamp,
     pub kind: ChangeKind,
     pub units: Vec<Units>,
-    /// The order or hold that the change belongs to; null for stock and reset.
+    /// The order or hold to which the change belongs; null for stock and reset.
     #[serde(rename = "ref")]
     pub reference: Option<Uuid>,
-    /// The hash of the line before, 64 hex digits; zeros for the first.
+    /// The hash of the previous line, 64 hex digits; all zeros for the first line.
     pub prev: String,
     /// SHA-256 of this line without `hash`, as compact JSON with the keys in this order.
     pub hash: String,

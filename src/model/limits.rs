@@ -12,13 +12,15 @@ pub const MAX_UNITS_PER_REQUEST: u32 = 100;
 pub const MAX_NAME_CHARACTERS: usize = 120;
 /// Characters of an organiser's message.
 pub const MAX_MESSAGE_CHARACTERS: usize = 500;
-/// The largest whole number that every reader of JSON keeps exactly: many hold numbers as floating point, with 53 bits.
+/// The largest whole number that every reader of JSON keeps exactly: many readers store numbers as floating point, with
+/// 53 bits.
 pub const MAX_JSON_INTEGER: u64 = (1 << 53) - 1;
-/// The largest seed of a load run. A larger one would be rounded on its way, and the run could not be made again.
+/// The largest seed of a load run. A larger seed could be rounded by a reader of JSON, and the run could not be
+/// repeated.
 pub const MAX_SEED: u64 = MAX_JSON_INTEGER;
 /// Price of one unit, in minor units.
 pub const MAX_PRICE: u64 = 100_000_000;
-/// No total of an order is rounded by a reader of JSON, nor is the capacity of a sale.
+/// With these bounds no reader of JSON rounds the total of an order or the capacity of a sale.
 const _: () = assert!(MAX_PRICE * MAX_UNITS_PER_REQUEST as u64 <= MAX_JSON_INTEGER);
 const _: () = assert!(MAX_GENERAL_ADMISSION_UNITS * MAX_TIERS_PER_SALE as u64 <= MAX_JSON_INTEGER);
 /// Seconds of a hold: the default and the longest.
@@ -37,87 +39,92 @@ pub const MAX_TARGET_BYTES: usize = 8 * 1024;
 pub const HEAD_TIMEOUT_MILLISECONDS: u64 = 10_000;
 pub const BODY_TIMEOUT_MILLISECONDS: u64 = 10_000;
 
-/// Characters of an idempotency key, and the fewest when it has to stand in for an identity.
+/// The most characters of an idempotency key, and the fewest if the key also identifies the buyer.
 pub const MAX_IDEMPOTENCY_KEY_CHARACTERS: usize = 255;
 pub const MIN_IDENTIFYING_KEY_CHARACTERS: usize = 16;
 /// How long a stored answer is replayed, in milliseconds.
 pub const IDEMPOTENCY_TTL_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 /// Life of a guest's session, in milliseconds.
 pub const SESSION_TTL_MILLISECONDS: i64 = 180 * 24 * 60 * 60 * 1000;
-/// How long a page repeats why the form that was sent to it was refused, in milliseconds.
+/// How long the page shown after a refused form repeats the reason when it is reloaded, in milliseconds.
 pub const OUTCOME_TTL_MILLISECONDS: i64 = 60 * 1000;
 /// How far another server's clock may be ahead of ours when it signs a session, in milliseconds.
 pub const CLOCK_SKEW_MILLISECONDS: i64 = 5 * 60 * 1000;
 /// The longest `Retry-After`, in seconds; the shortest is one.
 pub const MAX_RETRY_AFTER_SECONDS: u64 = 3;
 
-/// The highest seq that a database can count to; no sale comes near it.
+/// The highest `seq` that a database can store. No sale comes near it.
 pub const MAX_SEQ: u64 = i64::MAX.unsigned_abs();
-/// Entries of a list that a client may ask for at once. Without a limit it gets all.
+/// The most entries of a list that a client may ask for at once. A request without a limit gets all.
 pub const MAX_LIST_ENTRIES: u32 = 1_000;
 /// Sales on one page of the home page.
 pub const SALES_PER_PAGE: u32 = 24;
-/// Orders on one page, and tickets in them; a single order is shown whole.
+/// Orders on one page, and tickets in these orders. A single order is shown whole, however many tickets it has.
 pub const ORDERS_PER_PAGE: u32 = 20;
 pub const TICKETS_PER_PAGE: usize = 50;
-/// Bytes of the embedded database's log at which the operator is told, and up to which its file is left alone.
+/// At `LOG_ALARM_BYTES` the embedded database's log is so large that the operator is warned. A log file of up to
+/// `LOG_KEPT_BYTES` is not shortened.
 pub const LOG_ALARM_BYTES: u64 = 64 * 1024 * 1024;
 pub const LOG_KEPT_BYTES: u64 = 4 * 1024 * 1024;
-/// Lines of the ledger that an export reads at once.
+/// Lines of the ledger that an export reads from the database at once.
 pub const LEDGER_PAGE_LINES: u32 = 1_000;
 
-/// Open connections; one more is refused.
+/// Open connections. Further connections are refused.
 pub const DEFAULT_CONNECTIONS: usize = 65_536;
-/// Claims waiting for the sequencer; one more is refused with 503.
+/// Claims that wait for the sequencer. Further claims are refused with 503.
 pub const DEFAULT_REQUEST_QUEUE: usize = 8_192;
 /// Claims decided in one transaction.
 pub const MAX_BATCH: usize = 1_024;
 
 /// Purchases that one server decides at once from the queue of `queued`.
 pub const QUEUE_WORKERS: usize = 4;
-/// Tries of a purchase in that queue, and servers that may be lost over it, before it becomes a dead letter.
+/// A purchase in that queue becomes a dead letter after this many tries, or after this many servers were lost while
+/// they decided it.
 pub const MAX_QUEUE_TRIES: u32 = 5;
 /// How long the status of a queued purchase can be read, in milliseconds.
 pub const REQUEST_TTL_MILLISECONDS: i64 = 60 * 60 * 1000;
-/// How long a purchase may be in that queue before it becomes a dead letter, and how long the database knows what became
-/// of one at least, in milliseconds: so long that nothing is decided that may have been decided before and forgotten.
+/// How long a purchase may be in that queue before it becomes a dead letter, and how long the database remembers its
+/// outcome at least, in milliseconds. The outcome is remembered longer, so that no purchase is decided again whose
+/// first decision was forgotten.
 pub const MAX_MILLISECONDS_IN_LINE: i64 = 24 * 60 * 60 * 1000;
 pub const DECIDED_REQUEST_TTL_MILLISECONDS: i64 = 2 * MAX_MILLISECONDS_IN_LINE;
-/// Dead letters that are kept; the oldest go first.
+/// Dead letters that are kept. The oldest are deleted first.
 pub const KEPT_DEAD_LETTERS: usize = 10_000;
 
-/// A tick of the live feed, and the longest it is stretched to, in milliseconds.
+/// A tick of the live feed, and the longest tick under load, in milliseconds.
 pub const TICK_MILLISECONDS: u64 = 50;
 pub const MAX_TICK_MILLISECONDS: u64 = 250;
 /// Milliseconds between heartbeats.
 pub const HEARTBEAT_MILLISECONDS: u64 = 10_000;
-/// Frames kept for viewers who come back, per sale, and their bytes in all.
+/// Frames that are kept per sale for viewers who reconnect, and the bytes of all these frames together.
 pub const REPLAY_WINDOW_FRAMES: usize = 256;
 pub const REPLAY_WINDOW_BYTES: usize = 1024 * 1024;
-/// Viewers to whom one task writes, and frames it may be behind before each of them catches up by itself.
+/// The most viewers to whom one task writes. If that task falls this many frames behind, each of its viewers catches up
+/// by itself.
 pub const VIEWERS_IN_CROWD: usize = 64;
 pub const CROWD_BACKLOG_FRAMES: usize = 64;
-/// Milliseconds that a write to a viewer may be blocked before it gets a snapshot instead of its backlog, and before the
-/// connection is given up.
+/// Milliseconds that a write to a viewer may be blocked: after the first the viewer gets a snapshot instead of its
+/// backlog, after the second its connection is closed.
 pub const VIEWER_STALL_MILLISECONDS: u64 = 250;
 pub const VIEWER_PATIENCE_MILLISECONDS: u64 = 30_000;
-/// Bytes that the system may buffer for one viewer.
+/// Bytes that the operating system may buffer for one viewer.
 pub const VIEWER_SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// Open streams of one session and of one address, where limits are not lifted.
+/// Open streams of one session and of one address, unless limits are lifted.
 pub const MAX_STREAMS_PER_SESSION: usize = 4;
 pub const MAX_STREAMS_PER_ADDRESS: usize = 20;
 
-/// Virtual buyers of one simulation, and how many act at once.
+/// The virtual buyers of one simulation, and how many of them may act at the same time.
 pub const MAX_SIMULATED_BUYERS: u32 = 10_000;
 pub const MAX_SIMULATION_CONCURRENCY: u32 = 2_000;
-/// Buyers of a simulation who arrive per second, where they do not arrive at once. With the bound on buyers, the lower one
-/// bounds how long a run lasts.
+/// Buyers of a simulation who arrive per second, if they do not all arrive at once. The minimum rate together with the
+/// maximum number of buyers limits how long a run lasts.
 pub const MIN_SIMULATION_RATE_PER_SECOND: f64 = 1.0;
 pub const MAX_SIMULATION_RATE_PER_SECOND: f64 = 100_000.0;
 /// Seconds over which the arrivals of a run may be spread.
 pub const MAX_ARRIVAL_SECONDS: u32 = 3_600;
-/// How long a run may go on after its last planned arrival, in seconds: of a server, or of a browser; and of a terminal,
-/// which may send many more buyers. Then no more buyers are sent, and the run ends as cancelled.
+/// How long a run may go on after its last planned arrival, in seconds. The first is for runs of a server or a browser,
+/// the second for those of a terminal, which may send many more buyers. After that time no more buyers are sent, and
+/// the run ends as cancelled.
 pub const SIMULATION_OVERTIME_SECONDS: u64 = 15 * 60;
 pub const ATTACK_OVERTIME_SECONDS: u64 = 60 * 60;
 /// Simulations that run at once on one server.

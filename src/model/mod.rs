@@ -1,26 +1,26 @@
-//! Plain data that the server and the browser share: the words of the product as types, and nothing else.
+//! Plain data that the server and the browser share: the product's terms as types, and nothing else.
 //!
-//! No I/O, no clock, no randomness, no SQL and no markup live here. Everything parses at the edge into these types, so
-//! that the code behind them needs no second check.
+//! No I/O, no clock, no randomness, no SQL and no markup live here. Input is parsed into these types at the edge, so
+//! that the code behind needs no second check.
 
 pub mod arrivals; // when the buyers of a load run arrive
 pub mod audit; // what a recount of seats, tickets and ledger says
 pub mod body; // request bodies: what a client may send, strictly parsed
-pub mod currency; // how many digits an amount has behind the point
-pub mod frame; // what travels over the live stream, and the digest both ends compute
-pub mod ids; // names of things: slugs and UUIDv7
+pub mod currency; // how many decimal digits an amount has
+pub mod frame; // the events of the live stream, and the digest that both ends compute
+pub mod ids; // identifiers: slugs, labels and UUIDv7
 pub mod ledger; // the list of all changes, one line each
 pub mod limits; // every bound of the system, with its unit
 pub mod order; // a confirmed purchase and its tickets
-pub mod outcome; // expected answers: what was won, and why something was refused
+pub mod outcome; // expected answers: what was bought, and why something was refused
 pub mod pages; // the pages: path, title, who may read them
 pub mod request; // a purchase that waits in a queue
-pub mod retry; // asking again when no answer of the server came back
+pub mod retry; // retries when no answer of the server came back
 pub mod rung; // best available: which seats are picked, and how well they stand together
 pub mod sale; // a sale, its tiers and its status
 pub mod scenario; // who asks for what in a load run, drawn from a seed
-pub mod seat; // seats: states, labels, and the order in which they stand
+pub mod seat; // seats: states, labels and order
 pub mod simulation; // a load run and its figures
 pub mod strategy; // the ways in which stock can be guarded
-pub mod tally; // the figures of a load run, folded from its answers
+pub mod tally; // the figures of a load run, counted from its answers
 pub mod time; // instants in UTC, to the millisecond

@@ -19,15 +19,15 @@ pub struct Order {
     /// Minor units of the currency.
     pub total: u64,
     pub currency: String,
-    /// Digits of its amounts behind the point; two where it is left out.
+    /// Decimal digits of the currency's amounts; two if left out.
     #[serde(default = "usual_digits", skip_serializing_if = "are_usual")]
     #[schema(minimum = 0, maximum = 4)]
     pub currency_digits: u32,
     /// The ledger position of the purchase.
     pub seq: u64,
     pub created_at: Timestamp,
-    /// How well the seats stand together, where they were picked for the buyer; the lowest rung where that was so in several
-    /// tiers.
+    /// How well the seats stand together, if the server picked them. If it picked seats in several tiers, the lowest of
+    /// their rungs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rung: Option<Rung>,
     pub tickets: Vec<Ticket>,
@@ -40,7 +40,7 @@ pub struct Ticket {
     pub tier: TierId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seat: Option<SeatLabel>,
-    /// The secret that admits: 128 random bits in hexadecimal.
+    /// The secret that admits its holder: 128 random bits in hexadecimal.
     pub code: String,
 }
 
@@ -48,13 +48,13 @@ pub struct Ticket {
 pub struct OrderList {
     /// The newest first.
     pub orders: Vec<Order>,
-    /// The `after` of the next page, where there is more.
+    /// The value of `after` that gets the next page. Absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub next: Option<OrderId>,
 }
 
-/// Who asks, as the server sees it.
+/// The identity of the client, as the server sees it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Me {
     pub buyer: BuyerId,

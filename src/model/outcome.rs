@@ -1,4 +1,4 @@
-//! Expected answers. What cannot be had is a result, not an error: it travels as a value to the edge.
+//! Expected answers. A refusal is a result and not an error: it travels as a value to the edge.
 
 use std::borrow::Cow;
 
@@ -14,17 +14,18 @@ use super::{
     time::Timestamp,
 };
 
-/// What a request for stock came to.
+/// The outcome of a request for stock.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BuyOutcome {
-    /// The units are the buyer's. `replayed` when this answers an earlier request with the same key.
+    /// The units belong to the buyer. `replayed` says that an earlier request with the same key bought them, and that
+    /// this answer repeats the first one.
     Bought {
         order: Order,
         replayed: bool,
     },
     Refused(Refusal),
-    /// Not decided yet: the sale's strategy has buyers wait in a queue.
+    /// Not decided yet: the sale's strategy lets buyers wait in a queue.
     Waiting {
         request: RequestId,
     },
@@ -36,7 +37,7 @@ pub struct Refusal {
     pub code: Code,
     /// One sentence for a person.
     pub detail: String,
-    /// Set with `sale-not-open` where the opening time is known.
+    /// Set with `sale-not-open` if the opening time is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<Timestamp>,
     /// With `seat-taken`: which of the named seats are gone, in seat order.
@@ -79,7 +80,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// The code of this name.
+    /// The code with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::deserialize(StrDeserializer::<Error>::new(name)).ok()
     }
@@ -89,7 +90,7 @@ impl Code {
         self.problem_type().split_at("/problems/".len()).1
     }
 
-    /// The `type` of its problem documents: ends with its name.
+    /// The `type` of problem documents with this code. It ends with the code's name.
     pub const fn problem_type(self) -> &'static str {
         match self {
             Self::SoldOut => "/problems/sold-out",
@@ -117,7 +118,7 @@ impl Code {
         }
     }
 
-    /// The HTTP status of this code: the one place where the two meet.
+    /// The HTTP status of this code. No other place maps codes to statuses.
     pub const fn status(self) -> u16 {
         match self {
             Self::Malformed => 400,
@@ -187,7 +188,7 @@ pub struct Problem {
     pub detail: String,
     pub instance: String,
     pub code: Code,
-    /// With `sale-not-open`, where the opening time is known.
+    /// With `sale-not-open`, if the opening time is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<Timestamp>,
     /// With `seat-taken`: which of the named seats are gone, in seat order.

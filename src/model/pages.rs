@@ -1,11 +1,11 @@
-//! The pages: the one list that the router, the meters and the navigation read.
+//! The list of pages. The router, the meters and the navigation all read this list.
 
 /// Who may read a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reader {
     /// Everybody sees the same.
     Everybody,
-    /// Every buyer sees what is theirs, and nobody else's.
+    /// Each buyer sees only what belongs to them.
     Buyer,
 }
 
@@ -13,7 +13,7 @@ pub enum Reader {
 pub struct Page {
     /// The path, with the names of its variable parts in braces.
     pub path: &'static str,
-    /// What the page calls itself, in its title and in the navigation. A page without one takes the name of what it shows.
+    /// The page's name in its title and in the navigation. Empty for a page that is titled after what it shows.
     pub title: &'static str,
     pub reader: Reader,
 }
@@ -26,7 +26,7 @@ pub const TICKETS: Page = Page { path: "/tickets", title: "My tickets", reader: 
 pub const PAGES: [Page; 4] = [HOME, SALE, SIMULATOR, TICKETS];
 
 impl Page {
-    /// Whether the navigation leads there: to every page that has one address only.
+    /// Whether the navigation links to this page. It links to every page with a fixed address.
     pub fn is_in_navigation(&self) -> bool {
         !self.path.contains('{')
     }

@@ -1,4 +1,4 @@
-//! A purchase that waits in a queue: its receipt, and what has become of it.
+//! A purchase that waits in a queue: its receipt and its status.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,7 +16,7 @@ pub struct Receipt {
     pub status_url: String,
 }
 
-/// What has become of a purchase that was given a receipt.
+/// The status of a purchase that got a receipt.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RequestStatus {
     pub request: RequestId,

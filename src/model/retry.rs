@@ -1,28 +1,29 @@
-//! Asking again when no answer of the server came back: how often, after which pauses, and what is told at the end.
+//! Retries when no answer of the server came back: how often, after which pauses, and what the user is told at the end.
 //!
-//! A lost answer says nothing about the outcome, so a purchase is asked for again under the same key. The server then
+//! A lost answer says nothing about the outcome, so the purchase is sent again with the same key. The server then
 //! repeats its first answer instead of selling twice.
 
 use std::time::Duration;
 
-/// Times that a request is sent again.
+/// How often a request is sent again.
 pub const MAX_RETRIES: u32 = 5;
-/// The pause before the first retry. It doubles with each, up to the longest.
+/// The pause before the first retry. It doubles with each retry, up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The pause before a retry, counted from 1.
+/// The pause before a retry. Retries are counted from 1.
 pub fn pause_before(retry: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << retry.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
 }
 
-/// Whether a status without a readable answer leaves the outcome open: a success whose body was cut off, or a failure on
-/// the way, such as the 502 or 504 of a proxy. The server's own failures carry a code.
+/// Whether the outcome is unknown after an unreadable answer with this status. So it is after a success whose body was
+/// cut off, and after a failure on the way, such as the 502 or 504 of a proxy. The server's own failures are readable:
+/// they have a code.
 pub const fn leaves_outcome_open(status: u16) -> bool {
     status < 300 || status >= 500
 }
 
-/// What an answer means that the contract does not know, by its status, in one sentence.
+/// Explains an answer that is not in the contract, by its status, in one sentence.
 pub fn unexpected_status(status: u16) -> String {
     match status {
         502 => "A proxy answered 502 in the server's place: it got no valid answer from the server.".to_owned(),

@@ -1,6 +1,8 @@
-//! Best available: which free seats of a tier are picked for so many units, and how well these stand together.
+//! Best available: which free seats of a tier are picked for a number of units, and how well these seats stand
+//! together.
 //!
-//! Server and browser pick by the same rules: the page says before the press what the server will do after it. Pure.
+//! Server and browser pick by the same rules, so the page can say before the press which seats the server will pick.
+//! Pure.
 
 use std::ops::Range;
 
@@ -39,15 +41,15 @@ impl Rung {
     }
 }
 
-/// Rows that seats behind each other are picked from, at most.
+/// The most rows for seats that are picked behind each other.
 const MOST_ROWS: u32 = 4;
-/// Runs of this length and longer are not told apart. It is more than one request may name, with two seats to spare.
+/// All runs of this length or longer count as equally long. It is larger than the units of one request plus two.
 const LONGEST_RUN: u32 = u128::BITS - 1;
 
 /// Free seats side by side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Run {
-    /// Position of the first of them in the sale.
+    /// Position of the run's first seat in the sale.
     pub first: u32,
     pub seats: u32,
 }
@@ -67,12 +69,12 @@ impl Lengths {
         Self(u128::MAX << if seats < LONGEST_RUN { seats } else { LONGEST_RUN })
     }
 
-    /// The lengths from which so many seats can be taken at one end without leaving a single one.
+    /// The lengths of runs from whose end `seats` can be taken without leaving a single free seat.
     const fn fitting(seats: u32) -> Self {
         Self::exactly(seats).and(Self::at_least(seats + 2))
     }
 
-    /// The lengths of either set.
+    /// The union of both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -82,7 +84,7 @@ impl Lengths {
         self.meet(Self::exactly(seats))
     }
 
-    /// Whether a length is in both sets.
+    /// Whether the sets have a length in common.
     pub const fn meet(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
@@ -92,33 +94,33 @@ impl Lengths {
 pub trait TierRows {
     fn count(&self) -> usize;
 
-    /// Position in the sale of a row's first seat, free or not.
+    /// Position in the sale of a row's first seat, whether it is free or not.
     fn first_seat(&self, row: usize) -> u32;
 
-    /// Whether a row stands right behind the one before it, in the same section.
+    /// Whether a row stands right behind the previous row, in the same section.
     fn is_behind(&self, row: usize) -> bool;
 
     /// The free seats of a row, in order.
     fn runs(&self, row: usize) -> impl Iterator<Item = Run>;
 
-    /// The first row from `from` on that has a run of one of these lengths.
+    /// The first row, starting at `from`, that has a run of one of these lengths.
     fn next_row(&self, from: usize, lengths: Lengths) -> Option<usize> {
         (from..self.count()).find(|&row| self.runs(row).any(|run| lengths.have(run.seats)))
     }
 }
 
-/// What is picked.
+/// The picked seats.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Best {
     pub rung: Rung,
     /// Positions in the sale, in order.
     pub seats: Vec<u32>,
-    /// The rows that they stand in, where they stand behind each other; otherwise 1.
+    /// How many rows the seats stand in, if they stand behind each other; otherwise 1.
     pub rows: u32,
 }
 
-/// The best free seats for so many units: on the highest rung that can be reached, and there in the first row that has
-/// them. `None` where fewer are free.
+/// The best free seats for `units`: on the best rung that can be reached, and on that rung in the first row that has
+/// them. `None` if fewer seats are free.
 pub fn best_available(rows: &impl TierRows, units: u32) -> Option<Best> {
     if units == 0 {
         return None;
@@ -151,14 +153,16 @@ fn scattered(rows: &impl TierRows, units: u32) -> Option<Best> {
     None
 }
 
-/// How seats stand behind each other: each row takes as many, in the same columns; the one in front of them or behind them
-/// takes the rest. In more than two rows at least two sit beside each other: a single file is no group, and to look for one
-/// where few seats are left would cost a look at every row.
+/// How seats stand behind each other. The full rows have `width` seats each, in the same columns. A short row in front
+/// of them or behind them has the rest.
+///
+/// With more than two rows the width is at least two. A single file is not a group, and the search for one would visit
+/// every row when few seats are left.
 #[derive(Clone, Copy)]
 struct Shape {
     rows: u32,
     width: u32,
-    /// Seats of the short row, which may be as long as the others.
+    /// Seats of the short row, at most `width`.
     rest: u32,
 }
 
@@ -183,7 +187,8 @@ impl Shape {
         None
     }
 
-    /// The seats of a block whose full rows begin at `top`, from `row` on, inside of these columns.
+    /// Searches the full rows of a block that begins at `top`, continuing at `row` and inside these columns. Returns
+    /// the seats of the whole block.
     fn find_below(self, rows: &impl TierRows, top: usize, row: usize, columns: Range<u32>) -> Option<Vec<u32>> {
         if row + 1 == top + self.rows as usize {
             return self.add_short_row(rows, top, row, &columns);
@@ -195,13 +200,13 @@ impl Shape {
         free.find_map(|free| self.find_below(rows, top, row + 1, free))
     }
 
-    /// The seats of the full rows from `top` to before `end`, with the short row behind them or in front of them.
+    /// Completes the full rows `top..end` by a short row behind or in front of them, and returns all their seats.
     fn add_short_row(self, rows: &impl TierRows, top: usize, end: usize, columns: &Range<u32>) -> Option<Vec<u32>> {
         let behind = is_right_behind(rows, end).then_some(end);
         let in_front = is_right_behind(rows, top).then(|| top - 1);
         behind.into_iter().chain(in_front).find_map(|short| {
             let free = free_columns(rows, short, columns).find(|free| free.end - free.start >= self.rest)?;
-            // The full rows stand where the short one lies within them.
+            // The full rows are placed so that their columns contain the short row.
             let start = free.start.min(columns.end - self.width);
             let seats_of = |row: usize, start: u32, seats: u32| {
                 let first = rows.first_seat(row) + start;
@@ -226,7 +231,7 @@ fn is_right_behind(rows: &impl TierRows, row: usize) -> bool {
     (1..rows.count()).contains(&row) && rows.is_behind(row)
 }
 
-/// The columns of a row that are free, cut to these.
+/// The free columns of a row that lie within `columns`.
 fn free_columns(rows: &impl TierRows, row: usize, columns: &Range<u32>) -> impl Iterator<Item = Range<u32>> {
     let (first, columns) = (rows.first_seat(row), columns.clone());
     rows.runs(row).filter_map(move |run| {
@@ -236,8 +241,8 @@ fn free_columns(rows: &impl TierRows, row: usize, columns: &Range<u32>) -> impl 
     })
 }
 
-/// How well these seats stand together that were taken in another way than by [`best_available`]; in order, at least one.
-/// Whether they themselves still count as free does not matter.
+/// How well seats stand together that were not picked by [`best_available`]. `seats` is sorted and not empty. It does
+/// not matter whether `rows` still counts these seats as free.
 pub fn rung_of(rows: &impl TierRows, seats: &[u32]) -> Rung {
     let places: Vec<(usize, u32)> = seats.iter().map(|seat| place_of(rows, *seat)).collect();
     let lines: Vec<(usize, Range<u32>)> = places
@@ -256,7 +261,7 @@ pub fn rung_of(rows: &impl TierRows, seats: &[u32]) -> Rung {
 
 fn place_of(rows: &impl TierRows, seat: u32) -> (usize, u32) {
     let is_before = |row: &usize| rows.first_seat(*row) <= seat;
-    // Rows stand in the order of their seats.
+    // Rows are sorted by the positions of their seats.
     let (mut low, mut high) = (0, rows.count());
     while high - low > 1 {
         let middle = low.midpoint(high);
@@ -265,14 +270,14 @@ fn place_of(rows: &impl TierRows, seat: u32) -> (usize, u32) {
     (low, seat - rows.first_seat(low))
 }
 
-/// Whether a single free seat is left at either end of these columns.
+/// Whether a single free seat would be left at either end of these columns.
 fn leaves_one(rows: &impl TierRows, row: usize, columns: &Range<u32>) -> bool {
     let beyond = [0..columns.start, columns.end..u32::MAX];
     let touches = |free: &Range<u32>| free.end == columns.start || free.start == columns.end;
     beyond.iter().flat_map(|part| free_columns(rows, row, part)).any(|free| touches(&free) && free.len() == 1)
 }
 
-/// Whether seats in these rows and columns have the [`Shape`] of such that stand behind each other.
+/// Whether seats in these rows and columns form a [`Shape`].
 fn stand_behind(rows: &impl TierRows, lines: &[(usize, Range<u32>)]) -> bool {
     let seats: usize = lines.iter().map(|(_, columns)| columns.len()).sum();
     let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);

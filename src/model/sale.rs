@@ -21,7 +21,7 @@ pub struct Sale {
     /// A sale made to be attacked by the simulator; never real stock.
     pub rehearsal: bool,
     pub opens_at: Option<Timestamp>,
-    /// What the organiser tells everybody, shown on the page.
+    /// The organiser's message to everybody, shown on the page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     pub server_now: Timestamp,
@@ -44,7 +44,7 @@ pub struct Tier {
     pub price: u64,
     /// Three letters, ISO 4217.
     pub currency: String,
-    /// Digits of its amounts behind the point; two where it is left out.
+    /// Decimal digits of the currency's amounts; two if left out.
     #[serde(default = "usual_digits", skip_serializing_if = "are_usual")]
     #[schema(minimum = 0, maximum = 4)]
     pub currency_digits: u32,
@@ -55,7 +55,7 @@ pub struct Tier {
     pub sold: u64,
 }
 
-/// Where a sale stands now. `SoldOut` and `Soon` follow from the stock and the clock; they are never stored.
+/// The status of a sale now. `SoldOut` and `Soon` follow from the stock and the clock; they are never stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SaleStatus {
@@ -101,7 +101,7 @@ impl SaleSwitch {
         [Self::Open, Self::Paused, Self::Closed].into_iter().find(|switch| switch.name() == name)
     }
 
-    /// The status that everybody sees, from the organiser's decision, the clock and the stock.
+    /// The status that everybody sees. It follows from the organiser's decision, the clock and the stock.
     pub fn status(self, opens_at: Option<Timestamp>, now: Timestamp, sellable_or_held: u64) -> SaleStatus {
         match self {
             Self::Closed => SaleStatus::Closed,
@@ -126,7 +126,7 @@ impl Counts {
         self.available + self.held + self.sold
     }
 
-    /// The counter of the units in this state.
+    /// The counter for units in this state.
     pub const fn of(&mut self, status: SeatStatus) -> &mut u64 {
         match status {
             SeatStatus::Available => &mut self.available,
@@ -152,9 +152,9 @@ impl std::iter::Sum for Counts {
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SaleList {
-    /// In the order in which they were made.
+    /// In the order in which they were created.
     pub sales: Vec<Sale>,
-    /// The `after` of the next page, where there is more.
+    /// The value of `after` that gets the next page. Absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub next: Option<SaleId>,

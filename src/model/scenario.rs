@@ -1,5 +1,5 @@
-//! Who asks for what in a load run. The plan is drawn from a seed and is the same on the server, in the terminal and in the
-//! browser.
+//! Who asks for what in a load run. The plan is drawn from a seed and is the same on the server, in the terminal and in
+//! the browser.
 //!
 //! The random numbers here only order requests. They are not fit for secrets.
 
@@ -26,8 +26,8 @@ pub struct Stock {
 pub struct UnknownTarget;
 
 impl Stock {
-    /// The stock that `target` means. Available units are preferred, so that a run with at least as many buyers sells out.
-    /// Where none is available, all units are used, and every buyer is refused.
+    /// The stock that `target` means. Only available units are used, so that a run with at least as many buyers sells
+    /// out. If none is available, all units are used, and every buyer is refused.
     pub fn aimed_at(target: &Target, sale: &Sale, seats: &[Seat]) -> Result<Self, UnknownTarget> {
         if let Target::Seat(label) = target {
             let known = seats.iter().any(|seat| seat.seat == *label);
@@ -88,9 +88,9 @@ fn units(
     general_admission.map(|tier| (tier.id.clone(), count(tier))).filter(|(_, units)| *units > 0).collect()
 }
 
-/// One request per buyer, in the order of arrival. All units are used once, then again, until every buyer has a request. So
-/// each unit is wanted at least once if there are as many buyers as units. The requests are then shuffled, so that the last
-/// unit goes late, and buyers compete for units from the beginning. Empty where the stock has no unit.
+/// One request per buyer, in the order of arrival. All units are used once, then again, until every buyer has a
+/// request. So each unit is wanted at least once if there are as many buyers as units. The requests are then shuffled,
+/// so that the last unit goes late, and buyers compete for units from the beginning. Empty if the stock has no unit.
 pub fn wishes(stock: &Stock, buyers: u32, seed: u64) -> Vec<BuyBody> {
     let units = stock.count();
     if units == 0 {
@@ -108,7 +108,7 @@ pub fn wishes(stock: &Stock, buyers: u32, seed: u64) -> Vec<BuyBody> {
     wishes
 }
 
-/// Fisher and Yates.
+/// The shuffle of Fisher and Yates.
 fn shuffle<T>(items: &mut [T], random: &mut SplitMix64) {
     for index in (1..items.len()).rev() {
         let chosen = random.below(index as u64 + 1);
@@ -116,7 +116,8 @@ fn shuffle<T>(items: &mut [T], random: &mut SplitMix64) {
     }
 }
 
-/// The first `take` positions of a shuffled `0..units`, without holding all of them: Fisher and Yates on a sparse array.
+/// The first `take` positions of a shuffled `0..units`, without holding all of them: Fisher and Yates on a sparse
+/// array.
 fn shuffled(units: u64, take: u64, random: &mut SplitMix64) -> impl Iterator<Item = u64> {
     let mut moved: HashMap<u64, u64> = HashMap::new();
     (0..take).map(move |index| {

@@ -1,4 +1,4 @@
-//! Seats: their states, their labels, and the order in which they stand.
+//! Seats: their states, their labels and their order.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -48,7 +48,7 @@ impl SeatStatus {
         Self::ALL.into_iter().find(|status| status.letter() == letter)
     }
 
-    /// Whether a seat in this state is somebody's.
+    /// Whether a seat in this state belongs to somebody, as held or sold.
     pub const fn is_had(self) -> bool {
         !matches!(self, Self::Available)
     }
@@ -80,7 +80,7 @@ pub struct SeatLayout {
 }
 
 impl SeatLayout {
-    /// Seats of the whole layout; `None` where the product does not fit.
+    /// Seats of the whole layout; `None` if the number does not fit into 64 bits.
     pub fn seats(self) -> Option<u64> {
         u64::from(self.sections).checked_mul(u64::from(self.rows))?.checked_mul(u64::from(self.per_row))
     }
@@ -93,9 +93,9 @@ pub struct SeatRow {
     pub tier_index: u32,
     pub section: String,
     pub row: String,
-    /// Seats are numbered from 1 to this.
+    /// The seats of the row are numbered from 1 to this number.
     pub seats: u32,
-    /// Whether labels carry the section: so where the sale has more than one.
+    /// Whether labels contain the section. They do if the sale has more than one section.
     pub section_in_label: bool,
 }
 
@@ -108,8 +108,8 @@ impl SeatRow {
         }
     }
 
-    /// Whether it stands right behind `before`, the row that comes before it in the seat list: with nothing of another section
-    /// in between.
+    /// Whether this row stands right behind `before`, the previous row in the seat list: it does if both are in one
+    /// section.
     pub fn is_right_behind(&self, before: &Self) -> bool {
         (self.tier_index, &self.section) == (before.tier_index, &before.section)
     }
@@ -120,10 +120,10 @@ impl SeatRow {
     }
 }
 
-/// The first section's number; the next ones count up.
+/// The number of the first section. The following sections count up from it.
 const FIRST_SECTION: u32 = 101;
 
-/// A row's letters from its position: A … Z, AA, AB, …
+/// The letters of the row at a position, counted from 0: A … Z, AA, AB, …
 pub fn row_letters(position: u32) -> String {
     let mut letters = Vec::new();
     let mut rest = position;
@@ -139,8 +139,8 @@ pub fn row_letters(position: u32) -> String {
     String::from_utf8(letters).expect("letters are ASCII")
 }
 
-/// All rows of a new sale in their order: by tier, section and row. `layouts` has one entry per tier, `None` for general
-/// admission. Rows count on through the tiers; labels carry the section where there is more than one in all.
+/// All rows of a new sale, ordered by tier, section and row. `layouts` has one entry per tier, `None` for general
+/// admission. Row letters continue from tier to tier. Labels contain the section if the whole sale has more than one.
 pub fn seat_rows(layouts: &[Option<SeatLayout>]) -> Vec<SeatRow> {
     let section_in_label = layouts.iter().flatten().map(|layout| layout.sections).sum::<u32>() > 1;
     let mut rows = Vec::new();

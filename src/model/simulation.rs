@@ -16,7 +16,7 @@ use super::{
     strategy::StrategyKind,
 };
 
-/// What the virtual buyers go for: `any`, `seat:A-12` or `tier:ga`.
+/// What the virtual buyers want to buy: `any`, `seat:A-12` or `tier:ga`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Target {
     /// Any seat or tier, drawn by the seed.
@@ -84,7 +84,7 @@ pub enum SimulationStatus {
 pub struct Simulation {
     pub id: SimulationId,
     pub sale: SaleId,
-    /// Which strategy sold, as soon as the sale has been read.
+    /// The strategy that sells. Absent until the run has read the sale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<StrategyKind>,
     pub status: SimulationStatus,
@@ -95,44 +95,44 @@ pub struct Simulation {
     pub rate: Option<f64>,
     pub seed: u64,
     pub won: u64,
-    /// Correct refusals by their code. A refused buyer is a right answer, not a failure.
+    /// Correct refusals, counted by their code. Refusing a buyer is a correct answer, not a failure.
     pub refused: BTreeMap<Code, u64>,
-    /// Refusals of the sale during the run for which its database was asked at least one statement. Only where the
-    /// server that sells sends the buyers too: nobody else can know.
+    /// How many of the sale's refusals during the run needed at least one database statement. Only known if the server
+    /// that sells also sends the buyers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusals_by_database: Option<u64>,
-    /// Answers that should not be: transport faults and unexpected statuses.
+    /// Wrong or missing answers: transport faults and unexpected statuses.
     pub errors: u64,
-    /// What the last of the errors was, in a sentence.
+    /// The last error, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
     pub duration_ms: u64,
     /// Answers per second.
     pub throughput: f64,
-    /// Latency: from the planned moment of arrival where there is a rate, else from the moment of sending. So a slow
-    /// answer that delays the buyers behind it counts for them too (corrected for coordinated omission).
+    /// Latency. With a rate it counts from the planned moment of arrival, else from the moment of sending. So with a
+    /// rate a slow answer that delays later buyers counts for them too (corrected for coordinated omission).
     pub p50_ms: f64,
     pub p90_ms: f64,
     pub p95_ms: f64,
     pub p99_ms: f64,
     pub max_ms: f64,
-    /// Who won, in a race for a single seat.
+    /// The winner of a race for a single seat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub winner: Option<BuyerId>,
     /// The audit's verdict; null while the run goes on.
     pub audit: Option<Audit>,
-    /// Where the answers that the buyers got contradict each other, the ledger or the audit. Absent where they agree.
+    /// How the buyers' answers contradict each other, the ledger or the audit. Absent if there is no contradiction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contradictions: Vec<String>,
 }
 
-/// A seed from 64 random bits: as many of them as [`MAX_SEED`] has.
+/// A seed from 64 random bits, of which it keeps as many as [`MAX_SEED`] has.
 pub const fn seed_from(random: u64) -> u64 {
     random & MAX_SEED
 }
 
 impl Simulation {
-    /// A run that has just begun, with all buyers at once.
+    /// A run that has just begun, in which all buyers arrive at once.
     pub fn begun(id: SimulationId, sale: SaleId, buyers: u32, concurrency: u32, seed: u64) -> Self {
         Self {
             id,
@@ -161,7 +161,7 @@ impl Simulation {
         }
     }
 
-    /// Whether the run ended, the audit is clean and every answer agrees with it.
+    /// Whether the run has its audit, the audit is clean and there are no contradictions.
     pub fn is_clean(&self) -> bool {
         self.contradictions.is_empty() && self.audit.as_ref().is_some_and(|audit| audit.clean)
     }
@@ -170,7 +170,7 @@ impl Simulation {
         self.refused.values().sum()
     }
 
-    /// Buyers who have their answer.
+    /// How many buyers have their answer.
     pub fn answered(&self) -> u64 {
         self.won + self.refused_in_all() + self.errors
     }

@@ -1,10 +1,10 @@
-//! The ways in which a claim on stock is made safe. How each works is told where it is implemented, on the server.
+//! The strategies that make a claim on stock safe. How each works is explained where it is implemented, on the server.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Which strategy guards a sale's stock. All names are known to the contract; a server refuses those that its store or
-/// set-up cannot run.
+/// Which strategy guards a sale's stock. The API knows all these names. A server refuses the strategies that its store
+/// or set-up cannot run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StrategyKind {
@@ -51,7 +51,7 @@ impl StrategyKind {
         }
     }
 
-    /// How it works, in one sentence.
+    /// How the strategy works, in one sentence.
     pub const fn summary(self) -> &'static str {
         match self {
             Self::Naive => {
@@ -77,12 +77,12 @@ impl StrategyKind {
         }
     }
 
-    /// Whether it promises that no unit is sold twice and none is lost.
+    /// Whether the strategy guarantees that no unit is sold twice and none is lost.
     pub const fn is_exact(self) -> bool {
         !matches!(self, Self::Naive)
     }
 
-    /// What a server that cannot run it lacks, in one sentence.
+    /// What a server lacks that cannot run this strategy, in one sentence.
     pub const fn needs(self) -> &'static str {
         match self {
             Self::InMemory => "It needs the embedded database, where its counter is the only way to the stock.",
@@ -99,22 +99,23 @@ impl StrategyKind {
     }
 }
 
-/// A strategy as one server has it.
+/// A strategy, and whether one particular server supports it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct StrategySupport {
     pub kind: StrategyKind,
     /// Whether this server can run it.
     pub supported: bool,
-    /// Whether it promises that no unit is sold twice and none is lost. One that does not is for rehearsals only.
+    /// Whether the strategy guarantees that no unit is sold twice and none is lost. Other strategies are for rehearsals
+    /// only.
     pub exact: bool,
-    /// How it works, in one sentence.
+    /// How the strategy works, in one sentence.
     pub summary: String,
-    /// What this server lacks, where it cannot run it.
+    /// What this server lacks to run the strategy, if it cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// All strategies, and the store that they sell from.
+/// All strategies, and the store from which they sell.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct StrategyList {
     /// `SQLite` or `PostgreSQL`.

@@ -1,4 +1,4 @@
-//! The figures of a load run, folded from its answers, the same on the server and in the browser.
+//! The figures of a load run, counted from its answers in the same way on the server and in the browser.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use super::{
     simulation::Simulation,
 };
 
-/// The longest latency told apart, in microseconds; longer ones count as this.
+/// The longest latency that is recorded, in microseconds. Longer latencies count as this.
 const MAX_LATENCY_MICROSECONDS: u64 = 120_000_000;
-/// Latencies are kept to three digits.
+/// Latencies are recorded to three significant digits.
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// What a virtual buyer was told.
@@ -24,11 +24,11 @@ pub enum Answer {
     Won(Order),
     /// A correct refusal: not a failure.
     Refused(Code),
-    /// A transport fault, or an answer that should not be.
+    /// A transport fault or an unexpected answer.
     Failed(String),
 }
 
-/// The one member of a problem document that decides.
+/// The only member of a problem document that matters here.
 #[derive(Deserialize)]
 struct ProblemCode {
     code: Code,
@@ -49,8 +49,8 @@ impl Answer {
         }
     }
 
-    /// Whether this is no answer to the request: its outcome is not known, and the same key has to ask again. `status` is
-    /// what it was read from.
+    /// Whether this answer leaves the outcome of the request unknown, so that the request must be sent again with the
+    /// same key. `status` is the status of the answer.
     pub fn leaves_outcome_open(&self, status: u16) -> bool {
         matches!(self, Self::Failed(_)) && (leaves_outcome_open(status) || status == Code::IdempotencyInFlight.status())
     }
@@ -67,7 +67,7 @@ impl From<BuyOutcome> for Answer {
     }
 }
 
-/// Whether a buyer who did nothing wrong can be told this.
+/// Whether a buyer who did nothing wrong can get this code.
 const fn is_refusal(code: Code) -> bool {
     matches!(
         code,
@@ -101,7 +101,7 @@ impl Latencies {
         self.0.len()
     }
 
-    /// The latency that the share `quantile` of all stayed within, in milliseconds.
+    /// The latency that the share `quantile` of all answers did not exceed, in milliseconds.
     pub fn quantile_milliseconds(&self, quantile: f64) -> f64 {
         to_milliseconds(self.0.value_at_quantile(quantile))
     }
@@ -145,12 +145,12 @@ impl Tally {
         }
     }
 
-    /// Buyers who have their answer.
+    /// How many buyers have their answer.
     pub fn answered(&self) -> u64 {
         self.won + self.refused.values().sum::<u64>() + self.errors
     }
 
-    /// Brings the counts of `simulation` up to date. A winner is named when the race was for one seat.
+    /// Brings the counts of `simulation` up to date. The winner is set only if the race was for one seat.
     pub fn write_to(&self, simulation: &mut Simulation, duration_milliseconds: u64, race_for_one_seat: bool) {
         simulation.won = self.won;
         simulation.refused.clone_from(&self.refused);
@@ -167,7 +167,7 @@ fn to_milliseconds(microseconds: u64) -> f64 {
     microseconds as f64 / 1000.0
 }
 
-/// Answers per second; a run shorter than a millisecond counts as one.
+/// Answers per second. A run shorter than a millisecond counts as one millisecond.
 #[allow(clippy::cast_precision_loss)] // counts lie far below 2⁵³
 fn per_second(answers: u64, duration_milliseconds: u64) -> f64 {
     answers as f64 * 1000.0 / duration_milliseconds.max(1) as f64

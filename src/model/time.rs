@@ -1,4 +1,4 @@
-//! Instants in UTC to the millisecond, RFC 3339 on the wire.
+//! Instants in UTC to the millisecond, written as RFC 3339.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ impl Timestamp {
         self.milliseconds - earlier.milliseconds
     }
 
-    /// Reads RFC 3339, in the years 1 to 9999 of UTC; digits beyond the millisecond are cut off.
+    /// Reads a time of RFC 3339 in the years 1 to 9999 of UTC. Digits beyond the millisecond are cut off.
     pub fn parse(text: &str) -> Option<Self> {
         calendar::parse(text).map(Self::from_milliseconds)
     }
@@ -69,10 +69,10 @@ impl PartialSchema for Timestamp {
 
 impl ToSchema for Timestamp {}
 
-/// Between RFC 3339 and milliseconds since 1970.
+/// Converts between RFC 3339 and milliseconds since 1970.
 ///
-/// The calendar is a library's; the grammar is ours, because libraries read more than RFC 3339 allows, and their instants
-/// end a day before the year 9999 does.
+/// The calendar comes from a library. The grammar is our own, because libraries accept more than RFC 3339 allows, and
+/// their instants end a day before the year 9999 does.
 #[cfg(feature = "ssr")]
 mod calendar {
     use std::ops::RangeInclusive;
@@ -83,11 +83,11 @@ mod calendar {
     };
 
     const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
-    /// What four digits of a year can say, but for the year 0, which no calendar on a wall has.
+    /// The years that four digits can express, without the year 0, which calendars in daily use do not have.
     const YEARS: RangeInclusive<i16> = 1..=9999;
     const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
-    /// Reads a text of the form `date T time offset`, each part to the letter.
+    /// Reads a text of the form `date T time offset`, strictly by the grammar.
     pub fn parse(text: &str) -> Option<i64> {
         let mut rest = text.as_bytes();
         let day = read_date(&mut rest)?;
@@ -106,7 +106,7 @@ mod calendar {
         }
         let within = SignedDuration::from_secs(second.into()) + SignedDuration::from_millis(millisecond.into());
         let milliseconds = (in_utc.duration_since(EPOCH) + within).as_millis();
-        // The leap second that ends the last year would be in the year 10000.
+        // A leap second at the end of the year 9999 would be read as an instant in the year 10000.
         i64::try_from(milliseconds).ok().filter(|milliseconds| *milliseconds <= last())
     }
 
@@ -119,8 +119,8 @@ mod calendar {
         i64::try_from(DateTime::MAX.duration_since(EPOCH).as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// A leap second is added to the last minute of June or December. It is read as the second after it, as every clock
-    /// that counts seconds since 1970 does.
+    /// A leap second is added to the last minute of June or December. It is read as the second that follows it, because
+    /// clocks that count seconds since 1970 do the same.
     fn may_end_in_a_leap_second(minute: DateTime) -> bool {
         let is_last_minute = (minute.hour(), minute.minute()) == (23, 59);
         is_last_minute && matches!((minute.month(), minute.day()), (6, 30) | (12, 31))
@@ -135,7 +135,7 @@ mod calendar {
         Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
     }
 
-    /// A fraction of a second has a point and at least one digit; it may be left out.
+    /// Reads an optional fraction of a second: a point and at least one digit.
     fn read_milliseconds(rest: &mut &[u8]) -> Option<u32> {
         let Some(fraction) = rest.strip_prefix(b".") else { return Some(0) };
         let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -144,7 +144,8 @@ mod calendar {
         (digits > 0).then(|| shown.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
     }
 
-    /// Minutes that the local time is ahead of UTC. `-00:00` says that where the local time is meant is not known.
+    /// Reads by how many minutes the local time is ahead of UTC. `-00:00` is read as UTC: it means that the local
+    /// offset is not known.
     fn read_offset(rest: &mut &[u8]) -> Option<i32> {
         let sign = match any_of(rest, b"Zz+-")? {
             b'+' => 1,
@@ -157,14 +158,14 @@ mod calendar {
         Some(sign * i32::try_from(hours * 60 + minutes).ok()?)
     }
 
-    /// Takes one of these bytes from the front.
+    /// Takes one of the `allowed` bytes from the front.
     fn any_of(rest: &mut &[u8], allowed: &[u8]) -> Option<u8> {
         let (first, behind) = rest.split_first()?;
         *rest = behind;
         allowed.contains(first).then_some(*first)
     }
 
-    /// Takes so many digits from the front; their value has to lie in these bounds.
+    /// Takes a number of `digits` digits from the front. Its value must lie within `bounds`.
     fn number(rest: &mut &[u8], digits: usize, bounds: RangeInclusive<u32>) -> Option<u32> {
         let (front, behind) = rest.split_at_checked(digits)?;
         *rest = behind;
@@ -174,7 +175,7 @@ mod calendar {
     }
 }
 
-/// The same by the calendar that every browser has already.
+/// Converts in the same way, but with the browser's own calendar, which costs no download.
 #[cfg(not(feature = "ssr"))]
 mod calendar {
     use js_sys::Date;

@@ -1,4 +1,4 @@
-//! What the view becomes by frames and intents, in any order.
+//! How frames and intents, in any order, change the view.
 
 use proptest::prelude::*;
 
@@ -50,7 +50,7 @@ fn a_gap_asks_for_a_snapshot_and_changes_nothing() {
 
 #[test]
 fn a_frame_that_begins_before_the_view_brings_it_to_its_end() {
-    // A polled state lies between two frames of the stream.
+    // The view came from a poll, whose `seq` lies inside the next frame of the stream.
     let mut view = View::new(snapshot(3, "SAA", vec![counts("vip", 2, 0, 1)]), None, None, &[]);
     let (seats, tiers) = (vec![(0, 'S'), (2, 'S')], vec![counts("vip", 1, 0, 2)]);
     let frame = Frame::Delta(Delta { from: 1, seq: 5, at: time(0), seats, tiers });
@@ -178,7 +178,7 @@ fn sold_out_follows_from_the_stock() {
     assert_eq!(view.status(), SaleStatus::Closed);
 }
 
-/// A server of one tier with numbered seats: each step turns one seat.
+/// The snapshot of a server whose sale has one tier with numbered seats.
 fn told(letters: &[u8], seq: u64) -> Snapshot {
     let left = letters.iter().filter(|&&letter| letter == b'A').count() as u64;
     let all = letters.len() as u64;
@@ -186,8 +186,8 @@ fn told(letters: &[u8], seq: u64) -> Snapshot {
 }
 
 proptest! {
-    /// Whatever frames are lost or come twice, a viewer who asks when told to stands where the server stands, and nothing
-    /// of settled purchases is left over.
+    /// Frames may be lost or come twice. A viewer who asks for a snapshot when told to still ends in the server's
+    /// state, and no settled purchase leaves a trace.
     #[test]
     fn the_fold_ends_at_the_server_s_state(
         steps in prop::collection::vec((0u32..8, any::<bool>(), 0u8..4, any::<bool>()), 0..60),

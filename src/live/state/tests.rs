@@ -1,4 +1,4 @@
-//! What is due when, of a page that leads, one that follows and one that finds no locks.
+//! What is due when: for a page that leads, a page that follows and a page without locks.
 
 use super::{
     super::{census::Census, connection::Connection, locks::Manner, turn::Lead},
@@ -7,7 +7,7 @@ use super::{
 
 const LEAD: Wish = Wish::Lead(Manner::Wait);
 
-/// Streams and locks are nothing here.
+/// A page whose streams and locks are stand-ins: `()`.
 type Page = State<(), ()>;
 
 fn page() -> Page {
@@ -28,7 +28,7 @@ fn leader() -> Page {
     page
 }
 
-/// A page that knows at the time 200 that another one's stream speaks, and has asked where the sale stands.
+/// A page that learned at the time 200 that the leading page's stream works, and has polled the sale's state since.
 fn follower() -> Page {
     let mut page = page();
     page.due(0, false);

@@ -1,10 +1,10 @@
-//! The ladder on small houses that can be drawn.
+//! Picks on small seat maps that are drawn as text.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Rows of seats, `.` free and `x` taken, one behind the other; an empty line stands between sections.
+/// Rows of seats behind each other, `.` free and `x` taken. An empty line separates sections.
 struct Drawn {
     rows: Vec<(u32, &'static str, bool)>,
 }
@@ -110,7 +110,7 @@ fn names_are_read_as_they_are_written() {
     assert!(Rung::Together < Rung::Scattered);
 }
 
-/// Whether so many seats could stand on a rung, by trying every place.
+/// Whether `units` seats could reach a rung, found by trying every place.
 fn can_reach(drawn: &Drawn, units: u32, rung: Rung) -> bool {
     let is_row = |row: usize, column: u32, seats: u32| {
         let (first, line, _) = drawn.rows[row];
