@@ -28,7 +28,12 @@ impl Catalogue {
 
     /// Whether this is one of the demo sales' ids.
     pub fn is_demo_sale(sale: &SaleId) -> bool {
-        NAMES.iter().any(|name| slug(name).as_deref() == Some(sale.as_str()))
+        Self::demo_position(sale).is_some()
+    }
+
+    /// Where a demo sale stands among the demo sales. `None` for any other sale.
+    pub(super) fn demo_position(sale: &SaleId) -> Option<usize> {
+        NAMES.iter().position(|name| slug(name).as_deref() == Some(sale.as_str()))
     }
 }
 

@@ -41,14 +41,15 @@ impl Catalogue {
         Some(SaleList { sales, next })
     }
 
-    /// The sales on one page of the home page, and the number of its last page. Pages are counted from 1; a number
-    /// beyond the last page gives the last page. The newest sales come first; rehearsals come after real sales, and
-    /// closed sales last.
+    /// The sales on a page of the home page, which is counted from 1, and the number of its last page. Demo sales come
+    /// first, then the newest; rehearsals come after what is really for sale, and closed sales last. A page beyond the
+    /// last is the last.
     pub fn sales_on_a_page(&self, page: u32) -> SalesPage {
         let mut all: Vec<_> = self.core.all().iter().rev().cloned().collect();
         all.sort_by_key(|sale| {
             let stock = sale.stock.read();
-            (stock.switch == SaleSwitch::Closed, stock.rehearsal)
+            let demo_position = Self::demo_position(&stock.id).unwrap_or(usize::MAX);
+            (stock.switch == SaleSwitch::Closed, demo_position, stock.rehearsal)
         });
         let per_page = SALES_PER_PAGE as usize;
         let pages = u32::try_from(all.len().div_ceil(per_page)).unwrap_or(u32::MAX).max(1);
