@@ -1,7 +1,7 @@
 //! Markup as a string. It is used for large, fixed markup: the seat map's first drawing, charts, the exported document.
 //! Everything else is a `view!`.
 //!
-//! A value gets into markup in three ways: through `escape`; through `trusted`, which takes only literals of our own
+//! A value gets into markup in three ways: through `escape`; through `trusted`, which takes only texts of our own
 //! source; or through [`html!`], which escapes every text. So code that puts in an unescaped name does not compile.
 
 use std::fmt::{Arguments, Display, Formatter, Result, Write as _};
