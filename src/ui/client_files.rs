@@ -1,15 +1,16 @@
-//! What the browser's half is called: the server reads it, the document names it.
+//! The names of the browser's files. The server reads them from the manifest, and the document contains them.
 
 use std::collections::BTreeMap;
 
-/// Names of the browser's half under the package folder, hashed by content. The router puts them into the context.
+/// Addresses of the browser's files, with hashes of their contents. The router puts them into the context.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ClientFiles {
     /// Addresses from the root, such as `/pkg/onsale.1a2b3c.js`.
     pub js: String,
     pub wasm: String,
     pub css: String,
-    /// WebAssembly that is fetched when its island is seen, by the name of the island. A client that is not split has none.
+    /// WebAssembly that is fetched when its island is seen, by the name of the island. Empty for a client that is not
+    /// split.
     #[serde(default)]
     pub parts: BTreeMap<String, String>,
 }

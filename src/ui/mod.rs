@@ -1,9 +1,9 @@
-//! What people see. Nothing here decides; every wish goes to `api`, every truth comes from `live`.
+//! What people see. Nothing here decides: every request goes to `api`, and the state of a sale comes from `live`.
 
 #[cfg(feature = "ssr")]
-pub mod app; // what only the server makes: the document, the frame, the pages
-pub mod client_files; // what the browser's half is called
-pub mod home; // the sales
+pub mod app; // what only the server renders: the document, the frame, the pages
+pub mod client_files; // the names of the browser's files
+pub mod home; // the list of sales
 pub mod kit; // small things that every page uses
-pub mod sale; // the heart: seat map, counter, panel
-pub mod simulator; // many buyers at once, and the result
+pub mod sale; // the page of one sale: seat map, counter, panel
+pub mod simulator; // sends many buyers at once and shows the result

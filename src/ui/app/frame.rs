@@ -29,7 +29,7 @@ pub fn Header() -> impl IntoView {
 #[component]
 pub fn Footer() -> impl IntoView {
     let path = use_location().pathname;
-    // On a sale's page the proofs are that sale's.
+    // The page of a sale links to that sale's audit and ledger.
     let proofs = move || {
         sale_of(&path.read()).map(|sale| {
             view! {
@@ -51,7 +51,7 @@ pub fn Footer() -> impl IntoView {
     }
 }
 
-/// The sale whose page stands at `path`; the rehearsal's proofs stand on the simulator's page.
+/// The sale to whose audit and ledger the page at `path` links. The simulator's page links to those of the rehearsal.
 fn sale_of(path: &str) -> Option<String> {
     match path.strip_prefix(&SALE.of("")) {
         Some(sale) if !sale.is_empty() && !sale.contains('/') => Some(sale.to_owned()),

@@ -1,4 +1,4 @@
-//! The page of all sales, as many at a time as one can look over.
+//! The home page: all sales, one page of them at a time.
 
 use leptos::prelude::*;
 use leptos_meta::Title;

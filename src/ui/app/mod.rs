@@ -1,13 +1,13 @@
-//! What only the server makes: the document, the frame around every page, the pages. The browser gets their markup, and code
-//! for the islands in it alone.
+//! What only the server renders: the document, the frame around every page, and the pages. The browser gets their
+//! markup, and code only for the islands in it.
 
 mod frame; // header, navigation, footer
-mod handed; // what islands start from, beside the markup
+mod handed; // writes the data from which islands start into the page
 mod home; // the page of all sales
-mod not_found; // the page for an address that leads nowhere
+mod not_found; // the page for an unknown address
 mod paging; // links between the pages of a list
-mod refusal; // what a browser shows where the server refuses it before any page could be made
-mod routes; // which page stands at which address
+mod refusal; // the page for a request that was refused before any page could be rendered
+mod routes; // which page has which address
 mod sale; // the page of one sale
 mod shell; // the HTML document around the application
 mod simulator; // the simulator's own page, and its panel

@@ -2,10 +2,11 @@
 
 use leptos::prelude::*;
 
-/// Where a link leads, and what it says.
+/// The address of a link and its text.
 pub type PageLink = (String, &'static str);
 
-/// Links to the pages before and after this one, with what `says` where the reader is. Nothing, where there is one page only.
+/// Links to the previous and the next page. Between them `says` tells which page this is. Empty if there is only one
+/// page.
 #[component]
 pub fn Paging(label: &'static str, previous: Option<PageLink>, says: String, next: Option<PageLink>) -> impl IntoView {
     if previous.is_none() && next.is_none() {

@@ -1,4 +1,4 @@
-//! What a browser shows where the server refuses a request before any page could be made. It loads nothing.
+//! The page for a request that the server refuses before it can render a page. It loads no other files.
 
 use crate::{
     model::pages::HOME,

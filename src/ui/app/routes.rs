@@ -1,4 +1,4 @@
-//! The whole application: its frame, and which page stands at which address.
+//! The whole application: its frame, and which page has which address.
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
@@ -21,8 +21,8 @@ use crate::{
     ui::kit::html::Html,
 };
 
-/// The whole application. Every page is rendered to its end: it is complete without script, and its status is known before
-/// its first byte.
+/// The whole application. Every page is rendered completely before its first byte is sent. So it is complete without
+/// script, and its status is known in time.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -44,7 +44,8 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// The title of a page, from what it calls itself, escaped: the library writes it into the document as it is.
+/// The document's title, from the page's own title. It is escaped here, because the library writes it into the document
+/// as it is.
 fn page_title(title: String) -> String {
     if title.is_empty() { "Onsale".to_owned() } else { format!("{} · Onsale", Html::escape(&title)) }
 }
@@ -56,7 +57,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_router_knows_the_pages_of_the_list_and_no_others() {
-        // Pages are rendered as tasks; another test of this process may have said so already.
+        // Rendering needs a task executor. This fails if another test of this process has set it already.
         let _ = any_spawner::Executor::init_tokio();
         let mut routed: Vec<String> =
             leptos_axum::generate_route_list(App).iter().map(|route| route.path().to_owned()).collect();

@@ -1,4 +1,4 @@
-//! The page of one sale: its island, the seat map inside it, the simulator below.
+//! The page of one sale: its island with the seat map inside, and the simulator below.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -57,7 +57,7 @@ fn Sale(page: api::SalePage, outcome: Option<String>) -> impl IntoView {
     .into_any()
 }
 
-/// What the answer to a form says before the page itself.
+/// The notice above the page after a form was sent without script.
 #[component]
 fn Notice(notice: FormNotice) -> impl IntoView {
     let (title, detail) = match notice {
@@ -104,7 +104,8 @@ fn SeatMap(desk: Desk) -> impl IntoView {
     .into_any()
 }
 
-/// How close seats stand, so that the widest line fits beside the panel where the pointer is fine enough.
+/// How close to each other seats are drawn. It is chosen so that the widest line of seats fits beside the panel. The
+/// style sheet follows it only where the pointer is fine enough to hit small seats.
 const fn density(widest_line: u32) -> &'static str {
     match widest_line {
         0..=26 => "wide",
@@ -113,7 +114,7 @@ const fn density(widest_line: u32) -> &'static str {
     }
 }
 
-/// What the shapes mean.
+/// The key to the shapes of the seats.
 #[component]
 fn MapKey() -> impl IntoView {
     let entry = |status: &'static str, is_selected: Option<&'static str>, text: &'static str| {

@@ -6,17 +6,18 @@ use leptos_meta::MetaTags;
 use super::routes::App;
 use crate::ui::client_files::ClientFiles;
 
-/// The typeface, under the address that the style sheet names.
+/// The address of the typeface, as in the style sheet.
 const TYPEFACE: &str = "/fonts/instrument-sans-5.3.0.woff2";
 
-/// Starts the browser's half and its islands.
+/// The script that starts the browser's half and its islands.
 const START: &str = include_str!("start.js");
 
-/// The document. With the browser's half (`ClientFiles` in the context) its islands come to life; without it, it is the
-/// same page, usable through its forms. With `LeptosOptions` it is a page that somebody works on, and reloads when it changes.
+/// The document. Its islands start only if `ClientFiles` are in the context; without them it is the same page, usable
+/// through its forms. With `LeptosOptions` in the context, which are there during development, the page reloads after
+/// each change.
 pub fn shell() -> impl IntoView {
     if let Some(context) = Owner::current_shared_context() {
-        // What stands outside of islands is final: nothing about it is written down for the browser.
+        // Outside of islands nothing is hydrated, so no data for hydration is written into the page.
         context.set_is_hydrating(false);
     }
     let nonce = use_nonce();

@@ -1,5 +1,5 @@
-//! The simulator's own page, and the place of its panel. The panel's code is a file of its own, fetched when the panel is
-//! seen.
+//! The simulator's own page, and the panel that it shares with the pages of sales. The panel's code is a file of its
+//! own, which is fetched when the panel is seen.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The sale that is chosen at first: it is made for rehearsals.
+/// The sale that is chosen at first. It is there for rehearsals.
 const DEFAULT_SALE: &str = "rehearsal";
 
 /// The simulator on a page of its own.
@@ -38,7 +38,7 @@ pub fn SimulatorPage() -> impl IntoView {
     }
 }
 
-/// The simulator. With `sale` it attacks that one; without, the visitor chooses.
+/// The simulator's panel. It attacks `sale`; if that is `None`, the visitor chooses a sale.
 #[component]
 pub fn Simulator(sale: Option<Arc<Sale>>) -> impl IntoView {
     let heading = sale.is_some().then(|| view! { <h2>"Simulator"</h2> });
@@ -67,7 +67,7 @@ pub fn Simulator(sale: Option<Arc<Sale>>) -> impl IntoView {
 
 async fn start(sale: Option<Arc<Sale>>) -> Start {
     let list = api::strategies().await.unwrap_or_default();
-    // Only a rehearsal changes its strategy.
+    // Only rehearsals can change their strategy.
     let can_change = sale.as_ref().is_none_or(|sale| sale.rehearsal);
     let is_alone = sale.is_none();
     let chosen = sale.as_ref().map_or_else(|| SaleId(DEFAULT_SALE.to_owned()), |sale| sale.id.clone());

@@ -1,8 +1,8 @@
-// Starts the browser's half. Above it stand `client`, the module of the script, and `wasm` and `parts`, the addresses of the
-// WebAssembly that starts at once and of what is fetched when it is seen.
+// Starts the browser's half. The page defines `client` (the script's module), `wasm` (the address of the WebAssembly
+// that starts at once) and `parts` (the addresses of the WebAssembly that is fetched later).
 //
-// An island inside of `data-lazy` is such a part: it is fetched when it is near the view, or when one of its buttons is
-// pressed, and that press is then done. Where it cannot be fetched, `data-lazy-failed` says so, and the next press tries again.
+// An island inside `data-lazy` is fetched when it comes near the view or when one of its buttons is pressed. The press
+// is then repeated. If the fetch fails, `data-lazy-failed` is shown, and the next press tries again.
 await client.default({ module_or_path: wasm });
 client.hydrate();
 
@@ -12,7 +12,7 @@ const isNear = (place) => {
   const { top, bottom } = place.getBoundingClientRect();
   return bottom > -NEAR_PIXELS && top < innerHeight + NEAR_PIXELS;
 };
-// The client itself cannot go on when a part fails to come: so it is asked for only once it is here.
+// The client cannot recover when it fails to load a part. So the part is fetched here first.
 const fetchPart = async (address) => {
   if (!address) return;
   const answer = await fetch(address);

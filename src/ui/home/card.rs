@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The card of the sale that is `first` in `sales` now, and whatever becomes of it there.
+/// The card of one sale. It starts from `first` and then shows the sale with the same id in `sales`, as that changes.
 #[component]
 pub fn SaleCard(sales: RwSignal<Vec<Sale>>, first: Sale, now: ReadSignal<Timestamp>) -> impl IntoView {
     let link = SALE.of(first.id.as_str());

@@ -1,4 +1,4 @@
-//! The sales, with what is left of each.
+//! The list of sales on the home page, with what is left of each.
 
 mod card; // one sale
 
@@ -17,9 +17,10 @@ use crate::{
     },
 };
 
-/// Where the page carries the sales that the board starts from.
+/// The id of the page's element with the sales from which the board starts.
 pub const START: &str = "sale-board-start";
-/// Time between two looks at the sales of the page. A stream tells of one sale only, and a browser has few connections to spare.
+/// How often the sales of the page are polled. There is no stream here: a stream is about one sale only, and a browser
+/// has few connections to spare.
 const REFRESH: Duration = Duration::from_secs(2);
 
 /// A card for each sale, kept up to date.
@@ -39,12 +40,13 @@ pub fn SaleBoard() -> impl IntoView {
     }
 }
 
-/// The server's time when the list was made; an empty list does not tell.
+/// The server's time when it made the list. `None` for an empty list.
 fn time_of(sales: &[Sale]) -> Option<Timestamp> {
     sales.iter().map(|sale| sale.server_now).max()
 }
 
-/// Asks for the sales of this page again and again while somebody looks. A failed look changes nothing: the next one may succeed.
+/// Polls the sales of this page while the page is visible. A failed poll changes nothing, because the next one may
+/// succeed.
 fn refresh(sales: RwSignal<Vec<Sale>>, page: u32, clock: ServerClock) {
     let look = move || {
         if document().hidden() {

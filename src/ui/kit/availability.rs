@@ -1,10 +1,10 @@
-//! How much is left, as a bar. The figures beside it say the same, so it is hidden from those who cannot see it.
+//! How much is left, as a bar. It is hidden from screen readers, because the figures beside it say the same.
 
 use leptos::prelude::*;
 
 use crate::model::sale::Counts;
 
-/// Widths in thousandths of the bar: available, then held; what is sold is the ground.
+/// The bar shows available units, then held units; the rest, the ground, is sold. Widths are in thousandths of the bar.
 #[component]
 pub fn AvailabilityBar<F>(counts: F) -> impl IntoView
 where
@@ -27,7 +27,7 @@ where
     }
 }
 
-/// The share in thousandths, rounded so that nothing is shown only where nothing is left.
+/// The share in thousandths. It is at least 4 if anything is left, so that the last unit can still be seen.
 fn thousandths(part: u64, whole: u64) -> u64 {
     match (part, whole) {
         (0, _) | (_, 0) => 0,

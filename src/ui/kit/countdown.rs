@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::model::time::Timestamp;
 
-/// The line that says when a sale opens: days, hours, minutes and seconds from `now` on, and the moment itself.
+/// The line that says when a sale opens: the remaining days, hours, minutes and seconds, and the opening time itself.
 #[component]
 pub fn Opening(opens_at: Timestamp, now: ReadSignal<Timestamp>, class: &'static str) -> impl IntoView {
     view! {
@@ -17,12 +17,12 @@ pub fn Opening(opens_at: Timestamp, now: ReadSignal<Timestamp>, class: &'static 
     }
 }
 
-/// "now" once the time has come.
+/// The remaining time as a text; "now" once the time has come.
 fn remaining(milliseconds: i64) -> String {
     if milliseconds <= 0 {
         return "now".to_owned();
     }
-    // Rounded up: "1 s" until the very moment.
+    // Rounded up, so that "1 s" is shown until the very moment.
     let seconds = (milliseconds + 999) / 1000;
     let (days, hours, minutes, seconds) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     match (days, hours, minutes) {
@@ -34,7 +34,7 @@ fn remaining(milliseconds: i64) -> String {
     }
 }
 
-/// A moment for people, in UTC: the same on the server and in the browser.
+/// A moment as a text for people. It is in UTC, so that server and browser write the same.
 pub fn moment(at: Timestamp) -> String {
     let text = at.to_string();
     match (text.get(..10), text.get(11..16)) {

@@ -1,19 +1,19 @@
-//! Markup as a string, for what is large and fixed: the seat map's first drawing, charts, the exported document. Everything
-//! else is a `view!`.
+//! Markup as a string. It is used for large, fixed markup: the seat map's first drawing, charts, the exported document.
+//! Everything else is a `view!`.
 //!
-//! A value gets into markup through `escape`, through `trusted`, which takes only what stands in our own source, or through
-//! [`html!`], which escapes every text that it is given. So an unescaped name does not compile.
+//! A value gets into markup in three ways: through `escape`; through `trusted`, which takes only texts of our own
+//! source; or through [`html!`], which escapes every text. So code that puts in an unescaped name does not compile.
 
 use std::fmt::{Arguments, Display, Formatter, Result, Write as _};
 
 use leptos::web_sys::Element;
 
-/// Markup that may stand in a document as it is.
+/// Markup that can be put into a document as it is.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Html(String);
 
 impl Html {
-    /// A text as markup: what has a meaning in element content or in a quoted attribute is escaped.
+    /// Escapes a text for use in element content or in a quoted attribute.
     pub fn escape(text: &str) -> Self {
         let mut markup = String::with_capacity(text.len());
         for character in text.chars() {
@@ -29,23 +29,23 @@ impl Html {
         Self(markup)
     }
 
-    /// Markup that stands in our own source.
+    /// Markup from our own source.
     pub fn trusted(markup: &'static str) -> Self {
         Self(markup.to_owned())
     }
 
-    /// What [`html!`] has filled in; not to be called by itself.
+    /// Markup that [`html!`] has filled in. Only that macro may call this.
     #[doc(hidden)]
     pub fn filled(markup: Arguments<'_>) -> Self {
         Self(markup.to_string())
     }
 
-    /// What the server has written into an element of its page: it was escaped there.
+    /// The content of an element of the page. It is safe because the server escaped it when it rendered the page.
     pub fn of_page(element: &Element) -> Self {
         Self(element.inner_html())
     }
 
-    /// What stands before and behind a mark. Nothing where there is no mark.
+    /// The markup before and after `mark`. Both are empty if `mark` is not found.
     pub fn around(&self, mark: &str) -> (Self, Self) {
         let (before, behind) = self.0.split_once(mark).unwrap_or_default();
         (Self(before.to_owned()), Self(behind.to_owned()))
@@ -82,7 +82,7 @@ impl FromIterator<Html> for Html {
     }
 }
 
-/// What may stand inside markup: markup itself, numbers, and texts, which are escaped.
+/// Values that can be put into markup: markup itself, numbers, and texts, which are escaped.
 pub trait Inside {
     fn inside(&self) -> impl Display;
 }
@@ -93,7 +93,7 @@ impl Inside for Html {
     }
 }
 
-/// Nothing stands where there is none.
+/// `None` is written as nothing.
 impl<T: Inside> Inside for Option<T> {
     fn inside(&self) -> impl Display {
         self.as_ref().map(|some| some.inside().to_string()).unwrap_or_default()
@@ -125,8 +125,8 @@ macro_rules! plain {
 escaped!(str, String);
 plain!(bool, u8, u32, u64, usize);
 
-/// Markup with values in it: `html!("<p>{name}</p>", name = sale.name)`. Each value is named: a variable of the same name is
-/// not looked for, because it would not be escaped.
+/// Markup with values in it: `html!("<p>{name}</p>", name = sale.name)`. Each value must be passed by name. Variables
+/// are not captured as in `format!`, because they would not be escaped.
 macro_rules! html {
     ($markup:literal $(, $name:ident = $value:expr)* $(,)?) => {
         $crate::ui::kit::html::Html::filled(

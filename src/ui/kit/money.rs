@@ -1,10 +1,10 @@
-//! Amounts in minor units and other numbers, for people.
+//! Writes amounts of money and other numbers for people.
 
-/// The sign in front of the currencies that have a well-known one.
+/// The signs of currencies that have a well-known sign.
 const SIGNS: [(&str, &str); 4] = [("USD", "$"), ("EUR", "€"), ("GBP", "£"), ("JPY", "¥")];
 
-/// `1050` with two digits and `USD` as `$10.50`; without a known sign, `CHF 10.50`. The server says how many digits behind the
-/// point a currency has.
+/// Writes `1050` with two digits and `USD` as `$10.50`, and with a currency that has no known sign as `CHF 10.50`. The
+/// server says how many decimal digits a currency has.
 pub fn money(minor_units: u64, currency: &str, digits: u32) -> String {
     let sign = SIGNS.iter().find(|(code, _)| *code == currency).map(|(_, sign)| (*sign).to_owned());
     let mut text = sign.unwrap_or_else(|| format!("{currency}\u{a0}"));
@@ -32,19 +32,19 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// A number that is not negative, to the nearest whole one. In the browser's half no number is written with its fraction by
-/// the standard library: that needs large tables.
+/// Rounds a number that is not negative to the nearest whole number. Fractions are formatted here and not by the
+/// standard library, whose large tables would make the browser's half larger.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // amounts that fit a screen
 pub const fn rounded(value: f64) -> u64 {
     value.round_ties_even() as u64
 }
 
-/// The same, never rounded down: for latencies.
+/// Rounds up to a whole number. For latencies, which should not look better than they are.
 pub const fn rounded_up(value: f64) -> u64 {
     rounded(value.ceil())
 }
 
-/// A number that is not negative, with one digit of its fraction.
+/// Writes a number that is not negative with one decimal digit.
 pub fn tenths(value: f64) -> String {
     let tenths = rounded(value * 10.0);
     format!("{}.{}", tenths / 10, tenths % 10)

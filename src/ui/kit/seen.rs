@@ -1,14 +1,14 @@
-//! When something that a page shows has been seen.
+//! Waits until the visitor has seen what the page shows.
 
 use std::time::Duration;
 
 use gloo_timers::future::sleep;
 use leptos::prelude::document;
 
-/// How long it has to stand on the screen. It is longer than the two clicks of a double click are apart.
+/// What the page shows counts as seen after this time on the screen. It is longer than the pause within a double click.
 const ON_THE_SCREEN: Duration = Duration::from_secs(1);
 
-/// Waits until what is shown now has been on the screen for a second; a hidden page shows nothing.
+/// Waits for a second, and if the page is hidden then, for further seconds until one ends with the page visible.
 pub async fn seen() {
     sleep(ON_THE_SCREEN).await;
     while document().hidden() {

@@ -15,7 +15,6 @@ pub const fn status_text(status: SaleStatus) -> &'static str {
     }
 }
 
-/// The status as a badge.
 #[component]
 pub fn StatusBadge<F>(status: F) -> impl IntoView
 where

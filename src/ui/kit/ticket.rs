@@ -10,8 +10,8 @@ use crate::{
     ui::kit::{countdown::moment, money::money},
 };
 
-/// One order as its tickets, ready to be shown at the door. `tiers` gives their names where they are known, the identifier
-/// stands in for an unknown one; `sale_name` stands where the page does not say it already.
+/// The tickets of one order, ready to be shown at the door. `tiers` provides the tiers' names; a tier that is missing
+/// there is shown by its id. `sale_name` is `None` on a page that shows the sale's name anyway.
 #[component]
 pub fn OrderTickets(order: Order, tiers: Vec<Tier>, sale_name: Option<String>) -> impl IntoView {
     let ticket = |ticket: &Ticket| {

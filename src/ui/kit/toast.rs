@@ -1,4 +1,4 @@
-//! Short messages about the result of an action. Each kind is told apart by its mark and title, not by colour alone.
+//! Short messages about the result of an action. The kinds differ by mark and title, not by colour alone.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::model::outcome::Code;
 
 /// How long a message about a failure stays. A success stays until the visitor closes it.
 const FAILURE_STAYS: Duration = Duration::from_secs(7);
-/// Messages shown at once; one more removes the oldest failure.
+/// The most messages that are shown at once. A further message removes the oldest failure.
 const MAX_TOASTS: usize = 4;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ToastKind {
     Success,
-    /// In line: the outcome follows.
+    /// The purchase is in line. Its outcome follows.
     Waiting,
-    /// Somebody was faster.
+    /// Another buyer was faster.
     Conflict,
     SoldOut,
     NotFound,
@@ -61,7 +61,8 @@ impl ToastKind {
         }
     }
 
-    /// A screen reader interrupts itself for a failure, and tells the rest when it has finished.
+    /// The ARIA role. A screen reader interrupts itself to read a failure (`alert`), and reads other messages when it
+    /// has finished (`status`).
     const fn role(self) -> &'static str {
         match self {
             Self::Success | Self::Waiting => "status",
@@ -86,7 +87,7 @@ pub struct Toasts {
 }
 
 impl Toasts {
-    /// Starts with the page's own message, if it has one, which stays.
+    /// Starts with the page's own message, if there is one. That message stays until the visitor closes it.
     pub fn new(first: Option<(ToastKind, String, String)>) -> Self {
         let toasts = Self { list: RwSignal::new(Vec::new()), next_id: StoredValue::new(0) };
         if let Some((kind, title, detail)) = first {
@@ -95,7 +96,8 @@ impl Toasts {
         toasts
     }
 
-    /// Shows a message. A failure is removed after some seconds. Returns the number by which `dismiss` removes it.
+    /// Shows a message. A failure disappears after `FAILURE_STAYS`. Returns the number with which `dismiss` removes the
+    /// message.
     pub fn show(self, kind: ToastKind, title: impl Into<String>, detail: impl Into<String>) -> u32 {
         let id = self.add(kind, title.into(), detail.into());
         if !matches!(kind, ToastKind::Success | ToastKind::Waiting) {
@@ -110,7 +112,7 @@ impl Toasts {
         self.list.update(|list| {
             list.push(Toast { id, kind, title, detail });
             if list.len() > MAX_TOASTS {
-                // The oldest failure goes first: a success must outlive what came after it.
+                // A failure is removed first, because a success must not be pushed out by later messages.
                 let oldest = list.iter().position(|toast| toast.kind != ToastKind::Success).unwrap_or(0);
                 list.remove(oldest);
             }
@@ -124,7 +126,7 @@ impl Toasts {
     }
 }
 
-/// All messages that stand now.
+/// All messages that are shown now.
 #[component]
 pub fn ToastList(toasts: Toasts) -> impl IntoView {
     view! {

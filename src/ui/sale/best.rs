@@ -1,4 +1,4 @@
-//! How well the best seats that are free now would stand together: what the button promises before it is pressed. Pure.
+//! The best seats that are free now, so that the button can say before the press how they stand together. Pure.
 
 use super::seating::Seating;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     model::rung::{Best, Run, TierRows, best_available},
 };
 
-/// The best so many seats of a tier as the page shows them; `None` where fewer are free.
+/// The best `units` seats of a tier that the page shows as free; `None` if fewer are free.
 pub fn best_shown(seating: &Seating, view: &View, tier: usize, units: u32) -> Option<Best> {
     let rows = seating.rows().filter(|row| seating.row(*row).tier_index as usize == tier).collect();
     best_available(&ShownRows { seating, view, rows }, units)
@@ -16,7 +16,7 @@ pub fn best_shown(seating: &Seating, view: &View, tier: usize, units: u32) -> Op
 struct ShownRows<'a> {
     seating: &'a Seating,
     view: &'a View,
-    /// Positions in the list of all rows.
+    /// Positions of these rows in the list of all rows.
     rows: Vec<usize>,
 }
 

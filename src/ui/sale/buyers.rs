@@ -1,4 +1,4 @@
-//! Several buyers side by side, each with a session and a count of its own, to feel contention with one's own hands.
+//! Several buyers side by side, each with its own session and count. They let the visitor try out what contention is.
 
 use leptos::{prelude::*, task::spawn_local};
 
@@ -13,20 +13,21 @@ use crate::{
     ui::kit::{border::part, document::hand_focus_on, seen::seen, toast::ToastKind},
 };
 
-/// A browser keeps about six connections to one address; more buyers would only wait in its own line.
+/// A browser keeps about six connections to one address. The requests of more buyers would only wait inside the
+/// browser.
 const MAX_BUYERS: usize = 6;
 
-/// One buyer beside the visitor.
+/// One additional buyer.
 #[derive(Clone, Copy)]
 struct Buyer {
     number: u32,
-    /// The buyer is recognised by it, from its first purchase on.
+    /// Identifies the buyer to the server. `None` before its first purchase.
     token: RwSignal<Option<String>>,
     owned: RwSignal<u32>,
-    /// Whether a purchase is under way: it counts as owned, tentatively.
+    /// Whether a purchase is under way. Its unit is shown as owned, tentatively.
     is_buying: RwSignal<bool>,
     message: RwSignal<Option<(ToastKind, String)>>,
-    /// Whether an answer has just come: it is seen before the buyer goes for anything else.
+    /// Whether an answer has just come. The buyer cannot buy again until the visitor has seen it.
     is_resting: RwSignal<bool>,
 }
 
@@ -43,7 +44,7 @@ impl Buyer {
     }
 }
 
-/// What a buyer goes for: the first picked seat, or one unit of the chosen tier.
+/// What a buyer tries to buy: the first picked seat, or one unit of the chosen tier.
 struct Goal {
     body: BuyBody,
     intent: Intent,
@@ -53,7 +54,7 @@ struct Goal {
 #[component]
 pub fn Buyers(desk: Desk) -> impl IntoView {
     let buyers = RwSignal::new(Vec::<Buyer>::new());
-    // Numbers are not given twice, so that a message is never taken for another buyer's.
+    // No number is used twice, so that a message never appears at another buyer.
     let next = StoredValue::new(1);
     let is_full = move || buyers.with(Vec::len) >= MAX_BUYERS;
     let is_alone = move || buyers.with(Vec::len) < 2;
@@ -141,7 +142,7 @@ fn BuyerCard(desk: Desk, buyer: Buyer, buyers: RwSignal<Vec<Buyer>>) -> impl Int
     }
 }
 
-/// Reactive: follows the page's choice.
+/// What a buyer would try to buy now. Reactive: follows the choice on the page.
 fn goal(desk: Desk) -> Option<Goal> {
     let seating = desk.seating();
     let seat = match desk.choice() {
@@ -161,7 +162,7 @@ fn goal(desk: Desk) -> Option<Goal> {
     Some(Goal { name: label.to_string(), body: BuyBody::seat(label), intent: Intent::seat(tier.id, seat) })
 }
 
-/// Whether this buyer has as many as one buyer may have. Reactive.
+/// Whether this buyer has reached the sale's limit per buyer. Reactive.
 fn has_all(desk: Desk, buyer: Buyer) -> bool {
     desk.sale().max_per_buyer.is_some_and(|limit| buyer.owned.get() >= limit)
 }
@@ -188,14 +189,15 @@ fn buy(desk: Desk, buyer: Buyer) {
     });
 }
 
-/// Tells the page and the buyer's card the answer. The card may be gone: then nothing of it is there to be set.
+/// Applies the answer to the page and to the buyer's card. `try_` is needed because the card may have been removed
+/// meanwhile.
 fn settle(desk: Desk, buyer: Buyer, intent: u64, name: &str, answer: Option<GuestAnswer>) {
     let (outcome, token) = answer.map_or((None, None), |answer| (Some(answer.outcome), answer.token));
     let (settlement, kind, text) = match outcome {
         Some(BuyOutcome::Bought { order, .. }) => {
             let bought = u32::try_from(order.tickets.len()).unwrap_or(u32::MAX);
             buyer.owned.try_update(|owned| *owned += bought);
-            // The seats are this buyer's, not the visitor's: on the map they are sold.
+            // The seats belong to this buyer and not to the visitor, so the map shows them as sold.
             (Settlement::Won { seq: order.seq, seats: Vec::new() }, ToastKind::Success, format!("Got {name}"))
         }
         Some(BuyOutcome::Refused(refusal)) if refusal.code == Code::SeatTaken => {

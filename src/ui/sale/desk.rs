@@ -33,11 +33,11 @@ pub enum Choice {
     Seats(SeatSet),
     /// A quantity of a tier: admission, or the best seats together.
     Units { tier: usize, quantity: u32 },
-    /// The picked seat has just gone to somebody else: nothing is bought until the buyer chooses again.
+    /// The picked seat has just gone to another buyer. Nothing is bought until the visitor chooses again.
     Lost(SeatLabel),
 }
 
-/// What the parts of the page share: a bundle of signals. Copy it.
+/// What the parts of the page share: a bundle of signals, cheap to copy.
 #[derive(Clone, Copy)]
 pub struct Desk {
     sale: StoredValue<Arc<Sale>>,
@@ -47,21 +47,22 @@ pub struct Desk {
     pub now: ReadSignal<Timestamp>,
     pub toasts: Toasts,
     pub orders: RwSignal<Vec<Order>>,
-    /// How many orders there are beside those, which are older.
+    /// How many older orders there are that `orders` does not contain.
     pub older: RwSignal<u64>,
-    /// Units of this sale that the buyer has.
+    /// Units of this sale that the visitor owns.
     pub units: RwSignal<u32>,
     /// Whether a purchase is under way.
     pub is_buying: RwSignal<bool>,
-    /// Whether something has just happened. For a second it stands on the button, which cannot be pressed meanwhile.
+    /// Whether something has just happened. For a second the button says what, and cannot be pressed.
     pub is_resting: RwSignal<bool>,
     rest_text: StoredValue<String>,
-    /// Numbers the rests: a later one is not ended by an earlier one.
+    /// The number of the latest rest, so that the end of an earlier rest does not end a later one.
     rests: StoredValue<u32>,
     pub intents: Intents,
-    /// Whether the browser keeps no cookies: then nothing is bought, because the tickets could not be found again.
+    /// Whether the browser keeps no cookies. Then nothing is bought, because the visitor could not find the tickets
+    /// again.
     pub has_no_cookies: RwSignal<bool>,
-    /// Position of the only tier that the map shows in full strength.
+    /// Position of the tier to which the map is filtered; the others are dimmed.
     pub filter: RwSignal<Option<usize>>,
     /// The seats picked on the map.
     pub picked: RwSignal<SeatSet>,
@@ -75,7 +76,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// A desk over what the page was made from. `outcome` is what the form without script came to.
+    /// Makes the desk from the page's data. `outcome` is the result of a form that was sent without script.
     pub fn new(page: SalePage, outcome: Option<String>) -> Self {
         let SalePage { sale, snapshot, rows, purchases, form_key, .. } = page;
         let seating = Seating::new(rows);
@@ -109,7 +110,7 @@ impl Desk {
         }
     }
 
-    /// The sale as it was when the page was made; its figures live in `live`.
+    /// The sale as it was when the page was rendered. Its current figures are in `live`.
     pub fn sale(self) -> Arc<Sale> {
         self.sale.get_value()
     }
@@ -126,7 +127,7 @@ impl Desk {
         self.sale.with_value(|sale| sale.tiers.get(tier).is_some_and(|tier| tier.seated))
     }
 
-    /// Units of a tier that can be had now. Reactive.
+    /// Units of a tier that are available now. Reactive.
     pub fn left(self, tier: usize) -> u64 {
         self.live.shown().with(|shown| shown.tiers.get(tier).map_or(0, |tier| tier.counts.available))
     }
@@ -143,7 +144,7 @@ impl Desk {
         self.form_key.get_value()
     }
 
-    /// What the buyer has chosen. Reactive.
+    /// What the visitor has chosen. Reactive.
     pub fn choice(self) -> Choice {
         let picked = self.picked.get();
         if !picked.is_empty() {
@@ -155,7 +156,7 @@ impl Desk {
         }
     }
 
-    /// Price of the choice in minor units, with its currency and the digits of that. Reactive.
+    /// Price of the choice in minor units, its currency, and the decimal digits of that currency. Reactive.
     pub fn total(self) -> (u64, String, u32) {
         let sale = self.sale();
         let price = |tier: usize| sale.tiers.get(tier).map_or(0, |tier| tier.price);
@@ -172,13 +173,13 @@ impl Desk {
         (total, currency, digits)
     }
 
-    /// The most units that the buyer may still buy in one order. Reactive.
+    /// The most units that the visitor may still buy in one order. Reactive.
     pub fn allowance(self) -> u32 {
         let limit = self.sale().max_per_buyer.unwrap_or(u32::MAX);
         limit.saturating_sub(self.units.get()).min(MAX_UNITS_PER_REQUEST)
     }
 
-    /// Says why no more can be had.
+    /// Shows a message that says which limit is reached.
     pub fn tell_limit(self) {
         let detail = match self.sale().max_per_buyer {
             Some(limit) if limit <= MAX_UNITS_PER_REQUEST => format!("One buyer may have {limit} of this sale."),
@@ -187,7 +188,7 @@ impl Desk {
         self.toasts.show(ToastKind::Limit, "Limit reached", detail);
     }
 
-    /// The most units of a tier that one wish may name now, at least 1. Reactive.
+    /// The most units of a tier that can be bought at once now, at least 1. Reactive.
     pub fn most(self, tier: usize) -> u32 {
         u32::try_from(self.left(tier)).unwrap_or(u32::MAX).clamp(1, self.allowance().max(1))
     }
@@ -205,7 +206,8 @@ impl Desk {
         self.quantity.set(quantity.clamp(1, untrack(|| self.most(self.tier.get()))));
     }
 
-    /// Picks an available seat, or gives a picked one back. More than the buyer may have cannot be picked.
+    /// Picks an available seat, or gives a picked seat back. No more seats can be picked than the visitor may still
+    /// buy.
     pub fn toggle(self, seat: u32) {
         self.end_rest();
         let is_free = self.live.read(|view| view.face(seat) == SeatFace::Available && !view.is_tentative(seat));
@@ -223,7 +225,7 @@ impl Desk {
         self.lost.set(None);
     }
 
-    /// Picks these seats again after a purchase that was not made, as far as they are still free.
+    /// After a failed purchase, picks those of its seats again that are still free.
     pub fn pick_again(self, mut seats: SeatSet) {
         for seat in self.taken(&seats) {
             seats.remove(seat);
@@ -231,7 +233,7 @@ impl Desk {
         let _ = self.picked.try_set(seats);
     }
 
-    /// Those of these seats that are not free.
+    /// The seats of `seats` that are not free.
     fn taken(self, seats: &SeatSet) -> Vec<u32> {
         self.live.read(|view| {
             seats.as_slice().iter().copied().filter(|&seat| view.face(seat) != SeatFace::Available).collect()
@@ -247,7 +249,8 @@ impl Desk {
         }
     }
 
-    /// Takes seats that cannot be had any more out of the selection, and says so of those that somebody else has.
+    /// Removes seats from the selection that are no longer available, and tells the visitor about those that are not
+    /// their own.
     pub fn drop_lost_seats(self) {
         let gone = self.picked.with_untracked(|picked| self.taken(picked));
         if gone.is_empty() {
@@ -267,8 +270,8 @@ impl Desk {
         self.live.read(|view| view.face(seat) == SeatFace::Mine)
     }
 
-    /// A seat that the buyer wanted cannot be had any more. Nothing is bought until the buyer chooses again. Who has the seat
-    /// is said once the server has been asked: it may be the visitor, by another page.
+    /// A seat that the visitor wanted is no longer available. Nothing is bought until the visitor chooses again. The
+    /// message about it waits for the server, because the visitor may have bought the seat on another page.
     pub fn lose(self, seat: SeatLabel) {
         self.lost.set(Some(seat.clone()));
         self.start_rest(format!("{seat} is gone"), None);
@@ -288,7 +291,7 @@ impl Desk {
         });
     }
 
-    /// Has the server say what the visitor owns. Returns whether it answered.
+    /// Asks the server what the visitor owns. Returns whether it answered.
     pub async fn ask_what_is_owned(self) -> bool {
         let asked_at = self.live.read(View::seq);
         let Ok(told) = api::purchases(self.id()).await else { return false };
@@ -299,8 +302,9 @@ impl Desk {
         true
     }
 
-    /// Says on the button what has happened, until that was on the screen for a second: so no press that was meant for
-    /// something else buys anything. Then the answer to `choice` counts as seen.
+    /// Shows on the button what has happened, until it was on the screen for a second. Meanwhile the button buys
+    /// nothing, so a press that was meant for something else does no harm. Afterwards the answer to `choice` counts as
+    /// seen.
     pub fn start_rest(self, text: String, choice: Option<String>) {
         let number = self.rests.get_value() + 1;
         self.rests.set_value(number);
@@ -322,14 +326,15 @@ impl Desk {
         self.rest_text.get_value()
     }
 
-    /// The buyer has chosen something else.
+    /// The visitor has chosen something else, so the button offers that at once.
     fn end_rest(self) {
         if self.is_resting.get_untracked() {
             self.is_resting.set(false);
         }
     }
 
-    /// The status, with an opening that the clock has reached already. Reactive.
+    /// The status. It is `Open` as soon as the clock has reached the opening time, even before the server says so.
+    /// Reactive.
     pub fn status(self) -> SaleStatus {
         self.status.get()
     }

@@ -1,4 +1,4 @@
-//! The head of the page: name, status, the time until the opening, what the organiser says.
+//! The head of the page: name, status, the time until the opening, and the organiser's message.
 
 use leptos::prelude::*;
 

@@ -1,16 +1,17 @@
-//! The keys of intents. A key names what the buyer wants, not a press of the button: until the answer has been seen, the same
-//! choice has the same key, also after the page was loaded again.
+//! The idempotency keys of purchases. A key belongs to what the visitor wants and not to one press of the button: the
+//! same choice has the same key until its answer has been seen, even after the page was reloaded. So no press buys
+//! twice.
 
 use leptos::{prelude::*, web_sys::Storage};
 
 use crate::model::ids::SaleId;
 
-/// The keys whose answers have not been seen yet, by choice. In the browser only.
+/// The keys whose answers have not been seen yet, by the visitor's choice. In the browser only.
 #[derive(Clone, Copy)]
 pub struct Intents {
-    /// What their names in the tab's storage begin with.
+    /// The prefix of the keys' names in the tab's storage.
     sale: StoredValue<String>,
-    /// The same where the browser keeps nothing for the tab.
+    /// The keys themselves, if the browser offers no storage for the tab.
     unstored: StoredValue<Vec<(String, String)>>,
 }
 
@@ -20,7 +21,7 @@ impl Intents {
         Self { sale, unstored: StoredValue::new(Vec::new()) }
     }
 
-    /// The key for a choice: the one of its unseen answer, else a new one.
+    /// The key for a choice. It is the earlier key if its answer has not been seen yet, else a new key.
     pub fn key(self, choice: &str) -> String {
         let name = self.name(choice);
         let known = match storage() {
@@ -43,7 +44,7 @@ impl Intents {
     pub fn forget(self, choice: &str) {
         let name = self.name(choice);
         if let Some(storage) = storage() {
-            // A tab that keeps nothing has nothing to forget.
+            // This fails only where the tab has no storage, and then no key is stored there.
             let _ = storage.remove_item(&name);
         }
         self.unstored.try_update_value(|unstored| unstored.retain(|(known, _)| *known != name));
@@ -54,7 +55,7 @@ impl Intents {
     }
 }
 
-/// What the browser keeps for this tab over a reload; nothing where the visitor has forbidden it.
+/// The browser's storage for this tab, which survives a reload. `None` if the visitor has forbidden it.
 fn storage() -> Option<Storage> {
     window().session_storage().ok().flatten()
 }

@@ -1,4 +1,4 @@
-//! The tiers with their prices, above the map. Each is a button that shows only its own seats in full strength.
+//! The tiers with their prices, above the map. Each is a button that dims the seats of all other tiers.
 
 use leptos::prelude::*;
 
@@ -11,10 +11,10 @@ use crate::{
     },
 };
 
-/// Hues that the style sheet gives to tiers, over and over again.
+/// How many hues for tiers the style sheet has. Further tiers start again with the first hue.
 const TIER_HUES: usize = 4;
 
-/// The class that gives a tier its hue, beside another one.
+/// Adds to `class` the class that gives a tier its hue.
 pub fn with_hue(class: &str, tier: usize) -> String {
     format!("{class} hue-{}", tier % TIER_HUES)
 }

@@ -1,5 +1,5 @@
-//! The seat map: an ARIA grid with one tab stop, one listener for the pointer and one for the keys. Live changes touch the
-//! attributes of changed seats only, once per animation frame, so that focus and scrolling stay where they are.
+//! The seat map: an ARIA grid with one tab stop, one listener for the pointer and one for the keys. Live updates only
+//! change attributes of changed seats, once per animation frame. So focus and scrolling stay where they are.
 //!
 //! Pattern: <https://www.w3.org/WAI/ARIA/apg/patterns/grid/>
 
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct SeatMap {
     desk: Desk,
-    /// The seat that the Tab key leads to.
+    /// The seat that the Tab key reaches.
     tab_stop: StoredValue<u32>,
 }
 
@@ -33,7 +33,7 @@ impl SeatMap {
         Self { desk, tab_stop: StoredValue::new(0) }
     }
 
-    /// Keeps the map true, where the sale has one.
+    /// Keeps the map up to date, if the sale has one.
     pub fn attend(self) {
         if let Some(grid) = grid() {
             show_middle();
@@ -72,7 +72,7 @@ impl SeatMap {
         }
         if let Some(cell) = cell(&grid, seat) {
             set(&cell, "tabindex", Some("0"));
-            // Brings it into view as well.
+            // The focus also scrolls the seat into view.
             let _ = cell.focus();
         }
         self.tab_stop.set_value(seat);
@@ -104,19 +104,19 @@ fn repaint(desk: Desk, grid: Element) {
     Effect::new(move |_| show_filter(&grid, desk.filter.get()));
 }
 
-/// A map wider than its place shows its middle first: there the stage is.
+/// Scrolls a map that is wider than its place to its middle, where the stage is.
 fn show_middle() {
     if let Some(scroller) = find(".map-scroll") {
         scroller.set_scroll_left((scroller.scroll_width() - scroller.client_width()) / 2);
     }
 }
 
-/// The element of a seat. The collection is the browser's own index: no walk through the document.
+/// The element of a seat. The browser keeps the collection as an index, so this does not search the document.
 fn cell(grid: &Element, seat: u32) -> Option<HtmlElement> {
     grid.get_elements_by_class_name(SEAT_CLASS).item(seat)?.dyn_into().ok()
 }
 
-/// Makes a seat's attributes say what is true now.
+/// Brings the attributes of a seat up to date.
 fn paint(grid: &Element, desk: Desk, seat: u32) {
     let is_picked = desk.picked.with_untracked(|picked| picked.contains(seat));
     let marks = desk.live.read(|view| marks(&desk.seating(), &desk.sale().tiers, view, seat, is_picked));

@@ -1,7 +1,7 @@
-//! The seat map's first drawing as one string of markup, and what each seat shows after it. Pure.
+//! The seat map's first drawing as one string of markup, and what each seat shows then and later. Pure.
 //!
-//! One string, because a component per seat takes seconds at thousands of seats; and no inline style, because the content
-//! security policy forbids it: the curve of a row comes from classes.
+//! It is one string, because one component per seat takes seconds with thousands of seats. The curve of a row comes
+//! from classes, because the content security policy forbids inline styles.
 
 use super::{
     legend::with_hue,
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The class by which seats are found in the document, in the order of the seat list.
+/// The class of all seats. Elements with this class are in the order of the seat list.
 pub const SEAT_CLASS: &str = "seat";
 /// The deepest bend of a row, in steps of the style sheet (`.b0` to `.b8`).
 const MAX_BEND: f64 = 8.0;
@@ -24,7 +24,7 @@ const MAX_BEND: f64 = 8.0;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Marks {
     pub status: &'static str,
-    /// The accessible name: place, tier, price, state.
+    /// The accessible name: label, tier, price and state.
     pub name: String,
     pub is_selectable: bool,
     pub is_selected: bool,
@@ -53,7 +53,7 @@ pub fn marks(seating: &Seating, tiers: &[Tier], view: &View, seat: u32, is_selec
     })
 }
 
-/// The rows of the grid, without the grid element itself. The first seat takes the tab stop.
+/// The content of the grid element. The first seat is the tab stop.
 pub fn map_markup(seating: &Seating, tiers: &[Tier], view: &View) -> Html {
     let mut markup = Html::with_capacity(seating.seats() as usize * 220 + 1024);
     let drawing = Drawing { seating, tiers, view };
@@ -63,7 +63,7 @@ pub fn map_markup(seating: &Seating, tiers: &[Tier], view: &View) -> Html {
     markup
 }
 
-/// What the whole map is drawn from.
+/// The data from which the whole map is drawn.
 #[derive(Clone, Copy)]
 struct Drawing<'a> {
     seating: &'a Seating,
@@ -112,7 +112,7 @@ impl Drawing<'_> {
         let row_position = band[position].rows.start + offset;
         let row = self.seating.row(row_position);
         let (before, whole) = arc(self.seating, band, position, offset);
-        // Letters stand at both ends of the whole line; between blocks they are only heard.
+        // A row's letters are visible at both ends of the whole line. Between blocks only screen readers get them.
         let class = if position == 0 { "row-name" } else { "visually-hidden" };
         markup.push(html!(
             r#"<div class="row" role="row"><span class="{class}" role="rowheader">{row}</span>"#,
@@ -152,7 +152,7 @@ impl Drawing<'_> {
     }
 }
 
-/// Seats of this line of the band that stand before the block, and in all.
+/// How many seats the line has before this block, and in all its blocks together.
 fn arc(seating: &Seating, band: &[Block], position: usize, offset: usize) -> (u32, u32) {
     let width = |block: &Block| {
         let row = block.rows.start + offset;
@@ -161,7 +161,8 @@ fn arc(seating: &Seating, band: &[Block], position: usize, offset: usize) -> (u3
     (band[..position].iter().map(width).sum(), band.iter().map(width).sum())
 }
 
-/// How far a seat is set back from the stage: rows lie around it, so their middle is farthest.
+/// How far a seat is set back from the stage. Rows are curved around the stage, and their middle is set back the
+/// farthest.
 fn bend(column: u32, whole: u32) -> u8 {
     if whole < 2 {
         return 0;

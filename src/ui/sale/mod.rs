@@ -1,20 +1,20 @@
-//! The heart: one sale, its seat map, its counters, and the panel that buys.
+//! The page of one sale: its seat map, its counters, and the panel that buys.
 
-mod best; // how well the best seats would stand together, pure
+mod best; // the best free seats and how they stand together, pure
 mod buyers; // several buyers side by side
 mod desk; // what the parts of the page share
-mod head; // name, status, what the organiser says
-mod intent; // the keys of intents
+mod head; // name, status, the organiser's message
+mod intent; // the idempotency keys of purchases
 mod legend; // tiers and prices, also a filter
 mod map; // the seat map in the document: listening and painting
 pub mod map_markup; // the seat map's first drawing, pure
 mod offer; // what the button offers, and the button
 mod outcome; // the result of the form without script
-mod own; // what the visitor owns, asked of the server
+mod own; // merges what the server says about the visitor's orders
 mod panel; // the buy form and its result
-mod purchase; // from the choice to tickets or a reason
+mod purchase; // one purchase: from the choice to tickets or a refusal
 mod quantity; // how many units
-mod seating; // which seat stands where, pure
+mod seating; // which seat is where, pure
 mod stock; // the counters
 mod tickets; // the buyer's own tickets
 mod tiers; // the choice of a tier
@@ -29,7 +29,7 @@ use crate::{
     live::{link::Link, reducer::View},
 };
 
-/// Where the page carries what its desk starts from: [`SalePage`], and the outcome that its address tells.
+/// The id of the page's element with the data from which the desk starts: [`SalePage`], and the outcome of a form.
 pub const START: &str = "sale-start";
 
 /// The page of a sale. `children` is the seat map, which only the server draws.
@@ -64,7 +64,7 @@ pub fn SaleIsland(children: Children) -> impl IntoView {
     }
 }
 
-/// A desk over what the page carries, with what the visitor chose in the form before anybody listened.
+/// Makes the desk from the data in the page, and takes over what the visitor chose in the form before the script ran.
 fn desk_in_the_browser() -> Desk {
     let (page, outcome): (SalePage, Option<String>) = written_down(START);
     let desk = Desk::new(page, outcome);
@@ -73,7 +73,7 @@ fn desk_in_the_browser() -> Desk {
     desk
 }
 
-/// Listens to the sale for as long as the page stands.
+/// Keeps the page up to date for as long as it is open.
 fn follow(desk: Desk) {
     StoredValue::new_local(Link::start(desk.id(), desk.live));
     let replaced = desk.live.replaced();
@@ -82,10 +82,11 @@ fn follow(desk: Desk) {
             return;
         }
         if desk.live.read(View::seats) != desk.seating().seats() as usize {
-            // The seat map itself is another one: so is the page.
+            // The number of seats has changed, and only the server draws the map. So the page is loaded again.
             let _ = window().location().reload();
         } else if desk.live.bought_elsewhere() || !desk.orders.with_untracked(Vec::is_empty) {
-            // A reset makes orders void, and another page may have bought: the server says what is owned.
+            // A reset makes orders void, and another page may have bought something, so the server is asked what is
+            // owned.
             spawn_local(async move {
                 desk.ask_what_is_owned().await;
             });

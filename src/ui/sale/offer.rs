@@ -1,7 +1,7 @@
 //! What the button offers, and the button itself.
 //!
-//! It keeps its meaning while a pointer is down on it, and for a second after anything has happened: so the second click of a
-//! double click never buys what the first was not meant for.
+//! The button keeps its offer while a pointer is pressed on it, and buys nothing for a second after anything has
+//! happened. So the second click of a double click never buys something else than the first.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::model::{rung::Rung, sale::SaleStatus};
 
-/// How long the meaning is kept after the pointer has left: the click of a finger comes only then.
+/// How long the offer is kept after the pointer has left. A finger's click arrives only after its pointer has left.
 const AFTER_THE_POINTER: Duration = Duration::from_millis(100);
 
 /// What the button offers.
@@ -23,11 +23,11 @@ pub struct Offer {
     /// Whether it can be pressed.
     pub is_open: bool,
     pub choice: Choice,
-    /// How the seats will stand that are picked for the buyer, where there are several.
+    /// How the seats will stand together, if the server picks several.
     pub promise: Option<Rung>,
 }
 
-/// What the button offers now, or what it offered when the pointer went down on it.
+/// What the button offers now. While a pointer is pressed on the button, what it offered when that began.
 #[derive(Clone, Copy)]
 pub struct Offers {
     desk: Desk,
@@ -40,13 +40,13 @@ impl Offers {
         Self { desk, is_held: RwSignal::new(false), held: StoredValue::new(None) }
     }
 
-    /// What the button means. Reactive.
+    /// The offer that the button shows. Reactive.
     fn shown(self) -> Offer {
         let held = if self.is_held.get() { self.held.get_value() } else { None };
         held.unwrap_or_else(|| offer(self.desk))
     }
 
-    /// The press: what the button meant.
+    /// Handles a press. Returns the offer that the button showed.
     pub fn take(self) -> Offer {
         let offer = untrack(|| self.shown());
         self.let_go();
@@ -65,7 +65,8 @@ impl Offers {
     }
 }
 
-/// The button that buys. It is never disabled for the browser, which would take the focus away from it.
+/// The button that buys. It is `aria-disabled` and never `disabled`, because browsers take the focus away from a
+/// disabled button.
 #[component]
 pub fn BuyButton(desk: Desk, offers: Offers) -> impl IntoView {
     view! {
@@ -83,7 +84,7 @@ pub fn BuyButton(desk: Desk, offers: Offers) -> impl IntoView {
     }
 }
 
-/// Reactive.
+/// What the button offers now. Reactive.
 fn offer(desk: Desk) -> Offer {
     let choice = desk.choice();
     let says = |text: String, is_open| Offer { text, is_open, choice: choice.clone(), promise: None };
@@ -105,7 +106,7 @@ fn offer(desk: Desk) -> Offer {
         return says(closed.to_owned(), false);
     }
     if desk.allowance() == 0 {
-        // A press says how many that are.
+        // The button stays active, because a press shows how many units one buyer may have.
         return says("You have all you may have".to_owned(), true);
     }
     match &choice {
@@ -123,7 +124,7 @@ fn offer(desk: Desk) -> Offer {
     }
 }
 
-/// What is said of units that nobody has picked, and how their seats will stand. Reactive.
+/// The button's text for units that are not picked on the map, and how their seats will stand together. Reactive.
 fn units_offer(desk: Desk, tier: usize, quantity: u32) -> (String, Option<Rung>) {
     match (desk.is_seated(tier), quantity) {
         (true, 1) => return ("Buy the best seat".to_owned(), None),
@@ -131,7 +132,7 @@ fn units_offer(desk: Desk, tier: usize, quantity: u32) -> (String, Option<Rung>)
         (false, quantity) => return (format!("Buy {quantity} tickets"), None),
         (true, _) => {}
     }
-    // Seats change without their counters where one is given back as another is sold.
+    // The counters do not change when one seat is given back while another is sold, so the seats are tracked too.
     desk.live.repaint().track();
     let best = desk.live.read(|view| best_shown(&desk.seating(), view, tier, quantity));
     let text = match best.as_ref().map(|best| (best.rung, best.rows)) {

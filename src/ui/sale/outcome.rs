@@ -1,4 +1,5 @@
-//! The result of the form that works without script. The server has looked up what the address of the page claims.
+//! The result of the form that works without script. The page's address claims it, and the server has checked the
+//! claim.
 
 use serde::{
     Deserialize,
@@ -10,8 +11,8 @@ use crate::{model::outcome::Code, ui::kit::toast::ToastKind};
 /// Why nothing is sold to a browser without cookies.
 pub const NO_COOKIES: &str = "Your tickets belong to this browser, and it is known by a cookie: without one you could not find them again. Allow cookies for this site, load the page again, and buy then.";
 
-/// The message for an outcome: `won`, with the rung of the seats where it is a low one, `waiting`, or the code of a refusal.
-/// `None` for anything else.
+/// The message for an outcome: `won`, with the rung added if seats do not stand side by side; `waiting`; or the code of
+/// a refusal. `None` for anything else.
 pub fn outcome_message(outcome: &str) -> Option<(ToastKind, String, String)> {
     let won = match outcome {
         "won" => Some("Your tickets are below."),

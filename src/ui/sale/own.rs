@@ -1,9 +1,10 @@
-//! What the visitor owns in the sale: bought on this page, on another one, or on another device.
+//! What the visitor owns in the sale, whether it was bought on this page or elsewhere.
 
 use crate::model::order::Order;
 
-/// Makes `orders` what the server has `told`, and before it what was bought here while it was asked. `asked_at` is the `seq`
-/// that the page knew then: an older order that the server does not tell is void.
+/// Replaces `orders` by the server's list `told`, preceded by orders that were bought here while the server was asked.
+/// `asked_at` is the `seq` that the page knew when it asked. An order up to that `seq` that is missing in `told` is
+/// void.
 pub fn merge(orders: &mut Vec<Order>, mut told: Vec<Order>, asked_at: u64) {
     orders.retain(|order| order.seq > asked_at && told.iter().all(|told| told.id != order.id));
     orders.append(&mut told);

@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// Stands in the form where no script runs, and the map cannot be used.
+/// The form's field for seats where no script runs, because the map cannot be used there.
 const SEAT_FIELD: &str = r#"<label class="field"><span>Seat, or leave it empty for the best one</span><input name="seat" placeholder="A-12 or A-12, A-13" autocomplete="off"></label>"#;
 
 #[component]
@@ -49,7 +49,7 @@ pub fn Panel(desk: Desk) -> impl IntoView {
                     }
                 }
                 on:keydown=move |event: KeyboardEvent| {
-                    // A key that is held down presses once.
+                    // A key that is held down counts as one press.
                     if event.repeat() && event.key() == "Enter" {
                         event.prevent_default();
                     }
@@ -70,7 +70,7 @@ pub fn Panel(desk: Desk) -> impl IntoView {
     })
 }
 
-/// How fresh the page is.
+/// How current the page is.
 #[component]
 fn ConnectionState(desk: Desk) -> impl IntoView {
     let hearing = desk.live.hearing();
@@ -91,7 +91,7 @@ fn ConnectionState(desk: Desk) -> impl IntoView {
     }
 }
 
-/// The seats picked on the map, each with the way to give it back.
+/// The seats picked on the map, each with a button that gives it back.
 #[component]
 fn Picked(desk: Desk) -> impl IntoView {
     view! {

@@ -1,4 +1,4 @@
-//! One press of the button: from the choice to tickets or a reason.
+//! What a press of the button does: from the choice to tickets, or to the reason why there are none.
 
 use std::time::Duration;
 
@@ -26,24 +26,25 @@ use crate::{
     ui::kit::toast::ToastKind,
 };
 
-/// Tries of one purchase, under one key, before the buyer is told that the answer did not come.
+/// How often one purchase is tried, always with the same key, before the visitor is told that no answer came.
 const TRIES: u32 = 3;
-/// The same where the server answers that it is still deciding, because the page was loaded again meanwhile.
+/// How often it is tried if the server answers that it is still deciding. That happens after the page was reloaded
+/// meanwhile.
 const TRIES_IN_FLIGHT: u32 = 12;
-/// The wait before the second try; it doubles, up to the longest.
+/// The wait before the second try. It doubles with each try, up to `LONGEST_WAIT`.
 const FIRST_WAIT: Duration = Duration::from_millis(400);
 const LONGEST_WAIT: Duration = Duration::from_millis(1_600);
 
 /// One request for stock.
 struct Wish {
     body: BuyBody,
-    /// The same in one line: what its key is kept under.
+    /// The choice as one line of text, under which the idempotency key is stored.
     choice: String,
     /// What the page shows as being bought: one intent for each picked seat.
     intents: Vec<Intent>,
-    /// The picked seats, none for units.
+    /// The picked seats; empty for units.
     seats: SeatSet,
-    /// How the seats will stand that are picked for the buyer.
+    /// How the button said that the seats will stand together, if the server picks them.
     promise: Option<Rung>,
 }
 
@@ -100,7 +101,7 @@ fn wish(desk: Desk, offer: Offer) -> Option<Wish> {
     }
 }
 
-/// Asks, and asks again under the same key where no answer came. `None`: still unknown.
+/// Sends the purchase, and sends it again with the same key if no answer came. `None` if the outcome is still unknown.
 async fn ask(desk: Desk, body: &BuyBody, key: &str) -> Option<BuyOutcome> {
     let (mut wait, mut tries, mut most) = (FIRST_WAIT, 0, TRIES);
     loop {
@@ -160,12 +161,12 @@ fn roll_back(desk: Desk, intents: &[u64]) {
     intents.iter().for_each(|intent| desk.live.settle(*intent, Settlement::RolledBack));
 }
 
-/// Nothing was bought. What was picked stays picked, but for the seats that are gone.
+/// Handles a refusal: nothing was bought. The picked seats stay picked, except those that are gone.
 fn refuse(desk: Desk, intents: &[u64], wish: Wish, refusal: &Refusal) {
     let is_taken = refusal.code == Code::SeatTaken;
     let is_alone = wish.seats.len() == 1;
     let is_named = |seat: u32| desk.seating().label(seat).is_some_and(|label| refusal.seats.contains(&label));
-    // Who was in line is told the code alone: then the map says which, now or with the next frame.
+    // A purchase in line is refused by a code alone, without seats. Then the map shows which are gone, now or soon.
     let is_gone_on_the_map = |seat: u32| desk.live.read(|view| view.face(seat) != SeatFace::Available);
     let is_gone = |seat: u32| match refusal.seats.is_empty() {
         _ if !is_taken => false,
@@ -193,7 +194,7 @@ fn refuse(desk: Desk, intents: &[u64], wish: Wish, refusal: &Refusal) {
 
 fn tell(desk: Desk, refusal: &Refusal) {
     match outcome_message(refusal.code.name()) {
-        // Who was in line is told the code alone.
+        // A purchase in line is refused by a code alone, so the detail comes from our own list.
         Some((kind, title, detail)) if refusal.detail.is_empty() => desk.toasts.show(kind, title, detail),
         _ => desk.toasts.show(ToastKind::of(refusal.code), refusal.code.title(), refusal.detail.clone()),
     };
@@ -228,7 +229,7 @@ fn celebrate(desk: Desk, order: Order, wish: &Wish) {
     }
 }
 
-/// What is said where seats stand worse than the button promised, because others were faster.
+/// What the message adds if the seats stand worse than the button promised, because others were faster.
 fn lower_than_promised(promised: Rung, reached: Rung) -> &'static str {
     match (promised, reached) {
         (Rung::Together | Rung::Orphan, Rung::Rows) => "Others were faster: they stand in rows behind each other. ",

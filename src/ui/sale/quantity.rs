@@ -1,4 +1,4 @@
-//! How many units of the chosen tier: a number with a button on each side, kept between 1 and what can be had.
+//! How many units of the chosen tier: a number with a button on each side, kept between 1 and what can be bought.
 
 use leptos::{html, prelude::*, wasm_bindgen::JsCast, web_sys::HtmlInputElement};
 
@@ -48,14 +48,15 @@ fn subtotal(desk: Desk) -> Option<String> {
     Some(format!("{quantity} × {} = {total}", money(tier.price, &tier.currency, tier.currency_digits)))
 }
 
-/// Takes over what was typed before anybody listened.
+/// Takes over the quantity that was typed before the script ran.
 pub fn adopt(desk: Desk) {
     if let Some(field) = find(&format!("#{FIELD}")).and_then(|field| field.dyn_into().ok()) {
         take_typed(desk, &field);
     }
 }
 
-/// Chooses the quantity that was typed, and shows what is chosen now. What is not a number leaves the quantity as it was.
+/// Chooses the quantity that was typed, and shows what is chosen now. Text that is not a number does not change the
+/// quantity.
 fn take_typed(desk: Desk, field: &HtmlInputElement) {
     if let Ok(typed) = field.value().parse() {
         desk.choose_quantity(typed);

@@ -1,13 +1,14 @@
-//! The geometry of the seat map: which seat stands where, and which is next when a key is pressed. Pure.
+//! The geometry of the seat map: which seat is where, and which seat is next when a key is pressed. Pure.
 //!
-//! Seats are numbered through in the order of the seat list. Rows that follow each other in one section of one tier form a
-//! *block*; blocks of one tier stand side by side and form a *band*; bands lie one behind the other, away from the stage.
+//! A seat's index is its position in the seat list. Rows that follow each other in one section of one tier form a
+//! *block*. Blocks of one tier stand side by side and form a *band*. Bands lie one behind the other, away from the
+//! stage.
 
 use std::ops::Range;
 
 use crate::model::{ids::SeatLabel, seat::SeatRow};
 
-/// Where a key leads.
+/// A move by a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     Left,
@@ -117,7 +118,7 @@ impl Seating {
         Some(self.first_seats[row] + number - 1)
     }
 
-    /// The indices of those seats that stand here.
+    /// The indices of the seats with these labels. Unknown labels are skipped.
     pub fn indices_of(&self, labels: &[SeatLabel]) -> Vec<u32> {
         labels.iter().filter_map(|label| self.index_of(label)).collect()
     }
@@ -131,7 +132,7 @@ impl Seating {
         Some(Place { row, block, column: seat - self.first_seats[row] })
     }
 
-    /// The seat that a key leads to from `seat`; `seat` itself where there is nothing further.
+    /// The seat to which a key leads from `seat`. It is `seat` itself if there is none further.
     pub fn step(&self, seat: u32, step: Step) -> u32 {
         let Some(place) = self.place(seat) else { return seat };
         let last_column = self.rows[place.row].seats - 1;
@@ -158,7 +159,7 @@ impl Seating {
         self.bands.partition_point(|band| band.end <= block)
     }
 
-    /// The same row in the block beside this one.
+    /// The same row in the block beside this block.
     fn beside(&self, place: &Place, direction: isize) -> Option<usize> {
         let block = place.block.checked_add_signed(direction)?;
         let band = &self.bands[self.band_of(place.block)];
@@ -169,7 +170,7 @@ impl Seating {
         self.blocks[block].rows.contains(&row).then_some(row)
     }
 
-    /// The row before or behind: in the same block, else at the edge of the next band's block.
+    /// The row in front or behind: in the same block, else the nearest row of a block in the next band.
     fn row_across(&self, place: &Place, direction: isize) -> Option<usize> {
         let row = place.row.checked_add_signed(direction)?;
         if self.blocks[place.block].rows.contains(&row) {
@@ -182,7 +183,7 @@ impl Seating {
         Some(if direction > 0 { block.rows.start } else { block.rows.end - 1 })
     }
 
-    /// The seat of `row` that stands before or behind: rows are centred, whatever their length.
+    /// The seat of `row` that is straight in front or behind. Rows of different lengths are centred.
     fn facing(&self, place: &Place, row: usize) -> u32 {
         let (own, other) = (i64::from(self.rows[place.row].seats), i64::from(self.rows[row].seats));
         let column = (i64::from(place.column) + (other - own) / 2).clamp(0, other - 1);
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
     use crate::model::seat::{SeatLayout, seat_rows};
 
-    /// Two blocks of 2 rows of 3 side by side (seats 0 to 11), behind them one of 2 rows of 5 (12 to 21).
+    /// Two blocks of 2 rows of 3 side by side (seats 0 to 11), and behind them one block of 2 rows of 5 (12 to 21).
     fn seating() -> Seating {
         Seating::new(seat_rows(&[
             Some(SeatLayout { sections: 2, rows: 2, per_row: 3 }),

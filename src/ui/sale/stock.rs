@@ -1,4 +1,4 @@
-//! The counters: how much is available, held and sold, in all and per tier.
+//! The counters: how much is available, held and sold, in total and per tier.
 
 use leptos::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::{
     ui::kit::{availability::AvailabilityBar, border::part, money::grouped},
 };
 
-/// From this many left, the counter draws attention.
+/// The counter draws attention when this many or fewer are left.
 const LOW_STOCK: u64 = 2;
 
 /// The sale's available units, large.

@@ -8,7 +8,7 @@ use crate::{
     ui::kit::{border::part, money::grouped, ticket::OrderTickets},
 };
 
-/// Orders shown on the sale's page; all of them are on the page of tickets.
+/// Orders shown on the sale's page. The page of tickets shows all of them.
 const MAX_ORDERS: usize = 5;
 
 /// The newest orders first.
@@ -28,7 +28,7 @@ pub fn OwnTickets(desk: Desk) -> impl IntoView {
     })
 }
 
-/// Says how many orders there are, where not all of them are shown. Reactive.
+/// The text of the link. It says how many orders there are if not all are shown. Reactive.
 fn link_text(desk: Desk) -> String {
     let orders = desk.orders.with(Vec::len) as u64 + desk.older.get();
     if orders <= MAX_ORDERS as u64 {

@@ -1,4 +1,4 @@
-//! The choice of a tier, for units that are not picked on the map.
+//! The choice of a tier for units that are not picked on the map.
 
 use leptos::prelude::*;
 
@@ -27,7 +27,7 @@ pub fn TierOptions(desk: Desk) -> impl IntoView {
 fn TierOption(desk: Desk, index: usize, tier: Tier) -> impl IntoView {
     let left = move || desk.left(index);
     let is_chosen = move || matches!(desk.choice(), Choice::Units { tier, .. } if tier == index);
-    // The form that works without script needs the attribute; what the visitor does changes the property.
+    // Without script the form needs the attribute `checked`. With script the property shows what the visitor chose.
     let is_first = untrack(is_chosen);
     view! {
         <label class=with_hue("tier-option", index) data-empty=move || (left() == 0).then_some("true")>
@@ -49,7 +49,7 @@ fn TierOption(desk: Desk, index: usize, tier: Tier) -> impl IntoView {
     }
 }
 
-/// Takes over the tier that was chosen before anybody listened.
+/// Takes over the tier that was chosen before the script ran.
 pub fn adopt(desk: Desk) {
     let chosen = find("[name=tier]:checked").and_then(|field| field.get_attribute("data-tier")?.parse().ok());
     if let Some(tier) = chosen {

@@ -1,12 +1,12 @@
-//! One figure of several runs as bars in a small SVG. Each bar has its name and its number beside it, and the drawing's label
-//! repeats them: no figure is shown by length or colour alone.
+//! One figure of several runs as bars in a small SVG. Each bar has its name and its number beside it, and the drawing's
+//! label repeats them: no figure is shown by length or colour alone.
 
 use crate::ui::kit::{
     html::{Html, html},
     money::tenths,
 };
 
-/// In the drawing's own units; the page scales them.
+/// All lengths are in the drawing's own units, which the page scales.
 const WIDTH: u32 = 280;
 /// The distance from one bar to the next, including the line of text above it.
 const PITCH: u32 = 36;
@@ -59,7 +59,7 @@ impl Scale {
     }
 }
 
-/// The bars, with a line at the capacity where there is one.
+/// The bars, with a line at the capacity if one is given.
 pub fn bars(title: &str, capacity: Option<u64>, bars: &[Bar]) -> Html {
     let scale = Scale::of(bars, capacity);
     let mut drawn = Html::default();

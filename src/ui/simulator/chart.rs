@@ -1,4 +1,4 @@
-//! Figures over time, as lines in a small SVG with the same figures in a table beneath.
+//! Figures over time, as lines in a small SVG, with the same figures in a table beneath it.
 
 use leptos::{either::Either, prelude::*};
 
@@ -15,12 +15,12 @@ const HEIGHT: f64 = 120.0;
 const LEFT: f64 = 44.0;
 const FOOT: f64 = 18.0;
 const TOP: f64 = 8.0;
-/// A line needs at least so many moments.
+/// A line needs at least this many points.
 const FEWEST_POINTS: usize = 2;
-/// The most rows of the table; of more moments, only some are shown.
+/// The most rows of the table. If there are more moments, only every n-th is shown.
 const MOST_ROWS: usize = 20;
 
-/// One line of a chart: its value at each moment, in milliseconds since the start.
+/// One line of a chart: its value at each moment. Moments are in milliseconds since the start.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Line {
     pub name: &'static str,
@@ -29,7 +29,7 @@ pub struct Line {
     pub points: Vec<(u64, f64)>,
 }
 
-/// Where a moment and a value lie in the drawing.
+/// Turns moments and values into places in the drawing.
 struct Scale {
     last_ms: f64,
     highest: f64,
@@ -63,7 +63,7 @@ const fn milliseconds(at_ms: u64) -> f64 {
     at_ms as f64
 }
 
-/// The next of 1, 2 or 5 times a power of ten.
+/// Rounds up to the next number of the form 1, 2 or 5 times a power of ten. The lowest result is 1.
 fn round_up(value: f64) -> f64 {
     if value <= 1.0 {
         return 1.0;
@@ -101,7 +101,7 @@ where
     }
 }
 
-/// A chart of lines over the same time.
+/// A chart whose lines share one time axis.
 #[component]
 fn Chart<F>(title: &'static str, unit: &'static str, lines: F) -> impl IntoView
 where
@@ -196,7 +196,7 @@ fn table(lines: &[Line]) -> Html {
     )
 }
 
-/// Short enough to stand beside a line.
+/// Writes a value so short that it fits beside a grid line.
 fn number(value: f64) -> String {
     if value >= 10_000.0 {
         format!("{}k", rounded(value / 1000.0))

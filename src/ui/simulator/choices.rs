@@ -1,5 +1,5 @@
-//! The choice of strategies: a box to tick for each, what this server lacks for those that cannot be ticked, and how each
-//! works.
+//! The choice of strategies: a box to tick for each, how it works, and for a strategy that this server cannot run, what
+//! the server lacks.
 
 use leptos::prelude::*;
 
@@ -35,7 +35,7 @@ pub fn StrategyChoices(strategies: Vec<StrategySupport>) -> impl IntoView {
     }
 }
 
-/// One strategy as a box to tick, or the reason why it cannot be.
+/// One strategy as a box to tick, or the reason why it cannot be ticked.
 #[component]
 fn Choice(strategy: StrategySupport) -> impl IntoView {
     let name = strategy.kind.name();

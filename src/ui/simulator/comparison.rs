@@ -15,11 +15,11 @@ use crate::{
     },
 };
 
-/// What the table says, above it.
+/// The caption of the table.
 const CAPTION: &str = "The audit's result after each run. A refusal touched the database if it needed any statement; all \
                        others came from memory.";
 
-/// A column: its heading, the name of its figure in the markup, and what stands in it.
+/// A column: its heading, the name of its figure in the markup, and the text of its cells.
 type Column = (&'static str, &'static str, fn(&Simulation) -> String);
 
 const COLUMNS: [Column; 8] = [

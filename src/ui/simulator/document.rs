@@ -1,4 +1,4 @@
-//! The runs as one self-contained file: no script, no address, its own small style sheet.
+//! The runs as one self-contained file. It has no script, links to nothing, and has its own small style sheet.
 
 use super::{
     comparison::{charts, table},
@@ -24,8 +24,8 @@ const WORDS: [(&str, &str); 4] = [
     ("p50, p99", "Half of the buyers, and 99 of 100, had their answer within so many milliseconds."),
 ];
 
-/// The part that is the same in every file: the style sheet and the glossary. The server writes it into its page, because it
-/// would make the client's program too large.
+/// The part that is the same in every file: the style sheet and the glossary. The server writes it into its page,
+/// because it would make the client's program too large.
 pub fn frame() -> Html {
     let strategies =
         StrategyKind::ALL.map(|kind| term(html!("<code>{name}</code>", name = kind.name()), kind.summary()));

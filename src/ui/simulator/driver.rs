@@ -1,5 +1,5 @@
-//! Makes a run: either the server sends the buyers and this follows its progress, or this browser sends them. Called in the
-//! browser only.
+//! Makes a run: either the server sends the buyers and this module follows the progress, or this browser sends them.
+//! Called in the browser only.
 
 use leptos::{
     prelude::*,
@@ -20,7 +20,7 @@ use crate::{
     wire,
 };
 
-mod asking; // asking again where an answer was lost
+mod asking; // repeats requests whose answer was lost
 mod browser; // this browser as the load generator
 mod comparing; // one strategy after another
 mod fetch; // requests to the public API, each without the visitor's identity
@@ -56,7 +56,7 @@ pub fn compare(session: Session, mut request: Request, strategies: Vec<StrategyK
     });
 }
 
-/// Puts the stock of the sale back as it was made.
+/// Puts the stock of the sale back as it was created.
 pub fn reset(session: Session, sale: SaleId) {
     session.trouble.set(None);
     spawn_local(async move {

@@ -1,4 +1,4 @@
-//! What was typed into the form, checked.
+//! Reads and checks the fields of the form.
 
 use leptos::web_sys::FormData;
 
@@ -10,7 +10,7 @@ use crate::model::{
     strategy::StrategyKind,
 };
 
-/// What stands in the field for the arrivals where everybody arrives at once.
+/// The value of the arrival field that means that all buyers arrive at once.
 pub const AT_ONCE: &str = "0";
 
 /// The fields as they were typed.
@@ -26,7 +26,7 @@ pub struct Typed {
 }
 
 impl Typed {
-    /// What stands in the fields of a form.
+    /// Reads the fields of a form.
     pub fn of(form: &FormData) -> Self {
         let text = |name: &str| form.get(name).as_string().unwrap_or_default();
         Self {
@@ -41,13 +41,13 @@ impl Typed {
         }
     }
 
-    /// The same for a comparison: sent by the server, because a browser would measure itself, and at once, because only full
-    /// load shows what a strategy can do.
+    /// The same fields for a comparison. The server sends the buyers, because a browser would measure itself. All
+    /// buyers arrive at once, because only full load shows what a strategy can do.
     pub fn for_comparison(self) -> Self {
         Self { engine: Engine::Server.name().to_owned(), arrive_over: AT_ONCE.to_owned(), ..self }
     }
 
-    /// Checks every field; the first that cannot be used is told.
+    /// Checks all fields. The error describes the first field that is invalid.
     pub fn read(&self) -> Result<Request, String> {
         let engine = if self.engine == Engine::Browser.name() { Engine::Browser } else { Engine::Server };
         let concurrency = whole_number("Requests at once", &self.concurrency, MAX_SIMULATION_CONCURRENCY)?;
@@ -73,7 +73,7 @@ impl Typed {
         seconds.ok_or_else(|| format!("Arrive over: a whole number of seconds from 0 to {MAX_ARRIVAL_SECONDS}."))
     }
 
-    /// The seed, where one is typed.
+    /// The seed, if one was typed.
     fn seed(&self) -> Result<Option<u64>, String> {
         let seed = self.seed.trim();
         if seed.is_empty() {

@@ -1,7 +1,7 @@
 //! What is left of the attacked sale, live: counts, a bar, and a mark for each seat that changes when the seat is sold.
 //!
-//! The panel asks for the sale's state again and again instead of listening to its stream: a browser has few connections to
-//! one server, and the sale's own page holds the stream already.
+//! The panel polls the sale's state instead of opening its stream: a browser has few connections to one server, and the
+//! sale's own page may already use one for the stream.
 
 use std::time::Duration;
 
@@ -14,25 +14,26 @@ use crate::{
     ui::kit::{availability::AvailabilityBar, border::part, money::grouped},
 };
 
-/// Time between two requests during a run. At other times, only some of them are sent.
+/// Time between two polls during a run. At other times `REQUESTS_SKIPPED_AT_REST` polls are skipped after each poll.
 const REFRESH: Duration = Duration::from_millis(200);
 const REQUESTS_SKIPPED_AT_REST: u32 = 10;
-/// More seats than this are not drawn.
+/// The most seats that are drawn. The seats of a larger sale are not drawn at all.
 const MOST_SEATS: usize = 5_000;
-/// Seats in a line, for few and for many.
+/// Seats in a line of the drawing. A sale of up to `FEW_SEATS` has `COLUMNS`, a larger one `COLUMNS_OF_MANY`.
 const COLUMNS: usize = 50;
 const COLUMNS_OF_MANY: usize = 100;
 const FEW_SEATS: usize = 600;
-/// From one seat to the next, in the drawing's own units.
+/// The distance from one seat to the next, in the drawing's own units.
 const PITCH: usize = 10;
-/// The outline of a seat, from its corner: a square, and a cross once it is sold, as on the seat map.
+/// The shape of a seat as an SVG path that starts at its corner: a square, and a cross once it is sold, as on the seat
+/// map.
 const SQUARE: &str = "h8v8h-8z";
 const CROSS: &str = "l8 8m0-8l-8 8";
 
 #[component]
 pub fn LiveStock(session: Session) -> impl IntoView {
     let state = RwSignal::new(None::<Snapshot>);
-    // An effect runs in the browser only.
+    // Effects run in the browser only, so the server never polls.
     Effect::new(move |_| keep_asking(session, state));
     let counts = move || state.with(|state| state.as_ref().map_or(NOTHING, counts_of));
     let left = move || state.with(|state| state.as_ref().map(|state| grouped(counts_of(state).available)));
@@ -71,11 +72,11 @@ fn counts_of(state: &Snapshot) -> Counts {
     })
 }
 
-/// Asks for the state of the chosen sale: often during a run, now and then at other times.
+/// Polls the state of the chosen sale: often during a run, rarely at other times.
 fn keep_asking(session: Session, state: RwSignal<Option<Snapshot>>) {
     let skipped = StoredValue::new(REQUESTS_SKIPPED_AT_REST);
     let is_asking = StoredValue::new(false);
-    // Another sale is shown at the next tick.
+    // When another sale is chosen, the next tick polls at once.
     Effect::new(move |_| {
         session.sale.track();
         skipped.set_value(REQUESTS_SKIPPED_AT_REST);
@@ -92,7 +93,7 @@ fn keep_asking(session: Session, state: RwSignal<Option<Snapshot>>) {
         spawn_local(async move {
             let answer = api::snapshot(sale.clone()).await;
             let is_chosen = session.sale.try_get_untracked().flatten() == Some(sale);
-            // A failed look changes nothing: the next one may succeed.
+            // A failed poll changes nothing, because the next one may succeed.
             if let (true, Ok(found)) = (is_chosen, answer) {
                 state.try_set(found.map(|(snapshot, _)| snapshot));
             }
@@ -114,7 +115,7 @@ fn view_box(seats: usize) -> String {
     format!("0 0 {} {}", columns * PITCH, seats.div_ceil(columns) * PITCH)
 }
 
-/// A path with the shape of each seat that has this letter.
+/// One path with the shapes of all seats that have this letter.
 fn shapes(seats: &str, letter: char) -> String {
     let columns = columns(seats.len());
     let shape = if letter == 'S' { CROSS } else { SQUARE };

@@ -4,16 +4,16 @@ mod bars; // one figure of several runs, as bars
 mod chart; // figures over time, as lines
 mod choices; // the strategies to compare
 mod comparison; // tables and bars of the ended runs
-pub mod document; // the same as a self-contained file
-mod driver; // makes a run: by the server, or by this browser
-mod fields; // what was typed into the form, checked
+pub mod document; // table and bars as a self-contained file
+mod driver; // makes a run, by the server or by this browser
+mod fields; // reads and checks the fields of the form
 mod figures; // the result of a run, in numbers and words
 mod form; // the form and its buttons
 mod inputs; // the fields of the form
 mod live_stock; // what is left of the attacked sale, live
 mod outcomes; // answers stacked by their meaning
-mod progress; // the run that goes on
-pub mod session; // the state of the panel: the run that goes on, and those before it
+mod progress; // the progress of the current run
+pub mod session; // the state of the panel: the current run and the ended runs
 mod side_by_side; // the ended runs on the page
 pub mod start; // the panel's initial data
 pub mod told; // runs in words
@@ -39,8 +39,8 @@ pub fn SimulatorIsland() -> impl IntoView {
     let ended_run = move || session.run.get().filter(|_| !is_running());
     view! {
         <SimulatorForm session start />
-        // A sale's page has the map, but it is out of sight while the panel is read. So the small map is shown there too,
-        // during a run.
+        // A sale's page has the map, but it is out of sight while the panel is read. So the small map is shown there
+        // too, during a run.
         {move || (is_alone || is_running()).then(|| view! { <LiveStock session /> })}
         {move || is_running().then(|| view! { <Progress session /> })}
         // The element stays while it is empty: a screen reader announces only changes of an element that it knows.

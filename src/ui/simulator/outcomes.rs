@@ -1,4 +1,5 @@
-//! Answers stacked by their meaning: won, seat taken, sold out, limited, error. Colour, texture and label tell them apart.
+//! Answers stacked by their meaning: won, seat taken, sold out, limited, error. Colour, texture and label tell them
+//! apart.
 
 use leptos::prelude::*;
 
@@ -24,7 +25,7 @@ struct Part {
     count: u64,
 }
 
-/// The parts in the order in which they stand.
+/// The parts in their order from left to right.
 fn parts(simulation: &Simulation) -> [Part; 5] {
     let refused = |codes: &[Code]| codes.iter().filter_map(|code| simulation.refused.get(code)).sum();
     let (taken, sold_out) = (refused(&[Code::SeatTaken]), refused(&[Code::SoldOut]));
@@ -49,7 +50,7 @@ const TEXTURES: &str = r#"<defs>
 <path class="texture" d="M0 6 6 0M0 0 6 6"></path></pattern>
 </defs>"#;
 
-/// The stacked bar with its legend; nothing before the first figures.
+/// The stacked bar with its legend. Empty until the first figures have come.
 #[component]
 pub fn Outcomes<F>(simulation: F) -> impl IntoView
 where

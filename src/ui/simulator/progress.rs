@@ -1,4 +1,4 @@
-//! The progress of the run that goes on.
+//! The progress of the current run.
 
 use leptos::prelude::*;
 
@@ -43,7 +43,7 @@ pub fn Progress(session: Session) -> impl IntoView {
     })
 }
 
-/// The number of answered buyers, and of all buyers. In a comparison, those of all runs count.
+/// The number of answered buyers, and the number of all buyers. In a comparison, the buyers of all its runs count.
 fn answered_of(run: &Run) -> (u64, u64) {
     let (answered, buyers) = (run.simulation.answered(), u64::from(run.request.buyers));
     match run.request.stage {

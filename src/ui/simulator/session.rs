@@ -1,4 +1,4 @@
-//! The state of the panel: the run that goes on, and those before it. Drivers write here, views read.
+//! The state of the panel: the current run, and the ended runs. Drivers write here, views read.
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,8 @@ use crate::{
     ui::kit::document::{SIMULATE, hand_focus_on},
 };
 
-/// Requests that a browser sends at once. It would only queue more of them, and it fails several hundred.
+/// The most requests that a browser sends at once. It would only queue further requests, and would let several hundred
+/// fail.
 pub const MAX_BROWSER_CONCURRENCY: u32 = 64;
 
 /// Who sends the buyers.
@@ -32,33 +33,33 @@ impl Engine {
     }
 }
 
-/// The place of a run among those that it is compared with, from 1 on.
+/// The place of a run among the runs of its comparison, counted from 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stage {
     pub place: u32,
     pub of: u32,
 }
 
-/// A checked wish for a run.
+/// A checked request for a run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Request {
     pub sale: SaleId,
     pub buyers: u32,
     pub concurrency: u32,
-    /// Buyers who arrive per second; all at once where it is `None`.
+    /// Buyers who arrive per second. `None`: all arrive at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
     pub target: Target,
     pub engine: Engine,
-    /// The strategy that sells; the sale's own where it is `None`.
+    /// The strategy that sells. `None`: the sale's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<StrategyKind>,
-    /// Draws the same wishes again; a new one is drawn where it is `None`.
+    /// The same seed draws the same requests again. `None`: a new seed is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// Runs that were started together, to be compared, have the same one.
+    /// The number of the round. Runs that were started together, to be compared, have the same number.
     pub round: u32,
-    /// Which of those it is.
+    /// The place of the run in its comparison. `None` for a single run.
     #[serde(skip)]
     pub stage: Option<Stage>,
 }
@@ -67,9 +68,9 @@ pub struct Request {
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Sample {
     pub at_ms: u64,
-    /// Answers per second since the sample before.
+    /// Answers per second since the previous sample.
     pub per_second: f64,
-    /// Of all answers so far.
+    /// Latencies of all answers so far.
     pub p50_ms: f64,
     pub p99_ms: f64,
 }
@@ -87,7 +88,7 @@ pub struct Run {
     pub request: Request,
     pub simulation: Simulation,
     pub samples: Vec<Sample>,
-    /// Only where the browser sent the buyers and tells its own time apart.
+    /// Only present if the browser sent the buyers and discloses this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser_queue: Option<BrowserQueue>,
 }
@@ -97,7 +98,7 @@ impl Run {
         Self { request, simulation, samples: Vec::new(), browser_queue: None }
     }
 
-    /// Takes newer figures, and keeps a sample of what has changed since the last ones.
+    /// Takes newer figures, and keeps a sample of what has changed since the previous figures.
     pub fn advance(&mut self, simulation: Simulation) {
         let (answers, elapsed) = (
             simulation.answered().saturating_sub(self.simulation.answered()),
@@ -113,22 +114,22 @@ impl Run {
     }
 }
 
-/// The state of one panel. It is a bundle of signals: copy it.
+/// The state of one panel: a bundle of signals, cheap to copy.
 #[derive(Clone, Copy, Default)]
 pub struct Session {
     /// The sale that is chosen in the form.
     pub sale: RwSignal<Option<SaleId>>,
-    /// The run that goes on or has just ended.
+    /// The run that is going on or has just ended.
     pub run: RwSignal<Option<Run>>,
     /// All ended runs, oldest first.
     pub ended: RwSignal<Vec<Run>>,
     pub running: RwSignal<bool>,
-    /// Whether what goes on, or was tried last, is a comparison.
+    /// Whether the current round, or the last attempt, is a comparison.
     pub comparing: RwSignal<bool>,
     pub cancelled: RwSignal<bool>,
-    /// What went wrong, where nothing more happens.
+    /// What went wrong, if the round could not begin or go on.
     pub trouble: RwSignal<Option<String>>,
-    /// What a screen reader is told.
+    /// What screen readers announce.
     pub announcement: RwSignal<String>,
 }
 
@@ -162,7 +163,7 @@ impl Session {
         self.stop();
     }
 
-    /// Takes the progress away, with its button.
+    /// Removes the progress and its button. Before that, the focus moves away from them.
     fn stop(self) {
         hand_focus_on(".simulator-progress", &[SIMULATE]);
         self.running.try_set(false);
@@ -173,14 +174,14 @@ impl Session {
         self.ended.try_update(|ended| ended.push(run));
     }
 
-    /// The comparison has ended: its table shows the result.
+    /// Ends the comparison. Its table shows the result.
     pub fn end_comparison(self, announcement: String) {
         self.announcement.try_set(announcement);
         self.run.try_set(None);
         self.stop();
     }
 
-    /// The run, or the comparison, could not be made or finished.
+    /// Ends a run or a comparison that could not be started or finished.
     pub fn fail(self, trouble: String) {
         self.trouble.try_set(Some(trouble));
         self.end_comparison(String::new());

@@ -9,7 +9,7 @@ use super::{
     told::newest,
 };
 
-/// Empty until a run has ended.
+/// The comparison of ended runs. Empty until a run has ended.
 #[component]
 pub fn Comparison(session: Session, store: String) -> impl IntoView {
     let ended = session.ended;

@@ -9,12 +9,12 @@ pub const START: &str = "simulator-start";
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Start {
-    /// The sales that may be attacked, each with its name. Where there is one, the visitor does not choose.
+    /// The sales that may be attacked, each with its name. On the page of a sale it is only that sale.
     pub sales: Vec<(SaleId, String)>,
-    /// Which of them is chosen at first.
+    /// The sale that is chosen at first.
     pub chosen: SaleId,
     pub list: StrategyList,
-    /// Whether the panel has a page of its own. Elsewhere the sale's own seat map stands above it.
+    /// Whether the panel has a page of its own. Otherwise it is below the seat map on the page of a sale.
     pub is_alone: bool,
     /// Whether the strategy may be changed: only a rehearsal's may.
     pub can_change: bool,

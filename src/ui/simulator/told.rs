@@ -1,5 +1,5 @@
-//! Runs in words: the load, whether the run was exact, which strategy sold, the result of a round. The words are the same on
-//! the page, in the exported files, and in the terminal.
+//! Runs in words: the load, whether the run was exact, which strategy sold, the result of a round. The words are the
+//! same on the page, in the exported files, and in the terminal.
 
 use serde::Serialize;
 
@@ -12,12 +12,12 @@ use crate::{
     ui::kit::money::{rounded, tenths},
 };
 
-/// What is exported as JSON, from the page and from the terminal.
+/// The JSON export of the page and of the terminal.
 #[derive(Serialize)]
 pub struct Export<'a> {
     /// The kind of database.
     store: &'a str,
-    /// Whether every strategy that promises to be exact was.
+    /// Whether every strategy that promises to be exact was exact.
     pub exact: bool,
     runs: &'a [Run],
 }
@@ -52,7 +52,7 @@ pub fn strategy_name(run: &Simulation) -> &'static str {
     run.strategy.map_or("not known", StrategyKind::name)
 }
 
-/// The runs that were started together last.
+/// The runs of the newest round.
 pub fn newest(runs: &[Run]) -> &[Run] {
     runs.chunk_by(started_together).last().unwrap_or_default()
 }
@@ -88,12 +88,12 @@ pub fn load(rate: Option<f64>, concurrency: u32) -> String {
     }
 }
 
-/// A rate without needless digits.
+/// A rate, without its decimal digit if that is zero.
 fn rate_text(rate: f64) -> String {
     if rate.fract() == 0.0 { rounded(rate).to_string() } else { tenths(rate) }
 }
 
-/// From which moment latency counts.
+/// Says from which moment latency counts.
 pub const fn latency_from(rate: Option<f64>) -> &'static str {
     match rate {
         None => "from the moment of sending",

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// A run of 300 buyers over 200 units that sold so many phantoms.
+/// A run of 300 buyers over 200 units that sold this many phantoms.
 pub(in crate::ui::simulator) fn run(round: u32, strategy: StrategyKind, phantoms: u64) -> Run {
     let id = SimulationId(Uuid::from_u128(u128::from(round) << 8 | strategy as u128));
     let mut simulation = Simulation::begun(id, "rehearsal".into(), 300, 50, 42);

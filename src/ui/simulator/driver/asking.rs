@@ -20,7 +20,7 @@ pub async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> 
     .await
 }
 
-/// Calls an idempotent server function, and calls it again where the answer was lost.
+/// Calls an idempotent server function, and calls it again if the answer was lost.
 pub async fn ask<T, F>(call: impl Fn() -> F) -> Result<T, String>
 where
     F: Future<Output = Result<T, ServerFnError>>,

@@ -87,11 +87,12 @@ struct Race {
     arrivals: Arrivals,
     for_one_seat: bool,
     next_buyer: Cell<usize>,
-    /// The run has lasted too long.
+    /// Whether the run was stopped because it lasted too long.
     is_stopped: Cell<bool>,
     busy_slots: Cell<u32>,
     tally: RefCell<Tally>,
-    /// From the planned moment of arrival, or of sending, to the answer, the browser's own queue included.
+    /// From the planned moment of arrival, or from the sending if all arrive at once, to the answer. The wait in the
+    /// browser's own queue is included.
     latencies: RefCell<Latencies>,
     timings: RefCell<Timings>,
     started_ms: f64,
@@ -121,7 +122,7 @@ impl Race {
         race
     }
 
-    /// Takes the next buyer, lets it act, and so on until none is left.
+    /// Lets one buyer after another act until none is left.
     async fn serve(self: Rc<Self>) {
         while !self.has_ended() {
             let buyer = self.next_buyer.get();
@@ -140,7 +141,7 @@ impl Race {
         self.is_stopped.get() || self.session.is_cancelled()
     }
 
-    /// Stops sending buyers once the run has lasted this long.
+    /// Stops sending buyers if the run has lasted longer than `limit`.
     fn stop_at(&self, limit: Duration) {
         if now_ms() - self.started_ms > milliseconds(limit) {
             self.is_stopped.set(true);
@@ -167,8 +168,8 @@ impl Race {
         }
     }
 
-    /// Sends the purchase, and sends it again with the same key while its outcome is unknown: after a lost connection, or
-    /// the 502 of a proxy. A cancelled run waits for one answer, and does not ask again.
+    /// Sends the purchase, and sends it again with the same key while its outcome is unknown: after a lost connection,
+    /// or the 502 of a proxy. A cancelled run waits for one answer, and does not ask again.
     async fn ask(&self, wish: &BuyBody) -> Answer {
         let key = Uuid::now_v7().to_string();
         let mut retries = 0;
@@ -187,8 +188,8 @@ impl Race {
         }
     }
 
-    /// The figures so far. Where buyers arrive at once, latency is the server's time, if the browser can separate it from the
-    /// wait in its own queue. At a rate, that wait is part of the latency.
+    /// The figures so far. Where buyers arrive at once, latency is the server's time, if the browser can separate it
+    /// from the wait in its own queue. At a rate, that wait is part of the latency.
     fn figures(&self, before: &Simulation) -> Simulation {
         let mut simulation = before.clone();
         let mut timings = self.timings.borrow_mut();

@@ -12,12 +12,12 @@ use crate::{
     },
 };
 
-/// Makes all runs, or those before the visitor cancels, and returns the result in words.
+/// Makes all runs, or fewer if the visitor cancels, and returns the result in words.
 pub async fn run(session: Session, request: Request, strategies: &[StrategyKind]) -> Result<String, String> {
     let address = format!("/api/v1/sales/{}", request.sale);
     let own = fetch::get::<Sale>(&address).await?.strategy;
     let compared = one_after_another(session, &request, strategies).await;
-    // Also after a failed run: the run before it has changed the strategy.
+    // This is also needed after a failed run, because the run before it has changed the strategy.
     let is_other = fetch::get::<Sale>(&address).await?.strategy != own;
     if is_other || compared.is_ok() {
         let put_back = ask(|| api::reset(request.sale.clone(), Some(own))).await;
@@ -37,7 +37,7 @@ async fn one_after_another(session: Session, request: &Request, strategies: &[St
     for (place, strategy) in (1..).zip(strategies.iter().copied()) {
         let stage = Some(Stage { place, of });
         let run = server::run(session, Request { strategy: Some(strategy), seed, stage, ..request.clone() }).await?;
-        // The first run draws the seed where the visitor has not given one.
+        // If the visitor has not given a seed, the first run draws it.
         seed = Some(run.simulation.seed);
         session.keep(run);
         if session.is_cancelled() {

@@ -24,8 +24,8 @@ use crate::{
 /// How many finished requests the browser keeps timings of until they are collected.
 const TIMING_BUFFER_ENTRIES: u32 = 20_000;
 
-/// Gets `path` and parses the answer; a lost answer is asked for again a few times. A refusal is returned in the server's
-/// words.
+/// Gets `path` and parses the answer. If the answer is lost, it tries again up to `MAX_RETRIES` times. The error is the
+/// server's own sentence where the server refused.
 pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, String> {
     let mut retry = 0;
     loop {
@@ -61,8 +61,8 @@ pub fn now_ms() -> f64 {
     window().performance().map_or(0.0, |performance| performance.now())
 }
 
-/// The browser's notes on each request to one address: how long the request waited in the browser, and how long the server
-/// took.
+/// The browser's notes on each request to one address: how long the request waited in the browser, and how long the
+/// server took.
 pub struct Timings {
     performance: Option<Performance>,
     address: String,
@@ -91,7 +91,7 @@ impl Timings {
         let entries = performance.get_entries_by_name_with_entry_type(&self.address, "resource");
         performance.clear_resource_timings();
         for entry in entries.iter().filter_map(|entry| entry.dyn_into::<PerformanceResourceTiming>().ok()) {
-            // The browser reports zero where it does not disclose the time.
+            // The browser reports zero if it does not disclose the time.
             if entry.request_start() > 0.0 {
                 self.server.record(microseconds(entry.response_end() - entry.request_start()));
                 self.queue.record(microseconds(entry.request_start() - entry.start_time()));
@@ -100,13 +100,13 @@ impl Timings {
     }
 }
 
-/// A span of the browser's stopwatch in whole microseconds; a negative one is none.
+/// Converts a span of the browser's stopwatch into whole microseconds. A negative span counts as zero.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a span of a run is far below 2⁵³ µs
 pub fn microseconds(milliseconds: f64) -> u64 {
     (milliseconds.max(0.0) * 1000.0).round() as u64
 }
 
-/// A time in milliseconds, as the browser's stopwatch counts.
+/// Converts a time into milliseconds, the unit of the browser's stopwatch.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
