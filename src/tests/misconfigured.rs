@@ -1,4 +1,4 @@
-//! What an operator got wrong is told in one sentence, or put right.
+//! The server corrects an operator's mistake if it can, and otherwise explains it in one sentence.
 
 use std::net::SocketAddr;
 
@@ -35,7 +35,8 @@ async fn a_value_with_a_line_break_inside_stops_the_start_and_an_empty_one_is_to
     assert!(app.whole_log().contains("ONSALE_ADMIN_TOKEN is empty and counts as not set"), "{}", app.whole_log());
 }
 
-/// What stands for PgBouncer: it refuses what it does not know of a connection's start, as PgBouncer does.
+/// A stand-in for PgBouncer. It refuses every connection with the error that PgBouncer gives for a startup parameter that
+/// it does not support.
 async fn refusing_pooler() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");

@@ -73,8 +73,9 @@ async fn answered(answering: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| problem::of_panic())
 }
 
-/// Whether a person waits for the answer in a browser, so that a refusal should be a page. `Sec-Fetch-Mode`, where a
-/// browser sends it, wins over `Accept`.
+/// Whether a person waits for the answer in a browser, so that a refusal should be a page. The request must be a GET or
+/// HEAD whose `Accept` names HTML. If it has `Sec-Fetch-Mode`, that must say `navigate`, because a script in a browser
+/// can ask for HTML too.
 fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
     let is_read = method == Method::GET || method == Method::HEAD;
     let is_mode = |mode: &HeaderValue| mode.as_bytes() == b"navigate";
