@@ -60,6 +60,12 @@ pub struct Config {
     /// At most this many open streams of one session, and of one address; lifted by `demo`.
     pub streams_per_session: usize,
     pub streams_per_address: usize,
+    /// At most this many open connections of one address, and per address so many requests, new guests and purchases
+    /// in the given time; 0 lifts a limit, `demo` lifts them all.
+    pub connections_per_address: usize,
+    pub requests_per_second: u32,
+    pub new_guests_per_minute: u32,
+    pub purchases_per_minute: u32,
     /// Directives such as `info` or `onsale=debug,info`.
     pub log_filter: String,
     pub log_format: LogFormat,
@@ -173,6 +179,10 @@ impl Config {
             request_queue: settings.limits.request_queue,
             streams_per_session: settings.limits.streams_per_session,
             streams_per_address: settings.limits.streams_per_address,
+            connections_per_address: settings.limits.connections_per_address,
+            requests_per_second: settings.limits.requests_per_second,
+            new_guests_per_minute: settings.limits.new_guests_per_minute,
+            purchases_per_minute: settings.limits.purchases_per_minute,
             log_filter: variables.variable("ONSALE_LOG")?.unwrap_or(settings.log.filter),
             log_format: settings.log.format,
             leptos,

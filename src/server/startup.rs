@@ -10,7 +10,7 @@ use super::{
     auth::Sessions,
     config::{Config, Secret},
     engine::{Engine, EngineOptions},
-    limits::StreamCaps,
+    limits::Limits,
     shutdown::Shutdown,
     simulator::Simulations,
     site::Site,
@@ -118,12 +118,13 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
         tracing::warn!("{} has no client: pages work as forms only; `make build` makes it", site_root.display());
     }
     let admin_token = config.admin_token.as_ref().map(|token| token.expose().to_owned());
+    let limits = Limits::new(&config);
     Ok(App::from(Parts {
         sessions: Arc::new(Sessions::new(&signing_secret(config.secret.as_ref(), &engine), admin_token)),
         engine,
-        simulations: Arc::new(Simulations::new()),
         shutdown,
-        streams: StreamCaps::new(&config),
+        simulations: Arc::new(Simulations::new(limits.own_clients.clone())),
+        limits,
         site: Arc::new(site),
         config: Arc::new(config),
     }))

@@ -46,6 +46,11 @@ impl Asker {
         if self.is_admin { BuyerKind::Admin } else { BuyerKind::Guest }
     }
 
+    /// The same buyer for this one answer. A new guest is forgotten after it.
+    pub fn without_session(self) -> Self {
+        Self { new_session: None, ..self }
+    }
+
     /// Gives a new guest their token: as a cookie for a browser, as `X-Onsale-Session` for a script.
     pub fn introduce(&self, mut response: Response) -> Response {
         if let Some((cookie, token)) = &self.new_session {
@@ -90,6 +95,11 @@ impl<'a> Visit<'a> {
 
     pub fn client_address(&self) -> IpAddr {
         client_address(self.peer, self.headers, self.proxies)
+    }
+
+    /// Whether the request carries a Bearer token, right or wrong.
+    pub fn has_bearer(&self) -> bool {
+        self.headers.get_all(header::AUTHORIZATION).iter().any(|value| bearer(value).is_some())
     }
 
     /// Who asks, if the request says so. A Bearer token wins over the cookie. An unreadable Bearer token is refused. An

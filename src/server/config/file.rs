@@ -34,6 +34,10 @@ pub struct LimitsSection {
     pub request_queue: usize,
     pub streams_per_session: usize,
     pub streams_per_address: usize,
+    pub connections_per_address: usize,
+    pub requests_per_second: u32,
+    pub new_guests_per_minute: u32,
+    pub purchases_per_minute: u32,
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -85,6 +89,10 @@ impl Default for LimitsSection {
             request_queue: limits::DEFAULT_REQUEST_QUEUE,
             streams_per_session: limits::MAX_STREAMS_PER_SESSION,
             streams_per_address: limits::MAX_STREAMS_PER_ADDRESS,
+            connections_per_address: limits::MAX_CONNECTIONS_PER_ADDRESS,
+            requests_per_second: limits::MAX_REQUESTS_PER_SECOND,
+            new_guests_per_minute: limits::MAX_NEW_GUESTS_PER_MINUTE,
+            purchases_per_minute: limits::MAX_PURCHASES_PER_MINUTE,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
     problem::Failure,
 };
 use crate::{
-    api::{FormNotice, FromNobody},
+    api::{FormNotice, FromNobody, purchase_path},
     model::{limits::MAX_BODY_BYTES, outcome::Code},
     server::{app::App, auth::accepts_html},
     ui::app::shell,
@@ -28,7 +28,7 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
 /// A page, optionally with a notice about the form that it answers.
 pub async fn page_with(app: App, request: Request, notice: Option<FormNotice>) -> Response {
     let (head, body) = request.into_parts();
-    let asker = match asked::buyer(&app, &head) {
+    let asker = match asked::visitor(&app, &head) {
         Ok(asker) => asker,
         Err(failure) => return failure.into_response(),
     };
@@ -125,6 +125,9 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Result
         return Err(Failure::not_found("function"));
     }
     let (asker, key) = asked::keyed_buyer(&app, &head)?;
+    if head.uri.path() == purchase_path() {
+        asked::count_purchase(&app, &head, &asker)?;
+    }
     let is_from_nobody = asker.is_new() && key.is_none();
     let media_type = if is_form(&head.headers) { FORM } else { JSON };
     let body = read_bytes(&head.headers, body, media_type, MAX_BODY_BYTES).await?;

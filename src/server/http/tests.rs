@@ -12,7 +12,7 @@ use crate::server::{
     auth::Sessions,
     config::{Config, Flags},
     engine::{Engine, EngineOptions},
-    limits::StreamCaps,
+    limits::Limits,
     shutdown::Shutdown,
     simulator::Simulations,
     site::Site,
@@ -63,12 +63,13 @@ impl Surface {
         let engine = Engine::open(store, EngineOptions::new(tokio::runtime::Handle::current())).await.unwrap();
         engine.catalogue.seed_demo().await.unwrap();
         let config = Config::from_sources(Flags::default(), |_| None, "").unwrap();
+        let limits = Limits::new(&config);
         let app = App::from(Parts {
             sessions: Arc::new(Sessions::new(&engine.stored_secret(), Some("organiser".to_owned()))),
             engine,
-            simulations: Arc::new(Simulations::new()),
             shutdown: Shutdown::new(),
-            streams: StreamCaps::new(&config),
+            simulations: Arc::new(Simulations::new(limits.own_clients.clone())),
+            limits,
             site: Arc::new(Site::default()),
             config: Arc::new(config),
         });

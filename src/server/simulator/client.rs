@@ -13,7 +13,12 @@ use hyper::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::Instant,
+};
+
+use crate::server::limits::{OwnClient, OwnClients};
 
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,6 +55,8 @@ pub struct Server {
     address: SocketAddr,
     host: HeaderValue,
     authorization: Option<HeaderValue>,
+    /// Where a server's own simulator makes its sockets known, because no limit per client applies to them.
+    own_clients: Option<Arc<OwnClients>>,
 }
 
 impl Server {
@@ -64,7 +71,13 @@ impl Server {
             });
         }
         let host = HeaderValue::from_str(&address.to_string()).expect("an address is printable ASCII");
-        Self { address, host, authorization: None }
+        Self { address, host, authorization: None, own_clients: None }
+    }
+
+    /// Makes every socket known to the server's limits.
+    pub fn without_limits(mut self, own_clients: Arc<OwnClients>) -> Self {
+        self.own_clients = Some(own_clients);
+        self
     }
 
     /// The server of a URL such as `http://127.0.0.1:3000`. Only plain http is supported, because a load test measures
@@ -81,7 +94,7 @@ impl Server {
         let port = authority.port_u16().unwrap_or(80);
         let mut addresses = tokio::net::lookup_host((name, port)).await.map_err(fault)?;
         let address = addresses.next().ok_or_else(|| Fault(format!("{url} has no address")))?;
-        Ok(Self { address, host, authorization: None })
+        Ok(Self { address, host, authorization: None, own_clients: None })
     }
 
     /// Sends this Bearer token with every request. Fails if a header cannot hold it.
@@ -104,7 +117,12 @@ pub struct Reply {
 }
 
 type Sender = http1::SendRequest<Full<Bytes>>;
-type Driver = Pin<Box<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>;
+
+/// Drives a connection.
+struct Driver {
+    connection: Pin<Box<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>,
+    _known: Option<OwnClient>,
+}
 
 /// One connection, used by one caller at a time. The next request opens it again after a fault, and also after a long
 /// pause: the server may then be about to close it, and a request sent at that moment would be lost.
@@ -194,13 +212,24 @@ impl Connection {
 }
 
 async fn dial(server: &Server) -> Result<(Sender, Driver), Fault> {
-    let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(server.address))
+    let (stream, known) = tokio::time::timeout(CONNECT_TIMEOUT, connect(server))
         .await
         .map_err(|_| Fault(format!("{} does not answer", server.address)))?
         .map_err(|error| Fault(format!("cannot connect to {}: {error}", server.address)))?;
     stream.set_nodelay(true).map_err(fault)?;
-    let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(fault)?;
-    Ok((sender, Box::pin(driver)))
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(fault)?;
+    Ok((sender, Driver { connection: Box::pin(connection), _known: known }))
+}
+
+/// Connects. A socket that has no limits is bound first, so that its address is known before the server sees it.
+async fn connect(server: &Server) -> std::io::Result<(TcpStream, Option<OwnClient>)> {
+    let Some(own_clients) = &server.own_clients else { return Ok((TcpStream::connect(server.address).await?, None)) };
+    let socket = if server.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Ports of connections that were closed a moment ago may be used again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::new(server.address.ip(), 0))?;
+    let known = own_clients.add(socket.local_addr()?);
+    Ok((socket.connect(server.address).await?, Some(known)))
 }
 
 /// Sends one request and reads its whole answer. The same task drives the connection meanwhile, and returns it unless it
@@ -221,7 +250,7 @@ async fn exchange(
         tokio::select! {
             biased;
             reply = &mut answer => reply?,
-            _ = &mut driver => {
+            _ = &mut driver.connection => {
                 // The connection has ended. What it has already read still reaches `answer`. If it never took the
                 // request, dropping it makes `answer` fail instead of waiting for ever.
                 drop(driver);

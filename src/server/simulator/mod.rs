@@ -10,7 +10,11 @@ pub mod run_error; // why a run failed
 pub mod runner; // lets the buyers act and reports the progress
 pub mod workload; // reads the sale and draws what each buyer asks for
 
-use std::{collections::VecDeque, net::SocketAddr, sync::OnceLock};
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -21,7 +25,7 @@ use self::{
     client::Server,
     runner::{Plan, RefusalMeter, run},
 };
-use super::shutdown::Shutdown;
+use super::{limits::OwnClients, shutdown::Shutdown};
 use crate::model::{
     ids::{SaleId, SimulationId},
     limits::{KEPT_SIMULATIONS, MAX_RUNNING_SIMULATIONS},
@@ -31,10 +35,11 @@ use crate::model::{
 };
 
 /// The runs of this server, oldest first.
-#[derive(Default)]
 pub struct Simulations {
     /// The address of this server, to which virtual buyers connect. It is set when the listener is bound.
     address: OnceLock<SocketAddr>,
+    /// Where virtual buyers make their sockets known, because no limit per client applies to them.
+    own_clients: Arc<OwnClients>,
     runs: Mutex<VecDeque<Run>>,
     /// Held while a run is started or a rehearsal's strategy is changed, so that the strategy cannot change under a run
     /// that is just starting.
@@ -49,6 +54,7 @@ pub struct Insight {
 }
 
 struct Run {
+    of_organiser: bool,
     progress: watch::Receiver<Simulation>,
     cancel: CancellationToken,
 }
@@ -65,8 +71,8 @@ impl Run {
 }
 
 impl Simulations {
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(own_clients: Arc<OwnClients>) -> Self {
+        Self { address: OnceLock::new(), own_clients, runs: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
 
     /// Sets the address to which virtual buyers connect. Called once, when the listener is bound.
@@ -79,9 +85,12 @@ impl Simulations {
         self.turn.lock().await
     }
 
-    /// Refuses with `overloaded` if `MAX_RUNNING_SIMULATIONS` runs are going on already.
-    pub fn check_room(&self) -> Result<(), Refusal> {
-        if self.runs.lock().iter().filter(|run| run.is_running()).count() >= MAX_RUNNING_SIMULATIONS {
+    /// Whether one more run may begin. It may not if too many of the same kind of asker are going on: organisers have
+    /// places of their own, so that others cannot take them all.
+    pub fn check_room(&self, of_organiser: bool) -> Result<(), Refusal> {
+        let runs = self.runs.lock();
+        let running = runs.iter().filter(|run| run.of_organiser == of_organiser && run.is_running());
+        if running.count() >= MAX_RUNNING_SIMULATIONS {
             return Err(overloaded("Too many simulations are running; try again when one has ended."));
         }
         Ok(())
@@ -97,18 +106,25 @@ impl Simulations {
     /// Refused with `overloaded` if too many runs are going on, if the server does not listen yet, or if the thread
     /// cannot be started. The caller holds the [`turn`](Self::turn): otherwise two callers could both take the last
     /// free place, because the runs are counted before the new one is added.
-    pub fn start(&self, plan: Plan, insight: Insight, shutdown: &Shutdown) -> Result<Simulation, Refusal> {
+    pub fn start(
+        &self,
+        plan: Plan,
+        insight: Insight,
+        of_organiser: bool,
+        shutdown: &Shutdown,
+    ) -> Result<Simulation, Refusal> {
         let address = *self.address.get().ok_or_else(|| overloaded("the server does not listen yet"))?;
-        self.check_room()?;
+        self.check_room(of_organiser)?;
         let mut runs = self.runs.lock();
         let id = SimulationId(Uuid::now_v7());
         let mut simulation = plan.begun(id);
         simulation.strategy = Some(insight.strategy);
         let (sender, progress) = watch::channel(simulation.clone());
         let cancel = CancellationToken::new();
-        spawn(Server::at(address), plan, insight.meter, sender, cancel.clone(), shutdown.clone())
+        let server = Server::at(address).without_limits(self.own_clients.clone());
+        spawn(server, plan, insight.meter, sender, cancel.clone(), shutdown.clone())
             .map_err(|error| overloaded(format!("the simulation could not be started: {error}")))?;
-        runs.push_back(Run { progress, cancel });
+        runs.push_back(Run { of_organiser, progress, cancel });
         forget_oldest(&mut runs);
         Ok(simulation)
     }
@@ -148,7 +164,7 @@ fn overloaded(detail: impl Into<String>) -> Refusal {
 
 /// Removes the oldest ended runs when there are too many, so that memory stays bounded. Running ones stay.
 fn forget_oldest(runs: &mut VecDeque<Run>) {
-    while runs.len() > KEPT_SIMULATIONS + MAX_RUNNING_SIMULATIONS {
+    while runs.len() > KEPT_SIMULATIONS + 2 * MAX_RUNNING_SIMULATIONS {
         let Some(oldest) = runs.iter().position(|run| !run.is_running()) else { return };
         runs.remove(oldest);
     }
