@@ -39,13 +39,19 @@ pub const MAX_TARGET_BYTES: usize = 8 * 1024;
 pub const HEAD_TIMEOUT_MILLISECONDS: u64 = 10_000;
 pub const BODY_TIMEOUT_MILLISECONDS: u64 = 10_000;
 
-/// The most characters of an idempotency key, and the fewest if the key also identifies the buyer.
+/// The most characters of an idempotency key. A key that also identifies the buyer is a secret: if it is no UUID, it has
+/// at least so many characters, and so many different ones among them.
 pub const MAX_IDEMPOTENCY_KEY_CHARACTERS: usize = 255;
-pub const MIN_IDENTIFYING_KEY_CHARACTERS: usize = 16;
+pub const MIN_IDENTIFYING_KEY_CHARACTERS: usize = 22;
+pub const MIN_IDENTIFYING_KEY_DIFFERENT_CHARACTERS: usize = 10;
 /// How long a stored answer is replayed, in milliseconds.
 pub const IDEMPOTENCY_TTL_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 /// Life of a guest's session, in milliseconds.
 pub const SESSION_TTL_MILLISECONDS: i64 = 180 * 24 * 60 * 60 * 1000;
+/// A session that is older than this is renewed when its owner comes back, in milliseconds.
+pub const SESSION_RENEWAL_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
+/// The fewest characters of the organiser's token and of the secret that signs sessions.
+pub const MIN_SECRET_CHARACTERS: usize = 16;
 /// How long the page shown after a refused form repeats the reason when it is reloaded, in milliseconds.
 pub const OUTCOME_TTL_MILLISECONDS: i64 = 60 * 1000;
 /// How far another server's clock may be ahead of ours when it signs a session, in milliseconds.
@@ -123,8 +129,8 @@ pub const MAX_REQUESTS_PER_SECOND: u32 = 100;
 pub const MAX_NEW_GUESTS_PER_MINUTE: u32 = 60;
 pub const MAX_PURCHASES_PER_MINUTE: u32 = 120;
 /// So many wrong tokens of one address within so many seconds, and no token of that address is looked at for a while.
-pub const ADMIN_FAILURES: u32 = 5;
-pub const ADMIN_FAILURE_PERIOD_SECONDS: u64 = 15 * 60;
+pub const MAX_WRONG_TOKENS: u32 = 5;
+pub const WRONG_TOKENS_PERIOD_SECONDS: u64 = 15 * 60;
 /// Log lines per second that faults of clients may cause, and characters of a client's text in such a line.
 pub const CLIENT_FAULTS_PER_SECOND: u32 = 10;
 pub const CLIENT_FAULT_CHARACTERS: usize = 200;

@@ -117,10 +117,9 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
     if site.client().is_none() {
         tracing::warn!("{} has no client: pages work as forms only; `make build` makes it", site_root.display());
     }
-    let admin_token = config.admin_token.as_ref().map(|token| token.expose().to_owned());
     let limits = Limits::new(&config);
     Ok(App::from(Parts {
-        sessions: Arc::new(Sessions::new(&signing_secret(config.secret.as_ref(), &engine), admin_token)),
+        sessions: Arc::new(sessions(&config, &engine)),
         engine,
         shutdown,
         simulations: Arc::new(Simulations::new(limits.own_clients.clone())),
@@ -128,6 +127,15 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
         site: Arc::new(site),
         config: Arc::new(config),
     }))
+}
+
+fn sessions(config: &Config, engine: &Engine) -> Sessions {
+    let admin_token = config.admin_token.as_ref().map(|token| token.expose().to_owned());
+    let sessions = Sessions::new(&signing_secret(config.secret.as_ref(), engine), admin_token);
+    match &config.previous_secret {
+        Some(previous) => sessions.with_previous(previous.expose().as_bytes()),
+        None => sessions,
+    }
 }
 
 fn signing_secret(configured: Option<&Secret>, engine: &Engine) -> Vec<u8> {

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use super::problem::Failure;
 use crate::server::{
     app::App,
-    auth::{Asker, Visit, idempotency_key},
+    auth::{Asker, Surroundings, Visit, idempotency_key},
     engine::{IdempotencyKey, Keyed},
     limits::TooOften,
 };
@@ -21,7 +21,7 @@ pub struct Client {
 
 /// The head of a request as `auth` reads it.
 pub fn visit<'a>(app: &'a App, head: &'a Parts) -> Visit<'a> {
-    Visit::new(&head.headers, &head.uri, &head.extensions, &app.config.trusted_proxies)
+    Visit::new(&head.headers, &head.uri, &head.extensions, Surroundings::of(&app.config))
 }
 
 /// The buyer who asks, known or new.

@@ -27,7 +27,7 @@ use crate::{
     },
     server::{
         app::App,
-        auth::{NO_HOST, OwnOrigin, Visit, accepts_html, check_cross_site, is_host},
+        auth::{NO_HOST, OwnOrigin, Surroundings, Visit, accepts_html, check_cross_site, is_host},
         telemetry::client_faults,
     },
 };
@@ -57,7 +57,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: 
     let started = Instant::now();
     let uri = request.uri().clone();
     let meter = guard.meters.of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
-    let visit = Visit::new(request.headers(), &uri, request.extensions(), &guard.app.config.trusted_proxies);
+    let visit = Visit::new(request.headers(), &uri, request.extensions(), Surroundings::of(&guard.app.config));
     let own = visit.origin();
     let is_https = own.is_https;
     let form = if is_navigation(request.method(), request.headers()) { Form::Page } else { Form::Document };
@@ -205,7 +205,9 @@ mod tests {
         }
         let request = request.body(Body::empty()).unwrap();
         let uri = request.uri().clone();
-        let own = Visit::new(request.headers(), &uri, request.extensions(), &[]).origin();
+        let own =
+            Visit::new(request.headers(), &uri, request.extensions(), Surroundings { proxies: &[], public_url: None })
+                .origin();
         let allowed: Vec<String> = allowed_hosts.iter().map(ToString::to_string).collect();
         admit(&request, own, IpAddr::from([203, 0, 113, 7]), &allowed)
             .err()

@@ -124,10 +124,15 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Result
     if get_server_fn_service(head.uri.path(), head.method.clone()).is_none() {
         return Err(Failure::not_found("function"));
     }
-    let (asker, key) = asked::keyed_buyer(&app, &head)?;
-    if head.uri.path() == purchase_path() {
+    // A key may stand for a buyer only in a purchase, where the key can do nothing but repeat that purchase. Elsewhere it
+    // would open the tickets of the buyer to whoever has seen the key.
+    let (asker, key) = if head.uri.path() == purchase_path() {
+        let (asker, key) = asked::keyed_buyer(&app, &head)?;
         asked::count_purchase(&app, &head, &asker)?;
-    }
+        (asker, key)
+    } else {
+        (asked::visitor(&app, &head)?, None)
+    };
     let is_from_nobody = asker.is_new() && key.is_none();
     let media_type = if is_form(&head.headers) { FORM } else { JSON };
     let body = read_bytes(&head.headers, body, media_type, MAX_BODY_BYTES).await?;

@@ -51,7 +51,7 @@ impl Toll {
 
     /// While an address is locked out, none of its tokens is compared with the organiser's. Sessions go on.
     fn require_no_guessing(&self, app: &App, visit: &Visit<'_>, address: IpAddr) -> Result<(), Failure> {
-        let Err(TooOften { wait }) = app.limits.rates.admin_lock(address) else { return Ok(()) };
+        let Err(TooOften { wait }) = app.limits.rates.lock_out(address) else { return Ok(()) };
         let known = visit.known(&app.sessions, app.engine.clock().now());
         let is_guest = known.is_ok_and(|asker| asker.is_some_and(|asker| !asker.is_admin));
         if is_guest { Ok(()) } else { Err(Failure::too_often("wrong tokens from your network", Some(wait))) }
@@ -63,7 +63,7 @@ impl Toll {
             && self.has_bearer
             && let Some(address) = self.payer
         {
-            app.limits.rates.admin_failure(address);
+            app.limits.rates.wrong_token(address);
             if let Some(unsaid) = client_faults::may_log() {
                 tracing::warn!(%address, unsaid, "a token is neither a session nor the organiser's");
             }

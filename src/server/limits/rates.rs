@@ -12,7 +12,7 @@ use super::{buckets::Buckets, customer::customer};
 use crate::{
     model::{
         ids::BuyerId,
-        limits::{ADMIN_FAILURE_PERIOD_SECONDS, ADMIN_FAILURES, RATE_ENTRIES},
+        limits::{RATE_ENTRIES, WRONG_TOKENS_PERIOD_SECONDS},
     },
     server::{config::Config, telemetry::metrics::RATE_LIMITED},
 };
@@ -39,17 +39,17 @@ pub struct Rates {
     requests: Option<Buckets<IpAddr>>,
     new_guests: Option<Buckets<IpAddr>>,
     purchases: Option<Buckets<Purchaser>>,
-    admin_failures: Option<Buckets<IpAddr>>,
+    wrong_tokens: Option<Buckets<IpAddr>>,
 }
 
 impl Rates {
     pub fn new(config: &Config) -> Self {
-        let admin_failures = Duration::from_secs(ADMIN_FAILURE_PERIOD_SECONDS);
+        let period = Duration::from_secs(WRONG_TOKENS_PERIOD_SECONDS);
         Self {
             requests: buckets(config, config.requests_per_second, SECOND),
             new_guests: buckets(config, config.new_guests_per_minute, MINUTE),
             purchases: buckets(config, config.purchases_per_minute, MINUTE),
-            admin_failures: buckets(config, ADMIN_FAILURES, admin_failures),
+            wrong_tokens: buckets(config, config.wrong_tokens, period),
         }
     }
 
@@ -71,15 +71,15 @@ impl Rates {
     }
 
     /// Whether so many wrong tokens came from this address that no token of it is looked at for now.
-    pub fn admin_lock(&self, address: IpAddr) -> Result<(), TooOften> {
+    pub fn lock_out(&self, address: IpAddr) -> Result<(), TooOften> {
         let missing =
-            self.admin_failures.as_ref().and_then(|failures| failures.missing(customer(address), Instant::now()));
-        missing.map_or(Ok(()), |wait| Err(told("admin_failures", wait)))
+            self.wrong_tokens.as_ref().and_then(|failures| failures.missing(customer(address), Instant::now()));
+        missing.map_or(Ok(()), |wait| Err(told("wrong_tokens", wait)))
     }
 
     /// Counts a wrong token.
-    pub fn admin_failure(&self, address: IpAddr) {
-        if let Some(failures) = &self.admin_failures {
+    pub fn wrong_token(&self, address: IpAddr) {
+        if let Some(failures) = &self.wrong_tokens {
             let _ = failures.take(customer(address), Instant::now());
         }
     }
@@ -107,7 +107,7 @@ fn told(rate: &'static str, wait: Duration) -> TooOften {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::config::Flags;
+    use crate::{model::limits::MAX_WRONG_TOKENS, server::config::Flags};
 
     const FILE: &str = "[limits]\nrequests_per_second = 3\nnew_guests_per_minute = 2\npurchases_per_minute = 2";
 
@@ -142,20 +142,20 @@ mod tests {
     #[test]
     fn wrong_tokens_lock_an_address_out_for_a_while() {
         let (rates, address) = (rates(false), IpAddr::from([203, 0, 113, 7]));
-        for _ in 0..ADMIN_FAILURES {
-            assert_eq!(rates.admin_lock(address), Ok(()));
-            rates.admin_failure(address);
+        for _ in 0..MAX_WRONG_TOKENS {
+            assert_eq!(rates.lock_out(address), Ok(()));
+            rates.wrong_token(address);
         }
-        let wait = rates.admin_lock(address).unwrap_err().wait;
-        assert!(wait > MINUTE && wait <= Duration::from_secs(ADMIN_FAILURE_PERIOD_SECONDS), "{wait:?}");
-        assert_eq!(rates.admin_lock(IpAddr::from([203, 0, 113, 8])), Ok(()));
+        let wait = rates.lock_out(address).unwrap_err().wait;
+        assert!(wait > MINUTE && wait <= Duration::from_secs(WRONG_TOKENS_PERIOD_SECONDS), "{wait:?}");
+        assert_eq!(rates.lock_out(IpAddr::from([203, 0, 113, 8])), Ok(()));
     }
 
     #[test]
     fn a_demo_has_no_rates() {
         let (rates, address) = (rates(true), IpAddr::from([127, 0, 0, 1]));
         assert!((0..1_000).all(|_| rates.request(address).is_ok() && rates.purchase(address, buyer(1)).is_ok()));
-        (0..10).for_each(|_| rates.admin_failure(address));
-        assert_eq!(rates.admin_lock(address), Ok(()));
+        (0..10).for_each(|_| rates.wrong_token(address));
+        assert_eq!(rates.lock_out(address), Ok(()));
     }
 }

@@ -40,7 +40,7 @@ pub const KEPT_DEAD_LETTERS: &str = "onsale_dead_letters_kept";
 /// Open connections, and those refused because there were too many.
 pub const CONNECTIONS: &str = "onsale_connections";
 pub const CONNECTIONS_REFUSED: &str = "onsale_connections_refused_total";
-/// Requests refused because a client came too often, by `rate`: `requests`, `new_guests`, `purchases`, `admin_failures`.
+/// Requests refused because a client came too often, by `rate`: `requests`, `new_guests`, `purchases`, `wrong_tokens`.
 pub const RATE_LIMITED: &str = "onsale_rate_limited_total";
 /// Open live streams.
 pub const VIEWERS: &str = "onsale_viewers";
