@@ -53,13 +53,6 @@ pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome,
     context::app()?.engine.selling.buy(&sale, buyer, body, Some(key)).await.map_err(context::unavailable)
 }
 
-/// Where [`buy`] is served. The router counts the calls of it, before it reads them.
-#[cfg(feature = "ssr")]
-pub fn purchase_path() -> &'static str {
-    use leptos::server_fn::ServerFn;
-    AskBuy::PATH
-}
-
 /// One page of the asker's orders: the newest, or those that follow the order `after`.
 #[server(name = AskMyOrders, prefix = "/rpc", endpoint = "my_orders", input = Wire, output = Wire)]
 pub async fn my_orders(after: Option<OrderId>) -> Result<MyOrders, ServerFnError> {

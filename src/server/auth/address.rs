@@ -8,8 +8,21 @@ use axum::http::{
     uri::{Authority, Scheme},
 };
 
-use super::{asker::Surroundings, cookie::SessionCookie, forwarded};
-use crate::server::config::Network;
+use super::{cookie::SessionCookie, forwarded};
+use crate::server::config::{Config, Network, PublicUrl};
+
+/// What the operator says about the network in front of this server.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    pub proxies: &'a [Network],
+    pub public_url: Option<&'a PublicUrl>,
+}
+
+impl<'a> Surroundings<'a> {
+    pub fn of(config: &'a Config) -> Self {
+        Self { proxies: &config.trusted_proxies, public_url: config.public_url.as_ref() }
+    }
+}
 
 /// The client's address: the socket's, unless the peer is a listed proxy. Then the chain of forwarded addresses is
 /// walked from the nearest proxy to the farthest, past every listed proxy; the first address that is not listed is the
@@ -119,7 +132,6 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::server::config::PublicUrl;
 
     const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
     const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));

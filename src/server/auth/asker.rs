@@ -13,7 +13,7 @@ use axum::{
 use uuid::Uuid;
 
 use super::{
-    address::{OwnOrigin, client_address},
+    address::{OwnOrigin, Surroundings, client_address},
     cookie::{SessionCookie, session_tokens},
     session::{Known, Session, Sessions},
 };
@@ -25,10 +25,7 @@ use crate::{
         outcome::{Code, Refusal},
         time::Timestamp,
     },
-    server::{
-        config::{Config, Network, PublicUrl},
-        engine::IdempotencyKey,
-    },
+    server::engine::IdempotencyKey,
 };
 
 /// Carries a new guest's token, so that a script can act as the same buyer again.
@@ -112,19 +109,6 @@ pub struct Visit<'a> {
     pub headers: &'a HeaderMap,
     pub uri: &'a Uri,
     pub network: Surroundings<'a>,
-}
-
-/// What the operator says about the network in front of this server.
-#[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
-    pub proxies: &'a [Network],
-    pub public_url: Option<&'a PublicUrl>,
-}
-
-impl<'a> Surroundings<'a> {
-    pub fn of(config: &'a Config) -> Self {
-        Self { proxies: &config.trusted_proxies, public_url: config.public_url.as_ref() }
-    }
 }
 
 impl<'a> Visit<'a> {
