@@ -6,6 +6,8 @@ mod guards; // reads and writes of single rows
 mod idempotency; // forgets many kept answers at once
 mod locks; // nothing: a writing transaction holds the whole database
 mod log; // the write-ahead log, kept short
+#[cfg(unix)]
+mod private; // the files are their owner's alone
 mod stock; // seats, written many at once
 mod unguarded; // writes without a condition, for `naive`, which shows why the condition is needed
 
