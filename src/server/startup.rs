@@ -101,6 +101,7 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
     let store = Store::open(config.database.expose()).await.map_err(|error| unusable(&error))?;
     let options = EngineOptions {
         request_queue: config.request_queue,
+        secret: config.secret.as_ref().map(|secret| secret.expose().as_bytes().to_vec()),
         redis_url: config.redis.as_ref().map(|url| url.expose().to_owned()),
         queue: QueueOptions { first_tiers: config.first_tiers.clone(), ..QueueOptions::default() },
         ..EngineOptions::new(viewers.clone())
