@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::super::terminal::printable;
 use crate::{
     model::{
         audit::Audit,
@@ -22,16 +23,18 @@ impl fmt::Display for Report<'_> {
             (self.target, if run.status == SimulationStatus::Cancelled { ", cancelled" } else { "" });
         writeln!(
             formatter,
-            "{} buyers against {} ({target}), {}, seed {}{cancelled}\n",
+            "{} buyers against {} ({}), {}, seed {}{cancelled}\n",
             run.buyers,
-            run.sale,
+            printable(&run.sale),
+            printable(target),
             load(run.rate, run.concurrency),
             run.seed
         )?;
         writeln!(formatter, "  won         {:>9}", run.won)?;
-        let reasons: Vec<String> = run.refused.iter().map(|(code, count)| format!("{code} {count}")).collect();
+        let reasons: Vec<String> =
+            run.refused.iter().map(|(code, count)| format!("{} {count}", printable(code))).collect();
         writeln!(formatter, "  refused     {:>9}   {}", run.refused_in_all(), reasons.join(", "))?;
-        let last_error = run.last_error.as_deref().map(|told| format!("   {told}")).unwrap_or_default();
+        let last_error = run.last_error.as_deref().map(|told| format!("   {}", printable(told))).unwrap_or_default();
         writeln!(formatter, "  errors      {:>9}{last_error}", run.errors)?;
         writeln!(formatter, "  duration    {:>9} ms", run.duration_ms)?;
         writeln!(formatter, "  throughput  {:>9.0} answers/s", run.throughput)?;
@@ -52,7 +55,7 @@ impl fmt::Display for Report<'_> {
             writeln!(formatter, "\n{}", Verdict(audit))?;
         }
         for contradiction in &run.contradictions {
-            writeln!(formatter, "  {contradiction}")?;
+            writeln!(formatter, "  {}", printable(contradiction))?;
         }
         Ok(())
     }
@@ -68,8 +71,9 @@ impl fmt::Display for Verdict<'_> {
         let chain = if ledger.verified { "verified" } else { "NOT verified" };
         write!(
             formatter,
-            "{sale}: {verdict}. Capacity {capacity}: {sold} sold, {held} held, {available} available; {phantoms} phantoms, \
+            "{}: {verdict}. Capacity {capacity}: {sold} sold, {held} held, {available} available; {phantoms} phantoms, \
              {leaks} leaks; ledger of {} entries {chain}.",
+            printable(sale),
             ledger.entries
         )
     }
