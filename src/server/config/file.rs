@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::network::Network;
+use super::{host::AllowedHost, network::Network};
 use crate::model::{ids::TierId, limits};
 
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
@@ -22,7 +22,7 @@ pub struct ServerSection {
     pub redis: String,
     pub demo: bool,
     pub trusted_proxies: Vec<Network>,
-    pub allowed_hosts: Vec<String>,
+    pub allowed_hosts: Vec<AllowedHost>,
     pub buyer_threads: usize,
     pub first_tiers: Vec<TierId>,
 }

@@ -96,6 +96,7 @@ const MAY_USE: Table = &[
             "server/app",
             "server/auth",
             "server/clock",
+            "server/config",
             "server/engine",
             "server/feed",
             "server/limits",
