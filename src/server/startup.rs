@@ -97,7 +97,10 @@ pub fn max_connections(config: &Config) -> usize {
 /// Opens the store and everything on top of it. With `demo` it also makes the demo sales.
 pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Result<App, String> {
     let _ = any_spawner::Executor::init_tokio(); // fails if it was done before, which is fine
-    let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", config.database);
+    let unusable = |error: &dyn std::fmt::Display| {
+        let told = config.redis.iter().fold(config.database.hide_in(&error), |told, redis| redis.hide_in(&told));
+        format!("the database {} cannot be used: {told}", config.database)
+    };
     let store = Store::open(config.database.expose()).await.map_err(|error| unusable(&error))?;
     let options = EngineOptions {
         request_queue: config.request_queue,
