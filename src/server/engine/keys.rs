@@ -91,7 +91,7 @@ impl Keys {
 
     /// A key as it is kept. All servers with the same secret keep it in the same form.
     pub fn kept(&self, key: &IdempotencyKey) -> KeptKey {
-        KeptKey::new(&self.keeping, key)
+        KeptKey::new(&self.keeping, key.as_str())
     }
 
     /// The kept form of a key that an older version kept as it was sent; `None` where this is a kept form already.

@@ -78,3 +78,31 @@ impl fmt::Display for Verdict<'_> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_is_shown_and_not_obeyed() {
+        let foreign = "a\u{1b}[2J\u{9b}31m\r\nclean\u{202e}";
+        let audit = json!({
+            "sale": foreign, "strategy": "naive", "capacity": 1, "available": 0, "held": 0, "sold": 1, "orders": 1, "tickets": 1,
+            "phantoms": 0, "leaks": 0, "ledger": { "entries": 1, "head_hash": "", "verified": true }, "clean": true,
+            "checked_at": "2026-11-20T20:00:00Z",
+        });
+        let simulation: Simulation = serde_json::from_value(json!({
+            "id": "01a1fa8b-5e00-7508-bfe3-b3a85113d46a", "sale": foreign, "status": "done", "buyers": 1, "concurrency": 1,
+            "seed": 1, "won": 1, "refused": {}, "errors": 1, "last_error": foreign, "duration_ms": 1, "throughput": 1.0,
+            "p50_ms": 1.0, "p90_ms": 1.0, "p95_ms": 1.0, "p99_ms": 1.0, "max_ms": 1.0, "audit": audit,
+            "contradictions": [foreign],
+        }))
+        .unwrap();
+        let shown = Report { simulation: &simulation, target: &Target::Any }.to_string();
+        assert_eq!(shown.matches("a\\u{1b}[2J\\u{9b}31m\\u{d}\\u{a}clean\\u{202e}").count(), 4, "{shown}");
+        assert!(!shown.chars().any(|character| character.is_control() && character != '\n'), "{shown:?}");
+        assert!(!shown.contains('\u{202e}'), "{shown:?}");
+    }
+}

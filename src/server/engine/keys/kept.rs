@@ -4,8 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
-use super::IdempotencyKey;
-use crate::server::derived_key::DerivedKey;
+use crate::server::{derived_key::DerivedKey, ledger::hexadecimal};
 
 /// In front of every kept key, so that keys which an older version kept as they were sent can be told apart.
 const MARK: char = '~';
@@ -23,22 +22,19 @@ const KEPT_CHARACTERS: usize = 1 + 2 * TIME_BYTES + DIGEST_BYTES / 3 * 4;
 pub struct KeptKey(String);
 
 impl KeptKey {
-    pub fn new(deriving: &DerivedKey, key: &IdempotencyKey) -> Self {
-        Self::of_text(deriving, key.as_str())
+    /// The kept form of a key as it was sent.
+    pub fn new(deriving: &DerivedKey, key: &str) -> Self {
+        let digest = deriving.digest(key.as_bytes());
+        let uuid = Uuid::try_parse(key).ok().filter(|uuid| uuid.get_version_num() == 7);
+        let time = uuid.as_ref().map_or(&digest[DIGEST_BYTES..], |uuid| uuid.as_bytes());
+        let (time, digest) = (hexadecimal(&time[..TIME_BYTES]), URL_SAFE_NO_PAD.encode(&digest[..DIGEST_BYTES]));
+        Self(format!("{MARK}{time}{digest}"))
     }
 
     /// The kept form of a key that an older version kept as it was sent; `None` where this is a kept form already.
     pub fn of_older_version(deriving: &DerivedKey, stored: &str) -> Option<Self> {
         let is_kept = stored.starts_with(MARK) && stored.len() == KEPT_CHARACTERS;
-        (!is_kept).then(|| Self::of_text(deriving, stored))
-    }
-
-    fn of_text(deriving: &DerivedKey, key: &str) -> Self {
-        let digest = deriving.digest(key.as_bytes());
-        let uuid = Uuid::try_parse(key).ok().filter(|uuid| uuid.get_version_num() == 7);
-        let time = uuid.as_ref().map_or(&digest[DIGEST_BYTES..], |uuid| uuid.as_bytes());
-        let time = crate::server::ledger::hexadecimal(&time[..TIME_BYTES]);
-        Self(format!("{MARK}{time}{}", URL_SAFE_NO_PAD.encode(&digest[..DIGEST_BYTES])))
+        (!is_kept).then(|| Self::new(deriving, stored))
     }
 
     pub fn as_str(&self) -> &str {
@@ -51,7 +47,7 @@ mod tests {
     use super::*;
 
     fn kept(secret: &[u8], text: &str) -> String {
-        KeptKey::new(&DerivedKey::new(secret, b"test v1"), &IdempotencyKey::parse(text).unwrap()).0
+        KeptKey::new(&DerivedKey::new(secret, b"test v1"), text).0
     }
 
     #[test]
