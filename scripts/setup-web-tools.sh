@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Installs into the cache the two tools that make the client small: wasm-opt (Debian's version is too old for what rustc
-# emits), and esbuild, which bundles and minifies the style sheet and the script.
+# emits), and esbuild, which bundles and minifies the style sheet and the script. scripts/web-tools/package-lock.json
+# holds the digest of everything that is installed, and nothing of it is run while it is installed.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
-tools=(binaryen@132.0.0 esbuild@0.28.2)
-[[ -f $cache/web-tools/versions && $(<"$cache/web-tools/versions") == "${tools[*]}" ]] && exit 0
+wanted=$(cd scripts/web-tools && sha256sum package.json package-lock.json)
+[[ -f $cache/web-tools/versions && $(<"$cache/web-tools/versions") == "$wanted" ]] && exit 0
 
 require_node 18
-say "Installing wasm-opt and esbuild: ${tools[*]}"
+say "Installing wasm-opt and esbuild"
 rm -rf -- "$cache/web-tools"
 mkdir -p "$cache/web-tools"
-npm install --prefix "$cache/web-tools" --no-save --no-package-lock --ignore-scripts --no-audit --no-fund "${tools[@]}" >&2 ||
-  die "wasm-opt and esbuild could not be installed: 'npm install ${tools[*]}' must work here"
-printf '%s\n' "${tools[*]}" >"$cache/web-tools/versions"
+cp scripts/web-tools/package.json scripts/web-tools/package-lock.json "$cache/web-tools"
+npm ci --prefix "$cache/web-tools" --ignore-scripts --no-audit --no-fund >&2 ||
+  die "wasm-opt and esbuild could not be installed: 'npm ci' must work in scripts/web-tools/"
+printf '%s\n' "$wanted" >"$cache/web-tools/versions"

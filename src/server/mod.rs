@@ -6,6 +6,7 @@ pub mod cli; // the command line
 pub mod clock; // the only place that reads the wall clock
 pub mod config; // settings: flags override the environment, which overrides Leptos.toml
 pub mod currency; // currencies by ISO 4217
+mod derived_key; // keys derived from the server's secret, one for each purpose
 pub mod engine; // the decisions; the only place that joins store, strategy and feed
 mod failpoint; // places at which a test can make the process die
 pub mod feed; // the live feed: frames, replay window, slow viewers

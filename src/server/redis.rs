@@ -15,13 +15,19 @@ use redis::{
     aio::{ConnectionManager, ConnectionManagerConfig, PubSub},
 };
 
-use super::telemetry::metrics::REDIS_FAILURES;
+use super::{
+    derived_key::DerivedKey,
+    telemetry::metrics::{FORGED_ENTRIES, REDIS_FAILURES},
+};
 
 /// How long an answer may take. Short, because a buyer waits for it.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
 const CONNECTION_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long nobody asks Redis after a failure, so that a lost Redis makes one buyer wait and not all of them.
 const REST_MILLISECONDS: u64 = 500;
+
+/// The purpose of the key that signs what is kept in Redis and believed later.
+const SIGNING_PURPOSE: &[u8] = b"onsale entry in Redis v1";
 
 /// The channel on which servers tell each other that something changed.
 const NEWS: &str = "news";
@@ -44,14 +50,18 @@ pub struct Redis {
     /// The beginning of every key. It contains the epoch of the database, so that another database, or the same one
     /// restored to an earlier state under another epoch, never sees these keys.
     prefix: String,
+    /// Signs what is believed when it is read again, so that somebody who can write to Redis can make nobody believe
+    /// anything.
+    signing: DerivedKey,
     started: Instant,
     /// Nobody asks Redis until this time, in milliseconds since `started`.
     rests_until: AtomicU64,
 }
 
 impl Redis {
-    /// Parses the address. A Redis server that cannot be reached is no error.
-    pub fn open(url: &str, epoch: &str) -> Result<Self, RedisError> {
+    /// Parses the address. A Redis server that cannot be reached is no error. Servers that share a secret believe each
+    /// other's entries.
+    pub fn open(url: &str, epoch: &str, secret: &[u8]) -> Result<Self, RedisError> {
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_connection_timeout(Some(CONNECTION_TIMEOUT))
@@ -61,6 +71,7 @@ impl Redis {
             manager: ConnectionManager::new_lazy_with_config(client.clone(), config)?,
             client,
             prefix: format!("onsale:{epoch}:"),
+            signing: DerivedKey::new(secret, SIGNING_PURPOSE),
             started: Instant::now(),
             rests_until: AtomicU64::new(0),
         })
@@ -69,6 +80,22 @@ impl Redis {
     /// A key of this database.
     pub fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
+    }
+
+    /// A text with a signature that holds only at this key, and so only for this database.
+    pub fn sign(&self, key: &str, text: &str) -> String {
+        self.signing.sign(key, text)
+    }
+
+    /// The text that a server of ours signed for this key. `None` where somebody else wrote it, or damaged it: that is
+    /// counted and logged, without showing what was written.
+    pub fn verified<'a>(&self, key: &str, signed: &'a [u8]) -> Option<&'a str> {
+        let text = self.signing.verify(key, signed);
+        if text.is_none() {
+            metrics::counter!(FORGED_ENTRIES).increment(1);
+            tracing::warn!(bytes = signed.len(), "an entry in Redis is not signed by us and is not believed");
+        }
+        text
     }
 
     /// Runs a script. `None` where Redis cannot be asked now.
@@ -165,5 +192,32 @@ pub trait Argument {
 impl<T: ToRedisArgs> Argument for T {
     fn add_to(&self, invocation: &mut redis::ScriptInvocation<'_>) {
         invocation.arg(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt, net::TcpListener};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_with_rediss_is_spoken_to_by_tls_alone() {
+        /// The first byte of a TLS connection: a record of the handshake.
+        const HANDSHAKE: u8 = 0x16;
+        for (scheme, is_encrypted) in [("rediss", true), ("redis", false)] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let redis = Redis::open(&format!("{scheme}://:a-password@localhost:{port}"), "epoch", b"secret").unwrap();
+            let asking = tokio::spawn(async move { redis.is_ready().await });
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut first = [0; 512];
+            let length = socket.read(&mut first).await.unwrap();
+            assert_eq!(first[0] == HANDSHAKE, is_encrypted, "{scheme}");
+            let is_told = first[..length].windows(10).any(|bytes| bytes == b"a-password");
+            assert_eq!(is_told, !is_encrypted, "{scheme}: the password");
+            drop((socket, listener));
+            assert!(!asking.await.unwrap());
+        }
     }
 }

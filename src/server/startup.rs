@@ -97,10 +97,16 @@ pub fn max_connections(config: &Config) -> usize {
 /// Opens the store and everything on top of it. With `demo` it also makes the demo sales.
 pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Result<App, String> {
     let _ = any_spawner::Executor::init_tokio(); // fails if it was done before, which is fine
-    let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", config.database);
+    let unusable = |error: &dyn std::fmt::Display| {
+        let told = config.redis.iter().fold(config.database.hide_in(&error), |told, redis| redis.hide_in(&told));
+        format!("the database {} cannot be used: {told}", config.database)
+    };
     let store = Store::open(config.database.expose()).await.map_err(|error| unusable(&error))?;
     let options = EngineOptions {
         request_queue: config.request_queue,
+        // While a secret is being changed, the one before it still keeps keys and signs entries in Redis: a purchase that
+        // is sent again finds its answer, and servers that have not been started again yet understand each other.
+        secret: config.previous_secret.as_ref().or(config.secret.as_ref()).map(secret_bytes),
         redis_url: config.redis.as_ref().map(|url| url.expose().to_owned()),
         queue: QueueOptions { first_tiers: config.first_tiers.clone(), ..QueueOptions::default() },
         ..EngineOptions::new(viewers.clone())
@@ -139,5 +145,9 @@ fn sessions(config: &Config, engine: &Engine) -> Sessions {
 }
 
 fn signing_secret(configured: Option<&Secret>, engine: &Engine) -> Vec<u8> {
-    configured.map_or_else(|| engine.stored_secret().to_vec(), |secret| secret.expose().as_bytes().to_vec())
+    configured.map_or_else(|| engine.stored_secret().to_vec(), secret_bytes)
+}
+
+fn secret_bytes(secret: &Secret) -> Vec<u8> {
+    secret.expose().as_bytes().to_vec()
 }

@@ -293,3 +293,40 @@ async fn migrate_and_seed_make_a_database_that_serves() {
         assert_eq!(told.matches(&format!("\"{sale}\"")).count(), 1, "{told}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_does_not_obey_what_files_and_servers_are_called_or_say() {
+    let app = TestApp::open().await;
+    let sale = eventful_sale(&app).await;
+    let text = ExportedLedger::read(&app, &sale).await.text;
+    let name = "\u{1b}]0;clean\u{7}\u{202e}.ndjson";
+    let file = app.folder().join(name);
+    let path = file.to_str().expect("a path").to_owned();
+    let is_obeyed = |output: &std::process::Output| {
+        let told = String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned();
+        assert!(!told.is_empty());
+        told.chars().any(|sign| (sign.is_control() && sign != '\n') || sign == '\u{202e}')
+    };
+    for (content, exit) in [(text.as_str(), 0), (&text[..text.len() / 2], 1), ("<html>", 2)] {
+        std::fs::write(&file, content).expect("a file");
+        let output = app.command(["verify", &path]).await;
+        assert_exit(&output, exit);
+        assert!(!is_obeyed(&output), "{output:?}");
+    }
+    // A server that answers everything with a refusal of its own wording.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        while let Ok((mut client, _)) = listener.accept().await {
+            let _ = client.read(&mut [0; 4096]).await;
+            let body = r#"{"detail":"\u001b]0;clean\u0007 \u202e is sold out","code":"sold-out","clean":"\u001b[2J"}"#;
+            let head = format!("HTTP/1.1 422 \r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = client.write_all(format!("{head}{body}").as_bytes()).await;
+        }
+    });
+    for arguments in [["audit", "--url", &url], ["attack", "--url", &url], ["compare", "--url", &url]] {
+        let output = app.command(arguments).await;
+        assert!(!output.status.success() && !is_obeyed(&output), "{output:?}");
+    }
+}

@@ -81,3 +81,37 @@ async fn a_database_of_an_unknown_kind_is_told_with_examples() {
     let output = app.command(["migrate", "--database", "mysql://localhost/sales"]).await;
     assert!(String::from_utf8_lossy(&output.stderr).contains("sqlite:onsale.db"), "{output:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_none_stops_the_start_with_a_sentence() {
+    let configuration = "[server]\nallowed_hosts = [\"https://shop.example\"]";
+    let mut app = Setup::default().with_configuration(configuration).prepare();
+    app.try_launch().await.expect_err("it would answer nobody");
+    let log = app.whole_log();
+    assert!(log.contains("https://shop.example") && log.contains("is no host such as"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_in_an_address_is_never_told() {
+    let app = Setup::default().prepare();
+    for database in [
+        "postgres://ann:sword%2Ffish@127.0.0.1:1/sales",
+        "postgres://ann:sword/fish@127.0.0.1:1/sales",
+        "postgres:///sales?host=127.0.0.1&port=1&user=ann&password=swordfish&sslpassword=swordfish",
+        "postgres://127.0.0.1:1/sales?sslmode=swordfish",
+        "host=127.0.0.1 user=ann password=swordfish",
+        "mysql://ann:swordfish@127.0.0.1:1/sales",
+        "sqlite:sales.db?key=swordfish",
+    ] {
+        for command in ["migrate", "audit", "seed"] {
+            let output = app.command([command, "--database", database]).await;
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{database}: {told}");
+            let is_value_of_no_secret = database.contains("sslmode=");
+            assert!(is_value_of_no_secret || !told.contains("fish"), "{command} {database}: {told}");
+        }
+    }
+    let mut app = Setup::default().with_env("REDIS_URL", "redis://:sword/fish@127.0.0.1:1").prepare();
+    app.try_launch().await.expect_err("it is no address");
+    assert!(!app.whole_log().contains("fish"), "{}", app.whole_log());
+}

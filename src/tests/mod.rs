@@ -12,6 +12,7 @@ mod bad_wire; // bytes that are not HTTP
 mod behind_proxies; // what proxies, browsers and other sites add to a request
 mod commit_order; // the ledger's order is the order in real time
 mod comparison; // the same load with one strategy after another
+mod deploy; // the set-up for several servers, and the lists of tools
 mod disk_faults; // a failing disk leaves the old state or the new one
 mod durability; // acknowledged purchases survive a kill
 mod failing_start; // a first start on a failing disk

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Ask, ExportedLedger, STRATEGIES, TestApp, general_admission, seated};
+use crate::support::{ADMIN_TOKEN, Ask, ExportedLedger, STRATEGIES, TestApp, general_admission, seated};
 
 async fn create(app: &TestApp, body: Value) -> Value {
     let reply = Ask::post("/api/v1/sales").admin().json(body).send(app).await.expect(201);
@@ -260,4 +260,38 @@ async fn a_demo_has_its_four_sales_once_however_often_it_starts() {
     let theatre = app.read_sale("theatre").await;
     let prices: Vec<u64> = theatre.tiers.iter().map(|tier| tier.price).collect();
     assert_eq!(prices, [10_000, 5_000, 1_000]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_organiser_does_is_a_line_each_in_the_log() {
+    let app = TestApp::open().await;
+    create(&app, json!({ "name": "Gala", "tiers": [general_admission(7)] })).await;
+    create(&app, json!({ "name": "Try-out", "rehearsal": true, "tiers": [general_admission(7)] })).await;
+    let patch = json!({ "status": "paused", "message": "words for the public" });
+    Ask::patch("/api/v1/sales/gala").admin().json(patch).send(&app).await.expect(200);
+    let stock = json!({ "tier": "ga", "add": 3 });
+    for _ in 0..2 {
+        let key = "the-same-key-of-an-organiser";
+        Ask::post("/api/v1/sales/gala/stock").admin().key(key).json(stock.clone()).send(&app).await.expect(201);
+    }
+    Ask::post("/api/v1/sales/gala/reset").admin().send(&app).await.expect(200);
+    Ask::post("/api/v1/sales/try-out/reset").send(&app).await.expect(200);
+    Ask::post("/api/v1/sales/gala/reset").send(&app).await.expect(401);
+    let log = app.whole_log();
+    for (said, sale, times) in [
+        ("an organiser made a sale", "gala", 1),
+        ("an organiser made a sale", "try-out", 1),
+        ("an organiser changed a sale", "gala", 1),
+        ("an organiser added stock", "gala", 1),
+        ("a sale was reset", "gala", 1),
+        ("a sale was reset", "try-out", 0),
+    ] {
+        let sale = format!("\"sale\":\"{sale}\"");
+        let found = log.lines().filter(|line| line.contains(said) && line.contains(&sale)).count();
+        assert_eq!(found, times, "{said} {sale}: {log}");
+    }
+    assert!(log.contains("message,status"), "which fields: {log}");
+    for secret in [ADMIN_TOKEN, "words for the public", "the-same-key-of-an-organiser"] {
+        assert!(!log.contains(secret), "{log}");
+    }
 }

@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::ser::{Formatter, Serializer};
 
 use super::json;
+use crate::model::body::Object;
 
 /// The codec of every server function.
 pub type Wire = Post<WireEncoding>;
@@ -50,12 +51,26 @@ impl Formatter for BrowserNumbers {
     }
 }
 
+/// Reads the arguments of a server function as REST reads its bodies: one object of known fields. The structs of the
+/// arguments are written by a macro and would pass unknown fields over.
+fn read_arguments<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let mut unknown = None;
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_ignored::deserialize(&mut reader, |field| unknown = unknown.take().or(Some(field.to_string())));
+    let Object(arguments) = read.map_err(|error: serde_json::Error| error.to_string())?;
+    reader.end().map_err(|error| error.to_string())?;
+    match unknown {
+        None => Ok(arguments),
+        Some(field) => Err(format!("there is no argument {field}")),
+    }
+}
+
 impl<T: DeserializeOwned> Decodes<T> for WireEncoding {
     type Error = String;
 
     fn decode(bytes: Bytes) -> Result<T, Self::Error> {
         if cfg!(feature = "ssr") {
-            return serde_json::from_slice(&bytes).map_err(|error| error.to_string());
+            return read_arguments(&bytes);
         }
         std::str::from_utf8(&bytes).ok().and_then(json::read).ok_or_else(|| "unreadable".to_owned())
     }

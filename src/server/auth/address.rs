@@ -26,14 +26,16 @@ impl<'a> Surroundings<'a> {
 
 /// The client's address: the socket's, unless the peer is a listed proxy. Then the chain of forwarded addresses is
 /// walked from the nearest proxy to the farthest, past every listed proxy; the first address that is not listed is the
-/// client. An entry that names no address ends the walk, and the last address found before it counts.
+/// client. A chain with an entry on the way that names no address, or with too many entries, tells nothing: then the
+/// socket's address counts, so that nobody gets an address of their own choice by damaging the chain.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
-    let mut client = peer.to_canonical();
-    if !is_listed(client, proxies) {
-        return client;
+    let peer = peer.to_canonical();
+    if !is_listed(peer, proxies) {
+        return peer;
     }
+    let mut client = peer;
     for hop in forwarded::hops(headers) {
-        let Some(address) = hop else { break };
+        let Some(address) = hop else { return peer };
         client = address;
         if !is_listed(client, proxies) {
             break;
@@ -96,8 +98,14 @@ impl<'a> OwnOrigin<'a> {
         other_scheme.eq_ignore_ascii_case(scheme) && other.0.eq_ignore_ascii_case(own.0) && is_port
     }
 
+    /// The port that the client used: as it named it, as a proxy told it, or the default of the scheme.
+    pub fn port(&self) -> u16 {
+        let named = host_and_port(self.host).and_then(|(_, port)| port);
+        named.or(self.told_port).unwrap_or(if self.is_https { 443 } else { 80 })
+    }
+
     /// The host without its port; an IPv6 address without its brackets.
-    pub fn host_name(&self) -> &'a str {
+    fn host_name(&self) -> &'a str {
         match self.host.strip_prefix('[') {
             Some(rest) => rest.split(']').next().unwrap_or_default(),
             None => self.host.split(':').next().unwrap_or_default(),
@@ -165,10 +173,19 @@ mod tests {
     }
 
     #[test]
-    fn junk_in_the_chain_ends_at_the_last_address_that_was_sure() {
+    fn junk_in_the_chain_tells_nothing_and_the_sockets_address_counts() {
         assert_eq!(client(PROXY, &["198.51.100.1, junk"]), "10.0.0.1");
-        assert_eq!(client(PROXY, &["198.51.100.1, junk, 10.0.0.2"]), "10.0.0.2");
-        assert_eq!(client(PROXY, &[&vec!["10.0.0.3"; 10_000].join(",")]), "10.0.0.3");
+        assert_eq!(client(PROXY, &["198.51.100.1, junk, 10.0.0.2"]), "10.0.0.1");
+        assert_eq!(client(PROXY, &["198.51.100.1, unknown, 10.0.0.2"]), "10.0.0.1");
+        assert_eq!(
+            client(PROXY, &["junk, 198.51.100.1, 10.0.0.2"]),
+            "198.51.100.1",
+            "behind the client it is the client's"
+        );
+        assert_eq!(client(PROXY, &[&vec!["10.0.0.3"; 10_000].join(",")]), "10.0.0.1");
+        let long = format!("198.51.100.1,{}", vec!["10.0.0.3"; 16].join(","));
+        assert_eq!(client(PROXY, &[&long]), "10.0.0.1", "one hop more than is read");
+        assert_eq!(client(PROXY, &[&long["198.51.100.1,".len()..]]), "10.0.0.3");
     }
 
     #[test]

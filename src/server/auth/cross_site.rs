@@ -39,6 +39,23 @@ pub fn check(method: &Method, headers: &HeaderMap, own: OwnOrigin<'_>) -> Result
     }
 }
 
+/// Admits a read that costs the server much, unless a page of another site made the browser send it: it could make all
+/// of its visitors do so. A person who follows a link to it passes, and so does everything that is no browser.
+pub fn check_costly_read(headers: &HeaderMap) -> Result<(), Refusal> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    let is_of_other_site = matches!(text("sec-fetch-site"), Some(site) if site != "same-origin" && site != "none");
+    // A frame navigates too, but no person asked for it.
+    let is_followed_link =
+        text("sec-fetch-mode") == Some("navigate") && text("sec-fetch-dest").is_none_or(|what| what == "document");
+    if is_of_other_site && !is_followed_link {
+        return Err(Refusal::new(
+            Code::Forbidden,
+            "Pages of other sites may not read this. Link to it, or ask without a browser.",
+        ));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +92,29 @@ mod tests {
             assert_eq!(passes(Method::POST, &headers), expected, "{headers:?}");
             assert_eq!(passes(Method::DELETE, &headers), expected, "{headers:?}");
             assert!(passes(Method::GET, &headers), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn costly_reads_are_for_our_pages_for_links_and_for_scripts() {
+        let (site, mode, what) =
+            (|value| ("sec-fetch-site", value), |value| ("sec-fetch-mode", value), |value| ("sec-fetch-dest", value));
+        for (expected, headers) in [
+            (true, vec![]),
+            (true, vec![("origin", "http://evil.example")]),
+            (true, vec![site("same-origin"), mode("cors")]),
+            (true, vec![site("none"), mode("navigate"), what("document")]),
+            (true, vec![site("cross-site"), mode("navigate"), what("document")]),
+            (true, vec![site("cross-site"), mode("navigate")]),
+            (false, vec![site("cross-site"), mode("no-cors"), what("image")]),
+            (false, vec![site("cross-site"), mode("cors"), what("empty")]),
+            (false, vec![site("same-site"), mode("no-cors")]),
+            (false, vec![site("cross-site"), mode("navigate"), what("iframe")]),
+            (false, vec![site("cross-site")]),
+            (false, vec![site("something-new"), mode("cors")]),
+        ] {
+            let all = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            assert_eq!(check_costly_read(&all).is_ok(), expected, "{headers:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use axum::http::{HeaderMap, HeaderValue};
 
-/// How many entries of a proxy chain are read, counted from the nearest proxy; the rest of a longer chain is ignored.
+/// How many entries of a proxy chain are read, counted from the nearest proxy; a longer chain cannot be read to its end.
 const MAX_FORWARDING_HOPS: usize = 16;
 
 /// Headers that hold a single address, set by the proxy next to the client.
@@ -16,7 +16,8 @@ const SINGLE_ADDRESS_HEADERS: [&str; 2] = ["x-real-ip", "cloudfront-viewer-addre
 /// Headers that may hold the scheme, in the order in which they are read.
 const SCHEME_HEADERS: [&str; 3] = ["x-forwarded-proto", "x-forwarded-scheme", "cloudfront-forwarded-proto"];
 
-/// The addresses of a chain of proxies, from the nearest to the farthest. `None` is an entry that names no address.
+/// The addresses of a chain of proxies, from the nearest to the farthest. `None` is an entry that names no address, or
+/// stands for the rest of a chain that is too long.
 ///
 /// `X-Forwarded-For` wins over `Forwarded`: most proxies write only `X-Forwarded-For` and pass on a `Forwarded` header
 /// just as their client wrote it.
@@ -29,7 +30,8 @@ pub fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         let single = |name| list(headers, name).map(|text| text.and_then(address)).last();
         hops.extend(SINGLE_ADDRESS_HEADERS.into_iter().find_map(single));
     }
-    hops.into_iter().rev().take(MAX_FORWARDING_HOPS).collect()
+    let rest = (hops.len() > MAX_FORWARDING_HOPS).then_some(None);
+    hops.into_iter().rev().take(MAX_FORWARDING_HOPS).chain(rest).collect()
 }
 
 /// The scheme that the client used, as the first proxy in the chain saw it.

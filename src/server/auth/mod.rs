@@ -14,6 +14,6 @@ mod session; // signed, stateless guest sessions
 pub use address::{OwnOrigin, Surroundings, client_address, is_host};
 pub use asker::{Asker, Visit, accepts_html};
 pub use cookie::{SessionCookie, session_tokens};
-pub use cross_site::{NO_HOST, check as check_cross_site};
+pub use cross_site::{NO_HOST, check as check_cross_site, check_costly_read};
 pub use idempotency::{idempotency_key, parse_idempotency_key};
 pub use session::{Session, Sessions};

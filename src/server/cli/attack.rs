@@ -13,7 +13,7 @@ mod report; // the result, for people
 
 use self::report::Report;
 pub use self::report::Verdict;
-use super::{arrival::ArrivalArgs, exit::give_up};
+use super::{arrival::ArrivalArgs, exit::give_up, terminal::printable_json};
 use crate::{
     model::{
         ids::{SaleId, SimulationId},
@@ -75,7 +75,8 @@ pub async fn run(arguments: AttackArgs) -> ExitCode {
         Err(error) => give_up(format_args!("the attack could not be made: {error}")),
         Ok(simulation) => {
             if arguments.json {
-                println!("{}", serde_json::to_string_pretty(&simulation).expect("a simulation is plain data"));
+                let text = serde_json::to_string_pretty(&simulation).expect("a simulation is plain data");
+                println!("{}", printable_json(&text));
             } else {
                 print!("{}", Report { simulation: &simulation, target: &plan.target });
             }

@@ -6,7 +6,7 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Args;
 use serde::Serialize;
 
-use super::{attack::Verdict, exit::give_up};
+use super::{attack::Verdict, exit::give_up, terminal::printable_json};
 use crate::{
     model::{
         audit::Audit,
@@ -75,7 +75,7 @@ fn print(audits: &[Audit], is_clean: bool, one: bool, as_json: bool) {
             [audit] if one => serde_json::to_string_pretty(audit),
             _ => serde_json::to_string_pretty(&All { clean: is_clean, audits }),
         };
-        println!("{}", text.expect("audits are plain data"));
+        println!("{}", printable_json(&text.expect("audits are plain data")));
     } else {
         for audit in audits {
             println!("{}", Verdict(audit));
@@ -105,7 +105,9 @@ async fn ask(url: &str, sale: Option<&SaleId>) -> Result<Vec<Audit>, String> {
 /// The audits made here, from the database alone.
 async fn recount(database: Option<String>, sale: Option<&SaleId>) -> Result<Vec<Audit>, String> {
     let config = Config::load(Flags { database, ..Flags::default() }).map_err(|error| error.to_string())?;
-    let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be read: {error}", config.database);
+    let unusable = |error: &dyn std::fmt::Display| {
+        format!("the database {} cannot be read: {}", config.database, config.database.hide_in(&error))
+    };
     let store = Store::open_read_only(config.database.expose()).await.map_err(|error| unusable(&error))?;
     let sales = match sale {
         Some(sale) => vec![sale.clone()],

@@ -13,6 +13,7 @@ use super::{
     arrival::ArrivalArgs,
     attack::{number_of_buyers, requests_at_once},
     exit::give_up,
+    terminal::printable_json,
 };
 use crate::{
     model::{
@@ -113,7 +114,7 @@ fn told(path: &std::path::Path, error: &std::io::Error) -> String {
 fn show(store: &str, runs: &[Run], as_json: bool) {
     if as_json {
         let text = serde_json::to_string_pretty(&Export::new(store, runs));
-        println!("{}", text.expect("runs are plain data"));
+        println!("{}", printable_json(&text.expect("runs are plain data")));
     } else {
         print!("{}", Report { store, runs });
     }

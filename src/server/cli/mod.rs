@@ -11,6 +11,7 @@ mod compare; // one strategy after another under the same load
 mod exit; // how a command that could not do its work ends
 mod prepare; // `migrate` and `seed`
 mod serve; // the server itself
+mod terminal; // makes foreign text safe for a terminal
 mod verify; // checks an exported ledger offline
 
 use self::exit::give_up;

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::exit::give_up;
+use super::{exit::give_up, terminal::printable};
 use crate::server::{
-    config::{Config, Flags},
+    config::{Config, Flags, ServiceUrl},
     engine::{Engine, EngineError, EngineOptions},
     store::Store,
 };
@@ -21,7 +21,7 @@ pub struct DatabaseArgs {
 pub async fn migrate(arguments: DatabaseArgs) -> ExitCode {
     match open(arguments).await {
         Ok((config, _store)) => {
-            println!("{} is up to date", config.database);
+            println!("{} is up to date", printable(&config.database));
             ExitCode::SUCCESS
         }
         Err(reason) => give_up(reason),
@@ -31,7 +31,7 @@ pub async fn migrate(arguments: DatabaseArgs) -> ExitCode {
 pub async fn seed(arguments: DatabaseArgs) -> ExitCode {
     match try_seed(arguments).await {
         Ok(database) => {
-            println!("{database} has the demo sales");
+            println!("{} has the demo sales", printable(&database));
             ExitCode::SUCCESS
         }
         Err(reason) => give_up(reason),
@@ -40,7 +40,7 @@ pub async fn seed(arguments: DatabaseArgs) -> ExitCode {
 
 async fn try_seed(arguments: DatabaseArgs) -> Result<String, String> {
     let (config, store) = open(arguments).await?;
-    let unusable = |error: EngineError| format!("the database {} cannot be used: {error}", config.database);
+    let unusable = |error: EngineError| unusable(&config.database, &error);
     let options =
         EngineOptions { request_queue: config.request_queue, ..EngineOptions::new(tokio::runtime::Handle::current()) };
     let engine = Engine::open(store, options).await.map_err(unusable)?;
@@ -50,12 +50,14 @@ async fn try_seed(arguments: DatabaseArgs) -> Result<String, String> {
     Ok(config.database.to_string())
 }
 
+fn unusable(database: &ServiceUrl, error: &impl std::fmt::Display) -> String {
+    format!("the database {database} cannot be used: {}", database.hide_in(error))
+}
+
 /// Opens the store, which migrates it.
 async fn open(arguments: DatabaseArgs) -> Result<(Config, Store), String> {
     let flags = Flags { database: arguments.database, ..Flags::default() };
     let config = Config::load(flags).map_err(|error| error.to_string())?;
-    let store = Store::open(config.database.expose())
-        .await
-        .map_err(|error| format!("the database {} cannot be used: {error}", config.database))?;
+    let store = Store::open(config.database.expose()).await.map_err(|error| unusable(&config.database, &error))?;
     Ok((config, store))
 }

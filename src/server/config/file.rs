@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::network::Network;
+use super::{host::AllowedHost, network::Network};
 use crate::model::{ids::TierId, limits};
 
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
@@ -23,7 +23,7 @@ pub struct ServerSection {
     pub demo: bool,
     pub public_url: String,
     pub trusted_proxies: Vec<Network>,
-    pub allowed_hosts: Vec<String>,
+    pub allowed_hosts: Vec<AllowedHost>,
     pub buyer_threads: usize,
     pub first_tiers: Vec<TierId>,
 }

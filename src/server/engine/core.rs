@@ -9,6 +9,7 @@ use super::{
     error::EngineError,
     hubs::Hubs,
     keys::{Keys, oldest_answer},
+    older_keys::rewrite_older_keys,
     options::EngineOptions,
 };
 use crate::{
@@ -53,13 +54,15 @@ impl Core {
     /// # Errors
     /// Where the store fails, or the address of Redis cannot be understood.
     pub async fn open(store: Store, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
-        let EngineOptions { clock, viewers, redis_url, queue, strategies: added, request_queue: _ } = options;
+        let EngineOptions { clock, viewers, secret: configured, redis_url, queue, strategies: added, .. } = options;
         let (epoch, secret) = settings(&store).await?;
-        let (answered, records) = read_all(&store, &clock).await?;
-        let redis = redis_url.map(|url| Redis::open(&url, &epoch)).transpose().map_err(EngineError::Redis)?;
+        let signing = configured.unwrap_or_else(|| secret.to_vec());
+        let redis = redis_url.map(|url| Redis::open(&url, &epoch, &signing)).transpose().map_err(EngineError::Redis)?;
         let redis = redis.map(Arc::new);
+        let keys = Arc::new(Keys::new(&signing));
+        let (answered, records) = read_all(&store, &clock).await?;
+        keys.remember_all(&rewrite_older_keys(&store, &keys, answered).await?);
         let hubs = Arc::new(Hubs::new(clock.clone(), epoch.clone(), viewers));
-        let keys = Arc::new(Keys::new(answered));
         let desk = Arc::new(Desk::new(store, clock, listeners(&hubs, &keys)));
         let mut strategies = Registry::new(&desk, redis.as_ref(), queue);
         added.into_iter().for_each(|strategy| strategies.add(strategy));

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::{
     core::Core,
     error::EngineError,
-    keys::{Begun, IdempotencyKey, InFlight, oldest_answer},
+    keys::{Begun, InFlight, KeptKey, oldest_answer},
 };
 use crate::{
     model::{
@@ -38,7 +38,7 @@ impl Core {
     pub async fn begin(
         &self,
         buyer: BuyerId,
-        key: &IdempotencyKey,
+        key: &KeptKey,
         fingerprint: impl FnOnce() -> [u8; 16],
     ) -> Result<Started, EngineError> {
         let guard = match self.keys.begin(buyer, key) {
@@ -59,7 +59,7 @@ impl Core {
     pub async fn look_up(
         &self,
         buyer: BuyerId,
-        key: &IdempotencyKey,
+        key: &KeptKey,
         fingerprint: impl FnOnce() -> [u8; 16],
         guard: InFlight,
     ) -> Result<Started, EngineError> {
@@ -74,11 +74,7 @@ impl Core {
     ///
     /// # Errors
     /// Where the store fails.
-    pub async fn stored_answer(
-        &self,
-        buyer: BuyerId,
-        key: &IdempotencyKey,
-    ) -> Result<Option<StoredAnswer>, EngineError> {
+    pub async fn stored_answer(&self, buyer: BuyerId, key: &KeptKey) -> Result<Option<StoredAnswer>, EngineError> {
         let mut reader = self.desk.store.reader().await?;
         let answer = store::find_answer(reader.connection(), buyer, key.as_str()).await?;
         drop(reader);

@@ -5,6 +5,8 @@
 //! looked up in the store. On a shared store other processes answer keys too, so the store is asked there before a
 //! keyed request is refused.
 
+mod kept; // a key as it is kept: not as it was sent
+
 use std::{
     hash::{BuildHasher, RandomState},
     sync::Arc,
@@ -13,14 +15,18 @@ use std::{
 use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
 
+pub use self::kept::KeptKey;
 use crate::{
     model::{
         ids::BuyerId,
         limits::{IDEMPOTENCY_TTL_MILLISECONDS, MAX_IDEMPOTENCY_KEY_CHARACTERS},
         time::Timestamp,
     },
-    server::strategy::KeyGuard,
+    server::{derived_key::DerivedKey, strategy::KeyGuard},
 };
+
+/// The purpose of the key that turns keys as they were sent into keys as they are kept.
+const KEEPING_PURPOSE: &[u8] = b"onsale kept idempotency key v1";
 
 /// A key as a buyer may send it: 1 to 255 printable ASCII characters.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -48,6 +54,7 @@ pub fn oldest_answer(now: Timestamp) -> Timestamp {
 /// The keys of one server.
 pub struct Keys {
     hasher: RandomState,
+    keeping: DerivedKey,
     state: Mutex<State>,
 }
 
@@ -70,16 +77,30 @@ pub enum Begun {
 }
 
 impl Keys {
-    /// The keys of a server that starts. `known` are the keys that were answered before.
-    pub fn new(known: Vec<(BuyerId, String)>) -> Self {
-        let keys = Self { hasher: RandomState::new(), state: Mutex::default() };
-        let hashes = known.into_iter().map(|(buyer, key)| keys.hash(buyer, &key)).collect();
-        keys.state.lock().known = hashes;
-        keys
+    /// The keys of a server that starts, none of them known yet.
+    pub fn new(secret: &[u8]) -> Self {
+        let keeping = DerivedKey::new(secret, KEEPING_PURPOSE);
+        Self { hasher: RandomState::new(), keeping, state: Mutex::default() }
+    }
+
+    /// Makes the keys known that were answered before the start, as they are kept.
+    pub fn remember_all(&self, answered: &[(BuyerId, String)]) {
+        let hashes: Vec<u64> = answered.iter().map(|(buyer, key)| self.hash(*buyer, key)).collect();
+        self.state.lock().known.extend(hashes);
+    }
+
+    /// A key as it is kept. All servers with the same secret keep it in the same form.
+    pub fn kept(&self, key: &IdempotencyKey) -> KeptKey {
+        KeptKey::new(&self.keeping, key.as_str())
+    }
+
+    /// The kept form of a key that an older version kept as it was sent; `None` where this is a kept form already.
+    pub fn of_older_version(&self, stored: &str) -> Option<KeptKey> {
+        KeptKey::of_older_version(&self.keeping, stored)
     }
 
     /// Marks a key as in flight, unless it already is.
-    pub fn begin(self: &Arc<Self>, buyer: BuyerId, key: &IdempotencyKey) -> Begun {
+    pub fn begin(self: &Arc<Self>, buyer: BuyerId, key: &KeptKey) -> Begun {
         let hash = self.hash(buyer, key.as_str());
         let mut state = self.state.lock();
         if !state.in_flight.insert(hash) {
@@ -138,8 +159,8 @@ mod tests {
 
     #[test]
     fn a_key_is_in_flight_until_its_guard_goes_and_known_once_remembered() {
-        let keys = Arc::new(Keys::new(Vec::new()));
-        let key = IdempotencyKey::parse("once").unwrap();
+        let keys = Arc::new(Keys::new(b"secret"));
+        let key = keys.kept(&IdempotencyKey::parse("once").unwrap());
         let Begun::Unknown(guard) = keys.begin(buyer(), &key) else { panic!("a new key is unknown") };
         assert!(matches!(keys.begin(buyer(), &key), Begun::InFlight));
         guard.remember();

@@ -12,6 +12,7 @@ mod following; // follows what other processes do to a shared store
 mod hubs; // where the viewers of each sale listen
 mod keyed; // how a request with a key begins, and the answers that are kept
 mod keys; // which idempotency keys are known, and which are in flight
+mod older_keys; // keys that an older version kept as they were sent
 mod options; // how an engine is set up
 mod recount; // the ledger and the independent recount
 mod refusals; // the refusals that several desks give

@@ -17,6 +17,9 @@ pub struct EngineOptions {
     pub request_queue: usize,
     /// The runtime on which the feed ticks and the viewers are served, apart from the buyers.
     pub viewers: tokio::runtime::Handle,
+    /// The configured secret; without it, the one in the database is used. Signs what is put into Redis, and turns keys into
+    /// the form in which they are kept.
+    pub secret: Option<Vec<u8>>,
     /// The address of Redis, if there is one.
     pub redis_url: Option<String>,
     /// How `queued` works on its queue.
@@ -32,6 +35,7 @@ impl EngineOptions {
             clock: Clock::System,
             request_queue: DEFAULT_REQUEST_QUEUE,
             viewers,
+            secret: None,
             redis_url: None,
             queue: QueueOptions::default(),
             strategies: Vec::new(),

@@ -27,7 +27,8 @@ use crate::{
     },
     server::{
         app::App,
-        auth::{NO_HOST, OwnOrigin, Surroundings, Visit, accepts_html, check_cross_site, is_host},
+        auth::{NO_HOST, OwnOrigin, Surroundings, Visit, accepts_html, check_costly_read, check_cross_site, is_host},
+        config::AllowedHost,
         telemetry::client_faults,
     },
 };
@@ -42,6 +43,9 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// Reads whose work grows with the sale, and which a page of another site could make all of its visitors ask for.
+const COSTLY_READS: [&str; 3] =
+    ["/api/v1/sales/{sale}/audit", "/api/v1/sales/{sale}/ledger", "/api/v1/sales/{sale}/seats"];
 /// How many header fields an answer usually ends up with.
 const USUAL_HEADERS: usize = 12;
 
@@ -99,7 +103,7 @@ fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
 }
 
 /// Refuses what no route should see.
-fn admit(request: &Request, own: OwnOrigin<'_>, client: IpAddr, allowed_hosts: &[String]) -> Result<(), Failure> {
+fn admit(request: &Request, own: OwnOrigin<'_>, client: IpAddr, allowed_hosts: &[AllowedHost]) -> Result<(), Failure> {
     let target = request.uri();
     if target.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
         let failure = Failure::new(Code::TooLarge, format!("The address has more than {MAX_TARGET_BYTES} bytes."));
@@ -114,7 +118,9 @@ fn admit(request: &Request, own: OwnOrigin<'_>, client: IpAddr, allowed_hosts: &
     }
     require_our_host(request, own, allowed_hosts)?;
     require_readable_path(target)?;
-    check_cross_site(request.method(), request.headers(), own).map_err(|refusal: Refusal| {
+    let is_costly = request.extensions().get::<MatchedPath>().is_some_and(|path| COSTLY_READS.contains(&path.as_str()));
+    let costly = if is_costly { check_costly_read(request.headers()) } else { Ok(()) };
+    costly.and_then(|()| check_cross_site(request.method(), request.headers(), own)).map_err(|refusal: Refusal| {
         if let Some(unsaid) = client_faults::may_log() {
             let path = client_faults::cut(target.path());
             tracing::warn!(method = %request.method(), path, %client, unsaid, "refused a request from another site");
@@ -124,7 +130,7 @@ fn admit(request: &Request, own: OwnOrigin<'_>, client: IpAddr, allowed_hosts: &
 }
 
 /// HTTP/1.1 demands exactly one `Host`, and a request target that names a host too must name the same (RFC 9112, 3.2).
-fn require_our_host(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[String]) -> Result<(), Failure> {
+fn require_our_host(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[AllowedHost]) -> Result<(), Failure> {
     let mut named = request.headers().get_all(header::HOST).iter();
     let host = named.next().filter(|host| !host.is_empty());
     if host.is_none() && request.version() == Version::HTTP_11 {
@@ -136,10 +142,7 @@ fn require_our_host(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[Stri
     let target = request.uri().authority().map(Authority::as_str);
     let is_contradicted =
         target.zip(host).is_some_and(|(target, host)| !host.as_bytes().eq_ignore_ascii_case(target.as_bytes()));
-    let is_allowed = allowed_hosts.is_empty()
-        || allowed_hosts
-            .iter()
-            .any(|ours| ours.eq_ignore_ascii_case(own.host_name()) || ours.eq_ignore_ascii_case(own.host));
+    let is_allowed = allowed_hosts.is_empty() || allowed_hosts.iter().any(|ours| ours.answers(own.host, own.port()));
     if is_contradicted || !is_allowed {
         let failure = Failure::new(Code::NotFound, "This server does not answer for that host.");
         return Err(failure.with_status(StatusCode::MISDIRECTED_REQUEST));
@@ -208,7 +211,7 @@ mod tests {
         let own =
             Visit::new(request.headers(), &uri, request.extensions(), Surroundings { proxies: &[], public_url: None })
                 .origin();
-        let allowed: Vec<String> = allowed_hosts.iter().map(ToString::to_string).collect();
+        let allowed: Vec<AllowedHost> = allowed_hosts.iter().map(|host| host.parse().unwrap()).collect();
         admit(&request, own, IpAddr::from([203, 0, 113, 7]), &allowed)
             .err()
             .map_or(200, |failure| failure.status().as_u16())
@@ -225,6 +228,11 @@ mod tests {
         }
         assert_eq!(admitted("/", &[host], &["shop.example"]), 200);
         assert_eq!(admitted("/", &[host], &["shop.example:3000"]), 200);
+        assert_eq!(admitted("/", &[host], &["SHOP.example."]), 200);
+        assert_eq!(admitted("/", &[("host", "shop.example.")], &["shop.example"]), 200);
+        assert_eq!(admitted("/", &[host], &["shop.example:3001"]), 421);
+        assert_eq!(admitted("/", &[("host", "shop.example")], &["shop.example:80"]), 200);
+        assert_eq!(admitted("/", &[("host", "[::1]:3000")], &["[0:0:0:0:0:0:0:1]"]), 200);
         assert_eq!(admitted("/", &[("host", "evil.example")], &["shop.example"]), 421);
         assert_eq!(admitted("http://shop.example:3000/", &[host], &[]), 200);
         assert_eq!(admitted("http://evil.example/", &[host], &[]), 421);

@@ -3,14 +3,14 @@
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use leptos::{context::provide_context, nonce::Nonce, server_fn::axum::get_server_fn_service};
 
 use super::{
     asked,
-    body::{FORM, JSON, read_bytes},
+    body::{JSON, read_bytes},
     problem::Failure,
 };
 use crate::{
@@ -134,8 +134,7 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Result
         (asked::visitor(&app, &head)?, None)
     };
     let is_from_nobody = asker.is_new() && key.is_none();
-    let media_type = if is_form(&head.headers) { FORM } else { JSON };
-    let body = read_bytes(&head.headers, body, media_type, MAX_BODY_BYTES).await?;
+    let body = read_bytes(&head.headers, body, JSON, MAX_BODY_BYTES).await?;
     // If the caller accepted HTML, server functions would answer with a redirect to the address in `Referer`.
     head.headers.remove(header::REFERER);
     head.headers.insert(header::ACCEPT, HeaderValue::from_static(JSON));
@@ -152,10 +151,6 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Result
     let request = Request::from_parts(head, Body::from(body));
     let response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
     Ok(asker.introduce(of_server_function(response)))
-}
-
-fn is_form(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()))
 }
 
 /// Server functions return refusals as values and set the status of every other failure that they know. So a 500 can

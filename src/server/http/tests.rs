@@ -338,7 +338,36 @@ async fn server_functions_answer_our_client_only() {
     assert!(with_key.json()["bought"]["order"]["id"].is_string(), "{}", with_key.text);
     assert_eq!(call("/rpc/nothing", "{}").await.problem(), (404, "not-found".into()));
     assert_eq!(call("/rpc/snapshot", "{\"sale\":5}").await.problem(), (422, "invalid".into()));
+    for invalid in ["{\"page\":1,\"is_admin\":true}", "{\"page\":1,\"page\":1}", "[1]", "{}", "5", "{\"page\":null}"] {
+        assert_eq!(call("/rpc/sales", invalid).await.problem(), (422, "invalid".into()), "{invalid}");
+    }
+    let nested = r#"{"sale":"golden-ticket","body":{"tier":"ga","price":0},"key":"k"}"#;
+    assert_eq!(call("/rpc/buy", nested).await.problem(), (422, "invalid".into()));
+    for form in ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"] {
+        let sent = surface.send("POST", "/rpc/sales", &[("content-type", form)], "page=1").await;
+        assert_eq!(sent.problem(), (415, "unsupported-media-type".into()), "{form}");
+    }
     assert_eq!(surface.get("/rpc/sales").await.problem(), (405, "method-not-allowed".into()));
+}
+
+#[tokio::test]
+async fn another_sites_page_cannot_make_its_visitors_do_our_costly_reads() {
+    let surface = Surface::open().await;
+    let (site, no_page) = (("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"));
+    for path in ["audit", "ledger", "seats", "seats?status=sold"] {
+        let path = format!("/api/v1/sales/club-night/{path}");
+        for method in ["GET", "HEAD"] {
+            let refused = surface.send(method, &path, &[site, no_page], Body::empty()).await;
+            assert_eq!(refused.status, 403, "{method} {path}");
+        }
+        let refused = surface.send("GET", &path, &[site, no_page], Body::empty()).await;
+        assert_eq!(refused.problem(), (403, "forbidden".into()), "{path}");
+        let followed = [site, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        assert_eq!(surface.send("GET", &path, &followed, Body::empty()).await.status, 200, "{path}");
+        assert_eq!(surface.get(&path).await.status, 200, "{path}");
+    }
+    let sale = surface.send("GET", "/api/v1/sales/club-night", &[site, no_page], Body::empty()).await;
+    assert_eq!(sale.status, 200, "what costs little anybody may read");
 }
 
 #[tokio::test]

@@ -185,7 +185,7 @@ fn kind_of(url: &str) -> Result<StoreKind, OpenError> {
     match url.split_once(':') {
         Some(("sqlite", _)) => Ok(StoreKind::Sqlite),
         Some(("postgres" | "postgresql", _)) => Ok(StoreKind::Postgres),
-        _ => Err(OpenError::UnknownKind(url.to_owned())),
+        _ => Err(OpenError::UnknownKind),
     }
 }
 

@@ -5,8 +5,8 @@ use sqlx::migrate::MigrateError;
 /// Why a database cannot be used.
 #[derive(Debug)]
 pub enum OpenError {
-    /// The address names a database that this build does not speak to.
-    UnknownKind(String),
+    /// The address names a database that this build does not speak to. The address is not shown: it may hold a password.
+    UnknownKind,
     /// A setting that durability depends on does not have the required value.
     Setting {
         name: &'static str,
@@ -26,12 +26,9 @@ pub enum OpenError {
 impl std::fmt::Display for OpenError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::UnknownKind(url) => {
-                write!(
-                    formatter,
-                    "{url} is not a database this build can use; try sqlite:onsale.db or postgres://localhost/onsale"
-                )
-            }
+            Self::UnknownKind => formatter.write_str(
+                "it is not a database this build can use; try sqlite:onsale.db or postgres://localhost/onsale",
+            ),
             Self::Setting { name, wanted, found } => write!(formatter, "{name} is {found}, but must be {wanted}"),
             Self::Pooler { sign } => write!(
                 formatter,
@@ -49,7 +46,7 @@ impl std::error::Error for OpenError {
         match self {
             Self::Sql(error) => Some(error),
             Self::Migration(error) => Some(error),
-            Self::UnknownKind(_) | Self::Setting { .. } | Self::Pooler { .. } => None,
+            Self::UnknownKind | Self::Setting { .. } | Self::Pooler { .. } => None,
         }
     }
 }

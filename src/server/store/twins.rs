@@ -87,6 +87,9 @@ in_either_database! {
     /// Forgets the answers to these keys, so that the keys can be used again.
     fn forget_answers(answers: &[(BuyerId, String)]) -> ();
 
+    /// Gives these kept answers other keys: each entry is a buyer, the key until now and the key from now on.
+    fn rewrite_keys(renamed: &[(BuyerId, String, String)]) -> ();
+
     /// Inserts available seats after the sale's other seats, the first at `first_position`.
     fn insert_seats(sale_id: i64, first_position: u32, tier_ids: &[i64], seats: &[NewSeatRecord]) -> ();
 

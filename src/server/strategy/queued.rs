@@ -24,6 +24,7 @@
 mod entry; // a purchase in line
 mod line; // the line in Redis
 mod looking_after; // requests that have waited for long are put back in line, or decided
+mod scripts; // the scripts of the line
 mod shared; // what the strategy and its workers share
 mod waiting; // the requests that this server gave receipts for
 mod work; // the workers: take entries and decide them

@@ -42,3 +42,30 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
         message.unwrap_or("without a message"),
     );
 }
+
+/// Everything that `task` logs on this thread, as text.
+#[cfg(test)]
+pub fn recorded(task: impl FnOnce()) -> String {
+    let written = std::sync::Arc::new(parking_lot::Mutex::new(Vec::<u8>::new()));
+    let writer = Written(written.clone());
+    let logs = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(logs, task);
+    let bytes = written.lock().clone();
+    String::from_utf8(bytes).expect("log lines are text")
+}
+
+#[cfg(test)]
+#[derive(Clone)]
+struct Written(std::sync::Arc<parking_lot::Mutex<Vec<u8>>>);
+
+#[cfg(test)]
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

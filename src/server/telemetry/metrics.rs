@@ -24,6 +24,8 @@ pub const COMMIT_DURATION: &str = "onsale_commit_duration_seconds";
 pub const STORE_LOG_BYTES: &str = "onsale_store_log_bytes";
 /// Calls that Redis did not answer.
 pub const REDIS_FAILURES: &str = "onsale_redis_failures_total";
+/// Entries in Redis that were not believed, because no server of ours signed them.
+pub const FORGED_ENTRIES: &str = "onsale_redis_forged_entries_total";
 /// Claims that gave up because others held the lease. This says nothing about stock.
 pub const LEASES_CONTENDED: &str = "onsale_leases_contended_total";
 /// Claims refused by a gate in front of the database.
@@ -118,6 +120,7 @@ fn describe() {
     describe_histogram!(COMMIT_DURATION, Unit::Seconds, "Time of one transaction, up to the flushed commit");
     describe_gauge!(STORE_LOG_BYTES, Unit::Bytes, "Size of the embedded database's write-ahead log");
     describe_counter!(REDIS_FAILURES, "Calls that Redis did not answer");
+    describe_counter!(FORGED_ENTRIES, "Entries in Redis that were not believed, because no server of ours signed them");
     describe_counter!(LEASES_CONTENDED, "Claims that gave up because others held the lease");
     describe_counter!(GATE_REFUSALS, "Claims refused by a gate in front of the database");
     describe_gauge!(WAITING_REQUESTS, "Purchases that wait in the queue with a receipt of this server");

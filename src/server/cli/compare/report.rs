@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::super::terminal::printable;
 use crate::{
     model::audit::Audit,
     ui::simulator::{
@@ -22,9 +23,9 @@ impl fmt::Display for Report<'_> {
             formatter,
             "{} buyers against {} ({}) on {}, {}, seed {}; latency {}\n",
             request.buyers,
-            request.sale,
-            request.target,
-            self.store,
+            printable(&request.sale),
+            printable(&request.target),
+            printable(self.store),
             load(request.rate, request.concurrency),
             simulation.seed,
             latency_from(request.rate)
@@ -53,7 +54,7 @@ impl fmt::Display for Report<'_> {
         writeln!(formatter, "{}", summary(self.runs))?;
         for run in self.runs.iter().filter(|run| !is_as_promised(&run.simulation)) {
             for contradiction in &run.simulation.contradictions {
-                writeln!(formatter, "  {}: {contradiction}", strategy_name(&run.simulation))?;
+                writeln!(formatter, "  {}: {}", strategy_name(&run.simulation), printable(contradiction))?;
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::desk::Catalogue;
 use crate::{
     model::{
+        ids::BuyerId,
         outcome::{Code, Refusal},
         time::Timestamp,
     },
@@ -11,7 +12,7 @@ use crate::{
             answer::{Answer, Decided, Keyed},
             error::EngineError,
             keyed::{Started, fingerprint},
-            keys::InFlight,
+            keys::{InFlight, KeptKey},
         },
         store::{self, StoredBody, Transaction},
         strategy::KeyGuard,
@@ -24,7 +25,8 @@ pub const OK: u16 = 200;
 
 /// A request with a key that has begun: its key, its fingerprint and the guard that holds the key in flight.
 pub struct Begun {
-    keyed: Keyed,
+    buyer: BuyerId,
+    key: KeptKey,
     fingerprint: [u8; 16],
     guard: InFlight,
 }
@@ -41,9 +43,10 @@ impl Catalogue {
     ) -> Decided<Answer<T>> {
         let Some(keyed) = keyed else { return Ok(change(None).await?.map(Answer::Fresh)) };
         let fingerprint = fingerprint(route, body);
-        match self.begin(&keyed, fingerprint).await? {
+        let (buyer, key) = (keyed.buyer, self.core.keys.kept(&keyed.key));
+        match self.begin(buyer, &key, fingerprint).await? {
             Started::New { guard, .. } => {
-                Ok(change(Some(Begun { keyed, fingerprint, guard })).await?.map(Answer::Fresh))
+                Ok(change(Some(Begun { buyer, key, fingerprint, guard })).await?.map(Answer::Fresh))
             }
             Started::Answered(StoredBody::Sent { status, body }) => Ok(Ok(Answer::Replayed { status, body })),
             Started::Answered(StoredBody::Order(_)) => {
@@ -53,11 +56,11 @@ impl Catalogue {
         }
     }
 
-    async fn begin(&self, keyed: &Keyed, fingerprint: [u8; 16]) -> Result<Started, EngineError> {
-        match self.core.begin(keyed.buyer, &keyed.key, || fingerprint).await? {
+    async fn begin(&self, buyer: BuyerId, key: &KeptKey, fingerprint: [u8; 16]) -> Result<Started, EngineError> {
+        match self.core.begin(buyer, key, || fingerprint).await? {
             // Another process may have answered this key, so the store is asked.
             Started::New { guard, .. } if self.core.desk.store.is_shared() => {
-                self.core.look_up(keyed.buyer, &keyed.key, || fingerprint, guard).await
+                self.core.look_up(buyer, key, || fingerprint, guard).await
             }
             started => Ok(started),
         }
@@ -76,6 +79,6 @@ pub async fn keep(
     let Some(begun) = begun else { return Ok(()) };
     begun.guard.remember();
     let body = serde_json::to_string(answer).expect("an answer is plain data");
-    let key = (begun.keyed.buyer, begun.keyed.key.as_str());
+    let key = (begun.buyer, begun.key.as_str());
     store::keep_body(transaction.connection(), key, begun.fingerprint, (status, &body), at).await
 }

@@ -17,7 +17,7 @@ use crate::{
         engine::{
             error::EngineError,
             keyed::{Started, fingerprint},
-            keys::{IdempotencyKey, InFlight},
+            keys::{IdempotencyKey, InFlight, KeptKey},
             refusals::{invalid, unknown_sale},
         },
         stock::{SaleDesk, Stock, Wish, key_reused, refuse_early},
@@ -31,7 +31,7 @@ struct Request<'a> {
     sale: &'a SaleId,
     buyer: BuyerId,
     body: &'a BuyBody,
-    key: Option<&'a IdempotencyKey>,
+    key: Option<&'a KeptKey>,
 }
 
 impl Request<'_> {
@@ -64,6 +64,7 @@ impl Selling {
         body: BuyBody,
         key: Option<IdempotencyKey>,
     ) -> Result<BuyOutcome, EngineError> {
+        let key = key.map(|key| self.core.keys.kept(&key));
         let request = Request { sale, buyer, body: &body, key: key.as_ref() };
         let answered = match self.admit(&request).await {
             Ok(candidate) => self.decide(&request, candidate).await,
@@ -154,7 +155,7 @@ impl Selling {
     async fn replay_or(
         &self,
         request: &Request<'_>,
-        key: &IdempotencyKey,
+        key: &KeptKey,
         refusal: Refusal,
     ) -> Result<BuyOutcome, EngineError> {
         match Box::pin(self.core.stored_answer(request.buyer, key)).await? {

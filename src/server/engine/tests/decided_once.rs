@@ -3,7 +3,7 @@
 
 use super::{
     lost_redis::Server,
-    queue::{buyer, join, key, length, options, outcome, redis, status, stream, tell},
+    queue::{buyer, join, key, length, options, outcome, redis, signed, status, stream, tell},
     *,
 };
 use crate::{
@@ -137,12 +137,14 @@ async fn an_order_whose_answer_was_lost_is_confirmed_and_not_refused() {
         // again.
         let redis = redis().await;
         let pending = format!("{} pending", buyer(1));
-        let () = tell(&redis, &["SET", &stream(&house.engine, &format!("request:{request}")), &pending]).await;
+        let (place, line) = (stream(&house.engine, &format!("request:{request}")), stream(&house.engine, "rest"));
+        let () = tell(&redis, &["SET", &place, &signed(&house.engine, &place, &pending)]).await;
         let entry = format!(
             r#"{{"request":"{request}","sale_id":1,"buyer":"{}","wish":{{"units":{{"tier_index":0,"quantity":1}}}},"key":null,"is_first":false,"again":true}}"#,
             buyer(1)
         );
-        let _: String = tell(&redis, &["XADD", &stream(&house.engine, "rest"), "*", "payload", &entry]).await;
+        let entry = signed(&house.engine, &line, &entry);
+        let _: String = tell(&redis, &["XADD", &line, "*", "payload", &entry]).await;
         assert_eq!(outcome(&house.engine, 1, request).await.order.map(|order| order.0), Some(request.0), "{kind:?}");
         assert!(house.audit(&sale).await.clean);
     }

@@ -240,7 +240,10 @@ async fn a_lease_that_ran_out_cannot_be_given_back_by_its_old_owner() {
 #[tokio::test(flavor = "multi_thread")]
 async fn news_come_by_redis_and_by_the_database_where_it_is_lost() {
     let mut server = Server::start().await;
-    let (here, there) = (Redis::open(&server.url(), "epoch").unwrap(), Redis::open(&server.url(), "epoch").unwrap());
+    let (here, there) = (
+        Redis::open(&server.url(), "epoch", b"secret").unwrap(),
+        Redis::open(&server.url(), "epoch", b"secret").unwrap(),
+    );
     let mut heard = there.listen("there").await.unwrap();
     assert_eq!((there.tell("there").await, here.tell("here").await), (1, 1));
     assert_eq!(heard.next().await, Some(()), "the other's word, and not its own");

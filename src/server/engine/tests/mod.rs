@@ -3,6 +3,7 @@
 mod conformance; // every strategy on every store that can run it
 mod crashes; // servers that die in the middle of a purchase
 mod decided_once; // purchases in line that are handed out twice
+mod forged; // what somebody else writes into Redis, and what can be read there
 mod gone_away; // organisers who do not wait for their answer
 mod leaking_gate; // units of claims that a gate let in and the database refused
 mod lost_database; // the database is lost during a commit

@@ -23,6 +23,7 @@ use crate::{
     params(("sale" = SaleId, Path, description = "The sale's id")),
     responses(
         (status = 200, body = Audit),
+        (status = 403, description = "`forbidden`: a page of another site made a browser ask"),
         (status = 404, description = "`not-found`"),
         (status = 503, description = "`overloaded`"),
     )

@@ -37,6 +37,7 @@ const NEWLINE_DELIMITED_JSON: HeaderValue = HeaderValue::from_static("applicatio
     responses(
         (status = 200, body = LedgerLine, content_type = "application/x-ndjson", description = "Lines of this shape"),
         (status = 400, description = "`malformed`: a parameter stands twice"),
+        (status = 403, description = "`forbidden`: a page of another site made a browser ask"),
         (status = 404, description = "`not-found`"),
         (status = 422, description = "`invalid`: an unknown parameter, or no seq"),
         (status = 503, description = "`overloaded`"),

@@ -92,7 +92,11 @@ pub async fn create(State(app): State<App>, request: Request) -> Result<Response
     let (head, body) = request.into_parts();
     let keyed = asked::keyed_admin(&app, &head)?;
     let body = read_json::<NewSale>(&head.headers, body).await?;
+    let (rehearsal, tiers) = (body.rehearsal.unwrap_or(false), body.tiers.len());
     let answer = app.engine.catalogue.create_sale(body, keyed).await??;
+    if let Answer::Fresh(sale) = &answer {
+        tracing::info!(sale = %sale.id, rehearsal, tiers, "an organiser made a sale");
+    }
     let id = match &answer {
         Answer::Fresh(sale) => Some(sale.id.clone()),
         Answer::Replayed { body, .. } => serde_json::from_str::<Sale>(body).ok().map(|sale| sale.id),
@@ -134,7 +138,16 @@ pub async fn patch(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
             Ok(body) => body,
             Err(failure) => return Err(of_sale(&app.engine, &sale, failure).await),
         };
-    Ok(answer::ok(&app.engine.catalogue.patch_sale(&sale, body).await??))
+    let fields = fields_of(&body);
+    let patched = app.engine.catalogue.patch_sale(&sale, body).await??;
+    tracing::info!(%sale, fields, status = patched.status.name(), "an organiser changed a sale");
+    Ok(answer::ok(&patched))
+}
+
+/// The names of the fields that a patch changes.
+fn fields_of(patch: &SalePatch) -> String {
+    let fields = serde_json::to_value(patch).expect("a patch is plain data");
+    fields.as_object().map(|fields| fields.keys().map(String::as_str).collect::<Vec<_>>().join(",")).unwrap_or_default()
 }
 
 /// Fields that a sale keeps for ever, and why.
@@ -198,7 +211,11 @@ pub async fn reset(State(app): State<App>, Path(sale): Path<SaleId>, request: Re
         Some(strategy) => rehearsal::rehearse_with(&app, &sale, strategy, keyed).await,
         None => app.engine.catalogue.reset_sale(&sale, keyed).await,
     };
-    let answer = changed(StatusCode::OK, decided??);
+    let decided = decided??;
+    if !found.rehearsal && matches!(decided, Answer::Fresh(_)) {
+        tracing::info!(%sale, by_organiser = asker.is_admin, "a sale was reset");
+    }
+    let answer = changed(StatusCode::OK, decided);
     // Without a key the asker needs no identity, so no new guest is introduced.
     Ok(if is_keyed { asker.introduce(answer) } else { answer })
 }
@@ -238,7 +255,12 @@ pub async fn add_stock(
     let keyed = asked::keyed_admin(&app, &head)?;
     require_sale(&app.engine, &sale).await?;
     let body = read_json::<StockBody>(&head.headers, body).await?;
-    Ok(changed(StatusCode::CREATED, app.engine.catalogue.add_stock(&sale, body, keyed).await??))
+    let (tier, add) = (body.tier.clone(), body.add);
+    let answer = app.engine.catalogue.add_stock(&sale, body, keyed).await??;
+    if matches!(answer, Answer::Fresh(_)) {
+        tracing::info!(%sale, %tier, add, "an organiser added stock");
+    }
+    Ok(changed(StatusCode::CREATED, answer))
 }
 
 /// The answer to a change: a fresh one, or the stored one where the same key came first.

@@ -31,6 +31,7 @@ use crate::{
     responses(
         (status = 200, body = SeatList),
         (status = 400, description = "`malformed`: a parameter stands twice"),
+        (status = 403, description = "`forbidden`: a page of another site made a browser ask"),
         (status = 404, description = "`not-found`"),
         (status = 422, description = "`invalid`: an unknown parameter, tier or status"),
     )

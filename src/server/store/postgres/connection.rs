@@ -19,6 +19,8 @@ use tokio::{
     sync::{Mutex, OwnedMutexGuard},
     time::timeout,
 };
+use tracing::subscriber::NoSubscriber;
+use url::Url;
 
 use crate::server::store::{OpenError, postgres::locks::begin_selling};
 
@@ -42,6 +44,27 @@ const SETTINGS: [(&str, &str); 4] = [
     ("jit", "off"),
 ];
 const STATEMENT_CACHE: usize = 256;
+/// The parameters of an address that the driver knows.
+const PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
 /// Hosts that are this machine. A connection to one of them is encrypted only if the address asks for it. An encrypted
 /// batch is sent in several pieces, and each piece waits up to 40 milliseconds until the one before it is acknowledged.
 const STAYS_HERE: [&str; 4] = ["localhost", "127.0.0.1", "::1", "[::1]"];
@@ -228,7 +251,13 @@ pub async fn begin_reading(connection: &mut PgConnection) -> Result<sqlx::Transa
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
-    let options = PgConnectOptions::from_str(url)?;
+    // The library would log parameters that it does not know with their values, which may be secrets.
+    let read = || PgConnectOptions::from_str(url);
+    let options = tracing::subscriber::with_default(NoSubscriber::default(), read)?;
+    let unknown = unknown_parameters(url);
+    if !unknown.is_empty() {
+        tracing::warn!(parameters = unknown.join(","), "the database's address has parameters that mean nothing");
+    }
     let stays_here = STAYS_HERE.contains(&options.get_host());
     let options = match options.get_ssl_mode() {
         PgSslMode::Prefer if stays_here => options.ssl_mode(PgSslMode::Disable),
@@ -239,6 +268,13 @@ fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
         .options(SETTINGS)
         .statement_cache_capacity(STATEMENT_CACHE)
         .disable_statement_logging())
+}
+
+/// The names of an address's parameters that the driver does not know.
+fn unknown_parameters(url: &str) -> Vec<String> {
+    let Ok(url) = Url::parse(url) else { return Vec::new() };
+    let names = url.query_pairs().map(|(name, _)| name.into_owned());
+    names.filter(|name| !PARAMETERS.contains(&name.as_str()) && !name.starts_with("options[")).collect()
 }
 
 fn pool(connections: u32) -> PgPoolOptions {
@@ -270,4 +306,17 @@ async fn check_settings(connection: &mut PgConnection) -> Result<(), OpenError> 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_that_mean_nothing_are_told_by_name_and_never_with_their_values() {
+        let url = "postgres://db/sales?sslmode=require&sslpassword=fish&options[jit]=off&pasword=fish";
+        assert_eq!(unknown_parameters(url), ["sslpassword", "pasword"]);
+        let logged = crate::server::telemetry::logs::recorded(|| drop(options(url)));
+        assert!(logged.contains("sslpassword,pasword") && !logged.contains("fish"), "{logged}");
+    }
 }

@@ -13,7 +13,7 @@ mod unguarded; // writes without a condition, for `naive`, which shows why the c
 pub use claims::{record, sale_head, take_and_record, take_any_seats, take_seats};
 pub use connection::{Database, Writer, begin_reading};
 pub use guards::{free_seats, lock_seats, lock_tier, read_seats, read_tier, set_seats, set_tier, take_units};
-pub use idempotency::forget_answers;
+pub use idempotency::{forget_answers, rewrite_keys};
 pub use locks::{lock_catalogue, lock_sale, lock_stock};
 pub use stock::{insert_seats, insert_units, renew_units};
 pub use unguarded::{next_seq, record_unguarded, write_available, write_sold};

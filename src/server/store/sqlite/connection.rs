@@ -55,6 +55,10 @@ impl Database {
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("journal_size_limit", LOG_ALARM_BYTES.to_string())
             .pragma("cache_size", WRITER_CACHE_KIBIBYTES);
+        #[cfg(unix)]
+        if !is_in_memory(url) {
+            super::private::keep_private(writing.get_filename());
+        }
         let mut connection = writing.connect().await?;
         check_settings(&mut connection).await?;
         MIGRATIONS.run(&mut connection).await?;
@@ -173,7 +177,7 @@ impl Drop for Writer {
 
 fn options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
     if !url.starts_with("sqlite:") {
-        return Err(OpenError::UnknownKind(url.to_owned()));
+        return Err(OpenError::UnknownKind);
     }
     Ok(SqliteConnectOptions::from_str(url)?
         .foreign_keys(true)
@@ -183,6 +187,12 @@ fn options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
         .pragma("cell_size_check", "ON")
         .pragma("mmap_size", "0")
         .disable_statement_logging())
+}
+
+/// Whether the address names no file. Such a database does not last, and the check of its settings refuses it.
+#[cfg(unix)]
+fn is_in_memory(url: &str) -> bool {
+    url.contains(":memory:") || url.contains("mode=memory")
 }
 
 async fn readers(url: &str) -> Result<SqlitePool, OpenError> {
@@ -226,6 +236,6 @@ mod tests {
 
     #[tokio::test]
     async fn another_kind_of_database_is_refused_by_name() {
-        assert!(matches!(Database::open("mysql://localhost").await, Err(OpenError::UnknownKind(_))));
+        assert!(matches!(Database::open("mysql://localhost").await, Err(OpenError::UnknownKind)));
     }
 }

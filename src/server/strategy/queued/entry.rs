@@ -77,8 +77,8 @@ impl Entry {
         i64::try_from(joined).map_or(true, |seconds| seconds * 1_000 < now.milliseconds - milliseconds)
     }
 
-    /// The wish, where the sale has its seats and tiers and the quantity is allowed. Checked again here, because
-    /// anybody who can write to Redis may have put any entry in line.
+    /// The wish, where the sale has its seats and tiers and the quantity is allowed. Checked again here, because the
+    /// sale may have changed since, and a signature only says that one of our servers wrote the entry.
     pub fn wish(&self, stock: &Stock) -> Option<Wish> {
         let wish = match &self.wish {
             WrittenWish::Seat { position } if (*position as usize) < stock.seats.len() => Wish::seat(stock, *position),

@@ -4,15 +4,18 @@
 //! Redis hands an entry to one worker, and remembers that until the worker says that the entry is done. The entries of
 //! a server that died are handed to another server. So an entry may be worked on twice. The database makes sure that it
 //! is decided once, and the status in Redis is written only after that decision.
+//!
+//! Somebody who can write to Redis buys nothing. Entries, statuses and the places of keys are signed for the Redis key
+//! where they are kept. What is not signed by a server with our secret is removed and not believed. Older versions did
+//! not sign, and kept their line under other names; what is left in that line was not sold, and its keys may be used
+//! again.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    entry::Entry,
+    scripts::{BURY, DISCARD, FINISH, JOIN, KEEP, READ, READ_ALL, REMOVE, TAKE, TAKE_OVER},
 };
-
-use redis::Script;
-
-use super::entry::Entry;
 use crate::{
     model::{
         ids::{BuyerId, RequestId},
@@ -26,6 +29,8 @@ use crate::{
 };
 
 const GROUP: &str = "workers";
+/// How often a request tries to join. The first try may find the place of its key taken by what is not signed by us.
+const JOIN_TRIES: u32 = 2;
 
 /// The status of a purchase in line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,12 +46,20 @@ pub enum Joined {
     Known(RequestId, [u8; 16]),
 }
 
+/// What an entry holds.
+pub enum Content {
+    Entry(Entry),
+    /// A server of ours wrote it, and this version cannot read it, so its buyer is unknown.
+    Unreadable,
+    /// No server of ours wrote it.
+    Forged,
+}
+
 /// An entry handed to this server.
 pub struct Delivery {
     stream: String,
     id: String,
-    /// The entry; `None` where the payload cannot be read, so that its buyer is unknown.
-    pub entry: Option<Entry>,
+    pub content: Content,
     payload: Vec<u8>,
     /// How often the entry has been handed out, this time included.
     pub deliveries: u32,
@@ -60,165 +73,75 @@ pub struct Line {
     dead_letters: String,
 }
 
-/// Joins the line, unless a request with the same key has. An entry that joins again, after Redis forgot it, joins in
-/// any case.
-static JOIN: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "if ARGV[3] ~= '' then
-             local known = redis.call('GET', KEYS[3])
-             if known and ARGV[5] == '0' then return known end
-             redis.call('SET', KEYS[3], ARGV[3], 'PX', ARGV[4])
-         end
-         redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[4])
-         redis.call('XADD', KEYS[1], '*', 'payload', ARGV[2])
-         return ''",
-    )
-});
-
-/// Reads what is kept for a key or a request. Empty where nothing is.
-static READ: LazyLock<Script> = LazyLock::new(|| Script::new("return redis.call('GET', KEYS[1]) or ''"));
-
-/// Reads the status of these requests. Empty for each request that is not known.
-static READ_ALL: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "local said = redis.call('MGET', unpack(KEYS))
-         for place = 1, #KEYS do said[place] = said[place] or '' end
-         return said",
-    )
-});
-
-/// The beginning of the two scripts that hand out entries. Its function adds one entry to the result: stream, id,
-/// payload, deliveries.
-const HAND_OUT: &str = "
-    local got = {}
-    local function hand_out(place, entry, deliveries)
-        local payload = ''
-        for at = 1, #entry[2], 2 do
-            if entry[2][at] == 'payload' then payload = entry[2][at + 1] end
-        end
-        for _, value in ipairs({ tostring(place), entry[1], payload, tostring(deliveries) }) do
-            table.insert(got, value)
-        end
-    end ";
-
-/// Hands out entries that nobody has had yet. Makes the consumer group where it is missing, as after a flush.
-static TAKE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "{HAND_OUT}
-         for place, stream in ipairs(KEYS) do
-             local wanted = tonumber(ARGV[3]) - #got / 4
-             if wanted > 0 then
-                 local function read()
-                     return redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', wanted, 'STREAMS', stream, '>')
-                 end
-                 local said = read()
-                 if said and said.err then
-                     redis.call('XGROUP', 'CREATE', stream, ARGV[1], '0', 'MKSTREAM')
-                     said = read()
-                 end
-                 if said then
-                     for _, entry in ipairs(said[1][2]) do hand_out(place, entry, 1) end
-                 end
-             end
-         end
-         return got"
-    ))
-});
-
-/// Hands out entries whose worker has been silent for at least this long.
-static TAKE_OVER: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "{HAND_OUT}
-         for place, stream in ipairs(KEYS) do
-             local wanted = tonumber(ARGV[3]) - #got / 4
-             if wanted > 0 then
-                 local left = redis.pcall('XPENDING', stream, ARGV[1], 'IDLE', ARGV[4], '-', '+', wanted)
-                 for _, one in ipairs(left.err and {{}} or left) do
-                     for _, entry in ipairs(redis.call('XCLAIM', stream, ARGV[1], ARGV[2], ARGV[4], one[1])) do
-                         hand_out(place, entry, one[4] + 1)
-                     end
-                 end
-             end
-         end
-         return got"
-    ))
-});
-
-/// Tells Redis that this server still works on an entry, if the entry still belongs to this server.
-static KEEP: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)
-         if pending.err or not pending[1] or pending[1][2] ~= ARGV[2] then return 0 end
-         redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
-         return 1",
-    )
-});
-
-/// Writes the outcome of a request, and takes its entry out of the line. The key of a refused request may be used
-/// again.
-static FINISH: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
-         if ARGV[5] ~= '' and redis.call('GET', KEYS[3]) == ARGV[5] then redis.call('DEL', KEYS[3]) end
-         redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-         return redis.call('XDEL', KEYS[1], ARGV[2])",
-    )
-});
-
-/// Puts an entry with the dead letters, and takes it out of the line. Where the entry can be read, writes the outcome
-/// for its buyer.
-static BURY: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], '*', 'payload', ARGV[3], 'reason', ARGV[4])
-         if ARGV[6] ~= '' then redis.call('SET', KEYS[3], ARGV[6], 'PX', ARGV[7]) end
-         if ARGV[8] ~= '' and redis.call('GET', KEYS[4]) == ARGV[8] then redis.call('DEL', KEYS[4]) end
-         redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-         redis.call('XDEL', KEYS[1], ARGV[2])
-         return redis.call('XLEN', KEYS[2])",
-    )
-});
-
 impl Line {
     /// `consumer` is the name of this server among all that work on the line.
     pub fn new(redis: Arc<Redis>, consumer: String) -> Self {
-        let streams = ["queue:first", "queue:rest"].map(|name| redis.key(name));
-        let dead_letters = redis.key("queue:dead");
+        let streams = ["line:first", "line:rest"].map(|name| redis.key(name));
+        let dead_letters = redis.key("line:dead");
         Self { redis, consumer, streams, dead_letters }
     }
 
     /// Joins the line.
     pub async fn join(&self, entry: &Entry) -> Result<Joined, NoAnswer> {
         let (slot, known_by) = self.known_by(entry);
-        let keys = [self.streams[usize::from(!entry.is_first)].clone(), self.status(entry.request), slot];
-        let payload = serde_json::to_string(entry).expect("an entry is plain data");
-        let status = written(entry.buyer, State::Pending);
-        let said: String = self
-            .redis
-            .ask(&JOIN, &keys, &[&status, &payload, &known_by, &REQUEST_TTL_MILLISECONDS, &u8::from(entry.again)])
-            .await?;
-        Ok(known(&said).map_or(Joined::InLine, |(request, fingerprint)| Joined::Known(request, fingerprint)))
+        let (stream, status_key) = (&self.streams[usize::from(!entry.is_first)], self.status(entry.request));
+        let payload = self.redis.sign(stream, &serde_json::to_string(entry).expect("an entry is plain data"));
+        let status = self.redis.sign(&status_key, &written(entry.buyer, State::Pending));
+        let keys = [stream.clone(), status_key, slot];
+        for _ in 0..JOIN_TRIES {
+            let said: Vec<u8> = self
+                .redis
+                .ask(&JOIN, &keys, &[&status, &payload, &known_by, &REQUEST_TTL_MILLISECONDS, &u8::from(entry.again)])
+                .await?;
+            if said.is_empty() {
+                return Ok(Joined::InLine);
+            }
+            if let Some((request, fingerprint)) = self.believed(&keys[2], &said).await.as_deref().and_then(known) {
+                return Ok(Joined::Known(request, fingerprint));
+            }
+        }
+        Err(NoAnswer::NotAsked)
+    }
+
+    /// What a server of ours wrote at a key. `None` where nothing is there, or where somebody else wrote it, which is
+    /// then removed.
+    async fn believed(&self, key: &str, said: &[u8]) -> Option<String> {
+        if said.is_empty() {
+            return None;
+        }
+        let text = self.redis.verified(key, said).map(str::to_owned);
+        if text.is_none() {
+            self.redis.run::<u8>(&REMOVE, &[key.to_owned()], &[&said]).await;
+        }
+        text
     }
 
     /// The request in line that came with a key, with its fingerprint. The outer `None` says that Redis cannot be
     /// asked, the inner that there is no such request.
     pub async fn find(&self, buyer: BuyerId, key: &str) -> Option<Option<(RequestId, [u8; 16])>> {
-        let said: String = self.redis.run(&READ, &[self.slot(buyer, key)], &[]).await?;
-        Some(known(&said))
+        let slot = self.slot(buyer, key);
+        let said: Vec<u8> = self.redis.run(&READ, std::slice::from_ref(&slot), &[]).await?;
+        Some(self.believed(&slot, &said).await.as_deref().and_then(known))
     }
 
     /// The owner and the status of a request. The outer `None` says that Redis cannot be asked, the inner that it does
     /// not know the request.
     pub async fn look(&self, request: RequestId) -> Option<Option<(BuyerId, State)>> {
-        let said: String = self.redis.run(&READ, &[self.status(request)], &[]).await?;
-        Some(read(&said))
+        let key = self.status(request);
+        let said: Vec<u8> = self.redis.run(&READ, std::slice::from_ref(&key), &[]).await?;
+        Some(self.believed(&key, &said).await.as_deref().and_then(read))
     }
 
     /// The status of each of these requests, `None` for each that Redis does not know. The outer `None` says that Redis
     /// cannot be asked.
     pub async fn look_at_all(&self, requests: &[RequestId]) -> Option<Vec<Option<State>>> {
         let keys: Vec<_> = requests.iter().map(|request| self.status(*request)).collect();
-        let said: Vec<String> = self.redis.run(&READ_ALL, &keys, &[]).await?;
-        Some(said.iter().map(|said| read(said).map(|(_, state)| state)).collect())
+        let said: Vec<Vec<u8>> = self.redis.run(&READ_ALL, &keys, &[]).await?;
+        let mut states = Vec::with_capacity(keys.len());
+        for (key, said) in keys.iter().zip(&said) {
+            states.push(self.believed(key, said).await.as_deref().and_then(read).map(|(_, state)| state));
+        }
+        Some(states)
     }
 
     /// Takes up to this many entries that nobody has had yet, those that are served first in front.
@@ -236,12 +159,19 @@ impl Line {
 
     fn deliveries(&self, said: Option<Vec<Vec<u8>>>) -> Vec<Delivery> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let delivery = |fields: &[Vec<u8>]| Delivery {
-            stream: self.streams[usize::from(fields[0] != b"1")].clone(),
-            id: text(&fields[1]),
-            entry: serde_json::from_slice(&fields[2]).ok(),
-            payload: fields[2].clone(),
-            deliveries: text(&fields[3]).parse().unwrap_or(u32::MAX),
+        let delivery = |fields: &[Vec<u8>]| {
+            let stream = &self.streams[usize::from(fields[0] != b"1")];
+            let content = match self.redis.verified(stream, &fields[2]) {
+                Some(payload) => serde_json::from_str(payload).map_or(Content::Unreadable, Content::Entry),
+                None => Content::Forged,
+            };
+            Delivery {
+                stream: stream.clone(),
+                id: text(&fields[1]),
+                content,
+                payload: fields[2].clone(),
+                deliveries: text(&fields[3]).parse().unwrap_or(u32::MAX),
+            }
         };
         said.unwrap_or_default().chunks_exact(4).map(delivery).collect()
     }
@@ -258,9 +188,10 @@ impl Line {
     /// Writes the outcome of a delivery's request. `None` where Redis cannot be asked now.
     pub async fn finish(&self, delivery: &Delivery, entry: &Entry, decision: Decision) -> Option<()> {
         let (slot, known_by) = self.known_by(entry);
-        let keys = [delivery.stream.clone(), self.status(entry.request), slot];
+        let status_key = self.status(entry.request);
+        let status = self.redis.sign(&status_key, &written(entry.buyer, State::Decided(decision)));
+        let keys = [delivery.stream.clone(), status_key, slot];
         let forgotten = if matches!(decision, Decision::Refused(_)) { known_by } else { String::new() };
-        let status = written(entry.buyer, State::Decided(decision));
         self.redis
             .run::<u8>(&FINISH, &keys, &[&GROUP, &delivery.id, &status, &REQUEST_TTL_MILLISECONDS, &forgotten])
             .await
@@ -272,7 +203,10 @@ impl Line {
     fn known_by(&self, entry: &Entry) -> (String, String) {
         match &entry.key {
             Some(key) => {
-                (self.slot(entry.buyer, &key.key), format!("{} {}", entry.request, hexadecimal(key.fingerprint)))
+                let slot = self.slot(entry.buyer, &key.key);
+                let known_by = format!("{} {}", entry.request, hexadecimal(key.fingerprint));
+                let signed = self.redis.sign(&slot, &known_by);
+                (slot, signed)
             }
             None => (self.status(entry.request), String::new()),
         }
@@ -282,24 +216,33 @@ impl Line {
     /// there are now.
     pub async fn bury(&self, delivery: &Delivery, decision: Decision, reason: &str) -> Option<u64> {
         let (stream, letters) = (delivery.stream.clone(), self.dead_letters.clone());
-        let (keys, status, known_by) = match &delivery.entry {
-            Some(entry) => {
+        let (keys, status, known_by) = match &delivery.content {
+            Content::Entry(entry) => {
                 let (slot, known_by) = self.known_by(entry);
-                let status = written(entry.buyer, State::Decided(decision));
-                ([stream, letters, self.status(entry.request), slot], status, known_by)
+                let status_key = self.status(entry.request);
+                let status = self.redis.sign(&status_key, &written(entry.buyer, State::Decided(decision)));
+                ([stream, letters, status_key, slot], status, known_by)
             }
-            None => ([stream, letters.clone(), letters.clone(), letters], String::new(), String::new()),
+            Content::Unreadable | Content::Forged => {
+                ([stream, letters.clone(), letters.clone(), letters], String::new(), String::new())
+            }
         };
         let (id, payload, kept, life) = (&delivery.id, &delivery.payload, KEPT_DEAD_LETTERS, REQUEST_TTL_MILLISECONDS);
         self.redis.run(&BURY, &keys, &[&GROUP, id, payload, &reason, &kept, &status, &life, &known_by]).await
     }
 
+    /// Takes a delivery out of the line that no server of ours wrote. `None` where Redis cannot be asked now.
+    pub async fn discard(&self, delivery: &Delivery) -> Option<()> {
+        let stream = std::slice::from_ref(&delivery.stream);
+        self.redis.run::<u8>(&DISCARD, stream, &[&GROUP, &delivery.id]).await.map(|_| ())
+    }
+
     fn status(&self, request: RequestId) -> String {
-        self.redis.key(&format!("queue:request:{request}"))
+        self.redis.key(&format!("line:request:{request}"))
     }
 
     fn slot(&self, buyer: BuyerId, key: &str) -> String {
-        self.redis.key(&format!("queue:key:{buyer}:{key}"))
+        self.redis.key(&format!("line:key:{buyer}:{key}"))
     }
 }
 

@@ -7,7 +7,11 @@ use std::{
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{entry::Entry, line::Delivery, shared::Shared};
+use super::{
+    entry::Entry,
+    line::{Content, Delivery},
+    shared::Shared,
+};
 use crate::{
     model::{
         ids::BuyerId,
@@ -88,7 +92,11 @@ impl Shared {
 
     /// Decides one entry, and tells its outcome.
     async fn work(&self, delivery: Delivery) {
-        let Some(entry) = &delivery.entry else { return self.bury(&delivery, None, "it cannot be read").await };
+        let entry = match &delivery.content {
+            Content::Entry(entry) => entry,
+            Content::Unreadable => return self.bury(&delivery, None, "it cannot be read").await,
+            Content::Forged => return self.discard(&delivery).await,
+        };
         if delivery.deliveries > MAX_QUEUE_TRIES {
             return self.bury(&delivery, Some(entry), "it was handed out too often without a decision").await;
         }
@@ -134,6 +142,14 @@ impl Shared {
             tokio::time::sleep(LONG_PAUSE).await;
         }
         drop(place);
+    }
+
+    /// Takes an entry out of the line that no server of ours wrote. It is not kept, because it could push real dead
+    /// letters out.
+    async fn discard(&self, delivery: &Delivery) {
+        while self.line.discard(delivery).await.is_none() && !self.workers.is_closed() {
+            tokio::time::sleep(LONG_PAUSE).await;
+        }
     }
 
     /// Gives an entry up, and keeps it with the reason as a dead letter. Its buyer, where it has one, may try again.
