@@ -9,7 +9,7 @@ use super::{
     app::{App, Parts},
     auth::Sessions,
     config::{Config, Secret},
-    engine::{Engine, EngineOptions},
+    engine::{Engine, EngineError, EngineOptions},
     limits::Limits,
     shutdown::Shutdown,
     simulator::Simulations,
@@ -18,6 +18,9 @@ use super::{
     strategy::QueueOptions,
 };
 
+const MILLISECONDS_OF_A_DAY: i64 = 24 * 60 * 60 * 1000;
+/// A secret that is older should be changed.
+const OLD_SECRET_DAYS: i64 = 365;
 /// File descriptors kept for other things than connections: the database, the log, the sockets of a simulation's
 /// buyers.
 const SPARE_DESCRIPTORS: usize = 512;
@@ -115,6 +118,8 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
     if config.demo {
         engine.catalogue.seed_demo().await.map_err(|error| unusable(&error))?;
     }
+    let secret = signing_secret(config.secret.as_ref(), &engine);
+    tell_age(&engine, &secret).await.map_err(|error| unusable(&error))?;
     let site_root = Path::new(&*config.leptos.site_root);
     let site = match config.is_watched {
         true => Site::watch(site_root),
@@ -125,7 +130,7 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
     }
     let limits = Limits::new(&config);
     Ok(App::from(Parts {
-        sessions: Arc::new(sessions(&config, &engine)),
+        sessions: Arc::new(sessions(&config, &secret)),
         engine,
         shutdown,
         simulations: Arc::new(Simulations::new(limits.own_clients.clone())),
@@ -135,9 +140,21 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
     }))
 }
 
-fn sessions(config: &Config, engine: &Engine) -> Sessions {
+/// Logs for how long the secret has been in use, so that an operator remembers to change it.
+async fn tell_age(engine: &Engine, secret: &[u8]) -> Result<(), EngineError> {
+    let age_milliseconds = engine.clock().now().milliseconds - engine.secret_used_since(secret).await?.milliseconds;
+    let days = age_milliseconds / MILLISECONDS_OF_A_DAY;
+    if days >= OLD_SECRET_DAYS {
+        tracing::warn!(days, "the secret that signs sessions is old; ONSALE_PREVIOUS_SECRET lets it be changed");
+    } else {
+        tracing::info!(days, "the secret that signs sessions is in use since then");
+    }
+    Ok(())
+}
+
+fn sessions(config: &Config, secret: &[u8]) -> Sessions {
     let admin_token = config.admin_token.as_ref().map(|token| token.expose().to_owned());
-    let sessions = Sessions::new(&signing_secret(config.secret.as_ref(), engine), admin_token);
+    let sessions = Sessions::new(secret, admin_token);
     match &config.previous_secret {
         Some(previous) => sessions.with_previous(previous.expose().as_bytes()),
         None => sessions,

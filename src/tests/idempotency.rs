@@ -98,7 +98,7 @@ async fn a_key_has_1_to_255_printable_characters_and_is_a_secret_where_it_identi
     let app = TestApp::open().await;
     let sale = app.sale("group_commit", &[general_admission(10)]).await;
     let ask = |key: &[u8]| Ask::buy(&sale, json!({ "tier": "ga" })).header("idempotency-key", key).send(&app);
-    let longest = "a key 123!".repeat(26)[..255].to_owned();
+    let longest = "a key 1234!".repeat(24)[..255].to_owned();
     let too_long = "k".repeat(256);
     for unusable in
         [b"".as_slice(), too_long.as_bytes(), "clé-of-enough-characters".as_bytes(), b"a\ttab-in-the-middle"]

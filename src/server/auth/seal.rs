@@ -7,7 +7,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use subtle::ConstantTimeEq;
 
-use super::session::{Sessions, digest};
+use super::session::Sessions;
 use crate::model::{
     ids::BuyerId,
     limits::{CLOCK_SKEW_MILLISECONDS, OUTCOME_TTL_MILLISECONDS},
@@ -18,7 +18,7 @@ impl Sessions {
     /// Seals this text for this buyer.
     pub fn seal(&self, buyer: BuyerId, text: &str, now: Timestamp) -> String {
         let issued = now.milliseconds;
-        let signature = digest(&self.sealing, format!("{issued}.{buyer}.{text}").as_bytes());
+        let signature = self.sealing.digest(format!("{issued}.{buyer}.{text}").as_bytes());
         format!("{issued}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 

@@ -5,8 +5,6 @@
 //! fixed length, so a token can be read in one way only.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use uuid::{Builder, Uuid};
 
@@ -16,13 +14,15 @@ use crate::{
         limits::{CLOCK_SKEW_MILLISECONDS, SESSION_RENEWAL_MILLISECONDS, SESSION_TTL_MILLISECONDS},
         time::Timestamp,
     },
-    server::engine::IdempotencyKey,
+    server::{
+        derived_key::{DerivedKey, SIGNATURE_BYTES},
+        engine::IdempotencyKey,
+    },
 };
 
 const VERSION: u8 = 1;
-/// Bytes of the signed part, of the signature, and of both.
+/// Bytes of the signed part, and of that and its signature.
 const CLAIM_BYTES: usize = 1 + 16 + 8;
-const SIGNATURE_BYTES: usize = 32;
 const TOKEN_BYTES: usize = CLAIM_BYTES + SIGNATURE_BYTES;
 /// Characters of a token. 57 bytes fill them without a spare bit, so each bit of the text is a bit of the token.
 const TOKEN_CHARACTERS: usize = TOKEN_BYTES / 3 * 4;
@@ -54,12 +54,12 @@ pub struct Known {
 
 /// Signs and reads sessions, and knows the organiser's token.
 pub struct Sessions {
-    signing: Hmac<Sha256>,
+    signing: DerivedKey,
     /// Signed the sessions from before the secret was changed. They are read and renewed.
-    previous_signing: Option<Hmac<Sha256>>,
-    deriving: Hmac<Sha256>,
+    previous_signing: Option<DerivedKey>,
+    deriving: DerivedKey,
     /// Seals the outcomes that a page reads from its own address.
-    pub(super) sealing: Hmac<Sha256>,
+    pub(super) sealing: DerivedKey,
     admin_buyer: BuyerId,
     admin_token: Option<String>,
 }
@@ -69,10 +69,10 @@ impl Sessions {
     /// admin.
     pub fn new(secret: &[u8], admin_token: Option<String>) -> Self {
         Self {
-            signing: derived(secret, SIGNING_PURPOSE),
+            signing: DerivedKey::new(secret, SIGNING_PURPOSE),
             previous_signing: None,
-            deriving: derived(secret, DERIVING_PURPOSE),
-            sealing: derived(secret, SEALING_PURPOSE),
+            deriving: DerivedKey::new(secret, DERIVING_PURPOSE),
+            sealing: DerivedKey::new(secret, SEALING_PURPOSE),
             admin_buyer: admin_buyer(secret),
             admin_token: admin_token.filter(|token| !token.is_empty()),
         }
@@ -82,8 +82,8 @@ impl Sessions {
     /// organiser's, stay those of the previous secret as long as it is named, because their keys may still be replayed.
     pub fn with_previous(self, secret: &[u8]) -> Self {
         Self {
-            previous_signing: Some(derived(secret, SIGNING_PURPOSE)),
-            deriving: derived(secret, DERIVING_PURPOSE),
+            previous_signing: Some(DerivedKey::new(secret, SIGNING_PURPOSE)),
+            deriving: DerivedKey::new(secret, DERIVING_PURPOSE),
             admin_buyer: admin_buyer(secret),
             ..self
         }
@@ -105,7 +105,7 @@ impl Sessions {
     /// UUIDv7 key passes its time on to the buyer's id, so that ids made one after the other stay neighbours in the
     /// index.
     pub fn guest_of_key(&self, key: &IdempotencyKey, now: Timestamp) -> Session {
-        let bytes = digest(&self.deriving, key.as_str().as_bytes());
+        let bytes = self.deriving.digest(key.as_str().as_bytes());
         let time = Uuid::try_parse(key.as_str()).ok().filter(|uuid| uuid.get_version_num() == 7).map_or_else(
             || i64::from_be_bytes(bytes[16..24].try_into().expect("eight bytes")) & 0x0000_ffff_ffff_ffff,
             |uuid| {
@@ -124,9 +124,9 @@ impl Sessions {
     /// Whether this is the organiser's token. The digests are compared in constant time, so that neither length nor
     /// prefix leaks.
     pub fn is_admin_token(&self, token: &[u8]) -> bool {
-        self.admin_token.as_ref().is_some_and(|expected| {
-            digest(&self.signing, expected.as_bytes()).ct_eq(&digest(&self.signing, token)).into()
-        })
+        self.admin_token
+            .as_ref()
+            .is_some_and(|expected| self.signing.digest(expected.as_bytes()).ct_eq(&self.signing.digest(token)).into())
     }
 
     /// The buyer whom a token names; `None` where we did not sign it, it has expired, or it comes from the future.
@@ -137,7 +137,7 @@ impl Sessions {
         let mut bytes = [0; TOKEN_BYTES];
         URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok().filter(|&length| length == TOKEN_BYTES)?;
         let (claim, signature) = bytes.split_at(CLAIM_BYTES);
-        let is_signed_by = |signing: &Hmac<Sha256>| signing.clone().chain_update(claim).verify_slice(signature).is_ok();
+        let is_signed_by = |signing: &DerivedKey| bool::from(signing.digest(claim).as_slice().ct_eq(signature));
         let is_current = is_signed_by(&self.signing);
         if !is_current && !self.previous_signing.as_ref().is_some_and(is_signed_by) {
             return None;
@@ -158,28 +158,15 @@ impl Sessions {
         bytes[0] = VERSION;
         bytes[1..17].copy_from_slice(buyer.0.as_bytes());
         bytes[17..CLAIM_BYTES].copy_from_slice(&issued.milliseconds.div_euclid(1000).to_be_bytes());
-        let signature = digest(&self.signing, &bytes[..CLAIM_BYTES]);
+        let signature = self.signing.digest(&bytes[..CLAIM_BYTES]);
         bytes[CLAIM_BYTES..].copy_from_slice(&signature);
         Session { buyer, token: URL_SAFE_NO_PAD.encode(bytes) }
     }
 }
 
-/// The key for one purpose.
-fn derived(secret: &[u8], purpose: &[u8]) -> Hmac<Sha256> {
-    keyed(&digest(&keyed(secret), purpose))
-}
-
 /// The buyer as whom the organiser's token acts.
 fn admin_buyer(secret: &[u8]) -> BuyerId {
-    buyer_at(Timestamp::from_milliseconds(0), &digest(&keyed(secret), ADMIN_PURPOSE))
-}
-
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
-}
-
-pub(super) fn digest(keyed: &Hmac<Sha256>, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
-    keyed.clone().chain_update(message).finalize().into_bytes().into()
+    buyer_at(Timestamp::from_milliseconds(0), &DerivedKey::new(secret, ADMIN_PURPOSE).digest(&[]))
 }
 
 /// A UUIDv7 of this time; its other bits are the first of `bytes`.

@@ -8,7 +8,15 @@ use super::{
     catalogue::Catalogue, core::Core, error::EngineError, following::follow, options::EngineOptions, recount::Recount,
     selling::Selling,
 };
-use crate::server::{clock::Clock, store::Store};
+use crate::{
+    model::time::Timestamp,
+    server::{
+        clock::Clock,
+        derived_key::DerivedKey,
+        ledger::hexadecimal,
+        store::{self, Store},
+    },
+};
 
 /// The desks of one server, and the core that they share.
 pub struct Engine {
@@ -48,6 +56,21 @@ impl Engine {
     /// A secret that was made once and is kept in the database. Used where the configuration gives none.
     pub fn stored_secret(&self) -> [u8; 32] {
         self.core.secret
+    }
+
+    /// Since when this database has been served with this secret.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn secret_used_since(&self, secret: &[u8]) -> Result<Timestamp, EngineError> {
+        const PURPOSE: &[u8] = b"onsale name of a secret v1";
+        // The name tells nothing about the secret, and the same secret always has the same name.
+        let name = format!("secret since {}", hexadecimal(&DerivedKey::new(secret, PURPOSE).digest(&[])));
+        let now = self.clock().now().milliseconds.to_be_bytes();
+        let mut writer = self.core.desk.store.writer().await?;
+        let since = store::setting(writer.connection(), &name, &now).await?;
+        let since = since.try_into().map_err(|_| sqlx::Error::Decode("a stored time is damaged".into()))?;
+        Ok(Timestamp::from_milliseconds(i64::from_be_bytes(since)))
     }
 
     /// Stops taking claims, lets those in flight finish, ends all streams and closes the store.

@@ -72,7 +72,7 @@ const MAY_USE: Table = &[
         ],
     ),
     // The edges of the server.
-    ("server/auth", &["model", "server/config", "server/engine"]),
+    ("server/auth", &["model", "server/config", "server/derived_key", "server/engine"]),
     ("server/simulator", &["model", "server/limits", "server/shutdown"]),
     (
         "server/app",
