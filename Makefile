@@ -1,7 +1,7 @@
 # Every recipe is one script or one command: read scripts/ for what it does.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test test-long lint bench screenshots setup clean
+.PHONY: help run build test test-long lint bench attack-self screenshots setup clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -23,6 +23,9 @@ lint: ## Formatting and clippy, both halves
 
 bench: ## Measure the release build
 	@scripts/bench.sh
+
+attack-self: ## Attack a server on this machine as strangers would, and measure what others notice (minutes)
+	@ONSALE_BENCH_ROWS=attacks,attacks-postgres ONSALE_BENCH_REPETITIONS=1 scripts/bench.sh
 
 screenshots: ## Take the pictures of the documentation
 	@scripts/screenshots.sh

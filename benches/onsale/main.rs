@@ -8,6 +8,7 @@
 //! make it shorter or longer. The table goes to standard output, and the same figures go to `target/bench.json` as
 //! JSON.
 
+mod attacks; // what strangers can do to others
 mod buying; // purchases and refusals, compared with the no-work POST
 mod delivery; // how soon all viewers have read a change
 mod fan_out; // many viewers receive every change
@@ -31,7 +32,7 @@ use settings::{Measured, Settings};
 type Measure = fn(&Settings) -> Measured;
 
 /// The groups that can be measured alone.
-const GROUPS: [(&str, Measure); 8] = [
+const GROUPS: [(&str, Measure); 10] = [
     ("buying", buying::measure),
     ("picking", picking::measure),
     ("parallel", parallel::measure),
@@ -40,6 +41,8 @@ const GROUPS: [(&str, Measure); 8] = [
     ("postgres", strategies::measure_postgres),
     ("fan-out", fan_out::measure),
     ("page", page::measure),
+    ("attacks", attacks::measure_on_sqlite),
+    ("attacks-postgres", attacks::measure_on_postgres),
 ];
 
 fn main() -> ExitCode {

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -22,10 +22,32 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long it may take until a queue of purchases is decided.
 const LONGEST_LINE: Duration = Duration::from_secs(120);
 
+/// The file of the server's log, in its folder.
+const LOG: &str = "server.log";
+
+/// Starts the server's process.
+fn launch(address: SocketAddr, database: &str, folder: &Path, demo: bool) -> Result<Child, Failure> {
+    let binary = std::env::var("ONSALE_BENCH_BINARY").unwrap_or_else(|_| BINARY.to_owned());
+    let log = std::fs::File::options().create(true).append(true).open(folder.join(LOG))?;
+    let child = Command::new(binary)
+        .args(["serve", "--addr", &address.to_string(), "--database", database])
+        .args(demo.then_some("--demo"))
+        .env("REDIS_URL", redis())
+        .env("ONSALE_ADMIN_TOKEN", ADMIN_TOKEN)
+        .env("ONSALE_LOG", "warn")
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .stdin(Stdio::null())
+        .spawn()?;
+    Ok(child)
+}
+
 pub struct Server {
     pub address: SocketAddr,
     process: Child,
     folder: PathBuf,
+    /// The address of its database.
+    url: String,
     /// The PostgreSQL database to drop at the end.
     database: Option<(String, String)>,
 }
@@ -71,16 +93,36 @@ impl Server {
             Some((server, name)) => format!("{server}/{name}"),
             None => format!("sqlite:{}", folder.join("bench.db").display()),
         };
-        let process = Command::new(BINARY)
-            .args(["serve", "--demo", "--addr", &address.to_string(), "--database", &url])
-            .env("REDIS_URL", redis())
-            .env("ONSALE_ADMIN_TOKEN", ADMIN_TOKEN)
-            .env("ONSALE_LOG", "warn")
-            .stdout(Stdio::null())
-            .spawn()?;
-        let mut server = Self { address, process, folder, database };
+        let process = launch(address, &url, &folder, true)?;
+        let mut server = Self { address, process, folder, url, database };
         server.wait_until_ready()?;
         Ok(server)
+    }
+
+    /// Starts the server again on the same database, with the limits that strangers have.
+    pub fn restart_without_demo(&mut self) -> Result<(), Failure> {
+        self.stop();
+        self.process = launch(self.address, &self.url, &self.folder, false)?;
+        self.wait_until_ready()
+    }
+
+    /// Bytes that the server has logged.
+    pub fn log_bytes(&self) -> u64 {
+        std::fs::metadata(self.folder.join(LOG)).map_or(0, |file| file.len())
+    }
+
+    /// Ends the process with SIGTERM, and kills it if that does not help.
+    fn stop(&mut self) {
+        let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        let begun = Instant::now();
+        while asked.is_ok() && begun.elapsed() < PATIENCE {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 
     fn wait_until_ready(&mut self) -> Result<(), Failure> {
@@ -195,18 +237,8 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Ends the process with SIGTERM, and kills it if that does not help.
     fn drop(&mut self) {
-        let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
-        let begun = Instant::now();
-        while asked.is_ok() && begun.elapsed() < PATIENCE {
-            if !matches!(self.process.try_wait(), Ok(None)) {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.stop();
         let _ = std::fs::remove_dir_all(&self.folder);
         if let Some((server, name)) = self.database.take() {
             let _ = administer(&server, "postgres", format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));

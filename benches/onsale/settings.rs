@@ -31,6 +31,8 @@ impl Settings {
 
     /// Whether this group is to be measured.
     pub fn wants(&self, group: &str) -> bool {
-        self.wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|name| name.trim() == group))
+        self.wanted
+            .as_ref()
+            .map_or(!group.starts_with("attacks"), |wanted| wanted.split(',').any(|name| name.trim() == group))
     }
 }

@@ -52,7 +52,12 @@ impl Wire {
     pub async fn open(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: vec![0; BUFFER_BYTES], filled: 0 })
+        Ok(Self::over(stream))
+    }
+
+    /// Over a connection that is open already.
+    pub fn over(stream: TcpStream) -> Self {
+        Self { stream, buffer: vec![0; BUFFER_BYTES], filled: 0 }
     }
 
     /// Sends a request and reads its whole answer.

@@ -53,15 +53,13 @@ pub async fn buy_as_guest(
     Ok(GuestAnswer { outcome, token: introduced })
 }
 
-/// Where `buy_as_guest` sends its requests.
-pub fn guest_purchase_path() -> &'static str {
+/// Where `buy_as_guest` sends its requests: the path of the server function that buys.
+pub fn purchase_path() -> &'static str {
     AskBuy::url()
 }
 
 fn post() -> gloo_net::http::RequestBuilder {
-    Request::post(guest_purchase_path())
-        .credentials(RequestCredentials::Omit)
-        .header("Content-Type", "application/json")
+    Request::post(purchase_path()).credentials(RequestCredentials::Omit).header("Content-Type", "application/json")
 }
 
 async fn read(response: Response) -> Result<BuyOutcome, String> {

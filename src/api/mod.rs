@@ -18,7 +18,7 @@ mod told; // the outcome that a page shows after a form was sent without script
 pub use audits::audit;
 #[cfg(feature = "ssr")]
 pub use context::FromNobody;
-pub use guests::{GuestAnswer, buy_as_guest, guest_purchase_path};
+pub use guests::{GuestAnswer, buy_as_guest, purchase_path};
 pub use orders::{MyOrders, Purchases, buy, my_orders, purchases};
 pub use receipts::follow;
 pub use refused::refusal_of;

@@ -8,7 +8,8 @@ use crate::{
 };
 
 /// The refusal in the problem document with which the server answered a call of a server function. `None` if no such
-/// document came, or if its code is temporary: then the same call may succeed in a moment.
+/// document came, or if its code is temporary: then the same call may succeed in a moment. `rate-limited` is no such
+/// code, because its wait may be long, and its sentence says how long.
 ///
 /// Leptos reads errors in a format of its own. It puts a body that it cannot read, in quotation marks, into its error
 /// message. Rust's quotation of a problem document is also valid JSON, because the document contains no characters that
@@ -17,8 +18,7 @@ pub fn refusal_of(error: &ServerFnError) -> Option<Refusal> {
     let ServerFnError::Deserialization(message) = error else { return None };
     let document: String = json::read(&message[message.find('"')?..])?;
     let refusal: Refusal = json::read(&document)?;
-    let may_change =
-        matches!(refusal.code, Code::Overloaded | Code::RateLimited | Code::Contended | Code::IdempotencyInFlight);
+    let may_change = matches!(refusal.code, Code::Overloaded | Code::Contended | Code::IdempotencyInFlight);
     (!may_change).then_some(refusal)
 }
 

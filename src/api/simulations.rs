@@ -35,8 +35,9 @@ pub async fn simulate(sale: SaleId, body: SimulationBody) -> Result<Result<Simul
     use super::context;
     use crate::server::rehearsal;
     let app = context::app()?;
-    match rehearsal::permit(&app, context::asker()?.is_admin, &sale).await {
-        Ok(sale) => rehearsal::begin(&app, sale, body).await.map_err(context::unavailable),
+    let is_admin = context::asker()?.is_admin;
+    match rehearsal::permit(&app, is_admin, &sale).await {
+        Ok(sale) => rehearsal::begin(&app, is_admin, sale, body).await.map_err(context::unavailable),
         Err(refusal) => Ok(Err(refusal)),
     }
 }

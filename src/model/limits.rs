@@ -39,13 +39,19 @@ pub const MAX_TARGET_BYTES: usize = 8 * 1024;
 pub const HEAD_TIMEOUT_MILLISECONDS: u64 = 10_000;
 pub const BODY_TIMEOUT_MILLISECONDS: u64 = 10_000;
 
-/// The most characters of an idempotency key, and the fewest if the key also identifies the buyer.
+/// The most characters of an idempotency key. A key that also identifies the buyer is a secret: if it is no UUID, it has
+/// at least so many characters, and so many different ones among them.
 pub const MAX_IDEMPOTENCY_KEY_CHARACTERS: usize = 255;
-pub const MIN_IDENTIFYING_KEY_CHARACTERS: usize = 16;
+pub const MIN_IDENTIFYING_KEY_CHARACTERS: usize = 22;
+pub const MIN_IDENTIFYING_KEY_DIFFERENT_CHARACTERS: usize = 10;
 /// How long a stored answer is replayed, in milliseconds.
 pub const IDEMPOTENCY_TTL_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 /// Life of a guest's session, in milliseconds.
 pub const SESSION_TTL_MILLISECONDS: i64 = 180 * 24 * 60 * 60 * 1000;
+/// A session that is older than this is renewed when its owner comes back, in milliseconds.
+pub const SESSION_RENEWAL_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
+/// The fewest characters of the organiser's token and of the secret that signs sessions.
+pub const MIN_SECRET_CHARACTERS: usize = 16;
 /// How long the page shown after a refused form repeats the reason when it is reloaded, in milliseconds.
 pub const OUTCOME_TTL_MILLISECONDS: i64 = 60 * 1000;
 /// How far another server's clock may be ahead of ours when it signs a session, in milliseconds.
@@ -109,9 +115,35 @@ pub const VIEWER_STALL_MILLISECONDS: u64 = 250;
 pub const VIEWER_PATIENCE_MILLISECONDS: u64 = 30_000;
 /// Bytes that the operating system may buffer for one viewer.
 pub const VIEWER_SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes that are read from a viewer. A viewer has nothing to say, so what it sends after them is not read at all.
+pub const VIEWER_READ_BYTES: usize = 16 * 1024;
 /// Open streams of one session and of one address, unless limits are lifted.
 pub const MAX_STREAMS_PER_SESSION: usize = 4;
 pub const MAX_STREAMS_PER_ADDRESS: usize = 20;
+
+/// Open connections of one address.
+pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 100;
+/// Requests of one address per second, and its new guests and its purchases per minute. A buyer has the same number of
+/// purchases as an address.
+pub const MAX_REQUESTS_PER_SECOND: u32 = 100;
+pub const MAX_NEW_GUESTS_PER_MINUTE: u32 = 60;
+pub const MAX_PURCHASES_PER_MINUTE: u32 = 120;
+/// So many wrong tokens of one address within so many seconds, and no token of that address is looked at for a while.
+pub const MAX_WRONG_TOKENS: u32 = 5;
+pub const WRONG_TOKENS_PERIOD_SECONDS: u64 = 15 * 60;
+/// Log lines per second that faults of clients may cause, and characters of a client's text in such a line.
+pub const CLIENT_FAULTS_PER_SECOND: u32 = 10;
+pub const CLIENT_FAULT_CHARACTERS: usize = 200;
+/// How long a write to a client may wait without any progress, in milliseconds. Then the connection is closed.
+pub const WRITE_PATIENCE_MILLISECONDS: u64 = 15_000;
+/// Bytes that the operating system may buffer for the answers of one connection.
+pub const ANSWER_SEND_BUFFER_BYTES: usize = 128 * 1024;
+/// An answer of `LONG_ANSWER_BYTES` or more is counted until it has been sent. All these answers together may have
+/// `ANSWER_BUDGET_BYTES`.
+pub const LONG_ANSWER_BYTES: usize = 64 * 1024;
+pub const ANSWER_BUDGET_BYTES: usize = 256 * 1024 * 1024;
+/// Clients that each rate remembers. The least busy are forgotten first.
+pub const RATE_ENTRIES: usize = 65_536;
 
 /// The virtual buyers of one simulation, and how many of them may act at the same time.
 pub const MAX_SIMULATED_BUYERS: u32 = 10_000;
@@ -127,7 +159,7 @@ pub const MAX_ARRIVAL_SECONDS: u32 = 3_600;
 /// the run ends as cancelled.
 pub const SIMULATION_OVERTIME_SECONDS: u64 = 15 * 60;
 pub const ATTACK_OVERTIME_SECONDS: u64 = 60 * 60;
-/// Simulations that run at once on one server.
+/// Simulations of organisers that run at once on one server, and as many of everybody else.
 pub const MAX_RUNNING_SIMULATIONS: usize = 4;
 /// Finished simulations kept for reading.
 pub const KEPT_SIMULATIONS: usize = 100;

@@ -6,7 +6,7 @@ use super::{
     auth::Sessions,
     config::Config,
     engine::{Catalogue, Engine},
-    limits::StreamCaps,
+    limits::Limits,
     shutdown::Shutdown,
     simulator::Simulations,
     site::Site,
@@ -26,8 +26,8 @@ pub struct Parts {
     pub config: Arc<Config>,
     /// Tells everything that would otherwise run for ever, such as a stream, to end.
     pub shutdown: Shutdown,
-    /// Open live streams, by session and by address.
-    pub streams: Arc<StreamCaps>,
+    /// How much one client may use.
+    pub limits: Limits,
     /// The built client and the public files.
     pub site: Arc<Site>,
 }
@@ -47,8 +47,9 @@ impl From<Parts> for App {
 }
 
 impl App {
-    /// Whether anybody may reset this sale: any rehearsal, and in a demo also the demo sales.
+    /// Whether anybody may attack and reset this sale: in a demo the rehearsals and the demo's own sales. Elsewhere both
+    /// are the organiser's, because they cost the other buyers time.
     pub fn is_playground(&self, sale: &Sale) -> bool {
-        sale.rehearsal || (self.config.demo && Catalogue::is_demo_sale(&sale.id))
+        self.config.demo && (sale.rehearsal || Catalogue::is_demo_sale(&sale.id))
     }
 }

@@ -9,12 +9,13 @@ use std::{
 
 use leptos::config::{LeptosOptions, get_config_from_str};
 
-use crate::model::ids::TierId;
+use crate::model::{ids::TierId, limits::MIN_SECRET_CHARACTERS};
 
 mod error; // why the configuration cannot be used
 mod file; // our own sections of Leptos.toml
 mod host; // hosts that are answered
 mod network; // addresses of trusted proxies
+mod public_url; // under which address visitors reach the server
 mod service_url; // addresses of services, which may hold passwords
 mod variables; // values from the environment and the command line
 
@@ -22,6 +23,7 @@ pub use error::ConfigError;
 pub use file::LogFormat;
 pub use host::AllowedHost;
 pub use network::Network;
+pub use public_url::PublicUrl;
 pub use service_url::ServiceUrl;
 
 use file::FileSettings;
@@ -49,6 +51,10 @@ pub struct Config {
     pub admin_token: Option<Secret>,
     /// The secret that signs sessions; without it one is generated once and kept in the database.
     pub secret: Option<Secret>,
+    /// The secret before that one. Its sessions are still accepted, and renewed under the new one.
+    pub previous_secret: Option<Secret>,
+    /// The scheme and host under which visitors reach the server, such as `https://tickets.example.org`.
+    pub public_url: Option<PublicUrl>,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<Network>,
     /// Hosts that are answered; empty means all.
@@ -64,6 +70,14 @@ pub struct Config {
     /// At most this many open streams of one session, and of one address; lifted by `demo`.
     pub streams_per_session: usize,
     pub streams_per_address: usize,
+    /// At most this many open connections of one address, and per address so many requests, new guests and purchases
+    /// in the given time; 0 lifts a limit, `demo` lifts them all.
+    pub connections_per_address: usize,
+    pub requests_per_second: u32,
+    pub new_guests_per_minute: u32,
+    pub purchases_per_minute: u32,
+    /// So many wrong tokens of an address within a quarter of an hour lock it out.
+    pub wrong_tokens: u32,
     /// Directives such as `info` or `onsale=debug,info`.
     pub log_filter: String,
     pub log_format: LogFormat,
@@ -133,14 +147,20 @@ impl Config {
         }
         let database = variables.flag_or("--database", flags.database, "DATABASE_URL")?;
         let redis = variables.flag_or("--redis", flags.redis, "REDIS_URL")?.unwrap_or(settings.server.redis);
+        let public_url = variables.variable("ONSALE_PUBLIC_URL")?.or(Some(settings.server.public_url));
         Ok(Self {
             addr: leptos.site_addr,
             database: ServiceUrl::new(database.unwrap_or(settings.server.database)),
             redis: (!redis.is_empty()).then(|| ServiceUrl::new(redis)),
             demo: flags.demo || settings.server.demo,
-            admin_token: variables.secret("ONSALE_ADMIN_TOKEN")?.map(Secret),
-            secret: variables.secret("ONSALE_SECRET")?.map(Secret),
-            trusted_proxies: settings.server.trusted_proxies,
+            admin_token: long_secret(&variables, "ONSALE_ADMIN_TOKEN")?,
+            secret: long_secret(&variables, "ONSALE_SECRET")?,
+            previous_secret: long_secret(&variables, "ONSALE_PREVIOUS_SECRET")?,
+            public_url: public_url.filter(|url| !url.is_empty()).map(|url| PublicUrl::parse(&url)).transpose()?,
+            trusted_proxies: match variables.variable("ONSALE_TRUSTED_PROXIES")? {
+                Some(list) => networks(&list)?,
+                None => settings.server.trusted_proxies,
+            },
             allowed_hosts: settings.server.allowed_hosts,
             buyer_threads: (settings.server.buyer_threads > 0).then_some(settings.server.buyer_threads),
             first_tiers: settings.server.first_tiers,
@@ -148,6 +168,11 @@ impl Config {
             request_queue: settings.limits.request_queue,
             streams_per_session: settings.limits.streams_per_session,
             streams_per_address: settings.limits.streams_per_address,
+            connections_per_address: settings.limits.connections_per_address,
+            requests_per_second: settings.limits.requests_per_second,
+            new_guests_per_minute: settings.limits.new_guests_per_minute,
+            purchases_per_minute: settings.limits.purchases_per_minute,
+            wrong_tokens: settings.limits.wrong_tokens,
             log_filter: variables.variable("ONSALE_LOG")?.unwrap_or(settings.log.filter),
             log_format: settings.log.format,
             leptos,
@@ -155,6 +180,27 @@ impl Config {
             remarks: variables.remarks(),
         })
     }
+}
+
+/// A secret that cannot be found by trying.
+fn long_secret(
+    variables: &Variables<impl Fn(&str) -> Option<String>>,
+    name: &str,
+) -> Result<Option<Secret>, ConfigError> {
+    let secret = variables.secret(name)?;
+    if secret.as_ref().is_some_and(|secret| secret.chars().count() < MIN_SECRET_CHARACTERS) {
+        return Err(ConfigError(format!(
+            "{name} has fewer than {MIN_SECRET_CHARACTERS} characters and could be guessed: `openssl rand -hex 32` makes a \
+             good one"
+        )));
+    }
+    Ok(secret.map(Secret))
+}
+
+/// Networks separated by commas.
+fn networks(list: &str) -> Result<Vec<Network>, ConfigError> {
+    let named = list.split(',').map(str::trim).filter(|text| !text.is_empty());
+    named.map(|text| text.parse().map_err(|error| ConfigError(format!("ONSALE_TRUSTED_PROXIES: {error}")))).collect()
 }
 
 /// An address with its port; the host may be a name, such as `localhost`.
@@ -229,10 +275,37 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show() {
-        let environment = |name: &str| (name == "ONSALE_SECRET").then(|| "swordfish".to_owned());
+        let environment = |name: &str| (name == "ONSALE_SECRET").then(|| "swordfish and more".to_owned());
         let config = Config::from_sources(Flags::default(), environment, "").unwrap();
-        assert_eq!(config.secret.as_ref().unwrap().expose(), "swordfish");
+        assert_eq!(config.secret.as_ref().unwrap().expose(), "swordfish and more");
         assert!(!format!("{config:?}").contains("swordfish"));
+    }
+
+    #[test]
+    fn a_short_secret_stops_the_start_without_showing_it() {
+        for name in ["ONSALE_ADMIN_TOKEN", "ONSALE_SECRET", "ONSALE_PREVIOUS_SECRET"] {
+            let read = |value: &str| {
+                let environment = |asked: &str| (asked == name).then(|| value.to_owned());
+                Config::from_sources(Flags::default(), environment, "")
+            };
+            let error = read("fifteen letters").unwrap_err();
+            assert!(error.0.contains(name) && !error.0.contains("fifteen letters"), "{error}");
+            assert!(read("sixteen letters!").is_ok());
+        }
+    }
+
+    #[test]
+    fn proxies_and_the_public_address_can_be_set_by_variables() {
+        let environment = |name: &str| match name {
+            "ONSALE_TRUSTED_PROXIES" => Some("127.0.0.1, 10.0.0.0/8".to_owned()),
+            "ONSALE_PUBLIC_URL" => Some("https://Tickets.example.org/".to_owned()),
+            _ => None,
+        };
+        let config = Config::from_sources(Flags::default(), environment, "").unwrap();
+        assert_eq!(config.trusted_proxies, ["127.0.0.1", "10.0.0.0/8"].map(|text| text.parse().unwrap()));
+        assert!(config.public_url.unwrap().is_https_of("tickets.example.org"));
+        let environment = |name: &str| (name == "ONSALE_TRUSTED_PROXIES").then(|| "the proxy".to_owned());
+        assert!(Config::from_sources(Flags::default(), environment, "").unwrap_err().0.contains("the proxy"));
     }
 
     #[test]

@@ -23,9 +23,10 @@ use crate::{
     },
 };
 
-/// Whether a simulation may attack this sale: a rehearsal, any sale of a demo, and for an admin every sale.
+/// Whether a simulation of this asker may attack this sale: anybody's in a demo, an organiser's if it is a rehearsal. A
+/// real sale is never attacked.
 pub fn may_simulate(sale: &Sale, app: &App, is_admin: bool) -> bool {
-    sale.rehearsal || app.config.demo || is_admin
+    app.is_playground(sale) || sale.rehearsal && is_admin
 }
 
 /// The sale, if the asker may attack it.
@@ -35,11 +36,12 @@ pub async fn permit(app: &App, is_admin: bool, sale: &SaleId) -> Result<Sale, Re
     if may_simulate(&sale, app, is_admin) {
         return Ok(sale);
     }
-    Err(Refusal::new(Code::Forbidden, "Only a rehearsal may be attacked; elsewhere an admin has to ask for it."))
+    Err(Refusal::new(Code::Forbidden, "Only a rehearsal may be attacked, and outside of a demo only by the organiser."))
 }
 
-/// Starts a run against a permitted sale. With a strategy, the sale is reset first and sold by that strategy.
-pub async fn begin(app: &App, sale: Sale, body: SimulationBody) -> Decided<Simulation> {
+/// Starts a run against a permitted sale. With a strategy, the sale is reset first and sold by that strategy. Runs of
+/// organisers and of everybody else have places of their own, so that an organiser always finds one.
+pub async fn begin(app: &App, is_admin: bool, sale: Sale, body: SimulationBody) -> Decided<Simulation> {
     let wanted = body.strategy;
     let plan = match plan(&app.engine, &sale, body) {
         Ok(plan) => plan,
@@ -48,7 +50,7 @@ pub async fn begin(app: &App, sale: Sale, body: SimulationBody) -> Decided<Simul
     let _turn = app.simulations.turn().await;
     let mut strategy = sale.strategy;
     if let Some(wanted) = wanted {
-        if let Err(refusal) = app.simulations.check_room() {
+        if let Err(refusal) = app.simulations.check_room(is_admin) {
             return Ok(Err(refusal));
         }
         if let Err(refusal) = put_back(app, &sale.id, wanted, None).await? {
@@ -58,7 +60,7 @@ pub async fn begin(app: &App, sale: Sale, body: SimulationBody) -> Decided<Simul
     }
     let engine = app.engine.clone();
     let meter = Box::new(move || engine.selling.refused_by_database(&sale.id));
-    Ok(app.simulations.start(plan, Insight { strategy, meter }, &app.shutdown))
+    Ok(app.simulations.start(plan, Insight { strategy, meter }, is_admin, &app.shutdown))
 }
 
 /// Resets a rehearsal, which this strategy sells from then on.

@@ -10,7 +10,7 @@ use super::{
     auth::Sessions,
     config::{Config, Secret},
     engine::{Engine, EngineOptions},
-    limits::StreamCaps,
+    limits::Limits,
     shutdown::Shutdown,
     simulator::Simulations,
     site::Site,
@@ -104,7 +104,9 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
     let store = Store::open(config.database.expose()).await.map_err(|error| unusable(&error))?;
     let options = EngineOptions {
         request_queue: config.request_queue,
-        secret: config.secret.as_ref().map(|secret| secret.expose().as_bytes().to_vec()),
+        // While a secret is being changed, the one before it still keeps keys and signs entries in Redis: a purchase that
+        // is sent again finds its answer, and servers that have not been started again yet understand each other.
+        secret: config.previous_secret.as_ref().or(config.secret.as_ref()).map(secret_bytes),
         redis_url: config.redis.as_ref().map(|url| url.expose().to_owned()),
         queue: QueueOptions { first_tiers: config.first_tiers.clone(), ..QueueOptions::default() },
         ..EngineOptions::new(viewers.clone())
@@ -121,18 +123,31 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
     if site.client().is_none() {
         tracing::warn!("{} has no client: pages work as forms only; `make build` makes it", site_root.display());
     }
-    let admin_token = config.admin_token.as_ref().map(|token| token.expose().to_owned());
+    let limits = Limits::new(&config);
     Ok(App::from(Parts {
-        sessions: Arc::new(Sessions::new(&signing_secret(config.secret.as_ref(), &engine), admin_token)),
+        sessions: Arc::new(sessions(&config, &engine)),
         engine,
-        simulations: Arc::new(Simulations::new()),
         shutdown,
-        streams: StreamCaps::new(&config),
+        simulations: Arc::new(Simulations::new(limits.own_clients.clone())),
+        limits,
         site: Arc::new(site),
         config: Arc::new(config),
     }))
 }
 
+fn sessions(config: &Config, engine: &Engine) -> Sessions {
+    let admin_token = config.admin_token.as_ref().map(|token| token.expose().to_owned());
+    let sessions = Sessions::new(&signing_secret(config.secret.as_ref(), engine), admin_token);
+    match &config.previous_secret {
+        Some(previous) => sessions.with_previous(previous.expose().as_bytes()),
+        None => sessions,
+    }
+}
+
 fn signing_secret(configured: Option<&Secret>, engine: &Engine) -> Vec<u8> {
-    configured.map_or_else(|| engine.stored_secret().to_vec(), |secret| secret.expose().as_bytes().to_vec())
+    configured.map_or_else(|| engine.stored_secret().to_vec(), secret_bytes)
+}
+
+fn secret_bytes(secret: &Secret) -> Vec<u8> {
+    secret.expose().as_bytes().to_vec()
 }

@@ -16,7 +16,8 @@ struct Target {
 impl Target {
     async fn open() -> Self {
         let app = TestApp::open().await;
-        let sale = app.sale("group_commit", &[general_admission(100), seated(1, 5)]).await;
+        let tiers = [general_admission(100), seated(1, 5)];
+        let sale = app.sale_with(json!({ "name": "T", "rehearsal": true, "tiers": tiers })).await;
         let seq = app.read_sale(&sale).await.seq;
         Self { app, sale, seq }
     }

@@ -1,5 +1,5 @@
-//! What proxies, browsers and other programs of a domain add to a request: it is read as their standards have it, and what
-//! is not ours does not spoil what is.
+//! Proxies, browsers and other programs on the same domain add headers and cookies to a request. The server reads these
+//! headers as their standards define them, and cookies of other programs do not hide the visitor's session.
 
 use reqwest::Method;
 use serde_json::json;
@@ -9,7 +9,8 @@ use crate::support::{Ask, Reply, Setup, TestApp, general_admission, wire};
 const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
 const NO_HOST: &str = "The request names no host. A proxy in front must pass the Host header on.";
 
-/// A server that believes a proxy on this machine, and lets one address watch one stream.
+/// A server that trusts a proxy on this machine. Each address may have one live stream, so a refused stream shows that two
+/// requests were counted under the same address.
 async fn behind_a_proxy() -> TestApp {
     let configuration =
         "[server]\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]\n[limits]\nstreams_per_address = 1\n";
@@ -20,7 +21,7 @@ fn as_browser(path: &str) -> Ask {
     Ask::get(path).header(BROWSER.0, BROWSER.1)
 }
 
-/// The buyer as whom this request acts, and whether it is a new guest.
+/// The id of the buyer that the server sees in this request, and whether the server has just made it as a new guest.
 async fn me(app: &TestApp, ask: Ask) -> (String, bool) {
     let reply = ask.send(app).await.expect(200);
     (reply.json()["buyer"].as_str().expect("a buyer").to_owned(), reply.session().is_some())

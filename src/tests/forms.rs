@@ -1,4 +1,5 @@
-//! The form that buys without script, and what its page says: only what is so, whatever its address claims.
+//! The form that buys without script, and the page that shows its outcome. Anybody can write that page's address, so the
+//! page shows an outcome only if it is true.
 
 use serde_json::json;
 
@@ -31,7 +32,7 @@ impl<'a> Browser<'a> {
         self.ask(Ask::form(sale, fields)).send(self.app).await
     }
 
-    /// Sends the form; the address of the page that it leads to.
+    /// Sends the form and returns the address that it redirects to.
     async fn submit(&self, sale: &str, fields: &str) -> String {
         self.post(sale, fields).await.expect(303).header("location").expect("a page").to_owned()
     }
@@ -41,7 +42,7 @@ fn text(page: Reply) -> String {
     String::from_utf8(page.body).expect("pages are UTF-8")
 }
 
-/// What kinds of messages a page shows.
+/// The kinds of the messages that a page shows.
 fn messages(page: &str) -> Vec<&str> {
     page.split("data-testid=\"toast\" data-kind=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
 }
@@ -86,7 +87,8 @@ async fn an_address_says_nothing_that_is_not_so() {
     assert!(refused.starts_with(&format!("/sales/{sale}?outcome=seat-taken&seal=")), "{refused}");
     assert_eq!(messages(&buyer.get(&won).await), ["success"]);
     assert_eq!(messages(&buyer.get(&refused).await), ["conflict"]);
-    // A link that somebody else made, and one that leads to another sale.
+    // A stranger opens the buyer's links, the buyer opens them on another sale's page, and a browser without a cookie
+    // opens them.
     let elsewhere = |address: &str| address.replace(&sale, &other);
     for planted in [won.as_str(), refused.as_str()] {
         assert_eq!(messages(&stranger.get(planted).await), [""; 0], "{planted}");
@@ -114,13 +116,13 @@ async fn an_address_says_nothing_that_is_not_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_in_line_is_told_as_what_became_of_it() {
+async fn an_order_is_not_taken_for_a_request_in_line() {
     let app = TestApp::open().await;
     let sale = app.sale("group_commit", &[general_admission(5)]).await;
     let browser = Browser::open(&app).await;
     let won = browser.submit(&sale, "tier=ga&quantity=1").await;
     let order = won.split_once("order=").expect("an order").1;
-    // An order is found by its own id only; as a request in line it is unknown here.
+    // This purchase never waited in a queue. So there is an order with this id, but no request with it.
     let page = browser.get(&format!("/sales/{sale}?outcome=waiting&request={order}")).await;
     assert_eq!(messages(&page), [""; 0]);
 }
@@ -137,7 +139,7 @@ async fn nothing_is_sold_to_a_browser_that_keeps_no_cookies() {
     assert!(page.contains("Allow cookies for this site") && page.contains("action=\"/sales/"), "it can be tried again");
     assert_eq!(app.read_sale(&sale).await.sold, 0);
     Ask::form("no-such-sale", "tier=ga").send(&app).await.expect(404);
-    // A script that says who it is buys as ever.
+    // A script can buy by the form if it sends its session as a token. By the API it can buy without any session.
     let session = app.get("/api/v1/me").await.session().expect("a new guest").to_owned();
     post().bearer(&session).send(&app).await.expect(303);
     app.buy(&sale, json!({ "tier": "ga" })).await.expect(201);

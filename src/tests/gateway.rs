@@ -1,5 +1,5 @@
-//! A proxy between the buyers and the server that loses answers: no purchase is made twice, none is lost, and what cannot be
-//! done is told in one sentence.
+//! A proxy between the virtual buyers and the server loses answers. Still no purchase is made twice and none is lost, and
+//! a failure is explained in one sentence.
 
 use std::{process::Output, time::Duration};
 
@@ -111,7 +111,8 @@ async fn latency_counts_from_the_planned_arrival_while_slow_answers_hold_buyers_
     let app = TestApp::open_demo().await;
     let pause = Duration::from_millis(50);
     let proxy = Proxy::start(&app, BUY, Fault::Delays(pause)).await;
-    // One at a time, and each takes 50 ms at least: the last of 30 buyers is planned for 290 ms and served after 1,450 ms.
+    // One buyer acts at a time, and each takes at least 50 ms. At 100 buyers per second, the last of 30 is planned for
+    // 290 ms, but its turn comes after 1,450 ms.
     let arguments = ["30", "--target", "tier:ga", "--concurrency", "1"];
     let (_, at_once) = attack(&app, &proxy.url(), arguments).await;
     assert!(at_once.p50_ms < at_once.max_ms && at_once.duration_ms >= 1_500, "{at_once:?}");

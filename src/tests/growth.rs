@@ -1,4 +1,4 @@
-//! What grows, grows for ever: lists come in pages, long answers compressed, and the database's log is cut.
+//! Sales and orders grow without end, so lists come in pages, long answers are compressed, and the database's log is cut.
 
 use std::{collections::BTreeSet, io::Read, time::Duration};
 
@@ -63,7 +63,7 @@ async fn what_is_short_or_live_is_sent_as_it_is() {
     assert_eq!(unpacked(&ledger), app.get("/api/v1/sales/golden-ticket/ledger").await.expect(200).body);
 }
 
-/// The ids of a list, page by page.
+/// Reads a list page by page, with up to `limit` entries on each, and returns the ids of all entries.
 async fn walk(app: &TestApp, path: &str, list: &str, token: Option<&str>, limit: usize) -> Vec<String> {
     let (mut ids, mut after) = (Vec::new(), String::new());
     loop {
@@ -180,7 +180,8 @@ async fn a_log_that_a_reader_kept_is_told_of_and_cut_when_it_has_gone() {
     let readers = app.database_file().await;
     let mut reading = readers.begin().await.expect("a reader from outside");
     sqlx::query("SELECT COUNT(*) FROM sales").execute(&mut *reading).await.expect("a read");
-    // Another program writes more than the alarm allows.
+    // Another program writes 80 MiB. The operator is warned from 64 MiB on, and the open reader keeps the log from being
+    // cut.
     let mut ballast = SqliteConnection::connect(&app.database()).await.expect("a writer from outside");
     sqlx::query("CREATE TABLE ballast (bytes BLOB)").execute(&mut ballast).await.expect("a table");
     for _ in 0..5 {

@@ -94,19 +94,21 @@ async fn a_key_belongs_to_the_buyer_who_sent_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_has_1_to_255_printable_characters_and_16_where_it_identifies() {
+async fn a_key_has_1_to_255_printable_characters_and_is_a_secret_where_it_identifies() {
     let app = TestApp::open().await;
     let sale = app.sale("group_commit", &[general_admission(10)]).await;
     let ask = |key: &[u8]| Ask::buy(&sale, json!({ "tier": "ga" })).header("idempotency-key", key).send(&app);
-    let longest = "k".repeat(255);
+    let longest = "a key 123!".repeat(26)[..255].to_owned();
     let too_long = "k".repeat(256);
     for unusable in
         [b"".as_slice(), too_long.as_bytes(), "clé-of-enough-characters".as_bytes(), b"a\ttab-in-the-middle"]
     {
         ask(unusable).await.expect_problem(400, "malformed");
     }
-    ask(b"fifteen-letters").await.expect_problem(400, "malformed");
-    for usable in ["sixteen-letters-", &longest, "with a space and ~ all !\"#$%"] {
+    for guessable in ["sixteen-letters-", &"k".repeat(255), "123456789123456789123456"] {
+        ask(guessable.as_bytes()).await.expect_problem(400, "malformed");
+    }
+    for usable in ["twenty-two-characters!", &longest, "with a space and ~ all !\"#$%"] {
         ask(usable.as_bytes()).await.expect(201);
     }
     let twice = Ask::buy(&sale, json!({ "tier": "ga" })).key(&key()).key(&key());

@@ -1,4 +1,4 @@
-//! What an operator got wrong is told in one sentence, or put right.
+//! The server corrects an operator's mistake if it can, and otherwise explains it in one sentence.
 
 use std::net::SocketAddr;
 
@@ -18,8 +18,8 @@ async fn a_token_with_a_line_end_lets_the_organiser_in() {
         Ask::post("/api/v1/sales").bearer(ADMIN_TOKEN).json(sale).send(&app).await.expect(201);
         assert!(app.whole_log().contains("ONSALE_ADMIN_TOKEN") && !app.whole_log().contains(ADMIN_TOKEN));
     }
-    let app = Setup::default().with_env("ONSALE_ADMIN_TOKEN", "clé d'été").start().await;
-    let reply = Ask::get("/api/v1/me").bearer("clé d'été").send(&app).await.expect(200);
+    let app = Setup::default().with_env("ONSALE_ADMIN_TOKEN", "la clé d'été 2026").start().await;
+    let reply = Ask::get("/api/v1/me").bearer("la clé d'été 2026").send(&app).await.expect(200);
     assert_eq!(reply.json()["kind"], "admin", "a token may hold any letters");
 }
 
@@ -35,7 +35,18 @@ async fn a_value_with_a_line_break_inside_stops_the_start_and_an_empty_one_is_to
     assert!(app.whole_log().contains("ONSALE_ADMIN_TOKEN is empty and counts as not set"), "{}", app.whole_log());
 }
 
-/// What stands for PgBouncer: it refuses what it does not know of a connection's start, as PgBouncer does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_could_be_guessed_stops_the_start() {
+    for name in ["ONSALE_ADMIN_TOKEN", "ONSALE_SECRET", "ONSALE_PREVIOUS_SECRET"] {
+        let mut app = Setup::default().with_env(name, "fifteen letters").prepare();
+        app.try_launch().await.expect_err("a short secret");
+        let log = app.whole_log();
+        assert!(log.contains(name) && log.contains("fewer than 16") && !log.contains("fifteen letters"), "{log}");
+    }
+}
+
+/// A stand-in for PgBouncer. It refuses every connection with the error that PgBouncer gives for a startup parameter that
+/// it does not support.
 async fn refusing_pooler() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");

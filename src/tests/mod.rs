@@ -19,6 +19,7 @@ mod failing_start; // a first start on a failing disk
 mod gateway; // a proxy that loses answers
 mod growth; // paged lists, compressed answers, a short write-ahead log
 mod idempotency; // the same key never buys twice
+mod limits; // what one client may use
 mod markup; // markup in names is shown as text
 mod misconfigured; // an operator's mistakes are told in one sentence
 mod money; // amounts as their currency writes them

@@ -1,4 +1,4 @@
-//! Amounts as their currency writes them.
+//! Amounts have the number of decimal digits that their currency has, and only currencies can be a price's unit.
 
 use serde_json::json;
 

@@ -134,7 +134,7 @@ async fn storm_over_three_nodes(strategy: &str) {
     let path: Arc<str> = format!("/api/v1/sales/{sale}/buy").into();
     let mut buyers = JoinSet::new();
     for buyer in 0..BUYERS {
-        let key = format!("a-key-of-buyer-{buyer:06}");
+        let key = format!("the-secret-key-of-buyer-{buyer:06}");
         buyers.spawn(buy_somewhere(servers.clone(), buyer, path.clone(), key));
         if buyer == BUYERS / 4 {
             second.kill();

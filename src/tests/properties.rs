@@ -188,7 +188,8 @@ impl Bench {
             Operation::Reset => {
                 self.engine.catalogue.reset_sale(&self.sale, None).await.expect("a store").expect("a reset");
                 let Model { seats, units, is_open, limit, seq, .. } = self.model;
-                self.model = Model { seats, units, is_open, limit, seq: seq + 1, ..Model::new() };
+                let is_touched = self.model.left(true) + self.model.left(false) < seats + units;
+                self.model = Model { seats, units, is_open, limit, seq: seq + u64::from(is_touched), ..Model::new() };
             }
             Operation::Switch(switch) => {
                 self.patch(SalePatch { status: Some(*switch), ..SalePatch::default() }).await;

@@ -1,4 +1,5 @@
-//! Several named seats are one order: all of them or none. And how seats stand that were picked for the buyer.
+//! Several named seats are one order: the buyer gets all of them or none. If the server picks the seats, the order says
+//! how close together they are.
 
 use serde_json::json;
 
@@ -20,7 +21,7 @@ async fn several_seats_are_one_order_with_each_strategy() {
         expected.sort_by_key(ToString::to_string);
         assert_eq!(seats, expected, "{strategy}");
         assert_eq!(order.get("rung"), None, "nobody picked for the buyer");
-        // One of three is free: none is had, and those that are gone are named.
+        // Only one of these three seats is free. So the buyer gets none, and the refusal names the two that are gone.
         let refused = app.buy(&sale, json!({ "seats": [label(3), label(2), label(6)] })).await;
         refused.clone().expect_problem(409, "seat-taken");
         assert_eq!(refused.json()["seats"], json!([label(3), label(6)]), "{strategy}");
@@ -70,7 +71,7 @@ async fn the_order_says_how_picked_seats_stand_and_says_it_again() {
     let app = TestApp::open().await;
     for strategy in STRATEGIES {
         let sale = app.sale(strategy, &[seated(3, 5), general_admission(5)]).await;
-        // No three stand together: A has 1, 3 and 5 left, B has 2, 3 and 5, C has 3 and 4.
+        // No three free seats are side by side: row A has 1, 3 and 5 left, row B has 2, 3 and 5, row C has 3 and 4.
         app.buy(&sale, json!({ "seats": ["A-2", "A-4", "B-1", "B-4", "C-1", "C-2", "C-5"] })).await.expect(201);
         let token = app.get("/api/v1/me").await.session().expect("a guest").to_owned();
         let ask = || {

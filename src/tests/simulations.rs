@@ -146,20 +146,39 @@ async fn a_cancelled_run_says_what_it_did_and_is_audited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_rehearsals_may_be_attacked_by_anybody() {
+async fn only_the_organiser_attacks_and_only_a_rehearsal() {
     let app = TestApp::open().await;
     let real = app.sale("group_commit", &[general_admission(10)]).await;
     let rehearsal = app.sale_with(json!({ "name": "Practice", "rehearsal": true, "tiers": [seated(1, 5)] })).await;
-    let body = json!({ "buyers": 5, "concurrency": 5 });
-    let path = |sale: &str| format!("/api/v1/sales/{sale}/simulations");
-    app.post(&path(&real), body.clone()).await.expect_problem(403, "forbidden");
-    assert_eq!(app.audit(&real).await.sold, 0);
-    let run = start(&app, &rehearsal, body.clone()).await;
-    assert_eq!(app.finished(run.id).await.won, 5);
-    let allowed: Simulation = Ask::post(&path(&real)).admin().json(body).send(&app).await.expect(201).read();
-    let cancel = Ask::new(Method::DELETE, &format!("/api/v1/simulations/{}", allowed.id)).send(&app).await;
+    let ask = |sale: &str| {
+        Ask::post(&format!("/api/v1/sales/{sale}/simulations")).json(json!({ "buyers": 5, "concurrency": 5 }))
+    };
+    for refused in [ask(&real), ask(&real).admin(), ask(&rehearsal)] {
+        refused.send(&app).await.expect_problem(403, "forbidden");
+    }
+    assert_eq!((app.audit(&real).await.sold, app.audit(&rehearsal).await.sold), (0, 0));
+    let run: Simulation = ask(&rehearsal).admin().send(&app).await.expect(201).read();
+    let cancel = Ask::new(Method::DELETE, &format!("/api/v1/simulations/{}", run.id)).send(&app).await;
     cancel.expect_problem(403, "forbidden");
-    app.finished(allowed.id).await;
+    assert_eq!(app.finished(run.id).await.won, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organiser_finds_a_place_when_everybody_else_has_taken_theirs() {
+    let app = TestApp::open_demo().await;
+    let ask = || {
+        let slow = json!({ "buyers": 500, "concurrency": 1, "rate": 1.0 });
+        Ask::post("/api/v1/sales/rehearsal/simulations").json(slow)
+    };
+    let mut running: Vec<Simulation> = Vec::new();
+    for _ in 0..4 {
+        running.push(ask().send(&app).await.expect(201).read());
+    }
+    ask().send(&app).await.expect_problem(503, "overloaded");
+    running.push(ask().admin().send(&app).await.expect(201).read());
+    for run in running {
+        Ask::new(Method::DELETE, &format!("/api/v1/simulations/{}", run.id)).send(&app).await.expect(200);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

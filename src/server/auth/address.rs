@@ -9,7 +9,20 @@ use axum::http::{
 };
 
 use super::{cookie::SessionCookie, forwarded};
-use crate::server::config::Network;
+use crate::server::config::{Config, Network, PublicUrl};
+
+/// What the operator says about the network in front of this server.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    pub proxies: &'a [Network],
+    pub public_url: Option<&'a PublicUrl>,
+}
+
+impl<'a> Surroundings<'a> {
+    pub fn of(config: &'a Config) -> Self {
+        Self { proxies: &config.trusted_proxies, public_url: config.public_url.as_ref() }
+    }
+}
 
 /// The client's address: the socket's, unless the peer is a listed proxy. Then the chain of forwarded addresses is
 /// walked from the nearest proxy to the farthest, past every listed proxy; the first address that is not listed is the
@@ -52,17 +65,19 @@ impl<'a> OwnOrigin<'a> {
     }
 
     /// Reads `Host`. An absolute request target wins over it. A listed proxy's headers about the scheme, host and port
-    /// that the client used win over both.
-    pub fn of(peer: IpAddr, headers: &'a HeaderMap, uri: &'a Uri, proxies: &[Network]) -> Self {
+    /// that the client used win over both. The host of the configured public address has that address's scheme.
+    pub fn of(peer: IpAddr, headers: &'a HeaderMap, uri: &'a Uri, network: Surroundings<'_>) -> Self {
         let named = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let host = uri.authority().map_or(named, Authority::as_str);
-        if !is_listed(peer, proxies) {
-            return Self::plain(host);
+        let is_publicly_https = |host: &str| network.public_url.is_some_and(|url| url.is_https_of(host));
+        if !is_listed(peer, network.proxies) {
+            return Self { is_https: is_publicly_https(host), ..Self::plain(host) };
         }
-        let is_https =
+        let told_https =
             forwarded::scheme(headers).is_some_and(|scheme| scheme.eq_ignore_ascii_case(Scheme::HTTPS.as_str()));
         let told_host = forwarded::host(headers).filter(|host| is_host(host));
-        Self { is_https, host: told_host.unwrap_or(host), told_port: forwarded::port(headers) }
+        let host = told_host.unwrap_or(host);
+        Self { is_https: told_https || is_publicly_https(host), host, told_port: forwarded::port(headers) }
     }
 
     /// Which session cookie a browser keeps from this origin.
@@ -195,9 +210,20 @@ mod tests {
         ] {
             let headers = headers(&[("host", host), ("x-forwarded-proto", scheme)]);
             let uri = Uri::from_static("/");
-            let origin = OwnOrigin::of(peer, &headers, &uri, &proxies());
+            let proxies = proxies();
+            let origin = OwnOrigin::of(peer, &headers, &uri, Surroundings { proxies: &proxies, public_url: None });
             assert_eq!(origin.session_cookie(), expected, "{peer} {host} {scheme}");
         }
+    }
+
+    #[test]
+    fn the_public_address_tells_the_scheme_where_no_proxy_does() {
+        let public = PublicUrl::parse("https://shop.example").unwrap();
+        let network = Surroundings { proxies: &[], public_url: Some(&public) };
+        let uri = Uri::from_static("/");
+        let of = |host| OwnOrigin::of(STRANGER, &headers(&[("host", host)]), &uri, network).is_https;
+        assert!(of("shop.example") && of("SHOP.example"));
+        assert!(!of("other.example") && !of("shop.example:3000"));
     }
 
     #[test]
@@ -223,7 +249,9 @@ mod tests {
             ("x-forwarded-proto", "https,http"),
         ];
         let is_ours = |peer, pairs: &[(&'static str, &str)], origin: &str| {
-            OwnOrigin::of(peer, &headers(pairs), &Uri::from_static("/"), &proxies()).is(origin)
+            let proxies = proxies();
+            let network = Surroundings { proxies: &proxies, public_url: None };
+            OwnOrigin::of(peer, &headers(pairs), &Uri::from_static("/"), network).is(origin)
         };
         assert!(is_ours(PROXY, &told, "https://shop.example"));
         assert!(!is_ours(STRANGER, &told, "https://shop.example"), "anybody could have written that");

@@ -1,31 +1,41 @@
 //! The buyer behind a request, known or new.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 use axum::{
     extract::ConnectInfo,
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header},
     response::Response,
 };
+use uuid::Uuid;
 
 use super::{
-    address::{OwnOrigin, client_address},
+    address::{OwnOrigin, Surroundings, client_address},
     cookie::{SessionCookie, session_tokens},
-    session::{Session, Sessions},
+    session::{Known, Session, Sessions},
 };
 use crate::{
     model::{
         ids::BuyerId,
-        limits::MIN_IDENTIFYING_KEY_CHARACTERS,
+        limits::{MIN_IDENTIFYING_KEY_CHARACTERS, MIN_IDENTIFYING_KEY_DIFFERENT_CHARACTERS},
         order::BuyerKind,
         outcome::{Code, Refusal},
         time::Timestamp,
     },
-    server::{config::Network, engine::IdempotencyKey},
+    server::engine::IdempotencyKey,
 };
 
 /// Carries a new guest's token, so that a script can act as the same buyer again.
 const SESSION_HEADER: HeaderName = HeaderName::from_static("x-onsale-session");
+
+/// Characters of a UUID with its hyphens.
+const UUID_CHARACTERS: usize = 36;
+/// The refusal of a request that has no identity but a key that may be guessed.
+const GUESSABLE_KEY: &str = "Without a session, the Idempotency-Key stands for the buyer and must be a secret: a UUID, or \
+                             at least 22 characters with 10 different ones among them.";
 
 /// Who sent the request. Server functions and pages find it in their context.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,35 +43,61 @@ pub struct Asker {
     pub buyer: BuyerId,
     /// An admin may read every order and manage every sale.
     pub is_admin: bool,
-    /// Set for a guest whom this request has created: the answer must [`introduce`](Self::introduce) them.
-    new_session: Option<(SessionCookie, String)>,
+    /// The token that the answer must bring: see [`introduce`](Self::introduce).
+    token: Option<(Bringing, String)>,
+}
+
+/// Why and how an answer brings a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Bringing {
+    /// This request has created the guest.
+    NewGuest(SessionCookie),
+    /// The session that came in a cookie is old.
+    RenewedCookie(SessionCookie),
+    /// The session that came as a Bearer is old.
+    RenewedBearer,
 }
 
 impl Asker {
     pub const fn is_new(&self) -> bool {
-        self.new_session.is_some()
+        matches!(self.token, Some((Bringing::NewGuest(_), _)))
     }
 
     pub const fn kind(&self) -> BuyerKind {
         if self.is_admin { BuyerKind::Admin } else { BuyerKind::Guest }
     }
 
-    /// Gives a new guest their token: as a cookie for a browser, as `X-Onsale-Session` for a script.
+    /// The same buyer for this one answer. A new guest is forgotten after it.
+    pub fn without_session(self) -> Self {
+        Self { token: None, ..self }
+    }
+
+    /// Gives a new guest their token: as a cookie for a browser, as `X-Onsale-Session` for a script. The owner of an old
+    /// session gets a new token in the way in which the old one came.
     pub fn introduce(&self, mut response: Response) -> Response {
-        if let Some((cookie, token)) = &self.new_session {
-            let token_value = HeaderValue::from_str(token).expect("a token is URL-safe Base64");
+        let Some((bringing, token)) = &self.token else { return response };
+        if let Bringing::NewGuest(cookie) | Bringing::RenewedCookie(cookie) = bringing {
             response.headers_mut().append(header::SET_COOKIE, cookie.keep(token));
+        }
+        if let Bringing::NewGuest(_) | Bringing::RenewedBearer = bringing {
+            let token_value = HeaderValue::from_str(token).expect("a token is URL-safe Base64");
             response.headers_mut().insert(SESSION_HEADER, token_value);
         }
         response
     }
 
-    fn guest(buyer: BuyerId) -> Self {
-        Self { buyer, is_admin: false, new_session: None }
+    const fn guest(buyer: BuyerId) -> Self {
+        Self { buyer, is_admin: false, token: None }
+    }
+
+    /// A guest whose token was read, with a new token if that one is old.
+    fn known(known: Known, sessions: &Sessions, bringing: Bringing, now: Timestamp) -> Self {
+        let token = known.is_due.then(|| (bringing, sessions.renew(known.buyer, now).token));
+        Self { token, ..Self::guest(known.buyer) }
     }
 
     fn new_guest(cookie: SessionCookie, session: Session) -> Self {
-        Self { buyer: session.buyer, is_admin: false, new_session: Some((cookie, session.token)) }
+        Self { token: Some((Bringing::NewGuest(cookie), session.token)), ..Self::guest(session.buyer) }
     }
 }
 
@@ -72,24 +108,29 @@ pub struct Visit<'a> {
     pub peer: IpAddr,
     pub headers: &'a HeaderMap,
     pub uri: &'a Uri,
-    pub proxies: &'a [Network],
+    pub network: Surroundings<'a>,
 }
 
 impl<'a> Visit<'a> {
     /// The listener stores each connection's address as [`ConnectInfo`]. Where it is missing, the peer is the
     /// unspecified address, which no proxy list contains.
-    pub fn new(headers: &'a HeaderMap, uri: &'a Uri, extensions: &Extensions, proxies: &'a [Network]) -> Self {
+    pub fn new(headers: &'a HeaderMap, uri: &'a Uri, extensions: &Extensions, network: Surroundings<'a>) -> Self {
         let connection = extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
-        Self { peer, headers, uri, proxies }
+        Self { peer, headers, uri, network }
     }
 
     pub fn origin(&self) -> OwnOrigin<'a> {
-        OwnOrigin::of(self.peer, self.headers, self.uri, self.proxies)
+        OwnOrigin::of(self.peer, self.headers, self.uri, self.network)
     }
 
     pub fn client_address(&self) -> IpAddr {
-        client_address(self.peer, self.headers, self.proxies)
+        client_address(self.peer, self.headers, self.network.proxies)
+    }
+
+    /// Whether the request carries a Bearer token, right or wrong.
+    pub fn has_bearer(&self) -> bool {
+        self.headers.get_all(header::AUTHORIZATION).iter().any(|value| bearer(value).is_some())
     }
 
     /// Who asks, if the request says so. A Bearer token wins over the cookie. An unreadable Bearer token is refused. An
@@ -118,8 +159,9 @@ impl<'a> Visit<'a> {
         if !self.headers.contains_key(header::COOKIE) {
             return None;
         }
-        let mut tokens = session_tokens(self.headers, self.origin().session_cookie());
-        tokens.find_map(|token| sessions.read(token, now)).map(Asker::guest)
+        let cookie = self.origin().session_cookie();
+        let known = session_tokens(self.headers, cookie).find_map(|token| sessions.read(token, now))?;
+        Some(Asker::known(known, sessions, Bringing::RenewedCookie(cookie), now))
     }
 
     /// Who asks, where a buyer is needed. A request without identity acts as the guest derived from its key; without a
@@ -130,15 +172,18 @@ impl<'a> Visit<'a> {
         }
         let session = match key {
             None => sessions.new_guest(now),
-            Some(key) if key.as_str().len() >= MIN_IDENTIFYING_KEY_CHARACTERS => sessions.guest_of_key(key, now),
-            Some(_) => {
-                let detail =
-                    "Without a session, an Idempotency-Key needs at least 16 characters: it stands in for one.";
-                return Err(Refusal::new(Code::Malformed, detail));
-            }
+            Some(key) if is_secret(key.as_str()) => sessions.guest_of_key(key, now),
+            Some(_) => return Err(Refusal::new(Code::Malformed, GUESSABLE_KEY)),
         };
         Ok(Asker::new_guest(self.origin().session_cookie(), session))
     }
+}
+
+/// Whether a key can hardly be guessed, so that it may stand for an identity.
+fn is_secret(key: &str) -> bool {
+    let is_uuid = key.len() == UUID_CHARACTERS && Uuid::try_parse(key).is_ok();
+    let different = || key.bytes().collect::<HashSet<u8>>().len();
+    is_uuid || key.len() >= MIN_IDENTIFYING_KEY_CHARACTERS && different() >= MIN_IDENTIFYING_KEY_DIFFERENT_CHARACTERS
 }
 
 /// The token of an `Authorization: Bearer` header, as bytes, because an organiser's token may hold any.
@@ -149,10 +194,10 @@ fn bearer(value: &HeaderValue) -> Option<&[u8]> {
 }
 
 fn of_bearer(sessions: &Sessions, token: &[u8], now: Timestamp) -> Option<Asker> {
-    if let Some(buyer) = str::from_utf8(token).ok().and_then(|token| sessions.read(token, now)) {
-        return Some(Asker::guest(buyer));
+    if let Some(known) = str::from_utf8(token).ok().and_then(|token| sessions.read(token, now)) {
+        return Some(Asker::known(known, sessions, Bringing::RenewedBearer, now));
     }
-    let admin = Asker { buyer: sessions.admin_buyer(), is_admin: true, new_session: None };
+    let admin = Asker { is_admin: true, ..Asker::guest(sessions.admin_buyer()) };
     sessions.is_admin_token(token).then_some(admin)
 }
 
@@ -181,7 +226,12 @@ mod tests {
             headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let uri = Uri::from_static("/");
-        let visit = Visit { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), headers: &headers, uri: &uri, proxies: &[] };
+        let visit = Visit {
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            headers: &headers,
+            uri: &uri,
+            network: Surroundings { proxies: &[], public_url: None },
+        };
         let key = key.map(|text| IdempotencyKey::parse(text).expect("a test names a usable key"));
         visit.buyer(&sessions(), key.as_ref(), NOW).map_err(|refusal| refusal.code)
     }
@@ -243,8 +293,12 @@ mod tests {
         let key = "0190a5c8-7e1b-7abc-8def-0123456789ab";
         assert_eq!(ask(&[], Some(key)), ask(&[], Some(key)));
         assert_ne!(ask(&[], None).unwrap().buyer, ask(&[], None).unwrap().buyer);
-        assert_eq!(ask(&[], Some("fifteen-letters")), Err(Code::Malformed));
-        assert!(ask(&[], Some("sixteen-letters-")).is_ok());
+        for guessable in
+            ["short", "sixteen-letters-", "twenty-one-characters", &"ab".repeat(100), "123456789123456789123456"]
+        {
+            assert_eq!(ask(&[], Some(guessable)), Err(Code::Malformed), "{guessable}");
+        }
+        assert!(ask(&[], Some("twenty-two-characters!")).is_ok());
         let known = format!("Bearer {}", sessions().new_guest(NOW).token);
         assert!(ask(&[("authorization", &known)], Some("short")).is_ok());
     }

@@ -11,7 +11,7 @@ mod idempotency; // the Idempotency-Key header
 mod seal; // seals outcomes that a page reads from its own address
 mod session; // signed, stateless guest sessions
 
-pub use address::{OwnOrigin, client_address, is_host};
+pub use address::{OwnOrigin, Surroundings, client_address, is_host};
 pub use asker::{Asker, Visit, accepts_html};
 pub use cookie::{SessionCookie, session_tokens};
 pub use cross_site::{NO_HOST, check as check_cross_site, check_costly_read};

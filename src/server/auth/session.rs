@@ -13,7 +13,7 @@ use uuid::{Builder, Uuid};
 use crate::{
     model::{
         ids::BuyerId,
-        limits::{CLOCK_SKEW_MILLISECONDS, SESSION_TTL_MILLISECONDS},
+        limits::{CLOCK_SKEW_MILLISECONDS, SESSION_RENEWAL_MILLISECONDS, SESSION_TTL_MILLISECONDS},
         time::Timestamp,
     },
     server::engine::IdempotencyKey,
@@ -44,9 +44,19 @@ pub struct Session {
     pub token: String,
 }
 
+/// The owner of a token that was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Known {
+    pub buyer: BuyerId,
+    /// Whether the token should be replaced by a new one, so that the session lasts as long as its owner comes back.
+    pub is_due: bool,
+}
+
 /// Signs and reads sessions, and knows the organiser's token.
 pub struct Sessions {
     signing: Hmac<Sha256>,
+    /// Signed the sessions from before the secret was changed. They are read and renewed.
+    previous_signing: Option<Hmac<Sha256>>,
     deriving: Hmac<Sha256>,
     /// Seals the outcomes that a page reads from its own address.
     pub(super) sealing: Hmac<Sha256>,
@@ -58,16 +68,30 @@ impl Sessions {
     /// `secret` signs: every server that shares it accepts the others' sessions. Without an `admin_token` nobody is an
     /// admin.
     pub fn new(secret: &[u8], admin_token: Option<String>) -> Self {
-        let master = keyed(secret);
-        let derived = |purpose: &[u8]| keyed(&digest(&master, purpose));
-        let admin_buyer = buyer_at(Timestamp::from_milliseconds(0), &digest(&master, ADMIN_PURPOSE));
         Self {
-            signing: derived(SIGNING_PURPOSE),
-            deriving: derived(DERIVING_PURPOSE),
-            sealing: derived(SEALING_PURPOSE),
-            admin_buyer,
+            signing: derived(secret, SIGNING_PURPOSE),
+            previous_signing: None,
+            deriving: derived(secret, DERIVING_PURPOSE),
+            sealing: derived(secret, SEALING_PURPOSE),
+            admin_buyer: admin_buyer(secret),
             admin_token: admin_token.filter(|token| !token.is_empty()),
         }
+    }
+
+    /// Also accepts the sessions that were signed with the secret before this one. Buyers derived from a key, and the
+    /// organiser's, stay those of the previous secret as long as it is named, because their keys may still be replayed.
+    pub fn with_previous(self, secret: &[u8]) -> Self {
+        Self {
+            previous_signing: Some(derived(secret, SIGNING_PURPOSE)),
+            deriving: derived(secret, DERIVING_PURPOSE),
+            admin_buyer: admin_buyer(secret),
+            ..self
+        }
+    }
+
+    /// A new token for the same buyer.
+    pub fn renew(&self, buyer: BuyerId, now: Timestamp) -> Session {
+        self.session(buyer, now)
     }
 
     /// A new guest.
@@ -106,21 +130,27 @@ impl Sessions {
     }
 
     /// The buyer whom a token names; `None` where we did not sign it, it has expired, or it comes from the future.
-    pub fn read(&self, token: &str, now: Timestamp) -> Option<BuyerId> {
+    pub fn read(&self, token: &str, now: Timestamp) -> Option<Known> {
         if token.len() != TOKEN_CHARACTERS {
             return None;
         }
         let mut bytes = [0; TOKEN_BYTES];
         URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok().filter(|&length| length == TOKEN_BYTES)?;
         let (claim, signature) = bytes.split_at(CLAIM_BYTES);
-        self.signing.clone().chain_update(claim).verify_slice(signature).ok()?;
+        let is_signed_by = |signing: &Hmac<Sha256>| signing.clone().chain_update(claim).verify_slice(signature).is_ok();
+        let is_current = is_signed_by(&self.signing);
+        if !is_current && !self.previous_signing.as_ref().is_some_and(is_signed_by) {
+            return None;
+        }
         if claim[0] != VERSION {
             return None;
         }
         let buyer = Uuid::from_slice(&claim[1..17]).ok()?;
         let issued_seconds = i64::from_be_bytes(claim[17..].try_into().ok()?);
         let age_milliseconds = now.milliseconds.checked_sub(issued_seconds.checked_mul(1000)?)?;
-        (-CLOCK_SKEW_MILLISECONDS..SESSION_TTL_MILLISECONDS).contains(&age_milliseconds).then_some(BuyerId(buyer))
+        let is_valid = (-CLOCK_SKEW_MILLISECONDS..SESSION_TTL_MILLISECONDS).contains(&age_milliseconds);
+        let is_due = !is_current || age_milliseconds >= SESSION_RENEWAL_MILLISECONDS;
+        is_valid.then_some(Known { buyer: BuyerId(buyer), is_due })
     }
 
     fn session(&self, buyer: BuyerId, issued: Timestamp) -> Session {
@@ -132,6 +162,16 @@ impl Sessions {
         bytes[CLAIM_BYTES..].copy_from_slice(&signature);
         Session { buyer, token: URL_SAFE_NO_PAD.encode(bytes) }
     }
+}
+
+/// The key for one purpose.
+fn derived(secret: &[u8], purpose: &[u8]) -> Hmac<Sha256> {
+    keyed(&digest(&keyed(secret), purpose))
+}
+
+/// The buyer as whom the organiser's token acts.
+fn admin_buyer(secret: &[u8]) -> BuyerId {
+    buyer_at(Timestamp::from_milliseconds(0), &digest(&keyed(secret), ADMIN_PURPOSE))
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
@@ -160,6 +200,10 @@ mod tests {
         Sessions::new(b"secret", Some("organiser".to_owned()))
     }
 
+    fn owner(token: &str, now: Timestamp) -> Option<BuyerId> {
+        sessions().read(token, now).map(|known| known.buyer)
+    }
+
     fn key(text: &str) -> IdempotencyKey {
         IdempotencyKey::parse(text).expect("usable")
     }
@@ -167,11 +211,36 @@ mod tests {
     #[test]
     fn a_guest_is_read_back_for_180_days() {
         let guest = sessions().new_guest(NOW);
-        assert_eq!(sessions().read(&guest.token, NOW), Some(guest.buyer));
+        assert_eq!(owner(&guest.token, NOW), Some(guest.buyer));
         let last = NOW.plus_milliseconds(SESSION_TTL_MILLISECONDS - 1000);
-        assert_eq!(sessions().read(&guest.token, last), Some(guest.buyer));
-        assert_eq!(sessions().read(&guest.token, NOW.plus_milliseconds(SESSION_TTL_MILLISECONDS)), None);
-        assert_eq!(sessions().read(&guest.token, NOW.plus_milliseconds(-CLOCK_SKEW_MILLISECONDS - 1000)), None);
+        assert_eq!(owner(&guest.token, last), Some(guest.buyer));
+        assert_eq!(owner(&guest.token, NOW.plus_milliseconds(SESSION_TTL_MILLISECONDS)), None);
+        assert_eq!(owner(&guest.token, NOW.plus_milliseconds(-CLOCK_SKEW_MILLISECONDS - 1000)), None);
+    }
+
+    #[test]
+    fn a_session_is_renewed_once_a_day_and_lasts_from_then_on() {
+        let guest = sessions().new_guest(NOW);
+        let due = |after_milliseconds: i64| {
+            sessions().read(&guest.token, NOW.plus_milliseconds(after_milliseconds)).unwrap().is_due
+        };
+        assert!(!due(0) && !due(SESSION_RENEWAL_MILLISECONDS - 1000) && due(SESSION_RENEWAL_MILLISECONDS));
+        let last = NOW.plus_milliseconds(SESSION_TTL_MILLISECONDS - 1000);
+        let renewed = sessions().renew(guest.buyer, last);
+        assert_eq!(owner(&renewed.token, last.plus_milliseconds(SESSION_TTL_MILLISECONDS - 2000)), Some(guest.buyer));
+    }
+
+    #[test]
+    fn sessions_of_the_previous_secret_are_read_and_renewed_and_its_keys_keep_their_guests() {
+        let old = sessions();
+        let new = Sessions::new(b"the next secret", None).with_previous(b"secret");
+        let guest = old.new_guest(NOW);
+        assert_eq!(new.read(&guest.token, NOW), Some(Known { buyer: guest.buyer, is_due: true }));
+        let renewed = new.renew(guest.buyer, NOW);
+        assert_eq!(new.read(&renewed.token, NOW), Some(Known { buyer: guest.buyer, is_due: false }));
+        assert_eq!(old.read(&renewed.token, NOW), None);
+        assert_eq!(new.guest_of_key(&key(KEY), NOW).buyer, old.guest_of_key(&key(KEY), NOW).buyer);
+        assert_eq!(Sessions::new(b"the next secret", None).read(&guest.token, NOW), None);
     }
 
     #[test]
@@ -181,7 +250,7 @@ mod tests {
             for other in "ABCxyz019-_=.é".chars() {
                 let changed: String =
                     token.chars().enumerate().map(|(index, old)| if index == position { other } else { old }).collect();
-                assert!(changed == token || sessions().read(&changed, NOW).is_none(), "{changed}");
+                assert!(changed == token || owner(&changed, NOW).is_none(), "{changed}");
             }
         }
     }
@@ -190,7 +259,7 @@ mod tests {
     fn what_is_no_token_is_refused() {
         let token = sessions().new_guest(NOW).token;
         for text in ["", "x", &token[1..], &format!("{token}="), &format!("{token}A"), "eyJhbGciOiJub25lIn0.e30."] {
-            assert_eq!(sessions().read(text, NOW), None, "{text}");
+            assert_eq!(owner(text, NOW), None, "{text}");
         }
         assert_eq!(Sessions::new(b"other", None).read(&token, NOW), None);
     }
@@ -199,7 +268,7 @@ mod tests {
     fn a_key_is_always_the_same_guest_with_the_same_session() {
         let first = sessions().guest_of_key(&key(KEY), NOW);
         assert_eq!(sessions().guest_of_key(&key(KEY), NOW.plus_milliseconds(60_000)), first);
-        assert_eq!(sessions().read(&first.token, NOW), Some(first.buyer));
+        assert_eq!(owner(&first.token, NOW), Some(first.buyer));
         assert_ne!(sessions().guest_of_key(&key("another-key-of-16"), NOW).buyer, first.buyer);
         assert_ne!(Sessions::new(b"other", None).guest_of_key(&key(KEY), NOW).buyer, first.buyer);
     }

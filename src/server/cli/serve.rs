@@ -76,7 +76,8 @@ async fn open_and_serve(config: Config, viewers: Handle) -> Result<(), String> {
     let background =
         [tokio::spawn(metrics::keep_tidy()), tokio::spawn(tidy(app.clone())), tokio::spawn(fold_log(app.clone()))];
     let closing = tokio::spawn(end_streams(app.clone()));
-    let options = ListenerOptions { max_connections, viewers, shutdown };
+    let (per_address, own_clients) = (app.limits.connections.clone(), app.limits.own_clients.clone());
+    let options = ListenerOptions { max_connections, per_address, own_clients, viewers, shutdown };
     // Runs on a worker thread: waking this main thread would be paid for every connection.
     let served = tokio::spawn(listener.serve(http::router(app), options)).await;
     background.iter().for_each(tokio::task::JoinHandle::abort);

@@ -21,6 +21,7 @@ pub struct ServerSection {
     pub database: String,
     pub redis: String,
     pub demo: bool,
+    pub public_url: String,
     pub trusted_proxies: Vec<Network>,
     pub allowed_hosts: Vec<AllowedHost>,
     pub buyer_threads: usize,
@@ -34,6 +35,11 @@ pub struct LimitsSection {
     pub request_queue: usize,
     pub streams_per_session: usize,
     pub streams_per_address: usize,
+    pub connections_per_address: usize,
+    pub requests_per_second: u32,
+    pub new_guests_per_minute: u32,
+    pub purchases_per_minute: u32,
+    pub wrong_tokens: u32,
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -70,6 +76,7 @@ impl Default for ServerSection {
             database: "sqlite:onsale.db".to_owned(),
             redis: String::new(),
             demo: false,
+            public_url: String::new(),
             trusted_proxies: Vec::new(),
             allowed_hosts: Vec::new(),
             buyer_threads: 0,
@@ -85,6 +92,11 @@ impl Default for LimitsSection {
             request_queue: limits::DEFAULT_REQUEST_QUEUE,
             streams_per_session: limits::MAX_STREAMS_PER_SESSION,
             streams_per_address: limits::MAX_STREAMS_PER_ADDRESS,
+            connections_per_address: limits::MAX_CONNECTIONS_PER_ADDRESS,
+            requests_per_second: limits::MAX_REQUESTS_PER_SECOND,
+            new_guests_per_minute: limits::MAX_NEW_GUESTS_PER_MINUTE,
+            purchases_per_minute: limits::MAX_PURCHASES_PER_MINUTE,
+            wrong_tokens: limits::MAX_WRONG_TOKENS,
         }
     }
 }

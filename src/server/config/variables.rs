@@ -10,8 +10,17 @@ use super::error::ConfigError;
 /// # Errors
 /// If one of our variables is not text: ignoring it would change its meaning.
 pub fn read_environment() -> Result<BTreeMap<String, String>, ConfigError> {
-    const OURS: [&str; 6] =
-        ["DATABASE_URL", "ONSALE_ADDR", "ONSALE_ADMIN_TOKEN", "ONSALE_LOG", "ONSALE_SECRET", "REDIS_URL"];
+    const OURS: [&str; 9] = [
+        "DATABASE_URL",
+        "ONSALE_ADDR",
+        "ONSALE_ADMIN_TOKEN",
+        "ONSALE_LOG",
+        "ONSALE_PREVIOUS_SECRET",
+        "ONSALE_PUBLIC_URL",
+        "ONSALE_SECRET",
+        "ONSALE_TRUSTED_PROXIES",
+        "REDIS_URL",
+    ];
     let mut variables = BTreeMap::new();
     for (name, value) in std::env::vars_os() {
         match (name.into_string(), value.into_string()) {

@@ -17,7 +17,7 @@ use super::{
     resume::Resume,
 };
 use crate::{
-    model::limits::{VIEWER_PATIENCE_MILLISECONDS, VIEWER_STALL_MILLISECONDS},
+    model::limits::{VIEWER_PATIENCE_MILLISECONDS, VIEWER_READ_BYTES, VIEWER_STALL_MILLISECONDS},
     server::telemetry::metrics::VIEWERS,
 };
 
@@ -97,16 +97,21 @@ async fn write_rest(socket: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Completes when the viewer has closed its side of the connection. Anything that it still sends is ignored.
+/// Completes when the viewer has closed its side of the connection. Anything that it sends is ignored, and after
+/// [`VIEWER_READ_BYTES`] not even read: then its own system holds it up, and a later write finds out that it has left.
 async fn hung_up(socket: &TcpStream) -> io::Error {
+    let mut left = VIEWER_READ_BYTES;
     loop {
+        if left == 0 {
+            return std::future::pending().await;
+        }
         if let Err(error) = socket.readable().await {
             return error;
         }
         let mut ignored = [0; 128];
         match socket.try_read(&mut ignored) {
             Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
-            Ok(_) => {}
+            Ok(count) => left = left.saturating_sub(count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return error,
         }

@@ -1,22 +1,42 @@
 //! What handlers ask about the head of a request, in the application's terms.
 
+use std::net::IpAddr;
+
 use axum::http::request::Parts;
 
 use super::problem::Failure;
 use crate::server::{
     app::App,
-    auth::{Asker, Visit, idempotency_key},
+    auth::{Asker, Surroundings, Visit, idempotency_key},
     engine::{IdempotencyKey, Keyed},
+    limits::TooOften,
 };
+
+/// Whose limits a request counts against. The outermost layer leaves it for handlers.
+#[derive(Clone, Copy)]
+pub struct Client {
+    /// `None` for our own simulated buyers, who have no limits.
+    pub limited: Option<IpAddr>,
+}
 
 /// The head of a request as `auth` reads it.
 pub fn visit<'a>(app: &'a App, head: &'a Parts) -> Visit<'a> {
-    Visit::new(&head.headers, &head.uri, &head.extensions, &app.config.trusted_proxies)
+    Visit::new(&head.headers, &head.uri, &head.extensions, Surroundings::of(&app.config))
 }
 
 /// The buyer who asks, known or new.
 pub fn buyer(app: &App, head: &Parts) -> Result<Asker, Failure> {
-    Ok(visit(app, head).buyer(&app.sessions, None, app.engine.clock().now())?)
+    let asker = visit(app, head).buyer(&app.sessions, None, app.engine.clock().now())?;
+    require_few_guests(app, head, &asker)?;
+    Ok(asker)
+}
+
+/// The visitor of a page, known or new. A page is for everybody: where too many new guests come from one address, the
+/// page is shown, and the visitor becomes a guest only later.
+pub fn visitor(app: &App, head: &Parts) -> Result<Asker, Failure> {
+    let asker = visit(app, head).buyer(&app.sessions, None, app.engine.clock().now())?;
+    let is_welcome = require_few_guests(app, head, &asker).is_ok();
+    Ok(if is_welcome { asker } else { asker.without_session() })
 }
 
 /// The buyer who asks for stock, and the request's key. A request without identity acts as the guest derived from its
@@ -24,7 +44,28 @@ pub fn buyer(app: &App, head: &Parts) -> Result<Asker, Failure> {
 pub fn keyed_buyer(app: &App, head: &Parts) -> Result<(Asker, Option<IdempotencyKey>), Failure> {
     let key = idempotency_key(&head.headers)?;
     let asker = visit(app, head).buyer(&app.sessions, key.as_ref(), app.engine.clock().now())?;
+    require_few_guests(app, head, &asker)?;
     Ok((asker, key))
+}
+
+/// Counts a request for stock.
+///
+/// # Errors
+/// If too many came from the address or the buyer.
+pub fn count_purchase(app: &App, head: &Parts, asker: &Asker) -> Result<(), Failure> {
+    let Some(address) = limited_address(head) else { return Ok(()) };
+    let too_often = |TooOften { wait }| Failure::too_often("purchases from you or your network", Some(wait));
+    app.limits.rates.purchase(address, asker.buyer).map_err(too_often)
+}
+
+fn require_few_guests(app: &App, head: &Parts, asker: &Asker) -> Result<(), Failure> {
+    let Some(address) = limited_address(head).filter(|_| asker.is_new()) else { return Ok(()) };
+    let too_often = |TooOften { wait }| Failure::too_often("new visitors from your network", Some(wait));
+    app.limits.rates.new_guest(address).map_err(too_often)
+}
+
+fn limited_address(head: &Parts) -> Option<IpAddr> {
+    head.extensions.get::<Client>().and_then(|client| client.limited)
 }
 
 /// The organiser. A request without identity is told to sign in; anybody else is told that only the organiser may do

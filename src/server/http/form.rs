@@ -60,8 +60,13 @@ struct Form {
 /// sold to it.
 pub async fn buy(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
-    let bytes = read_bytes(&head.headers, body, FORM, MAX_BODY_BYTES).await?;
     let asker = asked::buyer(&app, &head)?;
+    if !asker.is_new()
+        && let Err(failure) = asked::count_purchase(&app, &head, &asker)
+    {
+        return Ok(see_outcome(&app, &asker, &sale, Outcome::Refused(failure)));
+    }
+    let bytes = read_bytes(&head.headers, body, FORM, MAX_BODY_BYTES).await?;
     if asker.is_new() {
         return Ok(sale_page(app, &sale, head, FormNotice::NoCookie, StatusCode::FORBIDDEN).await);
     }

@@ -3,7 +3,7 @@
 //! On the way in it refuses what no route should see: foreign hosts, other sites' forms, unreadable paths. On the way
 //! out it writes problem documents, sets the security headers, counts, and compresses long answers.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -14,9 +14,11 @@ use axum::{
 use futures_util::FutureExt;
 
 use super::{
+    budget::Budget,
     compression::{Wanted, compress},
     meters::Meters,
     problem::{self, Failure, Form},
+    toll::Toll,
 };
 use crate::{
     model::{
@@ -25,8 +27,9 @@ use crate::{
     },
     server::{
         app::App,
-        auth::{NO_HOST, OwnOrigin, Visit, accepts_html, check_costly_read, check_cross_site, is_host},
+        auth::{NO_HOST, OwnOrigin, Surroundings, Visit, accepts_html, check_costly_read, check_cross_site, is_host},
         config::AllowedHost,
+        telemetry::client_faults,
     },
 };
 
@@ -50,26 +53,39 @@ const USUAL_HEADERS: usize = 12;
 pub struct Guard {
     pub app: App,
     pub meters: Meters,
+    pub budget: Budget,
 }
 
 /// The layer itself.
-pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let uri = request.uri().clone();
     let meter = guard.meters.of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
-    let visit = Visit::new(request.headers(), &uri, request.extensions(), &guard.app.config.trusted_proxies);
+    let visit = Visit::new(request.headers(), &uri, request.extensions(), Surroundings::of(&guard.app.config));
     let own = visit.origin();
     let is_https = own.is_https;
     let form = if is_navigation(request.method(), request.headers()) { Form::Page } else { Form::Document };
     let wanted = Wanted::of(&request);
-    let answer = match admit(&request, own, &guard.app.config.allowed_hosts) {
-        Ok(()) => answered(next.run(request)).await,
+    let toll = Toll::of(&guard.app, &visit, request.extensions());
+    let paid = toll.pay(&guard.app, &visit);
+    let admitted = paid.and_then(|place| {
+        admit(&request, own, visit.client_address(), &guard.app.config.allowed_hosts).map(|()| place)
+    });
+    request.extensions_mut().insert(toll.client());
+    let answer = match admitted {
+        Ok(_place) => answered(next.run(request)).await,
         Err(failure) => failure.into_response(),
     };
-    let mut answer = problem::finish(answer, uri.path(), form);
-    protect(answer.headers_mut(), is_https);
+    toll.settle(&guard.app, answer.status());
+    let finished = |answer: Response| {
+        let mut answer = problem::finish(answer, uri.path(), form);
+        protect(answer.headers_mut(), is_https);
+        answer
+    };
+    let answer = compress(wanted, finished(answer)).await;
+    let answer = guard.budget.spend(answer).unwrap_or_else(|failure| finished(failure.into_response()));
     meter.record(answer.status(), started.elapsed());
-    compress(wanted, answer).await
+    answer
 }
 
 /// Last resort: a panic in a handler costs one answer, not the connection.
@@ -77,8 +93,9 @@ async fn answered(answering: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| problem::of_panic())
 }
 
-/// Whether a person waits for the answer in a browser, so that a refusal should be a page. `Sec-Fetch-Mode`, where a
-/// browser sends it, wins over `Accept`.
+/// Whether a person waits for the answer in a browser, so that a refusal should be a page. The request must be a GET or
+/// HEAD whose `Accept` names HTML. If it has `Sec-Fetch-Mode`, that must say `navigate`, because a script in a browser
+/// can ask for HTML too.
 fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
     let is_read = method == Method::GET || method == Method::HEAD;
     let is_mode = |mode: &HeaderValue| mode.as_bytes() == b"navigate";
@@ -86,7 +103,7 @@ fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
 }
 
 /// Refuses what no route should see.
-fn admit(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[AllowedHost]) -> Result<(), Failure> {
+fn admit(request: &Request, own: OwnOrigin<'_>, client: IpAddr, allowed_hosts: &[AllowedHost]) -> Result<(), Failure> {
     let target = request.uri();
     if target.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
         let failure = Failure::new(Code::TooLarge, format!("The address has more than {MAX_TARGET_BYTES} bytes."));
@@ -104,7 +121,10 @@ fn admit(request: &Request, own: OwnOrigin<'_>, allowed_hosts: &[AllowedHost]) -
     let is_costly = request.extensions().get::<MatchedPath>().is_some_and(|path| COSTLY_READS.contains(&path.as_str()));
     let costly = if is_costly { check_costly_read(request.headers()) } else { Ok(()) };
     costly.and_then(|()| check_cross_site(request.method(), request.headers(), own)).map_err(|refusal: Refusal| {
-        tracing::warn!(method = %request.method(), path = target.path(), "refused a request from another site");
+        if let Some(unsaid) = client_faults::may_log() {
+            let path = client_faults::cut(target.path());
+            tracing::warn!(method = %request.method(), path, %client, unsaid, "refused a request from another site");
+        }
         refusal.into()
     })
 }
@@ -188,9 +208,13 @@ mod tests {
         }
         let request = request.body(Body::empty()).unwrap();
         let uri = request.uri().clone();
-        let own = Visit::new(request.headers(), &uri, request.extensions(), &[]).origin();
+        let own =
+            Visit::new(request.headers(), &uri, request.extensions(), Surroundings { proxies: &[], public_url: None })
+                .origin();
         let allowed: Vec<AllowedHost> = allowed_hosts.iter().map(|host| host.parse().unwrap()).collect();
-        admit(&request, own, &allowed).err().map_or(200, |failure| failure.status().as_u16())
+        admit(&request, own, IpAddr::from([203, 0, 113, 7]), &allowed)
+            .err()
+            .map_or(200, |failure| failure.status().as_u16())
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod answer; // successful answers
 mod asked; // who asks, in a handler's terms
 mod body; // the strict reader of bodies and query strings
+mod budget; // the bytes of long answers that wait to be sent
 mod compression; // long answers, compressed
 mod form; // buying without script
 pub mod listener; // the accept loop
@@ -14,7 +15,8 @@ pub mod problem; // failures as problem documents (RFC 9457)
 mod rest; // one file per noun of the contract
 pub mod sse; // who may watch a sale, and from which change on
 #[cfg(test)]
-mod tests; // the whole surface over a real store, request by request
+mod tests;
+mod toll; // counts a request against the limits of its sender // the whole surface over a real store, request by request
 
 use std::sync::Arc;
 
@@ -27,6 +29,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
+    budget::Budget,
     meters::Meters,
     middleware::{Guard, guard},
     openapi::Description,
@@ -85,7 +88,7 @@ pub fn router(app: App) -> Router {
     let pages = PAGES.map(|page| page.path);
     let templates = collected.paths.paths.keys().map(String::as_str);
     let templates = templates.chain(pages.iter().copied()).chain([FORM, SERVER_FUNCTION, DOCUMENTATION_ASSET]);
-    let guarding = Arc::new(Guard { meters: Meters::new(templates), app: app.clone() });
+    let guarding = Arc::new(Guard { meters: Meters::new(templates), app: app.clone(), budget: Budget::new() });
     let description = Arc::new(Description::new(collected));
     let api = acting_routes().merge(describing_routes().layer(Extension(description)));
     pages

@@ -14,7 +14,7 @@ use super::{
     problem::Failure,
 };
 use crate::{
-    api::{FormNotice, FromNobody},
+    api::{FormNotice, FromNobody, purchase_path},
     model::{limits::MAX_BODY_BYTES, outcome::Code},
     server::{app::App, auth::accepts_html},
     ui::app::shell,
@@ -28,7 +28,7 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
 /// A page, optionally with a notice about the form that it answers.
 pub async fn page_with(app: App, request: Request, notice: Option<FormNotice>) -> Response {
     let (head, body) = request.into_parts();
-    let asker = match asked::buyer(&app, &head) {
+    let asker = match asked::visitor(&app, &head) {
         Ok(asker) => asker,
         Err(failure) => return failure.into_response(),
     };
@@ -124,7 +124,15 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Result
     if get_server_fn_service(head.uri.path(), head.method.clone()).is_none() {
         return Err(Failure::not_found("function"));
     }
-    let (asker, key) = asked::keyed_buyer(&app, &head)?;
+    // A key may stand for a buyer only in a purchase, where the key can do nothing but repeat that purchase. Elsewhere it
+    // would open the tickets of the buyer to whoever has seen the key.
+    let (asker, key) = if head.uri.path() == purchase_path() {
+        let (asker, key) = asked::keyed_buyer(&app, &head)?;
+        asked::count_purchase(&app, &head, &asker)?;
+        (asker, key)
+    } else {
+        (asked::visitor(&app, &head)?, None)
+    };
     let is_from_nobody = asker.is_new() && key.is_none();
     let body = read_bytes(&head.headers, body, JSON, MAX_BODY_BYTES).await?;
     // If the caller accepted HTML, server functions would answer with a redirect to the address in `Referer`.

@@ -5,6 +5,8 @@
 //! the framework makes by itself, so that every error answer has the same shape. A handler that refuses tens of
 //! thousands of times a second writes its document at once, with [`document`].
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
@@ -34,6 +36,8 @@ const USUAL_BYTES: usize = 384;
 pub struct Failure {
     status: StatusCode,
     refusal: Refusal,
+    /// How long the client has to wait at least, where that is known.
+    wait: Option<Duration>,
 }
 
 impl Failure {
@@ -66,6 +70,17 @@ impl Failure {
         Self::new(Code::Forbidden, detail)
     }
 
+    /// The client came too often, or has too much open at once. `what` says of what there was too much.
+    pub fn too_often(what: &str, wait: Option<Duration>) -> Self {
+        let when = match wait.map_or(0, whole_seconds) {
+            0 => "try again in a moment".to_owned(),
+            1 => "try again in a second".to_owned(),
+            seconds => format!("try again in {seconds} seconds"),
+        };
+        let detail = format!("There are too many {what}; nothing was tried; {when}.");
+        Self { wait, ..Self::new(Code::RateLimited, detail) }
+    }
+
     pub const fn status(&self) -> StatusCode {
         self.status
     }
@@ -78,7 +93,7 @@ impl Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let status = StatusCode::from_u16(refusal.code.status()).expect("every code has a valid status");
-        Self { status, refusal }
+        Self { status, refusal, wait: None }
     }
 }
 
@@ -120,6 +135,11 @@ impl IntoResponse for EngineError {
     fn into_response(self) -> Response {
         Failure::from(self).into_response()
     }
+}
+
+/// A time in whole seconds, rounded up.
+const fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + if time.subsec_nanos() > 0 { 1 } else { 0 }
 }
 
 /// The form in which a failure is sent.
@@ -185,7 +205,8 @@ fn write(response: Response, failure: Failure, path: &str, form: Form) -> Respon
         head.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if asks_to_retry(code) {
-        let seconds: u64 = rand::rng().random_range(1..=MAX_RETRY_AFTER_SECONDS);
+        let jitter: u64 = rand::rng().random_range(1..=MAX_RETRY_AFTER_SECONDS);
+        let seconds = failure.wait.map_or(0, whole_seconds).saturating_sub(1) + jitter;
         head.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     let (kind, text) = match form {

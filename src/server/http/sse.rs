@@ -55,7 +55,7 @@ pub async fn stream(
     let Query(query) = query.map_err(|_| Failure::malformed("The query cannot be read."))?;
     let visit = visit(&app, &head);
     let session = visit.known(&app.sessions, app.engine.clock().now())?.map(|asker| asker.buyer);
-    let permit = app.streams.try_open(session, visit.client_address()).ok_or_else(|| {
+    let permit = app.limits.streams.try_open(session, visit.client_address()).ok_or_else(|| {
         Failure::new(Code::RateLimited, "There are too many open streams of this session or address.")
     })?;
     let last_event_id = head.headers.get("last-event-id").map(HeaderValue::as_bytes);

@@ -12,7 +12,7 @@ use crate::server::{
     auth::Sessions,
     config::{Config, Flags},
     engine::{Engine, EngineOptions},
-    limits::StreamCaps,
+    limits::Limits,
     shutdown::Shutdown,
     simulator::Simulations,
     site::Site,
@@ -56,19 +56,24 @@ impl Answer {
     }
 }
 
+/// All requests of these tests come from one address.
+const NO_RATES: &str =
+    "[limits]\nrequests_per_second = 0\nnew_guests_per_minute = 0\npurchases_per_minute = 0\nwrong_tokens = 0";
+
 impl Surface {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.path().join("onsale.db").display())).await.unwrap();
         let engine = Engine::open(store, EngineOptions::new(tokio::runtime::Handle::current())).await.unwrap();
         engine.catalogue.seed_demo().await.unwrap();
-        let config = Config::from_sources(Flags::default(), |_| None, "").unwrap();
+        let config = Config::from_sources(Flags::default(), |_| None, NO_RATES).unwrap();
+        let limits = Limits::new(&config);
         let app = App::from(Parts {
             sessions: Arc::new(Sessions::new(&engine.stored_secret(), Some("organiser".to_owned()))),
             engine,
-            simulations: Arc::new(Simulations::new()),
             shutdown: Shutdown::new(),
-            streams: StreamCaps::new(&config),
+            simulations: Arc::new(Simulations::new(limits.own_clients.clone())),
+            limits,
             site: Arc::new(Site::default()),
             config: Arc::new(config),
         });
@@ -174,8 +179,14 @@ async fn only_the_organiser_steers() {
         assert_eq!(problem(vec![("authorization", "Bearer no".into())]).await.0, 401, "{path}");
         assert_eq!(problem(vec![("authorization", guest.clone())]).await, (403, "forbidden".into()), "{path}");
     }
-    let rehearsal = surface.send("POST", "/api/v1/sales/rehearsal/reset", &[], Body::empty()).await;
-    assert_eq!(rehearsal.status, 200, "{}", rehearsal.text);
+    let reset = async |headers: &[(&str, &str)]| {
+        surface.send("POST", "/api/v1/sales/rehearsal/reset", headers, Body::empty()).await.status
+    };
+    assert_eq!(
+        (reset(&[]).await, reset(&[ADMIN]).await),
+        (401, 200),
+        "without --demo a rehearsal is the organiser's too"
+    );
 }
 
 #[tokio::test]

@@ -1,17 +1,12 @@
 //! How many live streams one session and one address may have open at once.
 
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-};
+use std::{net::IpAddr, sync::Arc};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
+use super::customer::customer;
 use crate::{model::ids::BuyerId, server::config::Config};
-
-/// The leading bits of an IPv6 address that identify one customer.
-const IPV6_CUSTOMER_BITS: u32 = 64;
 
 /// Who opens a stream. The number of streams that each may have open at once is bounded.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -78,16 +73,6 @@ impl Drop for StreamPermit {
                     open.remove(&viewer);
                 }
             }
-        }
-    }
-}
-
-/// The part of an address that identifies a customer. An IPv6 customer has a whole network of addresses.
-fn customer(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - IPV6_CUSTOMER_BITS))).into()
         }
     }
 }

@@ -1,5 +1,5 @@
-//! An independent model that judges a run: from the answers that the buyers got, and from what the server then says of
-//! itself. It shares no code with the engine.
+//! An independent model that judges a run: it compares the buyers' answers with each other, and with the ledger and the
+//! audit that the server gives afterwards. It shares no code with the engine, so a bug there cannot hide itself here.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,16 +17,17 @@ use crate::model::{
     sale::Sale,
 };
 
-/// Contradictions that a simulation tells one by one. A strategy that guards nothing has thousands, and a hundred runs are kept.
+/// The most contradictions of one run that are listed. A strategy that guarantees nothing causes thousands, and the server
+/// keeps a hundred runs in memory.
 const TOLD_CONTRADICTIONS: usize = 100;
 
-/// A purchase that a virtual buyer was told it made.
+/// A purchase that the server told a virtual buyer it had made.
 #[derive(Clone, Debug)]
 pub struct Win {
     pub order: Order,
-    /// When the request was about to be sent, since the start of the run.
+    /// The moment just before the request was first sent, counted from the start of the run.
     pub sent: Duration,
-    /// When the whole answer had been read, since the start of the run.
+    /// The moment when the whole answer had been read, counted from the start of the run.
     pub answered: Duration,
 }
 
@@ -41,17 +42,18 @@ pub enum Contradiction {
         available: u64,
     },
     SeqUsedTwice(u64),
-    /// A purchase was acknowledged, and the ledger has no such line.
+    /// A buyer was told of a purchase, but the ledger has no line for it.
     MissingFromLedger {
         seq: u64,
         order: OrderId,
     },
-    /// The ledger does not go on by one from where the sale stood.
+    /// A line of the ledger does not have the position after that of the line before it.
     GapInLedger {
         expected: u64,
         found: u64,
     },
-    /// `later` was sent after `earlier` had been answered, and yet it stands before it in the ledger.
+    /// The order at position `later` was asked for after the order at `earlier` had been answered, but its position is
+    /// the smaller one.
     OrderInverted {
         earlier: u64,
         later: u64,
@@ -63,7 +65,7 @@ pub enum Contradiction {
     },
 }
 
-/// The first of these as sentences, and how many more there are.
+/// The first contradictions as sentences, up to `TOLD_CONTRADICTIONS` of them, and then how many more there are.
 pub fn sentences(contradictions: &[Contradiction]) -> Vec<String> {
     let told = contradictions.iter().take(TOLD_CONTRADICTIONS).map(ToString::to_string);
     let more = contradictions.len().saturating_sub(TOLD_CONTRADICTIONS);
@@ -97,11 +99,12 @@ impl fmt::Display for Contradiction {
     }
 }
 
-/// Everything that is wrong with a run. `before` is the sale before the first request, `ledger` its lines since then.
-/// Purchases of others in the same time are no contradiction.
+/// Everything that is wrong with a run; empty if nothing is. `before` is the sale before the first request, and `ledger`
+/// holds the sale's lines since then. Others may buy during the run: their purchases are no contradiction.
 pub fn contradictions(before: &Sale, wins: &[Win], ledger: &[LedgerLine], audit: &Audit) -> Vec<Contradiction> {
     let mut found = Vec::new();
-    // A reset, a release or new stock during the run makes units sellable again. Only the ledger can judge such a run.
+    // A change that is not a purchase, such as a reset or new stock, can make a unit sellable once more. Comparing what
+    // the buyers won with the stock then proves nothing, so it is left out.
     if ledger.iter().all(|line| line.kind == ChangeKind::Buy) {
         sold_twice(wins, &mut found);
         sold_too_many(before, wins, &mut found);
@@ -134,7 +137,7 @@ fn sold_too_many(before: &Sale, wins: &[Win], found: &mut Vec<Contradiction>) {
         *won.entry(&ticket.tier).or_default() += 1;
     }
     for (tier, won) in won {
-        // Units held before the run may have come free during it.
+        // Held units count as available, so that a hold that ends during the run is not taken for an error.
         let available =
             before.tiers.iter().find(|known| known.id == *tier).map_or(0, |known| known.available + known.held);
         if won > available {
@@ -170,11 +173,13 @@ fn against_ledger(before: &Sale, wins: &[Win], ledger: &[LedgerLine], found: &mu
     }
 }
 
-/// If one answer was received before another request was sent, its seq is smaller.
+/// Checks the ledger against real time: if one answer was received before another request was sent, its `seq` has to be
+/// the smaller one.
 fn real_time_order(wins: &[Win], found: &mut Vec<Contradiction>) {
     let mut by_seq: Vec<&Win> = wins.iter().collect();
     by_seq.sort_by_key(|win| win.order.seq);
-    // The loop walks the ledger backwards. This is the earliest answer among the orders seen so far.
+    // The loop goes through the orders from the last position to the first. This is the order that was answered earliest
+    // among those already visited.
     let mut earliest: Option<&Win> = None;
     for win in by_seq.into_iter().rev() {
         if let Some(behind) = earliest

@@ -1,7 +1,7 @@
-//! A lean HTTP/1.1 client over real sockets: one keep-alive connection per caller, no pool, no redirects.
+//! A small HTTP/1.1 client over real sockets: one connection per caller, which stays open between requests. It has no
+//! pool, follows no redirects and knows nothing about sales.
 //!
-//! The connection is driven by the task that waits for the answer, so a request costs no hop to another task. It knows
-//! nothing of sales.
+//! The task that waits for an answer also drives the connection, so a request does not have to wake another task.
 
 use std::{fmt, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
@@ -13,22 +13,29 @@ use hyper::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::Instant,
+};
+
+use crate::server::limits::{OwnClient, OwnClients};
 
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an answer may take, from the first byte sent to the last byte read.
+/// How long an answer may take, from sending the request to reading the last byte.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a connection may be idle and still be used: well below what servers and proxies allow.
+/// A connection that was idle for longer is opened again before it is used. Servers and proxies usually wait much longer
+/// before they close an idle connection.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
-/// Bytes of an answer that are read at most: the seat list of the largest sale fits.
+/// The longest body that is read. The seat list of the largest sale fits.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const SESSION: HeaderName = HeaderName::from_static("x-onsale-session");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// The request did not bring an answer. Whether the server acted on it is not known.
+/// Why there is no answer: the request could not be sent, or its answer did not arrive. In the second case the server
+/// may have acted on the request.
 #[derive(Debug)]
 pub struct Fault(String);
 
@@ -42,16 +49,19 @@ fn fault(error: impl fmt::Display) -> Fault {
     Fault(error.to_string())
 }
 
-/// Where to send requests, resolved once.
+/// Where requests are sent. The address is resolved once, so that no request waits for a name lookup.
 #[derive(Clone, Debug)]
 pub struct Server {
     address: SocketAddr,
     host: HeaderValue,
     authorization: Option<HeaderValue>,
+    /// Where a server's own simulator makes its sockets known, because no limit per client applies to them.
+    own_clients: Option<Arc<OwnClients>>,
 }
 
 impl Server {
-    /// The server that listens on `address`; where that means every interface, the loopback one.
+    /// The server that listens on `address`. An unspecified address such as 0.0.0.0 is meant for listening only, so the
+    /// loopback address takes its place.
     pub fn at(mut address: SocketAddr) -> Self {
         if address.ip().is_unspecified() {
             address.set_ip(if address.is_ipv4() {
@@ -61,11 +71,18 @@ impl Server {
             });
         }
         let host = HeaderValue::from_str(&address.to_string()).expect("an address is printable ASCII");
-        Self { address, host, authorization: None }
+        Self { address, host, authorization: None, own_clients: None }
     }
 
-    /// The server of a URL such as `http://127.0.0.1:3000`. Plain http only: a load test measures the server, and the
-    /// proxy in front of it ends TLS.
+    /// Makes every socket known to the server's limits.
+    pub fn without_limits(mut self, own_clients: Arc<OwnClients>) -> Self {
+        self.own_clients = Some(own_clients);
+        self
+    }
+
+    /// The server of a URL such as `http://127.0.0.1:3000`. Only plain http is supported, because a load test measures
+    /// the server, and TLS is the work of a proxy in front of it. Fails if the URL has another form, or if its host has
+    /// no address.
     pub async fn find(url: &str) -> Result<Self, Fault> {
         let uri: hyper::Uri = url.parse().map_err(|error| Fault(format!("{url} is not a URL: {error}")))?;
         let authority = match (uri.scheme_str(), uri.authority()) {
@@ -77,10 +94,10 @@ impl Server {
         let port = authority.port_u16().unwrap_or(80);
         let mut addresses = tokio::net::lookup_host((name, port)).await.map_err(fault)?;
         let address = addresses.next().ok_or_else(|| Fault(format!("{url} has no address")))?;
-        Ok(Self { address, host, authorization: None })
+        Ok(Self { address, host, authorization: None, own_clients: None })
     }
 
-    /// Sends this Bearer token along with every request.
+    /// Sends this Bearer token with every request. Fails if a header cannot hold it.
     pub fn with_token(mut self, token: &str) -> Result<Self, Fault> {
         self.authorization = Some(HeaderValue::from_str(&format!("Bearer {token}")).map_err(fault)?);
         Ok(self)
@@ -91,7 +108,7 @@ impl Server {
     }
 }
 
-/// What came back.
+/// An answer with its whole body.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: StatusCode,
@@ -100,10 +117,15 @@ pub struct Reply {
 }
 
 type Sender = http1::SendRequest<Full<Bytes>>;
-type Driver = Pin<Box<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>;
 
-/// One connection, used by one caller at a time. It is opened again after a fault, and after a long pause: a server closes
-/// idle connections, and a request sent into a closed one would be lost.
+/// Drives a connection.
+struct Driver {
+    connection: Pin<Box<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>,
+    _known: Option<OwnClient>,
+}
+
+/// One connection, used by one caller at a time. The next request opens it again after a fault, and also after a long
+/// pause: the server may then be about to close it, and a request sent at that moment would be lost.
 pub struct Connection {
     server: Arc<Server>,
     open: Option<(Sender, Driver)>,
@@ -111,7 +133,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens a connection.
+    /// Connects at once, so that the first request does not have to wait for it.
     pub async fn open(server: Arc<Server>) -> Result<Self, Fault> {
         let open = Some(dial(&server).await?);
         Ok(Self { server, open, last_used: Instant::now() })
@@ -121,7 +143,11 @@ impl Connection {
         self.send(Method::GET, path, None, Bytes::new()).await
     }
 
-    /// Gets as the guest whom `introduction` has introduced; where it does not, as everything else is asked.
+    /// Gets `path` as the guest whose token is in `introduction`, the headers of an earlier answer.
+    ///
+    /// A virtual buyer has no session, so the server makes it a new guest when it buys, and sends the guest's token with
+    /// the answer. Only that guest may read the outcome and the order, so these requests have to carry the token. If
+    /// `introduction` holds none, the request is sent like any other.
     pub async fn get_as(&mut self, introduction: &HeaderMap, path: &str) -> Result<Reply, Fault> {
         let mut request = self.request(Method::GET, path, None, Bytes::new())?;
         if let Some(token) = introduction.get(SESSION) {
@@ -186,16 +212,28 @@ impl Connection {
 }
 
 async fn dial(server: &Server) -> Result<(Sender, Driver), Fault> {
-    let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(server.address))
+    let (stream, known) = tokio::time::timeout(CONNECT_TIMEOUT, connect(server))
         .await
         .map_err(|_| Fault(format!("{} does not answer", server.address)))?
         .map_err(|error| Fault(format!("cannot connect to {}: {error}", server.address)))?;
     stream.set_nodelay(true).map_err(fault)?;
-    let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(fault)?;
-    Ok((sender, Box::pin(driver)))
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(fault)?;
+    Ok((sender, Driver { connection: Box::pin(connection), _known: known }))
 }
 
-/// One request and its whole answer. The same task drives the connection meanwhile, and returns it if it is still open.
+/// Connects. A socket that has no limits is bound first, so that its address is known before the server sees it.
+async fn connect(server: &Server) -> std::io::Result<(TcpStream, Option<OwnClient>)> {
+    let Some(own_clients) = &server.own_clients else { return Ok((TcpStream::connect(server.address).await?, None)) };
+    let socket = if server.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Ports of connections that were closed a moment ago may be used again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::new(server.address.ip(), 0))?;
+    let known = own_clients.add(socket.local_addr()?);
+    Ok((socket.connect(server.address).await?, Some(known)))
+}
+
+/// Sends one request and reads its whole answer. The same task drives the connection meanwhile, and returns it unless it
+/// has ended.
 async fn exchange(
     mut sender: Sender,
     mut driver: Driver,
@@ -212,9 +250,9 @@ async fn exchange(
         tokio::select! {
             biased;
             reply = &mut answer => reply?,
-            _ = &mut driver => {
-                // The connection has ended. What it has read still reaches the answer. A request that it has not taken
-                // fails as soon as the connection is dropped.
+            _ = &mut driver.connection => {
+                // The connection has ended. What it has already read still reaches `answer`. If it never took the
+                // request, dropping it makes `answer` fail instead of waiting for ever.
                 drop(driver);
                 return Ok((answer.await?, None));
             }

@@ -1,15 +1,20 @@
-//! The simulator: virtual buyers over real sockets, and the auditor that judges what they were told.
+//! The simulator: virtual buyers that buy over real sockets, and an auditor that judges the answers they got.
 //!
-//! This file keeps the runs of one server: it starts them, bounds how many go on at once, tells their progress and
-//! forgets the oldest. A run lives on a thread with a runtime of its own, so that its buyers do not slow real ones down.
+//! This file manages the runs of one server: it starts them, limits how many run at once, reports their progress and
+//! forgets the oldest. Each run has a thread and a runtime of its own, so that driving the virtual buyers takes no time
+//! from the runtime that serves the real ones.
 
 pub mod auditor; // an independent model that judges the answers
-pub mod client; // a lean HTTP/1.1 client, one connection per virtual buyer in flight
-pub mod run_error; // why a run could not be made
-pub mod runner; // sends the buyers and tells the progress
-pub mod workload; // reads the sale and draws who asks for what
+pub mod client; // a small HTTP/1.1 client with one connection per caller
+pub mod run_error; // why a run failed
+pub mod runner; // lets the buyers act and reports the progress
+pub mod workload; // reads the sale and draws what each buyer asks for
 
-use std::{collections::VecDeque, net::SocketAddr, sync::OnceLock};
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -20,7 +25,7 @@ use self::{
     client::Server,
     runner::{Plan, RefusalMeter, run},
 };
-use super::shutdown::Shutdown;
+use super::{limits::OwnClients, shutdown::Shutdown};
 use crate::model::{
     ids::{SaleId, SimulationId},
     limits::{KEPT_SIMULATIONS, MAX_RUNNING_SIMULATIONS},
@@ -30,17 +35,18 @@ use crate::model::{
 };
 
 /// The runs of this server, oldest first.
-#[derive(Default)]
 pub struct Simulations {
-    /// Where this server listens; known once it does.
+    /// The address of this server, to which virtual buyers connect. It is set when the listener is bound.
     address: OnceLock<SocketAddr>,
+    /// Where virtual buyers make their sockets known, because no limit per client applies to them.
+    own_clients: Arc<OwnClients>,
     runs: Mutex<VecDeque<Run>>,
-    /// Held by whoever starts a run or changes a rehearsal's strategy, so that neither happens in the middle of the
-    /// other.
+    /// Held while a run is started or a rehearsal's strategy is changed, so that the strategy cannot change under a run
+    /// that is just starting.
     turn: tokio::sync::Mutex<()>,
 }
 
-/// What a server knows of a run on a sale of its own, beyond the answers.
+/// What the server itself knows about a run, in addition to the answers that the buyers get.
 pub struct Insight {
     /// The strategy that sells.
     pub strategy: StrategyKind,
@@ -48,6 +54,7 @@ pub struct Insight {
 }
 
 struct Run {
+    of_organiser: bool,
     progress: watch::Receiver<Simulation>,
     cancel: CancellationToken,
 }
@@ -57,69 +64,86 @@ impl Run {
         self.progress.borrow().id
     }
 
-    /// Whether the run goes on: it says so, and its thread is there.
+    /// Whether the run is still going on. The status alone does not tell: it stays `running` if the thread panicked.
     fn is_running(&self) -> bool {
         self.progress.has_changed().is_ok() && self.progress.borrow().status == SimulationStatus::Running
     }
 }
 
 impl Simulations {
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(own_clients: Arc<OwnClients>) -> Self {
+        Self { address: OnceLock::new(), own_clients, runs: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
 
-    /// Tells where this server listens, so that virtual buyers find it. Called once, when the listener is bound.
+    /// Sets the address to which virtual buyers connect. Called once, when the listener is bound.
     pub fn listening_at(&self, address: SocketAddr) {
         let _ = self.address.set(address);
     }
 
-    /// Waits until nobody else starts a run or changes a strategy. Keep what comes back until that is done.
+    /// Waits until nobody else starts a run or changes a strategy. The caller keeps the guard until it has done so itself.
     pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.turn.lock().await
     }
 
-    /// Whether one more run may begin. It may not when too many go on already.
-    pub fn check_room(&self) -> Result<(), Refusal> {
-        if self.runs.lock().iter().filter(|run| run.is_running()).count() >= MAX_RUNNING_SIMULATIONS {
+    /// Whether one more run may begin. It may not if too many of the same kind of asker are going on: organisers have
+    /// places of their own, so that others cannot take them all.
+    pub fn check_room(&self, of_organiser: bool) -> Result<(), Refusal> {
+        let runs = self.runs.lock();
+        let running = runs.iter().filter(|run| run.of_organiser == of_organiser && run.is_running());
+        if running.count() >= MAX_RUNNING_SIMULATIONS {
             return Err(overloaded("Too many simulations are running; try again when one has ended."));
         }
         Ok(())
     }
 
-    /// Whether a run against this sale goes on.
+    /// Whether a run against this sale is going on.
     pub fn is_attacked(&self, sale: &SaleId) -> bool {
         self.runs.lock().iter().any(|run| run.is_running() && run.progress.borrow().sale == *sale)
     }
 
-    /// Starts a run and returns it as it begins. Refused when too many go on already, or at shutdown.
-    /// It ends with the server.
-    pub fn start(&self, plan: Plan, insight: Insight, shutdown: &Shutdown) -> Result<Simulation, Refusal> {
+    /// Starts a run and returns its first state. The run is cancelled when the server shuts down.
+    ///
+    /// Refused with `overloaded` if too many runs are going on, if the server does not listen yet, or if the thread
+    /// cannot be started. The caller holds the [`turn`](Self::turn): otherwise two callers could both take the last
+    /// free place, because the runs are counted before the new one is added.
+    pub fn start(
+        &self,
+        plan: Plan,
+        insight: Insight,
+        of_organiser: bool,
+        shutdown: &Shutdown,
+    ) -> Result<Simulation, Refusal> {
         let address = *self.address.get().ok_or_else(|| overloaded("the server does not listen yet"))?;
-        self.check_room()?;
+        self.check_room(of_organiser)?;
         let mut runs = self.runs.lock();
         let id = SimulationId(Uuid::now_v7());
         let mut simulation = plan.begun(id);
         simulation.strategy = Some(insight.strategy);
         let (sender, progress) = watch::channel(simulation.clone());
         let cancel = CancellationToken::new();
-        spawn(Server::at(address), plan, insight.meter, sender, cancel.clone(), shutdown.clone())
+        let server = Server::at(address).without_limits(self.own_clients.clone());
+        spawn(server, plan, insight.meter, sender, cancel.clone(), shutdown.clone())
             .map_err(|error| overloaded(format!("the simulation could not be started: {error}")))?;
-        runs.push_back(Run { progress, cancel });
+        runs.push_back(Run { of_organiser, progress, cancel });
         forget_oldest(&mut runs);
         Ok(simulation)
     }
 
-    /// The run as it stands now.
+    /// The current state of the run; `None` if this server does not know it.
     pub fn get(&self, id: SimulationId) -> Option<Simulation> {
         self.subscribe(id).map(|progress| progress.borrow().clone())
     }
 
-    /// The run's progress. It says `running` for the last time before its sender goes.
+    /// A receiver of the run's state, for a stream that follows the run; `None` if this server does not know the run.
+    ///
+    /// It holds the current state at once, and the newest one after each change. Unless the run's thread panics, the final
+    /// state is sent before the channel closes. So a stream that ends when the channel closes has delivered the verdict.
     pub fn subscribe(&self, id: SimulationId) -> Option<watch::Receiver<Simulation>> {
         self.runs.lock().iter().find(|run| run.id() == id).map(|run| run.progress.clone())
     }
 
-    /// Cancels the run and waits until it has ended: requests in flight finish, and what was done is audited.
+    /// Cancels the run, waits until it has ended and returns its final state; `None` if this server does not know it.
+    /// Requests in flight finish, and the answers so far are judged.
     pub async fn cancel(&self, id: SimulationId) -> Option<Simulation> {
         let mut progress = {
             let runs = self.runs.lock();
@@ -127,7 +151,7 @@ impl Simulations {
             run.cancel.cancel();
             run.progress.clone()
         };
-        // An error means that the run's thread is gone; what it told last stands.
+        // An error means that the thread ended without a final state. The last state that it sent is returned then.
         let _ = progress.wait_for(|simulation| simulation.status != SimulationStatus::Running).await;
         let simulation = progress.borrow().clone();
         Some(simulation)
@@ -138,15 +162,16 @@ fn overloaded(detail: impl Into<String>) -> Refusal {
     Refusal::new(Code::Overloaded, detail)
 }
 
-/// Drops the oldest ended runs beyond what is kept.
+/// Removes the oldest ended runs when there are too many, so that memory stays bounded. Running ones stay.
 fn forget_oldest(runs: &mut VecDeque<Run>) {
-    while runs.len() > KEPT_SIMULATIONS + MAX_RUNNING_SIMULATIONS {
+    while runs.len() > KEPT_SIMULATIONS + 2 * MAX_RUNNING_SIMULATIONS {
         let Some(oldest) = runs.iter().position(|run| !run.is_running()) else { return };
         runs.remove(oldest);
     }
 }
 
-/// Logs the contradictions of a run. They are expected where the strategy does not promise to be exact.
+/// Logs the contradictions of a run, each as an error. If the strategy does not promise to be exact, contradictions are
+/// expected, and only their number is logged.
 fn tell_contradictions(simulation: &Simulation) {
     let Simulation { id, strategy, contradictions, .. } = simulation;
     if strategy.is_some_and(|strategy| !strategy.is_exact()) {
@@ -158,7 +183,8 @@ fn tell_contradictions(simulation: &Simulation) {
     }
 }
 
-/// Makes the run on a thread of its own. However it ends, its status says so.
+/// Makes the run on a thread of its own. If the run fails, its status becomes `cancelled`, the buyers without an answer
+/// count as errors, and the reason is added to the contradictions. Fails if the thread or its runtime cannot be made.
 fn spawn(
     server: Server,
     plan: Plan,

@@ -1,16 +1,17 @@
-//! Why a run could not be made.
+//! Why a run failed.
 
 use std::fmt;
 
 use super::client::Fault;
 
-/// Why the run could not be made. This says nothing about the sale's exactness.
+/// Why a run could not be started or finished. It says nothing about whether the sale is exact.
 #[derive(Debug)]
 pub enum RunError {
+    /// No answer of the server arrived.
     Unreachable(Fault),
-    /// The server refused, with its words.
+    /// The server refused, for the reason that it gave; or the sale has nothing that the buyers could ask for.
     Refused(String),
-    /// The answer does not follow the contract.
+    /// The answer is not what the API promises. It may be a proxy's.
     Unreadable(String),
 }
 

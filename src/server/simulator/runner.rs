@@ -1,6 +1,7 @@
-//! Sends the virtual buyers. Each is a session of its own and acts once, over the public API and a real socket.
+//! Lets the virtual buyers act: each makes one purchase, over the public API and a real socket. A buyer sends a key of
+//! its own and no session, so the server takes each for a new guest.
 //!
-//! It never touches the engine: it reports what any client would have seen.
+//! The runner never touches the engine, so it reports what any client would have seen.
 
 use std::{
     pin::pin,
@@ -40,46 +41,53 @@ use crate::model::{
     tally::{Answer, Latencies, Tally},
 };
 
-/// The pauses of a buyer in the queue before the first look, and at most; and how long it goes on looking.
+/// The pause before a buyer in the queue asks for the outcome for the first time. It doubles from one time to the next.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
+/// The longest pause before a buyer asks for the outcome again.
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
+/// How long a buyer goes on asking for the outcome.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often the progress is updated.
+/// How often the progress is updated while the buyers act.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The parameters of a run. Their bounds are checked at the edge.
+/// The parameters of a run. The caller has checked their bounds.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub sale: SaleId,
     pub target: Target,
     pub buyers: u32,
-    /// Requests in flight at once, each on a connection of its own.
+    /// The most requests in flight at once. Each has a connection of its own.
     pub concurrency: u32,
     pub arrivals: Arrivals,
-    /// How long the run may go on after the last planned arrival. Then it ends as cancelled.
+    /// How long the run may go on after the last planned arrival. Then it is cancelled.
     pub overtime: Duration,
     pub seed: u64,
 }
 
 impl Plan {
-    /// The run of this plan as it begins.
+    /// The state of the run before its first request.
     pub fn begun(&self, id: SimulationId) -> Simulation {
         let mut begun = Simulation::begun(id, self.sale.clone(), self.buyers, self.concurrency, self.seed);
         begun.rate = self.arrivals.rate();
         begun
     }
 
-    /// How long the run may last.
+    /// How long the run may last, from the moment when the first buyer may act.
     fn time_limit(&self) -> Duration {
         self.arrivals.last_moment(self.buyers) + self.overtime
     }
 }
 
-/// Reads how many claims on the sale were refused so far with the help of the database.
+/// Reads how many claims on the sale were refused so far after the database was asked.
 pub type RefusalMeter = dyn Fn() -> u64 + Send + Sync;
 
-/// Makes the run. `progress` is updated every 100 ms and holds the verdict at the end. When the run is cancelled, requests in
-/// flight finish, and the answers so far are judged. `meter` is given where this process is the server.
+/// Makes the run. `progress` is updated every 100 ms while the buyers act, and holds the verdict at the end.
+///
+/// When the run is cancelled, no further buyer acts, requests in flight finish, and the answers so far are judged.
+/// `meter` is given if this process is the server that sells.
+///
+/// Fails if no connection can be opened, or if the sale cannot be read before or after the buyers act. A purchase that
+/// fails is only counted.
 pub async fn run(
     server: Server,
     plan: Plan,
@@ -123,7 +131,8 @@ async fn open(server: &Arc<Server>) -> Result<Connection, RunError> {
     Connection::open(Arc::clone(server)).await.map_err(RunError::Unreachable)
 }
 
-/// Updates the progress until every slot has finished; returns their connections.
+/// Updates the progress until every slot has finished, and cancels the run when its time is up. Returns the slots'
+/// connections.
 async fn watch_until_done(
     race: &Race,
     slots: &mut JoinSet<Connection>,
@@ -168,7 +177,7 @@ async fn judge(connection: &mut Connection, before: &Sale, wins: &[Win]) -> Resu
     Ok((audit, auditor::sentences(&contradictions)))
 }
 
-/// What all slots of one run share.
+/// What all slots of one run share. A slot is a task with one connection that lets one buyer after the other act.
 struct Race {
     workload: Workload,
     arrivals: Arrivals,
@@ -192,7 +201,7 @@ impl Race {
         }
     }
 
-    /// Takes the next buyer, lets it act, and so on until none is left.
+    /// Lets one buyer after the other act, until none is left or the run is cancelled. Returns the connection.
     async fn serve(self: Arc<Self>, mut connection: Connection) -> Connection {
         while !self.cancel.is_cancelled() {
             let buyer = self.next_buyer.fetch_add(1, Ordering::Relaxed);
@@ -206,10 +215,10 @@ impl Race {
         connection
     }
 
-    /// Waits for the moment at which this buyer arrives and returns it; `None` when the run was cancelled meanwhile.
+    /// Waits until this buyer arrives, and returns the moment of arrival; `None` if the run is cancelled meanwhile.
     ///
-    /// With a rate, this is the planned moment, even when every slot was busy then. A slow answer delays the buyers
-    /// behind it, and their latency includes that delay (the correction for coordinated omission).
+    /// With a rate, this is the planned moment, even if every slot was busy then. A slow answer delays later buyers, and
+    /// their latency includes that delay (the correction for coordinated omission).
     async fn arrival(&self, buyer: usize) -> Option<Instant> {
         if self.arrivals == Arrivals::AtOnce {
             return Some(Instant::now());
@@ -221,16 +230,16 @@ impl Race {
         }
     }
 
-    /// Sends the purchase, and sends it again with the same key while its outcome is unknown: after a lost connection or
-    /// the 502 of a proxy, or while an earlier attempt is still being decided. A cancelled run waits for one answer, and
-    /// does not ask again.
+    /// Sends the purchase, and sends it again while its outcome is unknown: after a lost connection or the 502 of a
+    /// proxy, or while the server is still deciding an earlier attempt. The key stays the same, so that nothing is
+    /// bought twice. Once the run is cancelled, the purchase is not sent again.
     async fn ask(&self, connection: &mut Connection, key: &str, body: Bytes) -> Answer {
         let mut retries = 0;
         loop {
             let answer = match connection.post(&self.workload.path, Some(key), body.clone()).await {
                 Ok(reply) if reply.status == StatusCode::ACCEPTED => match follow(connection, &reply).await {
                     Some(answer) => return answer,
-                    // The server has forgotten the request: nothing was sold, and the same key asks once more.
+                    // The server does not know the request any more. It is safe to ask again, because the key is the same.
                     None => Answer::Failed("The server has forgotten the request.".to_owned()),
                 },
                 Ok(reply) => {
@@ -265,7 +274,8 @@ impl Race {
     }
 }
 
-/// Follows a purchase that was given a receipt until it is decided. `None` where the server does not know it any more.
+/// Asks for the outcome of a purchase that got a receipt, until it is decided or `PATIENCE` is over. `None` if the server
+/// does not know the request any more.
 async fn follow(connection: &mut Connection, receipt: &Reply) -> Option<Answer> {
     let buyer = &receipt.headers;
     let Ok(Receipt { status_url, .. }) = serde_json::from_slice(&receipt.body) else {

@@ -1,4 +1,5 @@
-//! Reads a sale over the public API and draws the plan of a run: one request per virtual buyer, written beforehand.
+//! Reads a sale over the public API, and draws the request of each virtual buyer. All requests are written before the
+//! run starts, so that writing them takes no time from it.
 
 use bytes::Bytes;
 use tokio::time::sleep;
@@ -18,16 +19,21 @@ use crate::model::{
     simulation::Target,
 };
 
-/// What every buyer of a run will ask for, and the sale as it stood before the first of them.
+/// What every buyer of a run will ask for, and the sale before the first of them acts.
 pub struct Workload {
     pub before: Sale,
-    /// Where purchases are posted.
+    /// The path to which purchases are posted.
     pub path: String,
-    /// The body of each buyer's request, in the order of arrival.
+    /// The JSON body of each buyer's request, in the order of arrival.
     pub bodies: Vec<Bytes>,
 }
 
 impl Workload {
+    /// Reads the sale and its seats, and draws one request for each of `buyers`. The same seed draws the same requests
+    /// from the same stock.
+    ///
+    /// Fails with [`RunError::Refused`] if the sale does not have the target or has no stock at all, and with the errors
+    /// of [`read`].
     pub async fn draw(
         connection: &mut Connection,
         sale: &SaleId,
@@ -48,18 +54,20 @@ impl Workload {
     }
 }
 
-/// Gets `path` and parses it; a problem document becomes the refusal that it tells of.
+/// Gets `path` and parses the answer as JSON. Fails as [`parse`] does, and with [`RunError::Unreachable`] if no answer
+/// comes.
 pub async fn read<T: serde::de::DeserializeOwned>(connection: &mut Connection, path: &str) -> Result<T, RunError> {
     parse(path, &get(connection, path).await?)
 }
 
-/// Parses what came back from `path`; a problem document becomes the refusal that it tells of.
+/// Parses the answer from `path` as JSON. A problem document becomes [`RunError::Refused`] with its detail. Any other
+/// failure, and a body that is not the expected JSON, becomes [`RunError::Unreadable`].
 pub fn parse<T: serde::de::DeserializeOwned>(path: &str, reply: &Reply) -> Result<T, RunError> {
     check(path, reply)?;
     serde_json::from_slice(&reply.body).map_err(|error| RunError::Unreadable(format!("{path}: {error}")))
 }
 
-/// The ledger lines after `seq`, as the server exports them.
+/// Reads the ledger lines after `seq`. The server exports one JSON object per line.
 pub async fn read_ledger(connection: &mut Connection, sale: &SaleId, seq: u64) -> Result<Vec<LedgerLine>, RunError> {
     let path = format!("/api/v1/sales/{sale}/ledger?after={seq}");
     let reply = get(connection, &path).await?;
@@ -69,7 +77,10 @@ pub async fn read_ledger(connection: &mut Connection, sale: &SaleId, seq: u64) -
         .collect()
 }
 
-/// Gets `path`, again and again for a moment while something in between answers instead of the server, or nothing does.
+/// Gets `path`. Asks again, up to `MAX_RETRIES` times, while no answer comes or a proxy answers in the server's place.
+///
+/// A read changes nothing, so it is safe to repeat. Without the retries, one lost answer before or after the buyers act
+/// would make the whole run fail.
 async fn get(connection: &mut Connection, path: &str) -> Result<Reply, RunError> {
     let mut retry = 0;
     loop {
@@ -84,7 +95,10 @@ async fn get(connection: &mut Connection, path: &str) -> Result<Reply, RunError>
     }
 }
 
-/// Whether this is no answer of the server's: nothing, or a failure without its words.
+/// Whether the server's own answer did not arrive: no answer came at all, or a proxy between client and server answered
+/// with a status of 500 or more. The server's own failures carry a problem document, so one without it is a proxy's.
+///
+/// The server may have acted on the request all the same. So the caller may repeat only a read, or a request with a key.
 pub fn is_from_in_between(answer: &Result<Reply, Fault>) -> bool {
     answer.as_ref().map_or(true, |reply| {
         let status = reply.status.as_u16();

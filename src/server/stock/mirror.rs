@@ -34,6 +34,8 @@ pub struct SaleDesk {
     pub stock: RwLock<Stock>,
     /// Claims refused so far for which the database was asked at least one statement, by this process.
     pub refused_by_database: AtomicU64,
+    /// Held during a reset. Further resets wait for it, and usually find nothing left to do.
+    pub resetting: tokio::sync::Mutex<()>,
     /// Commits that wait for an earlier one, by the `seq` that they follow. This lock is held while the mirror changes.
     early: Mutex<BTreeMap<u64, Change>>,
 }
@@ -91,6 +93,7 @@ impl SaleDesk {
             sale_id: stock.sale_id,
             stock: RwLock::new(stock),
             refused_by_database: AtomicU64::new(0),
+            resetting: tokio::sync::Mutex::default(),
             early: Mutex::default(),
         })
     }

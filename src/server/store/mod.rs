@@ -22,7 +22,7 @@ pub use rows::*;
 pub use shared::{
     audit::recount,
     idempotency::{answers_before, answers_since, find_answer, keep_body},
-    ledger::{append, changes_after, lines_from},
+    ledger::{append, changes_after, lines_from, untouched_at},
     orders::{OrderPage, count_orders, find_order, orders_of, owned_positions, units_by_buyer, units_owned},
     records::{find_sale, load_sales},
     requests::{decide_request, find_decided, forget_decided},

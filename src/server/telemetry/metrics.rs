@@ -42,6 +42,8 @@ pub const KEPT_DEAD_LETTERS: &str = "onsale_dead_letters_kept";
 /// Open connections, and those refused because there were too many.
 pub const CONNECTIONS: &str = "onsale_connections";
 pub const CONNECTIONS_REFUSED: &str = "onsale_connections_refused_total";
+/// Requests refused because a client came too often, by `rate`: `requests`, `new_guests`, `purchases`, `wrong_tokens`.
+pub const RATE_LIMITED: &str = "onsale_rate_limited_total";
 /// Open live streams.
 pub const VIEWERS: &str = "onsale_viewers";
 /// Frames encoded, by `event`. A frame counts once, however many viewers it goes to.
@@ -128,6 +130,7 @@ fn describe() {
     describe_gauge!(KEPT_DEAD_LETTERS, "Purchases of the queue that were given up and can be read");
     describe_gauge!(CONNECTIONS, "Open connections");
     describe_counter!(CONNECTIONS_REFUSED, "Connections refused because there were too many");
+    describe_counter!(RATE_LIMITED, "Requests refused because a client came too often, by rate");
     describe_gauge!(VIEWERS, "Open live streams");
     describe_counter!(FRAMES, "Frames encoded, by event");
     describe_counter!(SNAPSHOTS, "Snapshots handed to viewers, by reason");

@@ -15,6 +15,9 @@ use tempfile::TempDir;
 
 /// The organiser's Bearer token, if the server was started with it.
 pub const ADMIN_TOKEN: &str = "an organiser's token for tests";
+/// No limits per client.
+const LIFTED: &str = "[limits]\nconnections_per_address = 0\nrequests_per_second = 0\nnew_guests_per_minute = 0\n\
+                      purchases_per_minute = 0\nwrong_tokens = 0\n";
 /// How long a start may take, with migrations and the demo sales, on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest time that a stop may take. The tests of the shutdown ask for less.
@@ -30,6 +33,7 @@ pub struct Setup {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     configuration: Option<String>,
+    has_limits: bool,
     database: Option<String>,
 }
 
@@ -60,6 +64,22 @@ impl Setup {
     pub fn with_configuration(mut self, toml: &str) -> Self {
         self.configuration = Some(toml.to_owned());
         self
+    }
+
+    /// Keeps the limits per client. Most tests lift them, because all their clients come from one address.
+    pub fn with_limits(mut self) -> Self {
+        self.has_limits = true;
+        self
+    }
+
+    /// The server's `Leptos.toml`.
+    fn file(&self) -> String {
+        let written = self.configuration.clone().unwrap_or_default();
+        match written.split_once("[limits]\n") {
+            _ if self.has_limits => written,
+            Some((before, after)) => format!("{before}{LIFTED}{after}"),
+            None => format!("{written}\n{LIFTED}"),
+        }
     }
 
     pub async fn start(self) -> TestApp {
@@ -99,9 +119,7 @@ impl TestApp {
     fn prepare(setup: Setup) -> Self {
         allow_many_sockets();
         let folder = Arc::new(tempfile::tempdir().expect("a folder for the database"));
-        if let Some(toml) = &setup.configuration {
-            std::fs::write(folder.path().join("Leptos.toml"), toml).expect("a configuration file");
-        }
+        std::fs::write(folder.path().join("Leptos.toml"), setup.file()).expect("a configuration file");
         Self { setup, wrapper: Vec::new(), child: None, address: free_address(), folder }
     }
 

@@ -1,4 +1,4 @@
-//! A proxy in front of the server, with planted faults: it passes requests on and answers in the server's place.
+//! A proxy in front of the server, with planted faults: it loses, cuts or delays answers, or gives its own instead.
 
 use std::{
     collections::HashMap,
@@ -20,19 +20,19 @@ use futures_util::stream;
 
 use super::TestApp;
 
-/// The proxy's own words, where the server's were expected.
+/// The body of the proxy's own answers.
 const PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>";
 
-/// What is wrong with the proxy.
+/// What the proxy does wrong.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It passes a request on, and answers the first so many times with this status instead of the server's answer.
+    /// It passes each request on, but the first `times` answers to it are replaced by one with this status.
     Swallows { times: u32, status: u16 },
     /// It answers with this status and passes nothing on.
     Refuses { status: u16 },
-    /// It passes a request on, and cuts the connection in the middle of the first answer.
+    /// It passes each request on, but cuts the connection in the middle of the first answer to it.
     Cuts,
-    /// It passes a request on after so long.
+    /// It waits for this long before it passes a request on.
     Delays(Duration),
 }
 
@@ -41,9 +41,9 @@ struct House {
     server: String,
     client: reqwest::Client,
     fault: Fault,
-    /// The end of the paths that have the fault.
+    /// The fault affects the paths that end with this.
     at: &'static str,
-    /// How often each request has come, by its key, or by its path where it has none.
+    /// How many times each request was passed on, by its idempotency key, or by its path if it has no key.
     seen: Arc<Mutex<HashMap<String, u32>>>,
 }
 
@@ -51,7 +51,7 @@ struct House {
 pub struct Proxy(SocketAddr);
 
 impl Proxy {
-    /// Stands in front of `app` with a fault at the paths that end with `at`.
+    /// Starts a proxy in front of `app`. The fault affects the paths that end with `at`.
     pub async fn start(app: &TestApp, at: &'static str, fault: Fault) -> Self {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -85,7 +85,7 @@ async fn pass_on(
     let request = house.client.request(method, format!("{}{uri}", house.server)).headers(headers).body(body);
     let reply = request.send().await.expect("the server answers");
     let (status, mut headers) = (reply.status(), reply.headers().clone());
-    // It belongs to the connection to the server.
+    // This header describes the connection to the server, not the one to the client.
     headers.remove(TRANSFER_ENCODING);
     let body = reply.bytes().await.expect("a whole answer");
     let times_before = {
@@ -110,7 +110,7 @@ fn page(status: u16) -> Response<Body> {
     Response::builder().status(status).header("content-type", "text/html").body(PAGE.into()).expect("a response")
 }
 
-/// The first half of an answer that was announced whole.
+/// Half of the body under the `Content-Length` of the whole one, and then the connection ends.
 fn cut(status: StatusCode, body: &Bytes) -> Response<Body> {
     let half = body.slice(..body.len() / 2);
     let broken = stream::iter([Ok(half), Err(std::io::Error::other("cut"))]);

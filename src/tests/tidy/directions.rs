@@ -35,10 +35,10 @@ const MAY_USE: Table = &[
     ("server/failpoint", &[]),
     ("server/ledger", &["model"]),
     ("server/shutdown", &[]),
-    ("server/telemetry", &["server/config"]),
+    ("server/telemetry", &["model", "server/config"]),
     ("server/redis", &["server/derived_key", "server/telemetry"]),
     ("server/site", &["ui/client_files"]),
-    ("server/limits", &["model", "server/config"]),
+    ("server/limits", &["model", "server/config", "server/telemetry"]),
     // Decisions, storage, live feed.
     ("server/store", &["model", "server/currency", "server/ledger", "server/telemetry"]),
     ("server/stock", &["model", "server/clock", "server/currency", "server/ledger", "server/store"]),
@@ -73,7 +73,7 @@ const MAY_USE: Table = &[
     ),
     // The edges of the server.
     ("server/auth", &["model", "server/config", "server/engine"]),
-    ("server/simulator", &["model", "server/shutdown"]),
+    ("server/simulator", &["model", "server/limits", "server/shutdown"]),
     (
         "server/app",
         &[

@@ -21,7 +21,8 @@ pub fn HomePage() -> impl IntoView {
             <p class="eyebrow">"Box office"</p>
             <h1>"On sale now, live"</h1>
             <p class="lead">
-                "Watch seats change hands as it happens, and take one. Nothing is sold twice, nothing is left behind, and the ledger proves it."
+                "Watch seats change hands as it happens, and take one. Nothing is sold twice, nothing is left behind, and \
+                 the ledger proves it."
             </p>
         </section>
         {Suspend::new(async move {

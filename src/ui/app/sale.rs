@@ -64,7 +64,8 @@ fn Notice(notice: FormNotice) -> impl IntoView {
         FormNotice::NoCookie => ("Nothing was bought: your browser keeps no cookies", NO_COOKIES),
         FormNotice::Unknown { .. } => (
             "The box office does not answer",
-            "It is not known whether your purchase went through. Choose the same and press again: if it went through, you get its tickets, and nothing is bought twice.",
+            "It is not known whether your purchase went through. Choose the same and press again: if it went through, \
+             you get its tickets, and nothing is bought twice.",
         ),
     };
     view! {

@@ -19,6 +19,10 @@ use crate::{
 /// The sale that is chosen at first. It is there for rehearsals.
 const DEFAULT_SALE: &str = "rehearsal";
 
+/// Shown where the visitor may attack no sale.
+const NOTHING_TO_ATTACK: &str = "There is no sale here that you may attack. Only a demo opens its rehearsals to everybody; \
+                                 elsewhere the organiser starts simulations, over the API.";
+
 /// The simulator on a page of its own.
 #[component]
 pub fn SimulatorPage() -> impl IntoView {
@@ -59,6 +63,9 @@ pub fn Simulator(sale: Option<Arc<Sale>>) -> impl IntoView {
             <template id=document::FRAME inner_html=document::frame().into_string()></template>
             {Suspend::new(async move {
                 let start = start(sale).await;
+                if start.sales.is_empty() {
+                    return view! { <p class="notice">{NOTHING_TO_ATTACK}</p> }.into_any();
+                }
                 view! { {hand_over(START, start)} <SimulatorIsland /> }.into_any()
             })}
         </section>

@@ -28,7 +28,12 @@ pub fn TicketsPage() -> impl IntoView {
         {Suspend::new(async move {
             match api::my_orders(after).await {
                 Ok(found) => view! { <Orders found is_first=after.is_none() /> }.into_any(),
-                Err(_) => view! { <p class="notice" role="alert">"Your tickets cannot be read now. They are safe; try again in a moment."</p> }.into_any(),
+                Err(_) => view! {
+                    <p class="notice" role="alert">
+                        "Your tickets cannot be read now. They are safe; try again in a moment."
+                    </p>
+                }
+                .into_any(),
             }
         })}
     }

@@ -1,14 +1,16 @@
-//! Waits until the visitor has seen what the page shows.
+//! Waits until a change on the page counts as seen by the visitor: at least a second has passed, and the page is visible.
 
 use std::time::Duration;
 
 use gloo_timers::future::sleep;
 use leptos::prelude::document;
 
-/// What the page shows counts as seen after this time on the screen. It is longer than the pause within a double click.
+/// How long to wait before looking whether the page is visible. It is longer than the pause within a double click, so the
+/// second click comes before the change counts as seen.
 const ON_THE_SCREEN: Duration = Duration::from_secs(1);
 
-/// Waits for a second, and if the page is hidden then, for further seconds until one ends with the page visible.
+/// Waits for a second. If the page is hidden at its end, waits for further seconds until the page is visible at the end of
+/// one.
 pub async fn seen() {
     sleep(ON_THE_SCREEN).await;
     while document().hidden() {

@@ -7,9 +7,10 @@ use leptos::prelude::*;
 use super::document::{BUY, MAIN, hand_focus_on};
 use crate::model::outcome::Code;
 
-/// How long a message about a failure stays. A success stays until the visitor closes it.
+/// How long a message about a failure stays. A message about a success or a purchase in line does not disappear by itself.
 const FAILURE_STAYS: Duration = Duration::from_secs(7);
-/// The most messages that are shown at once. A further message removes the oldest failure.
+/// The most messages that are shown at once. If one more comes, the oldest message that is not a success is removed. If
+/// all are successes, the oldest is removed.
 const MAX_TOASTS: usize = 4;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,8 +113,10 @@ impl Toasts {
         self.list.update(|list| {
             list.push(Toast { id, kind, title, detail });
             if list.len() > MAX_TOASTS {
-                // A failure is removed first, because a success must not be pushed out by later messages.
-                let oldest = list.iter().position(|toast| toast.kind != ToastKind::Success).unwrap_or(0);
+                // An older message makes room for the new one. A success must not be pushed out by failures, so older
+                // messages of other kinds go first.
+                let older = &list[..MAX_TOASTS];
+                let oldest = older.iter().position(|toast| toast.kind != ToastKind::Success).unwrap_or(0);
                 list.remove(oldest);
             }
         });

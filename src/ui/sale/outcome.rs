@@ -9,7 +9,8 @@ use serde::{
 use crate::{model::outcome::Code, ui::kit::toast::ToastKind};
 
 /// Why nothing is sold to a browser without cookies.
-pub const NO_COOKIES: &str = "Your tickets belong to this browser, and it is known by a cookie: without one you could not find them again. Allow cookies for this site, load the page again, and buy then.";
+pub const NO_COOKIES: &str = "Your tickets belong to this browser, and it is known by a cookie: without one you could \
+                              not find them again. Allow cookies for this site, load the page again, and buy then.";
 
 /// The message for an outcome: `won`, with the rung added if seats do not stand side by side; `waiting`; or the code of
 /// a refusal. `None` for anything else.

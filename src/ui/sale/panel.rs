@@ -25,7 +25,8 @@ use crate::{
 };
 
 /// The form's field for seats where no script runs, because the map cannot be used there.
-const SEAT_FIELD: &str = r#"<label class="field"><span>Seat, or leave it empty for the best one</span><input name="seat" placeholder="A-12 or A-12, A-13" autocomplete="off"></label>"#;
+const SEAT_FIELD: &str = r#"<label class="field"><span>Seat, or leave it empty for the best one</span>
+<input name="seat" placeholder="A-12 or A-12, A-13" autocomplete="off"></label>"#;
 
 #[component]
 pub fn Panel(desk: Desk) -> impl IntoView {

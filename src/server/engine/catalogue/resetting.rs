@@ -23,7 +23,8 @@ use crate::{
 };
 
 impl Catalogue {
-    /// Puts all stock back as made. Orders become void, and the ledger goes on.
+    /// Puts all stock back as made. Orders become void, and the ledger goes on. Where nothing has been sold or held since
+    /// the last reset, nothing changes.
     pub async fn reset_sale(&self, sale: &SaleId, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
         self.reset(sale, ResetBody::default(), keyed).await
     }
@@ -50,10 +51,26 @@ impl Catalogue {
 
     async fn put_all_back(&self, sale: &SaleId, body: ResetBody, keyed: Option<Keyed>) -> Decided<Answer<Sale>> {
         let Some(desk) = self.core.find(sale).await? else { return Ok(Err(unknown_sale(sale))) };
-        let put_back = async |begun: Option<Begun>| {
-            tried_anew(|| self.put_back(&desk, body.strategy, begun.as_ref())).await.map(Ok)
-        };
+        let _alone = desk.resetting.lock().await;
+        let strategy = body.strategy.filter(|strategy| *strategy != desk.stock.read().strategy);
+        if strategy.is_none()
+            && keyed.is_none()
+            && let Some(sale) = self.untouched(&desk).await?
+        {
+            return Ok(Ok(Answer::Fresh(sale)));
+        }
+        let put_back =
+            async |begun: Option<Begun>| tried_anew(|| self.put_back(&desk, strategy, begun.as_ref())).await.map(Ok);
         self.answer_once(keyed, &format!("POST /sales/{sale}/reset"), &body, put_back).await
+    }
+
+    /// The sale, if its stock is as it was made and the mirror knows that. This takes no lock, so that resets of a sale
+    /// that nobody has touched hold up nobody's purchase.
+    async fn untouched(&self, desk: &SaleDesk) -> Result<Option<Sale>, EngineError> {
+        let mut reader = self.core.desk.store.reader().await?;
+        let (seq, is_untouched) = store::untouched_at(reader.connection(), desk.sale_id).await?;
+        let stock = desk.stock.read();
+        Ok((is_untouched && stock.seq == seq).then(|| stock.sale(self.core.clock().now())))
     }
 
     async fn put_back(
@@ -66,6 +83,12 @@ impl Catalogue {
         let now = self.core.clock().now();
         let mut transaction = writer.begin().await?;
         store::lock_stock(transaction.connection(), desk.sale_id).await?;
+        let (_, is_untouched) = store::untouched_at(transaction.connection(), desk.sale_id).await?;
+        if is_untouched && strategy.is_none() {
+            let sale = self.commit_anew(transaction, desk, begun, OK, now, Stock::sale).await?;
+            writer.settle();
+            return Ok(sale);
+        }
         let stock = stored(&mut transaction, desk.slug().as_str()).await?;
         let all = stock.tiers.iter().map(|tier| units(tier.id.as_str(), tier.counts.capacity()));
         let (sale_id, line) = (desk.sale_id, next_line(&stock, now, ChangeKind::Reset, all.collect()));

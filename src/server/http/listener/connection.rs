@@ -13,6 +13,7 @@ use axum::{
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -22,9 +23,10 @@ use tower::ServiceExt;
 
 use super::{
     handoff::{self, HandedOver, StreamHandoff},
+    patient::Patient,
     shared::{Permit, Shared},
 };
-use crate::model::limits::{HEAD_TIMEOUT_MILLISECONDS, MAX_HEAD_BYTES};
+use crate::model::limits::{ANSWER_SEND_BUFFER_BYTES, HEAD_TIMEOUT_MILLISECONDS, MAX_HEAD_BYTES};
 
 const HEAD_TIMEOUT: Duration = Duration::from_millis(HEAD_TIMEOUT_MILLISECONDS);
 /// How long, and for how many bytes, a closed connection is still read. If unread bytes were left when the socket
@@ -39,6 +41,8 @@ type Slot = Arc<Mutex<Option<HandedOver>>>;
 pub async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, permit: Permit) {
     // Each answer is written whole, so waiting to fill a packet gains nothing.
     let _ = stream.set_nodelay(true);
+    // Left to itself, the system buffers megabytes for a client that reads slowly.
+    let _ = SockRef::from(&stream).set_send_buffer_size(ANSWER_SEND_BUFFER_BYTES);
     let (stream, handed_over) = answer_requests(stream, peer, &shared).await;
     match handed_over {
         Some(answer) => handoff::move_over(stream, answer, &shared, permit),
@@ -57,7 +61,7 @@ async fn answer_requests(stream: TcpStream, peer: SocketAddr, shared: &Shared) -
         // an answer is made would cost every purchase a buffer.
         .half_close(true)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream)), service);
     let mut stopping = pin!(shared.shutdown.started());
     let mut is_told = false;
     let handed_over = poll_fn(|context| {
@@ -73,7 +77,7 @@ async fn answer_requests(stream: TcpStream, peer: SocketAddr, shared: &Shared) -
         }
     })
     .await;
-    (connection.into_parts().io.into_inner(), handed_over)
+    (connection.into_parts().io.into_inner().into_inner(), handed_over)
 }
 
 /// Lets the router answer. An answer that is a stream never reaches hyper: it is left in the slot.

@@ -19,10 +19,15 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::server::{shutdown::Shutdown, telemetry::metrics::CONNECTIONS_REFUSED};
+use crate::server::{
+    limits::{ConnectionCaps, Full, OwnClients},
+    shutdown::Shutdown,
+    telemetry::metrics::CONNECTIONS_REFUSED,
+};
 
 mod connection; // one client's connection
 mod handoff; // an answer that is a live stream
+mod patient; // a socket that waits for a slow reader only so long
 mod shared; // what all connections share, and the place that each takes
 
 pub use handoff::StreamHandoff;
@@ -40,6 +45,9 @@ const DRAIN: Duration = Duration::from_secs(8);
 /// The answer to a connection beyond the limit, sent before it has asked anything.
 const TOO_MANY_CONNECTIONS: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// The answer to a connection beyond the cap of its address.
+const TOO_MANY_OF_ADDRESS: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 2\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// A bound socket, not yet accepting.
 pub struct Listener {
@@ -50,6 +58,10 @@ pub struct Listener {
 pub struct ListenerOptions {
     /// Open connections; one more is refused.
     pub max_connections: usize,
+    /// How many of them one address may have.
+    pub per_address: Arc<ConnectionCaps>,
+    /// Our own simulated buyers, who have no such cap.
+    pub own_clients: Arc<OwnClients>,
     /// The runtime that live streams move to.
     pub viewers: Handle,
     pub shutdown: Shutdown,
@@ -73,12 +85,13 @@ impl Listener {
     /// Serves until shutdown starts, then lets requests in flight finish and streams end, up to a deadline.
     pub async fn serve(self, router: Router, options: ListenerOptions) {
         let tasks = TaskTracker::new();
-        let ListenerOptions { max_connections, viewers, shutdown } = options;
+        let ListenerOptions { max_connections, per_address, own_clients, viewers, shutdown } = options;
         let shared = Arc::new(Shared { router, viewers, shutdown: shutdown.clone(), tasks: tasks.clone() });
         let permits = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
+        let places = Places { permits, per_address, own_clients };
         tokio::select! {
             () = shutdown.started() => {}
-            () = accept_all(&self.socket, &permits, &shared) => {}
+            () = accept_all(&self.socket, &places, &shared) => {}
         }
         drop(self.socket);
         tasks.close();
@@ -89,16 +102,13 @@ impl Listener {
 }
 
 /// Never ends by itself: a failing accept is waited out.
-async fn accept_all(socket: &TcpListener, permits: &Arc<Semaphore>, shared: &Arc<Shared>) {
+async fn accept_all(socket: &TcpListener, places: &Places, shared: &Arc<Shared>) {
     let mut last_log: Option<Instant> = None;
     loop {
         match socket.accept().await {
-            Ok((stream, peer)) => match permits.clone().try_acquire_owned() {
-                Ok(permit) => {
-                    let connection = connection::serve(stream, peer, shared.clone(), Permit::new(permit));
-                    shared.tasks.spawn(connection);
-                }
-                Err(_) => refuse(stream),
+            Ok((stream, peer)) => match places.take(peer) {
+                Ok(permit) => drop(shared.tasks.spawn(connection::serve(stream, peer, shared.clone(), permit))),
+                Err(answer) => refuse(stream, answer),
             },
             Err(error) if concerns_one_client(&error) => {}
             Err(error) => {
@@ -118,11 +128,30 @@ fn concerns_one_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
+/// The places for connections.
+struct Places {
+    permits: Arc<Semaphore>,
+    per_address: Arc<ConnectionCaps>,
+    own_clients: Arc<OwnClients>,
+}
+
+impl Places {
+    /// A place for a connection, or the answer that refuses it.
+    fn take(&self, peer: SocketAddr) -> Result<Permit, &'static [u8]> {
+        let permit = self.permits.clone().try_acquire_owned().map_err(|_| TOO_MANY_CONNECTIONS)?;
+        let of_address = match self.own_clients.contains(peer) {
+            true => None,
+            false => self.per_address.connect(peer.ip()).map_err(|Full| TOO_MANY_OF_ADDRESS)?,
+        };
+        Ok(Permit::new(permit, of_address))
+    }
+}
+
 /// Sends the refusal if the system takes it without waiting, and closes.
-fn refuse(stream: TcpStream) {
+fn refuse(stream: TcpStream, answer: &[u8]) {
     metrics::counter!(CONNECTIONS_REFUSED).increment(1);
     if let Ok(mut stream) = stream.into_std() {
-        let _ = io::Write::write(&mut stream, TOO_MANY_CONNECTIONS);
+        let _ = io::Write::write(&mut stream, answer);
     }
 }
 

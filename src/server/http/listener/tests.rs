@@ -18,7 +18,7 @@ use crate::{
         config::{Config, Flags},
         feed::{Announcement, Hub, Resume},
         http::sse::stream_response,
-        limits::StreamCaps,
+        limits::{Limits, StreamCaps},
     },
 };
 
@@ -43,7 +43,8 @@ impl Server {
         };
         let announcement = Announcement { switch: SaleSwitch::Open, opens_at: None, message: None };
         let hub = Hub::new(snapshot, announcement, Clock::System, &viewers);
-        let caps = StreamCaps::new(&Config::from_sources(Flags::default(), |_| None, "").unwrap());
+        let config = Config::from_sources(Flags::default(), |_| None, "").unwrap();
+        let caps = StreamCaps::new(&config);
         let streaming = hub.clone();
         let stream = move || async move {
             let permit = caps.try_open(None, [127, 0, 0, 1].into()).unwrap();
@@ -60,7 +61,14 @@ impl Server {
         let shutdown = Shutdown::new();
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address().unwrap();
-        let options = ListenerOptions { max_connections, viewers, shutdown: shutdown.clone() };
+        let limits = Limits::new(&config);
+        let options = ListenerOptions {
+            max_connections,
+            per_address: limits.connections,
+            own_clients: limits.own_clients,
+            viewers,
+            shutdown: shutdown.clone(),
+        };
         let serving = tokio::spawn(listener.serve(router, options));
         Self { address, hub, shutdown, serving }
     }

@@ -50,12 +50,14 @@ use crate::{
         (status = 413, description = "`too-large`"),
         (status = 415, description = "`unsupported-media-type`"),
         (status = 422, description = "`invalid`, `idempotency-key-reused`"),
+        (status = 429, description = "`rate-limited`: too many purchases or new guests of this address or buyer"),
         (status = 503, description = "`overloaded`"),
     )
 )]
 pub async fn buy(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
     let (asker, key) = asked::keyed_buyer(&app, &head)?;
+    asked::count_purchase(&app, &head, &asker)?;
     let answer = match read_json::<BuyBody>(&head.headers, body).await {
         Ok(body) => match app.engine.selling.buy(&sale, asker.buyer, body, key).await {
             Ok(BuyOutcome::Bought { order, replayed }) => bought(&order, replayed),

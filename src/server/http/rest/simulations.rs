@@ -69,8 +69,9 @@ pub fn routes() -> OpenApiRouter<App> {
 async fn create(State(app): State<App>, Path(sale): Path<SaleId>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
     let body = read_json::<SimulationBody>(&head.headers, body).await;
-    let sale = rehearsal::permit(&app, is_admin(&app, &head)?, &sale).await?;
-    let simulation = rehearsal::begin(&app, sale, body?).await??;
+    let is_admin = is_admin(&app, &head)?;
+    let sale = rehearsal::permit(&app, is_admin, &sale).await?;
+    let simulation = rehearsal::begin(&app, is_admin, sale, body?).await??;
     Ok(answer::created(&simulation, &format!("/api/v1/simulations/{}", simulation.id)))
 }
 

@@ -1,4 +1,4 @@
-//! Planted bugs: what the auditor must catch, and what it must let pass.
+//! Runs with planted bugs, which the auditor must find, and correct runs, which it must accept.
 
 use super::*;
 use crate::model::{
@@ -97,7 +97,7 @@ fn audit(sold: u64, clean: bool) -> Audit {
     }
 }
 
-/// The verdict on wins whose ledger and audit are as they should be.
+/// Judges wins whose ledger has one line for each of them, and whose audit is clean.
 fn judge(wins: &[Win]) -> Vec<Contradiction> {
     let mut ledger: Vec<LedgerLine> = wins.iter().map(line).collect();
     ledger.sort_by_key(|line| line.seq);

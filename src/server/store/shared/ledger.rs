@@ -29,6 +29,20 @@ pub async fn append(connection: Connection<'_>, sale_id: i64, line: &LedgerRecor
     Ok(())
 }
 
+/// Where a sale's ledger ends, and whether its stock is as it was made: nothing but stock has been added since the last
+/// reset.
+pub async fn untouched_at(connection: Connection<'_>, sale_id: i64) -> Result<(u64, bool), sqlx::Error> {
+    let (seq, last_kind): (i64, Option<ChangeKind>) = query(
+        connection,
+        "SELECT seq, (SELECT kind FROM ledger WHERE sale_id = $1 AND kind <> 'stock' ORDER BY seq DESC LIMIT 1)
+         FROM sales WHERE id = $1",
+    )
+    .bind(sale_id)
+    .fetch_one()
+    .await?;
+    Ok((count(seq), last_kind.is_none_or(|kind| kind == ChangeKind::Reset)))
+}
+
 /// Up to `limit` lines from `seq` on, in order. A line that cannot be read was tampered with; it gives
 /// [`sqlx::Error::Decode`].
 pub async fn lines_from(

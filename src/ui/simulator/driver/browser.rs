@@ -113,7 +113,7 @@ impl Race {
             busy_slots: Cell::new(slots),
             tally: RefCell::default(),
             latencies: RefCell::default(),
-            timings: RefCell::new(Timings::begin(api::guest_purchase_path())),
+            timings: RefCell::new(Timings::begin(api::purchase_path())),
             started_ms: now_ms(),
         });
         for _ in 0..slots {
