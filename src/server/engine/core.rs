@@ -53,7 +53,8 @@ impl Core {
     /// # Errors
     /// Where the store fails, or the address of Redis cannot be understood.
     pub async fn open(store: Store, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
-        let EngineOptions { clock, viewers, redis_url, queue, strategies: added, request_queue: _ } = options;
+        let EngineOptions { clock, viewers, redis_url, queue, strategies: added, request_queue: _, recount: _ } =
+            options;
         let (epoch, secret) = settings(&store).await?;
         let (answered, records) = read_all(&store, &clock).await?;
         let redis = redis_url.map(|url| Redis::open(&url, &epoch)).transpose().map_err(EngineError::Redis)?;

@@ -8,7 +8,10 @@ use super::{
     catalogue::Catalogue, core::Core, error::EngineError, following::follow, options::EngineOptions, recount::Recount,
     selling::Selling,
 };
-use crate::server::{clock::Clock, store::Store};
+use crate::{
+    model::limits::AUDITS_AT_ONCE,
+    server::{background::Background, clock::Clock, store::Store},
+};
 
 /// The desks of one server, and the core that they share.
 pub struct Engine {
@@ -30,11 +33,12 @@ impl Engine {
     /// Where the store fails, or the address of Redis cannot be understood.
     pub async fn open(store: Store, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
         let request_queue = options.request_queue;
+        let recounting = Background::new(options.recount.clone(), AUDITS_AT_ONCE as usize);
         let core = Core::open(store, options).await?;
         Ok(Arc::new(Self {
             catalogue: Catalogue::new(core.clone()),
             selling: Selling::new(core.clone(), request_queue),
-            recount: Recount::new(core.clone()),
+            recount: Recount::new(core.clone(), recounting),
             followers: follow(&core),
             core,
         }))

@@ -17,6 +17,8 @@ pub struct EngineOptions {
     pub request_queue: usize,
     /// The runtime on which the feed ticks and the viewers are served, apart from the buyers.
     pub viewers: tokio::runtime::Handle,
+    /// The runtime on which audits recount, apart from the buyers and from the viewers.
+    pub recount: tokio::runtime::Handle,
     /// The address of Redis, if there is one.
     pub redis_url: Option<String>,
     /// How `queued` works on its queue.
@@ -26,11 +28,12 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// The defaults: system clock, no Redis, a queue of the usual length.
+    /// The defaults: system clock, no Redis, a queue of the usual length, audits on the viewers' runtime.
     pub fn new(viewers: tokio::runtime::Handle) -> Self {
         Self {
             clock: Clock::System,
             request_queue: DEFAULT_REQUEST_QUEUE,
+            recount: viewers.clone(),
             viewers,
             redis_url: None,
             queue: QueueOptions::default(),

@@ -65,7 +65,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     let mut answer = problem::finish(answer, uri.path(), form);
     protect(answer.headers_mut(), is_https);
     meter.record(answer.status(), started.elapsed());
-    compress(wanted, answer).await
+    compress(wanted, answer, &guard.app.long_answers).await
 }
 
 /// Last resort: a panic in a handler costs one answer, not the connection.

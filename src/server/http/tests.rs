@@ -10,6 +10,7 @@ use super::router;
 use crate::server::{
     app::{App, Parts},
     auth::Sessions,
+    background::Background,
     config::{Config, Flags},
     engine::{Engine, EngineOptions},
     limits::StreamCaps,
@@ -69,6 +70,9 @@ impl Surface {
             simulations: Arc::new(Simulations::new()),
             shutdown: Shutdown::new(),
             streams: StreamCaps::new(&config),
+            pages: Background::new(tokio::runtime::Handle::current(), 4),
+            long_answers: Background::new(tokio::runtime::Handle::current(), 4),
+            exports: Arc::new(tokio::sync::Semaphore::new(4)),
             site: Arc::new(Site::default()),
             config: Arc::new(config),
         });

@@ -236,6 +236,8 @@ pub struct Recount {
     /// The sale's own counters, which the audit checks against the rows.
     pub counters: Counts,
     pub orders: u64,
+    /// Valid tickets of the sale's orders that are not for this sale.
+    pub misplaced_tickets: u64,
     pub tiers: Vec<TierRecount>,
     /// Valid tickets beyond the first one of each seat.
     pub doubly_sold: u64,

@@ -28,6 +28,7 @@ const MAY_USE: Table = &[
     ("ui/app", &["api", "model", "ui/client_files", "ui/home", "ui/kit", "ui/sale", "ui/simulator"]),
     // The base of the server.
     ("server/mod", &[]),
+    ("server/background", &[]),
     ("server/clock", &["model"]),
     ("server/config", &["model"]),
     ("server/currency", &["model"]),
@@ -58,6 +59,7 @@ const MAY_USE: Table = &[
         "server/engine",
         &[
             "model",
+            "server/background",
             "server/clock",
             "server/currency",
             "server/feed",
@@ -77,6 +79,7 @@ const MAY_USE: Table = &[
         &[
             "model",
             "server/auth",
+            "server/background",
             "server/config",
             "server/engine",
             "server/limits",
@@ -93,6 +96,7 @@ const MAY_USE: Table = &[
             "model",
             "server/app",
             "server/auth",
+            "server/background",
             "server/clock",
             "server/engine",
             "server/feed",
@@ -106,8 +110,10 @@ const MAY_USE: Table = &[
     (
         "server/startup",
         &[
+            "model",
             "server/app",
             "server/auth",
+            "server/background",
             "server/config",
             "server/engine",
             "server/limits",

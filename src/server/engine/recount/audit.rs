@@ -25,7 +25,7 @@ const LINES_AT_A_TIME: u32 = 4_096;
 
 /// Recounts one sale at one moment of the store. `None` for an unknown sale.
 pub async fn audit(store: &Store, sale: &SaleId, now: Timestamp) -> Result<Option<Audit>, sqlx::Error> {
-    let mut reader = store.reader().await?;
+    let mut reader = store.long_reader().await?;
     // One transaction, so that everything below is read as of one commit.
     let mut transaction = reader.begin().await?;
     let Some(head) = store::sale_identity(transaction.connection(), sale.as_str()).await? else { return Ok(None) };
@@ -127,7 +127,7 @@ fn judge(
         leaks += judged.leaks;
         counters_hold &= judged.counts == tier.counters;
     }
-    phantoms += recount.doubly_sold.max(seats_beyond);
+    phantoms += recount.doubly_sold.max(seats_beyond) + recount.misplaced_tickets;
     // A seat that is marked sold but has no ticket is lost to everybody: a leak. A ticket for a seat that is not marked
     // sold is a phantom.
     leaks += recount.sold_seats.difference(&recount.ticketed_seats).count() as u64;

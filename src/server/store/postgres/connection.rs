@@ -20,7 +20,14 @@ use tokio::{
     time::timeout,
 };
 
-use crate::server::store::{OpenError, postgres::locks::begin_selling};
+use crate::{
+    model::limits::AUDITS_AT_ONCE,
+    server::store::{
+        OpenError,
+        home::{Home, answers},
+        postgres::locks::begin_selling,
+    },
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -28,6 +35,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const WRITERS: u32 = 8;
 /// Connections that only read, in addition to those that write.
 const READERS: u32 = 4;
+/// Connections for long pieces of work, in addition to the others.
+const LONG_READERS: u32 = AUDITS_AT_ONCE;
 /// How long a claim waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the connection kept for the sequencer may be idle before it is checked with a ping ahead of its next use.
@@ -50,7 +59,12 @@ const STAYS_HERE: [&str; 4] = ["localhost", "127.0.0.1", "::1", "[::1]"];
 pub struct Database {
     options: PgConnectOptions,
     writers: PgPool,
+    home: Home,
     readers: PgPool,
+    /// The readers of long pieces of work.
+    long_readers: PgPool,
+    /// The one connection that is asked whether the database answers.
+    watch: PgPool,
     kept: Arc<Mutex<Option<Kept>>>,
     /// Whether a transaction's outcome was lost and nobody has read everything anew since.
     doubted: Arc<AtomicBool>,
@@ -81,7 +95,10 @@ impl Database {
         let reading = options.clone().options([("default_transaction_read_only", "on")]);
         Self {
             writers: pool(WRITERS).connect_lazy_with(options.clone()),
-            readers: pool(READERS).connect_lazy_with(reading),
+            home: Home::here(),
+            readers: pool(READERS).connect_lazy_with(reading.clone()),
+            long_readers: pool(LONG_READERS).connect_lazy_with(reading.clone()),
+            watch: pool(1).connect_lazy_with(reading),
             options,
             kept: Arc::default(),
             doubted: Arc::default(),
@@ -120,7 +137,12 @@ impl Database {
 
     /// A connection that only reads.
     pub async fn reader(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.readers.acquire().await
+        self.home.acquire(&self.readers).await
+    }
+
+    /// A connection for a long piece of work that only reads.
+    pub async fn long_reader(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.long_readers.acquire().await
     }
 
     /// A separate connection that receives the notifications on `channel`.
@@ -140,12 +162,13 @@ impl Database {
 
     /// Whether a trivial read succeeds now.
     pub async fn is_ready(&self) -> bool {
-        sqlx::query("SELECT 1 FROM settings").fetch_optional(&self.readers).await.is_ok()
+        answers(&self.watch).await
     }
 
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writers.close().await;
+        for pool in [&self.readers, &self.long_readers, &self.watch, &self.writers] {
+            pool.close().await;
+        }
         drop(self.kept.lock().await.take());
     }
 }
