@@ -80,8 +80,9 @@ pub const PAGES_AT_ONCE_PER_CORE: usize = 4;
 pub const LONG_ANSWERS_AT_ONCE: usize = 4;
 /// An answer of this many bytes is compressed whole, beside the buyers, before it is sent.
 pub const LONG_ANSWER_BYTES: u64 = 256 * 1024;
-/// Seats from which on a list of seats is written beside the buyers and kept for the next who ask.
-pub const LONG_LIST_SEATS: usize = 1_000;
+/// Entries from which on a list of seats or sales is written beside the buyers. A list of seats is then also kept for
+/// the next who ask.
+pub const LONG_LIST_ENTRIES: usize = 1_000;
 /// Such lists that are kept, each of another sale.
 pub const KEPT_SEAT_LISTS: usize = 4;
 /// Bytes of the drawings of seat maps that are kept for the next pages, over all sales.

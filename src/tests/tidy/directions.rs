@@ -25,7 +25,7 @@ const MAY_USE: Table = &[
     ("ui/home", &["api", "live", "model", "ui/kit"]),
     ("ui/sale", &["api", "live", "model", "ui/kit"]),
     ("ui/simulator", &["api", "live", "model", "ui/kit", "wire"]),
-    ("ui/app", &["api", "model", "ui/client_files", "ui/home", "ui/kit", "ui/sale", "ui/simulator"]),
+    ("ui/app", &["api", "live", "model", "ui/client_files", "ui/home", "ui/kit", "ui/sale", "ui/simulator"]),
     // The base of the server.
     ("server/mod", &[]),
     ("server/background", &[]),

@@ -22,6 +22,11 @@ impl Catalogue {
         self.core.all().iter().map(|sale| sale.stock.read().sale(now)).collect()
     }
 
+    /// How many sales this server knows.
+    pub fn count(&self) -> usize {
+        self.core.all().len()
+    }
+
     /// At most `limit` sales after the sale `after`, in the order in which they were made. `None` where there is no
     /// sale `after`.
     pub fn sales_after(&self, after: Option<&SaleId>, limit: Option<u32>) -> Option<SaleList> {
@@ -46,7 +51,7 @@ impl Catalogue {
     /// last is the last.
     pub fn sales_on_a_page(&self, page: u32) -> SalesPage {
         let mut all: Vec<_> = self.core.all().iter().rev().cloned().collect();
-        all.sort_by_key(|sale| {
+        all.sort_by_cached_key(|sale| {
             let stock = sale.stock.read();
             let demo_position = Self::demo_position(&stock.id).unwrap_or(usize::MAX);
             (stock.switch == SaleSwitch::Closed, demo_position, stock.rehearsal)

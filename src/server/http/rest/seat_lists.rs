@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::{
     model::{
         ids::SaleId,
-        limits::{KEPT_SEAT_LISTS, LONG_LIST_SEATS},
+        limits::{KEPT_SEAT_LISTS, LONG_LIST_ENTRIES},
         seat::SeatStatus,
     },
     server::{
@@ -45,7 +45,7 @@ impl SeatLists {
         status: Option<SeatStatus>,
     ) -> Option<Bytes> {
         let (seats, seq) = app.engine.catalogue.seats_and_seq(sale)?;
-        if seats < LONG_LIST_SEATS {
+        if seats < LONG_LIST_ENTRIES {
             return write(app, sale, tier.as_deref(), status).map(|(_, text)| text);
         }
         if tier.is_some() || status.is_some() {
