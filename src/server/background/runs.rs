@@ -29,11 +29,13 @@ struct Line<T: Clone> {
     next: Mutex<Option<WeakShared<BoxFuture<'static, T>>>>,
 }
 
-impl<Key: Eq + Hash, T: Clone + Send + Sync + 'static> Runs<Key, T> {
-    pub fn new() -> Self {
+impl<Key, T: Clone> Default for Runs<Key, T> {
+    fn default() -> Self {
         Self { lines: Mutex::default() }
     }
+}
 
+impl<Key: Eq + Hash, T: Clone + Send + Sync + 'static> Runs<Key, T> {
     /// The result of a run about `key` that begins after this call. `start` makes the run: it is given [`Begun`], and
     /// must report to it before it reads anything.
     pub async fn share<Running>(&self, key: Key, start: impl FnOnce(Begun<T>) -> Running) -> T
@@ -104,7 +106,7 @@ mod tests {
 
     impl House {
         fn new() -> Arc<Self> {
-            Arc::new(Self { runs: Runs::new(), begun: Arc::default(), permits: Arc::new(Semaphore::new(0)) })
+            Arc::new(Self { runs: Runs::default(), begun: Arc::default(), permits: Arc::new(Semaphore::new(0)) })
         }
 
         async fn ask(&self) -> u64 {

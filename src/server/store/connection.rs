@@ -132,7 +132,7 @@ impl Store {
     }
 
     /// A reader for a long piece of work, from a pool of its own, so that such work takes no connection from anybody
-    /// else. There are `AUDITS_AT_ONCE` of them. They are opened by the runtime that asks.
+    /// else. There are `AUDITS_AT_ONCE` of them.
     pub async fn long_reader(&self) -> Result<Reader, sqlx::Error> {
         match self {
             Self::Sqlite(database) => Box::pin(database.long_reader()).await.map(Reader::Sqlite),

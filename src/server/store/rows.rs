@@ -233,6 +233,8 @@ impl Decision {
 pub struct Recount {
     pub seq: u64,
     pub head_hash: Vec<u8>,
+    /// The `seq` of the ledger's last line.
+    pub last_line: u64,
     /// The sale's own counters, which the audit checks against the rows.
     pub counters: Counts,
     pub orders: u64,

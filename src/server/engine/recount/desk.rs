@@ -23,7 +23,7 @@ pub struct Recount {
 
 impl Recount {
     pub(in crate::server::engine) fn new(core: Arc<Core>, background: Background) -> Self {
-        Self { core, background, runs: Runs::new() }
+        Self { core, background, runs: Runs::default() }
     }
 
     /// The audit of a sale: everything is recounted after this call. Who asks at the same time gets the same audit.

@@ -33,7 +33,7 @@ struct Kept {
 
 impl SeatLists {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { runs: Runs::new(), kept: Mutex::default() })
+        Arc::new(Self { runs: Runs::default(), kept: Mutex::default() })
     }
 
     /// The seats of a sale as JSON, optionally only those of one tier or status. `None` for an unknown sale.

@@ -47,12 +47,17 @@ pub async fn recount(mut connection: Connection<'_>, sale_id: i64) -> Result<Rec
         .bind(sale_id)
         .fetch_one()
         .await?;
+    let (last_line,): (i64,) = query(connection.again(), "SELECT COALESCE(MAX(seq), 0) FROM ledger WHERE sale_id = $1")
+        .bind(sale_id)
+        .fetch_one()
+        .await?;
     let ticketed = ticketed_seats(connection.again(), sale_id).await?;
     let (held_seats, sold_seats) = seats_not_available(connection.again(), sale_id).await?;
     let (tiers, misplaced_tickets) = recount_tiers(connection, sale_id).await?;
     Ok(Recount {
         seq: count(sale.seq),
         head_hash: sale.head_hash,
+        last_line: count(last_line),
         counters: sale.counters,
         orders: count(orders),
         misplaced_tickets,

@@ -120,7 +120,7 @@ impl Database {
     /// A connection for a long piece of work that only reads.
     pub async fn long_reader(&self) -> Result<Reader, sqlx::Error> {
         let reading = self.log.read().await;
-        Ok(Reader { connection: self.long_readers.acquire().await?, _reading: reading })
+        Ok(Reader { connection: self.home.acquire(&self.long_readers).await?, _reading: reading })
     }
 
     /// Whether a trivial read succeeds now.
