@@ -51,9 +51,9 @@ const SETTINGS: [(&str, &str); 4] = [
     ("jit", "off"),
 ];
 const STATEMENT_CACHE: usize = 256;
-/// For long pieces of work. The plan that suits a sale with most of all rows would read whole tables for a sale with
-/// ten.
-const PLANNED_EACH_TIME: (&str, &str) = ("plan_cache_mode", "force_custom_plan");
+/// For long pieces of work. A plan that suits a sale with most of all rows would read whole tables for a sale with ten,
+/// so each is planned for its sale, by the statistics that PostgreSQL has by then.
+const PLANNED_BY_SALE: (&str, &str) = ("plan_cache_mode", "force_custom_plan");
 /// Hosts that are this machine. A connection to one of them is encrypted only if the address asks for it. An encrypted
 /// batch is sent in several pieces, and each piece waits up to 40 milliseconds until the one before it is acknowledged.
 const STAYS_HERE: [&str; 4] = ["localhost", "127.0.0.1", "::1", "[::1]"];
@@ -100,7 +100,7 @@ impl Database {
             writers: pool(WRITERS).connect_lazy_with(options.clone()),
             home: Home::here(),
             readers: pool(READERS).connect_lazy_with(reading.clone()),
-            long_readers: pool(LONG_READERS).connect_lazy_with(reading.clone().options([PLANNED_EACH_TIME])),
+            long_readers: pool(LONG_READERS).connect_lazy_with(reading.clone().options([PLANNED_BY_SALE])),
             watch: pool(1).connect_lazy_with(reading),
             options,
             kept: Arc::default(),
