@@ -72,8 +72,30 @@ pub const TICKETS_PER_PAGE: usize = 50;
 /// `LOG_KEPT_BYTES` is not shortened.
 pub const LOG_ALARM_BYTES: u64 = 64 * 1024 * 1024;
 pub const LOG_KEPT_BYTES: u64 = 4 * 1024 * 1024;
-/// Lines of the ledger that an export reads from the database at once.
+/// Lines of the ledger that an export reads from the database at once, and exports in progress on one server. Further
+/// exports are refused with 503.
 pub const LEDGER_PAGE_LINES: u32 = 1_000;
+pub const LEDGER_EXPORTS_AT_ONCE: usize = 8;
+/// How long an export waits for a client that takes nothing of it, in milliseconds.
+pub const EXPORT_PATIENCE_MILLISECONDS: u64 = 30_000;
+/// Audits that one server makes at once, each of another sale. Further audits wait.
+pub const AUDITS_AT_ONCE: u32 = 2;
+/// Pages that are rendered at once for each processor core, and long answers that are written or compressed at once.
+/// Further ones wait.
+pub const PAGES_AT_ONCE_PER_CORE: usize = 4;
+pub const LONG_ANSWERS_AT_ONCE: usize = 4;
+/// An answer of this many bytes is compressed whole, beside the buyers, before it is sent.
+pub const LONG_ANSWER_BYTES: u64 = 256 * 1024;
+/// Entries from which on a list of seats or sales is written beside the buyers. A list of seats is then also kept for
+/// the next who ask.
+pub const LONG_LIST_ENTRIES: usize = 1_000;
+/// Such lists that are kept, each of another sale.
+pub const KEPT_SEAT_LISTS: usize = 4;
+/// Bytes of the drawings of seat maps that are kept for the next pages, over all sales.
+pub const KEPT_DRAWINGS_BYTES: usize = 64 * 1024 * 1024;
+/// How long the question whether the store answers may take before the server says that it is not ready, in
+/// milliseconds.
+pub const READY_TIMEOUT_MILLISECONDS: u64 = 1_000;
 
 /// Open connections. Further connections are refused.
 pub const DEFAULT_CONNECTIONS: usize = 65_536;
@@ -138,9 +160,9 @@ pub const CLIENT_FAULT_CHARACTERS: usize = 200;
 pub const WRITE_PATIENCE_MILLISECONDS: u64 = 15_000;
 /// Bytes that the operating system may buffer for the answers of one connection.
 pub const ANSWER_SEND_BUFFER_BYTES: usize = 128 * 1024;
-/// An answer of `LONG_ANSWER_BYTES` or more is counted until it has been sent. All these answers together may have
+/// An answer of `COUNTED_ANSWER_BYTES` or more is counted until it has been sent. All these answers together may have
 /// `ANSWER_BUDGET_BYTES`.
-pub const LONG_ANSWER_BYTES: usize = 64 * 1024;
+pub const COUNTED_ANSWER_BYTES: usize = 64 * 1024;
 pub const ANSWER_BUDGET_BYTES: usize = 256 * 1024 * 1024;
 /// Clients that each rate remembers. The least busy are forgotten first.
 pub const RATE_ENTRIES: usize = 65_536;

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::{
     auth::Sessions,
+    background::Background,
     config::Config,
     engine::{Catalogue, Engine},
     limits::Limits,
@@ -28,6 +31,12 @@ pub struct Parts {
     pub shutdown: Shutdown,
     /// How much one client may use.
     pub limits: Limits,
+    /// Where pages are rendered, apart from the buyers.
+    pub pages: Background,
+    /// Where long answers are written and compressed, apart from the buyers.
+    pub long_answers: Background,
+    /// How many more ledgers may be exported now.
+    pub exports: Arc<Semaphore>,
     /// The built client and the public files.
     pub site: Arc<Site>,
 }

@@ -2,6 +2,7 @@
 
 pub mod app; // the shared parts, which every request handler gets
 pub mod auth; // who sends a request: sessions, roles, cross-site protection
+pub mod background; // costly work that decides nothing, on threads of its own
 pub mod cli; // the command line
 pub mod clock; // the only place that reads the wall clock
 pub mod config; // settings: flags override the environment, which overrides Leptos.toml

@@ -1,13 +1,17 @@
 //! Starts an application from a configuration: opens everything in order, and starts the threads that serve it. A
 //! failure becomes one line for the operator.
 
-use std::{path::Path, sync::Arc, thread::JoinHandle};
+use std::{num::NonZeroUsize, path::Path, sync::Arc, thread::JoinHandle};
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::Semaphore,
+};
 
 use super::{
     app::{App, Parts},
     auth::Sessions,
+    background::Background,
     config::{Config, Secret},
     engine::{Engine, EngineError, EngineOptions},
     limits::Limits,
@@ -17,6 +21,7 @@ use super::{
     store::Store,
     strategy::QueueOptions,
 };
+use crate::model::limits::{LEDGER_EXPORTS_AT_ONCE, LONG_ANSWERS_AT_ONCE, PAGES_AT_ONCE_PER_CORE};
 
 const MILLISECONDS_OF_A_DAY: i64 = 24 * 60 * 60 * 1000;
 /// A secret that is older should be changed.
@@ -34,19 +39,33 @@ pub fn buyers_runtime(config: &Config) -> Result<Runtime, String> {
     builder.thread_name("buyers").enable_all().build().map_err(|error| format!("cannot start threads: {error}"))
 }
 
-/// Niceness of the viewers' thread. When buyers need every core, they get them before the viewers.
-#[cfg(target_os = "linux")]
-const VIEWERS_NICENESS: i32 = 10;
+/// The runtime that renders pages and writes long answers. It has half of the cores, so that the buyers always have as
+/// much.
+pub fn pages_runtime() -> Result<Runtime, String> {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads((cores() / 2).max(1));
+    builder.thread_name("pages").enable_all().build().map_err(|error| format!("cannot start threads: {error}"))
+}
 
-/// The runtime of hubs and viewers. It is one thread of low priority, so that watching does not slow buying.
-pub struct ViewersRuntime {
+/// How many processor cores there are.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// Niceness of a quiet thread. When buyers need every core, they get them first.
+#[cfg(target_os = "linux")]
+const QUIET_NICENESS: i32 = 10;
+
+/// A runtime of one thread with low priority, so that what it does slows no buyer: one serves the viewers, another one
+/// makes audits.
+pub struct QuietRuntime {
     handle: Handle,
     stop: Shutdown,
     thread: Option<JoinHandle<()>>,
 }
 
-impl ViewersRuntime {
-    pub fn start() -> Result<Self, String> {
+impl QuietRuntime {
+    pub fn start(name: &str) -> Result<Self, String> {
         let failed = |error| format!("cannot start threads: {error}");
         let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (handle, stop) = (runtime.handle().clone(), Shutdown::new());
@@ -55,7 +74,7 @@ impl ViewersRuntime {
             give_way();
             runtime.block_on(stopping.started());
         };
-        let thread = std::thread::Builder::new().name("viewers".to_owned()).spawn(run).map_err(failed)?;
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(failed)?;
         Ok(Self { handle, stop, thread: Some(thread) })
     }
 
@@ -64,7 +83,7 @@ impl ViewersRuntime {
     }
 }
 
-impl Drop for ViewersRuntime {
+impl Drop for QuietRuntime {
     /// Drops all tasks that still run there.
     fn drop(&mut self) {
         self.stop.start();
@@ -78,9 +97,52 @@ impl Drop for ViewersRuntime {
 /// whole process.
 fn give_way() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, VIEWERS_NICENESS) {
-        tracing::debug!(%error, "the viewers' thread keeps the priority of the buyers'");
+    if let Err(error) = rustix::process::setpriority_process(None, QUIET_NICENESS) {
+        tracing::debug!(%error, "a quiet thread keeps the priority of the buyers' threads");
     }
+}
+
+/// The threads beside the buyers'. They must outlive everything that uses them.
+pub struct Threads {
+    viewers: QuietRuntime,
+    recount: QuietRuntime,
+    pages: Option<Runtime>,
+}
+
+impl Threads {
+    pub fn start() -> Result<Self, String> {
+        Ok(Self {
+            viewers: QuietRuntime::start("viewers")?,
+            recount: QuietRuntime::start("recount")?,
+            pages: Some(pages_runtime()?),
+        })
+    }
+
+    pub fn handles(&self) -> Handles {
+        let pages = self.pages.as_ref().expect("it is there until this is dropped");
+        Handles {
+            viewers: self.viewers.handle().clone(),
+            recount: self.recount.handle().clone(),
+            pages: pages.handle().clone(),
+        }
+    }
+}
+
+impl Drop for Threads {
+    /// Does not wait for what the pages' threads still do.
+    fn drop(&mut self) {
+        if let Some(pages) = self.pages.take() {
+            pages.shutdown_background();
+        }
+    }
+}
+
+/// Where to run what the buyers' threads should not run.
+#[derive(Clone)]
+pub struct Handles {
+    pub viewers: Handle,
+    pub recount: Handle,
+    pub pages: Handle,
 }
 
 /// How many connections may be open: the configured number, or fewer if the system allows too few file descriptors.
@@ -98,7 +160,7 @@ pub fn max_connections(config: &Config) -> usize {
 }
 
 /// Opens the store and everything on top of it. With `demo` it also makes the demo sales.
-pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Result<App, String> {
+pub async fn open(config: Config, threads: &Handles, shutdown: Shutdown) -> Result<App, String> {
     let _ = any_spawner::Executor::init_tokio(); // fails if it was done before, which is fine
     let unusable = |error: &dyn std::fmt::Display| {
         let told = config.redis.iter().fold(config.database.hide_in(&error), |told, redis| redis.hide_in(&told));
@@ -112,7 +174,8 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
         secret: config.previous_secret.as_ref().or(config.secret.as_ref()).map(secret_bytes),
         redis_url: config.redis.as_ref().map(|url| url.expose().to_owned()),
         queue: QueueOptions { first_tiers: config.first_tiers.clone(), ..QueueOptions::default() },
-        ..EngineOptions::new(viewers.clone())
+        recount: threads.recount.clone(),
+        ..EngineOptions::new(threads.viewers.clone())
     };
     let engine = Engine::open(store, options).await.map_err(|error| unusable(&error))?;
     if config.demo {
@@ -135,6 +198,9 @@ pub async fn open(config: Config, viewers: &Handle, shutdown: Shutdown) -> Resul
         shutdown,
         simulations: Arc::new(Simulations::new(limits.own_clients.clone())),
         limits,
+        pages: Background::new(threads.pages.clone(), PAGES_AT_ONCE_PER_CORE * cores()),
+        long_answers: Background::new(threads.pages.clone(), LONG_ANSWERS_AT_ONCE),
+        exports: Arc::new(Semaphore::new(LEDGER_EXPORTS_AT_ONCE)),
         site: Arc::new(site),
         config: Arc::new(config),
     }))

@@ -28,6 +28,7 @@ mod openapi; // the API's description matches the routes
 mod organisers; // making and changing sales, adding stock, resetting
 mod power_loss; // acknowledged purchases survive a loss of power
 mod properties; // random operations against a simple model
+mod public_work; // audits, exports, lists and pages hold nobody up
 mod purchases; // no unit is sold twice, and none is left over
 mod queue; // queued purchases: receipts and outcomes
 mod rest; // the answer of each route

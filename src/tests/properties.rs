@@ -243,7 +243,7 @@ impl Bench {
         let sold = model.sold_units + model.sold_seats.len() as u64;
         let left = model.left(true) + model.left(false);
         assert_eq!((sale.available, sale.held, sale.sold, sale.seq), (left, 0, sold, model.seq));
-        let seats = self.engine.catalogue.seats(&self.sale, None, None).expect("a sale").seats;
+        let seats = self.engine.catalogue.seats(&self.sale).expect("a sale").list(None, None).seats;
         assert_eq!(seats.len() as u64, model.seats);
         for seat in seats {
             assert_eq!(seat.status.name() == "sold", model.sold_seats.contains(&seat.seat.0), "{}", seat.seat);

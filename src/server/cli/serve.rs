@@ -2,9 +2,6 @@
 
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
-use clap::Args;
-use tokio::runtime::Handle;
-
 use super::exit::give_up;
 use crate::server::{
     app::App,
@@ -14,9 +11,10 @@ use crate::server::{
         listener::{Listener, ListenerOptions},
     },
     shutdown::Shutdown,
-    startup::{self, ViewersRuntime},
+    startup::{self, Handles, Threads},
     telemetry::{logs, metrics},
 };
+use clap::Args;
 
 /// Time between two deletions of stored answers that have expired.
 const TIDY_INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -56,20 +54,20 @@ fn serve(flags: Flags) -> Result<(), String> {
     config.remarks.iter().for_each(|remark| tracing::warn!("{remark}"));
     metrics::install().map_err(|error| format!("counting cannot start: {error}"))?;
     let buyers = startup::buyers_runtime(&config)?;
-    let viewers = ViewersRuntime::start()?;
-    let served = buyers.block_on(open_and_serve(config, viewers.handle().clone()));
+    let threads = Threads::start()?;
+    let served = buyers.block_on(open_and_serve(config, threads.handles()));
     buyers.shutdown_timeout(LAST_WAIT);
     served
 }
 
-async fn open_and_serve(config: Config, viewers: Handle) -> Result<(), String> {
+async fn open_and_serve(config: Config, threads: Handles) -> Result<(), String> {
     let shutdown = Shutdown::new();
     shutdown.start_at_signal().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let max_connections = startup::max_connections(&config);
     let taken = |error| format!("cannot listen at {}: {error}", config.addr);
     let listener = Listener::bind(config.addr).map_err(taken)?;
     let address = listener.address().map_err(taken)?;
-    let app = startup::open(config, &viewers, shutdown.clone()).await?;
+    let app = startup::open(config, &threads, shutdown.clone()).await?;
     app.simulations.listening_at(address);
     let engine = app.engine.clone();
     welcome(&app, address);
@@ -77,7 +75,7 @@ async fn open_and_serve(config: Config, viewers: Handle) -> Result<(), String> {
         [tokio::spawn(metrics::keep_tidy()), tokio::spawn(tidy(app.clone())), tokio::spawn(fold_log(app.clone()))];
     let closing = tokio::spawn(end_streams(app.clone()));
     let (per_address, own_clients) = (app.limits.connections.clone(), app.limits.own_clients.clone());
-    let options = ListenerOptions { max_connections, per_address, own_clients, viewers, shutdown };
+    let options = ListenerOptions { max_connections, per_address, own_clients, viewers: threads.viewers, shutdown };
     // Runs on a worker thread: waking this main thread would be paid for every connection.
     let served = tokio::spawn(listener.serve(http::router(app), options)).await;
     background.iter().for_each(tokio::task::JoinHandle::abort);

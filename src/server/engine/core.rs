@@ -54,9 +54,10 @@ impl Core {
     /// # Errors
     /// Where the store fails, or the address of Redis cannot be understood.
     pub async fn open(store: Store, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
-        let EngineOptions { clock, viewers, secret: configured, redis_url, queue, strategies: added, .. } = options;
-        let (epoch, secret) = settings(&store).await?;
-        let signing = configured.unwrap_or_else(|| secret.to_vec());
+        let EngineOptions { clock, viewers, secret, redis_url, queue, strategies: added, request_queue: _, recount: _ } =
+            options;
+        let (epoch, stored_secret) = settings(&store).await?;
+        let signing = secret.unwrap_or_else(|| stored_secret.to_vec());
         let redis = redis_url.map(|url| Redis::open(&url, &epoch, &signing)).transpose().map_err(EngineError::Redis)?;
         let redis = redis.map(Arc::new);
         let keys = Arc::new(Keys::new(&signing));
@@ -67,7 +68,8 @@ impl Core {
         let mut strategies = Registry::new(&desk, redis.as_ref(), queue);
         added.into_iter().for_each(|strategy| strategies.add(strategy));
         let node = hexadecimal(&rand::random::<[u8; 8]>());
-        let core = Self { desk, strategies, keys, hubs, sales: RwLock::default(), epoch, secret, redis, node };
+        let core =
+            Self { desk, strategies, keys, hubs, sales: RwLock::default(), epoch, secret: stored_secret, redis, node };
         for record in records {
             core.adopt(Stock::new(record));
         }

@@ -1,5 +1,7 @@
 //! Errors of the engine: why a request cannot be answered just now.
 
+use std::sync::Arc;
+
 /// Why a request cannot be answered just now. Always answered with 503; asking again with the same key is safe.
 #[derive(Debug)]
 pub enum EngineError {
@@ -8,7 +10,8 @@ pub enum EngineError {
     /// Only Redis knows the answer, and it cannot be asked now.
     Unanswerable,
     /// The store cannot be used now. Where a commit was under way, its outcome is unknown.
-    Store(sqlx::Error),
+    /// Shared, because several may have waited for the same answer.
+    Store(Arc<sqlx::Error>),
     /// The address of Redis cannot be parsed. Happens only at the start.
     Redis(redis::RedisError),
 }
@@ -28,7 +31,7 @@ impl std::error::Error for EngineError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Overloaded | Self::Unanswerable => None,
-            Self::Store(error) => Some(error),
+            Self::Store(error) => Some(&**error),
             Self::Redis(error) => Some(error),
         }
     }
@@ -36,6 +39,6 @@ impl std::error::Error for EngineError {
 
 impl From<sqlx::Error> for EngineError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Store(error)
+        Self::Store(Arc::new(error))
     }
 }

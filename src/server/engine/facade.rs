@@ -9,8 +9,9 @@ use super::{
     selling::Selling,
 };
 use crate::{
-    model::time::Timestamp,
+    model::{limits::AUDITS_AT_ONCE, time::Timestamp},
     server::{
+        background::Background,
         clock::Clock,
         derived_key::DerivedKey,
         ledger::hexadecimal,
@@ -38,11 +39,12 @@ impl Engine {
     /// Where the store fails, or the address of Redis cannot be understood.
     pub async fn open(store: Store, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
         let request_queue = options.request_queue;
+        let recounting = Background::new(options.recount.clone(), AUDITS_AT_ONCE as usize);
         let core = Core::open(store, options).await?;
         Ok(Arc::new(Self {
             catalogue: Catalogue::new(core.clone()),
             selling: Selling::new(core.clone(), request_queue),
-            recount: Recount::new(core.clone()),
+            recount: Recount::new(core.clone(), recounting),
             followers: follow(&core),
             core,
         }))

@@ -20,6 +20,8 @@ pub struct EngineOptions {
     /// The configured secret; without it, the one in the database is used. Signs what is put into Redis, and turns keys into
     /// the form in which they are kept.
     pub secret: Option<Vec<u8>>,
+    /// The runtime on which audits recount, apart from the buyers and from the viewers.
+    pub recount: tokio::runtime::Handle,
     /// The address of Redis, if there is one.
     pub redis_url: Option<String>,
     /// How `queued` works on its queue.
@@ -29,11 +31,12 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// The defaults: system clock, no Redis, a queue of the usual length.
+    /// The defaults: system clock, no Redis, a queue of the usual length, audits on the viewers' runtime.
     pub fn new(viewers: tokio::runtime::Handle) -> Self {
         Self {
             clock: Clock::System,
             request_queue: DEFAULT_REQUEST_QUEUE,
+            recount: viewers.clone(),
             viewers,
             secret: None,
             redis_url: None,

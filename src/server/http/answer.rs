@@ -5,7 +5,10 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
+use http_body_util::BodyExt;
 use serde::Serialize;
+
+use super::problem;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Room for most answers: an order has about 400 bytes.
@@ -50,4 +53,16 @@ pub fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
 pub fn replayed(mut response: Response) -> Response {
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
+}
+
+/// The same answer with all of its body there, so that its connection only sends it.
+pub async fn whole(response: Response) -> Response {
+    let (head, body) = response.into_parts();
+    match body.collect().await {
+        Ok(collected) => Response::from_parts(head, collected.to_bytes().into()),
+        Err(error) => {
+            tracing::error!(%error, "an answer broke off");
+            problem::of_panic()
+        }
+    }
 }

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Failure;
 use crate::model::{
-    limits::{ANSWER_BUDGET_BYTES, LONG_ANSWER_BYTES},
+    limits::{ANSWER_BUDGET_BYTES, COUNTED_ANSWER_BYTES},
     outcome::Code,
 };
 
@@ -44,7 +44,7 @@ impl Budget {
     /// If the budget is used up.
     pub fn spend(&self, answer: Response) -> Result<Response, Failure> {
         let bytes = answer.body().size_hint().lower();
-        if bytes < LONG_ANSWER_BYTES as u64 {
+        if bytes < COUNTED_ANSWER_BYTES as u64 {
             return Ok(answer);
         }
         let units = u32::try_from(bytes / UNIT_BYTES as u64).unwrap_or(u32::MAX);
@@ -91,13 +91,16 @@ mod tests {
 
     #[tokio::test]
     async fn long_answers_share_a_budget_and_give_it_back() {
-        let budget = Budget::of(3 * LONG_ANSWER_BYTES);
-        let open: Vec<Response> = (0..3).map(|_| budget.spend(answer(LONG_ANSWER_BYTES)).unwrap()).collect();
-        assert_eq!(budget.spend(answer(LONG_ANSWER_BYTES)).unwrap_err().status(), 503);
-        assert!(budget.spend(answer(LONG_ANSWER_BYTES - 1)).is_ok(), "short answers are not counted");
+        let budget = Budget::of(3 * COUNTED_ANSWER_BYTES);
+        let open: Vec<Response> = (0..3).map(|_| budget.spend(answer(COUNTED_ANSWER_BYTES)).unwrap()).collect();
+        assert_eq!(budget.spend(answer(COUNTED_ANSWER_BYTES)).unwrap_err().status(), 503);
+        assert!(budget.spend(answer(COUNTED_ANSWER_BYTES - 1)).is_ok(), "short answers are not counted");
         for response in open {
-            assert_eq!(axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().len(), LONG_ANSWER_BYTES);
+            assert_eq!(
+                axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().len(),
+                COUNTED_ANSWER_BYTES
+            );
         }
-        assert!(budget.spend(answer(3 * LONG_ANSWER_BYTES)).is_ok());
+        assert!(budget.spend(answer(3 * COUNTED_ANSWER_BYTES)).is_ok());
     }
 }

@@ -12,6 +12,9 @@ use axum::{
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::{CompressionLevel, compression::CompressionLayer};
 
+use super::answer;
+use crate::{model::limits::LONG_ANSWER_BYTES, server::background::Background};
+
 /// Answers of at least this many bytes are compressed. A shorter one fits one packet as it is.
 const MIN_BYTES: u64 = 1024;
 /// The level of every encoding. At this level a page takes about a millisecond; a higher one saves little more.
@@ -32,10 +35,20 @@ impl Wanted {
 
 /// The answer in the best encoding that the client accepts. The library's layer wraps this one answer only, so that
 /// answers which stay uncompressed do not pass through it.
-pub async fn compress(wanted: Wanted, answer: Response) -> Response {
+///
+/// A long answer is compressed whole in the background; a short one, or one whose length nobody knows yet, on its way.
+pub async fn compress(wanted: Wanted, answer: Response, background: &Background) -> Response {
     if !is_worth_it(&answer, wanted.is_head) {
         return answer;
     }
+    let is_long = answer.body().size_hint().exact().is_some_and(|length| length >= LONG_ANSWER_BYTES);
+    if !is_long || wanted.accepted.is_none() {
+        return compressing(wanted, answer).await;
+    }
+    background.run(async move { answer::whole(compressing(wanted, answer).await).await }).await
+}
+
+async fn compressing(wanted: Wanted, answer: Response) -> Response {
     let mut request = Request::new(Body::empty());
     if let Some(accepted) = wanted.accepted {
         request.headers_mut().insert(header::ACCEPT_ENCODING, accepted);
@@ -88,8 +101,12 @@ mod tests {
         Wanted { accepted: Some(HeaderValue::from_static(accepted)), is_head }
     }
 
+    async fn pack(wanted: Wanted, answer: Response) -> Response {
+        compress(wanted, answer, &Background::new(tokio::runtime::Handle::current(), 1)).await
+    }
+
     async fn encoding(accepted: &'static str, answer: Response) -> (Option<String>, Option<String>) {
-        let compressed = compress(wanted(accepted, false), answer).await;
+        let compressed = pack(wanted(accepted, false), answer).await;
         let text = |name| compressed.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned());
         (text(header::CONTENT_ENCODING), text(header::VARY))
     }
@@ -109,6 +126,20 @@ mod tests {
             let told = encoding(accepted, answer("text/html; charset=utf-8", 5_000)).await;
             assert_eq!(told, (chosen.map(str::to_owned), vary.clone()), "{accepted}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_long_answer_is_compressed_whole_before_it_is_sent() {
+        let length = usize::try_from(LONG_ANSWER_BYTES).unwrap();
+        for (length, is_whole) in [(length - 1, false), (length, true)] {
+            let compressed = pack(wanted("gzip", false), answer("application/json", length)).await;
+            assert_eq!(compressed.headers()[header::CONTENT_ENCODING], "gzip");
+            let size = compressed.body().size_hint().exact();
+            assert_eq!(size.is_some(), is_whole, "{length}");
+            assert!(size.is_none_or(|size| size < LONG_ANSWER_BYTES / 10), "{size:?}");
+        }
+        let plain = pack(wanted("identity", false), answer("application/json", length)).await;
+        assert_eq!(plain.body().size_hint().exact(), Some(LONG_ANSWER_BYTES));
     }
 
     #[tokio::test]
@@ -136,12 +167,12 @@ mod tests {
             let head = Response::builder().header(header::CONTENT_TYPE, "application/json");
             head.header(header::CONTENT_LENGTH, length).body(Body::empty()).unwrap()
         };
-        let compressed = compress(wanted("gzip", true), head(5_000)).await;
+        let compressed = pack(wanted("gzip", true), head(5_000)).await;
         assert_eq!(compressed.headers()[header::CONTENT_ENCODING], "gzip");
         assert!(!compressed.headers().contains_key(header::CONTENT_LENGTH));
-        let short = compress(wanted("gzip", true), head(100)).await;
+        let short = pack(wanted("gzip", true), head(100)).await;
         assert_eq!(short.headers()[header::CONTENT_LENGTH], "100");
         let page = Response::builder().header(header::CONTENT_TYPE, "text/html").body(Body::empty()).unwrap();
-        assert_eq!(compress(wanted("gzip", true), page).await.headers()[header::CONTENT_ENCODING], "gzip");
+        assert_eq!(pack(wanted("gzip", true), page).await.headers()[header::CONTENT_ENCODING], "gzip");
     }
 }

@@ -82,7 +82,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: 
         protect(answer.headers_mut(), is_https);
         answer
     };
-    let answer = compress(wanted, finished(answer)).await;
+    let answer = compress(wanted, finished(answer), &guard.app.long_answers).await;
     let answer = guard.budget.spend(answer).unwrap_or_else(|failure| finished(failure.into_response()));
     meter.record(answer.status(), started.elapsed());
     answer

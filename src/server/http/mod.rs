@@ -33,7 +33,10 @@ use self::{
     meters::Meters,
     middleware::{Guard, guard},
     openapi::Description,
-    rest::{audit, health, index, ledger, me, orders, purchase, requests, sales, seats, simulations, strategies},
+    rest::{
+        audit, health, index, ledger, me, orders, purchase, requests, sales, seat_lists::SeatLists, seats, simulations,
+        strategies,
+    },
 };
 use super::app::App;
 use crate::model::pages::PAGES;
@@ -60,7 +63,7 @@ fn acting_routes() -> OpenApiRouter<App> {
         .routes(routes!(sales::read, sales::patch))
         .routes(routes!(sales::reset))
         .routes(routes!(sales::add_stock))
-        .routes(routes!(seats::list))
+        .merge(listing_routes())
         .routes(routes!(seats::read))
         .routes(routes!(sse::stream))
         .routes(routes!(purchase::buy))
@@ -72,6 +75,11 @@ fn acting_routes() -> OpenApiRouter<App> {
         .routes(routes!(ledger::export))
         .routes(routes!(strategies::list))
         .merge(simulations::routes())
+}
+
+/// The list of seats, and what it shares between those who ask.
+fn listing_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(seats::list)).layer(Extension(SeatLists::new()))
 }
 
 /// Routes that only pages use.

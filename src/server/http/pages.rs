@@ -9,7 +9,7 @@ use axum::{
 use leptos::{context::provide_context, nonce::Nonce, server_fn::axum::get_server_fn_service};
 
 use super::{
-    asked,
+    answer, asked,
     body::{JSON, read_bytes},
     problem::Failure,
 };
@@ -35,6 +35,7 @@ pub async fn page_with(app: App, request: Request, notice: Option<FormNotice>) -
     let nonce = Nonce::new();
     let watched = app.config.is_watched.then(|| app.config.leptos.clone());
     let policy = content_policy(&nonce, watched.as_ref().map(|options| options.reload_port));
+    let pages = app.pages.clone();
     let context = {
         let asker = asker.clone();
         move || {
@@ -53,7 +54,11 @@ pub async fn page_with(app: App, request: Request, notice: Option<FormNotice>) -
         }
     };
     let render = leptos_axum::render_app_async_with_context(context, shell);
-    let mut response = render(Request::from_parts(head, body)).await;
+    let rendering = pages.run(async move {
+        // Rendered to its end: the connection only sends it.
+        answer::whole(render(Request::from_parts(head, body)).await).await
+    });
+    let mut response = rendering.await;
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     asker.introduce(response)
 }

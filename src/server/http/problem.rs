@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_store_that_fails_says_nothing_of_its_insides() {
-        let failure = Failure::from(EngineError::Store(sqlx::Error::PoolTimedOut));
+        let failure = Failure::from(EngineError::from(sqlx::Error::PoolTimedOut));
         assert_eq!(failure.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(!failure.refusal.detail.to_lowercase().contains("pool"));
     }

@@ -3,20 +3,25 @@
 use std::sync::Arc;
 
 use axum::{Router, body::Body, extract::Request, http::HeaderMap};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::router;
-use crate::server::{
-    app::{App, Parts},
-    auth::Sessions,
-    config::{Config, Flags},
-    engine::{Engine, EngineOptions},
-    limits::Limits,
-    shutdown::Shutdown,
-    simulator::Simulations,
-    site::Site,
-    store::Store,
+use super::{rest::seat_lists::SeatLists, router};
+use crate::{
+    model::seat::SeatStatus,
+    server::{
+        app::{App, Parts},
+        auth::Sessions,
+        background::Background,
+        config::{Config, Flags},
+        engine::{Engine, EngineOptions},
+        limits::Limits,
+        shutdown::Shutdown,
+        simulator::Simulations,
+        site::Site,
+        store::Store,
+    },
 };
 
 const ADMIN: (&str, &str) = ("authorization", "Bearer organiser");
@@ -25,6 +30,7 @@ const KEY: (&str, &str) = ("idempotency-key", "0190a5c8-7e1b-7abc-8def-012345678
 const HTML: (&str, &str) = ("accept", "text/html");
 
 struct Surface {
+    app: App,
     router: Router,
     _folder: tempfile::TempDir,
 }
@@ -74,10 +80,13 @@ impl Surface {
             shutdown: Shutdown::new(),
             simulations: Arc::new(Simulations::new(limits.own_clients.clone())),
             limits,
+            pages: Background::new(tokio::runtime::Handle::current(), 4),
+            long_answers: Background::new(tokio::runtime::Handle::current(), 4),
+            exports: Arc::new(tokio::sync::Semaphore::new(4)),
             site: Arc::new(Site::default()),
             config: Arc::new(config),
         });
-        Self { router: router(app), _folder: folder }
+        Self { router: router(app.clone()), app, _folder: folder }
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
@@ -381,4 +390,25 @@ async fn those_who_run_the_server_are_told_how_it_is() {
     assert!(docs.header("content-security-policy").contains("script-src 'self'"));
     assert_eq!(surface.get("/api/docs/swagger-ui-bundle.js").await.status, 200);
     assert_eq!(surface.get("/api/docs/nothing.js").await.problem(), (404, "not-found".into()));
+}
+
+#[tokio::test]
+async fn a_long_list_of_seats_is_written_once_until_the_sale_changes() {
+    let surface = Surface::open().await;
+    let tier = json!({ "name": "Floor", "price": 1, "seats": { "sections": 1, "rows": 25, "per_row": 80 } });
+    let body = json!({ "name": "Arena", "tiers": [tier] });
+    assert_eq!(surface.send("POST", "/api/v1/sales", &[ADMIN, JSON], body.to_string()).await.status, 201);
+    let (lists, sale) = (SeatLists::new(), "arena".into());
+    let ask = || async { lists.text(&surface.app, &sale, None, None).await.unwrap() };
+    let first = ask().await;
+    for list in join_all((0..20).map(|_| ask())).await {
+        assert_eq!(list.as_ptr(), first.as_ptr(), "the same bytes");
+    }
+    assert_eq!(surface.buy("arena", &[], json!({ "seat": "A-1" })).await.status, 201);
+    let lists_now = join_all((0..20).map(|_| ask())).await;
+    let now: Value = serde_json::from_slice(&lists_now[0]).unwrap();
+    assert_eq!((&now["seq"], &now["seats"][0]["status"]), (&json!(2), &json!("sold")));
+    assert!(lists_now.iter().all(|list| list.as_ptr() == lists_now[0].as_ptr()), "written once for all");
+    let sold = lists.text(&surface.app, &sale, None, Some(SeatStatus::Sold)).await.unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&sold).unwrap()["seats"].as_array().unwrap().len(), 1);
 }

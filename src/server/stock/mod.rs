@@ -19,5 +19,5 @@ pub use free_seats::FreeSeats;
 pub use identifiers::Identifiers;
 pub use mirror::{Commit, SaleDesk};
 pub use refusals::{contended, key_reused, limit_reached, seats_taken, sold_out};
-pub use sale::{Stock, TierStock};
+pub use sale::{SeatsNow, Stock, TierStock};
 pub use wish::{Part, What, Wish, refuse_early};

@@ -14,7 +14,7 @@ use crate::{
         ledger::Shift,
         outcome::{Code, Refusal},
         sale::{Counts, Sale, SaleStatus, SaleSwitch, Tier, TierCounts},
-        seat::{Seat, SeatRow, SeatStatus},
+        seat::{Seat, SeatList, SeatRow, SeatStatus},
         strategy::StrategyKind,
         time::Timestamp,
     },
@@ -98,6 +98,47 @@ impl SeatMap {
             map.labels.push(label);
         }
         map
+    }
+
+    /// A seat of the map. `tier_of` tells the id and the price of a tier.
+    fn seat<'tier>(&self, position: u32, status: SeatStatus, tier_of: impl Fn(usize) -> (&'tier TierId, u64)) -> Seat {
+        let (tier_index, row) = self.places[position as usize];
+        let ((tier, price), row) = (tier_of(tier_index as usize), &self.rows[row as usize]);
+        let label = self.labels[position as usize].clone();
+        let number = label.0.rsplit('-').next().and_then(|number| number.parse().ok());
+        Seat {
+            seat: label,
+            tier: tier.clone(),
+            section: row.section.clone(),
+            row: row.row.clone(),
+            number: number.expect("a label ends in its number"),
+            status,
+            price,
+        }
+    }
+}
+
+/// The seats of a sale as of one commit.
+pub struct SeatsNow {
+    pub seq: u64,
+    /// Id and price of each tier.
+    tiers: Vec<(TierId, u64)>,
+    statuses: Vec<SeatStatus>,
+    map: Arc<SeatMap>,
+}
+
+impl SeatsNow {
+    /// The seats in their order, optionally only those of one tier or status.
+    pub fn list(&self, tier: Option<&str>, status: Option<SeatStatus>) -> SeatList {
+        let tier_of = |tier_index: usize| (&self.tiers[tier_index].0, self.tiers[tier_index].1);
+        let is_wanted = |(position, its_status): &(u32, SeatStatus)| {
+            let tier_index = self.map.places[*position as usize].0 as usize;
+            tier.is_none_or(|tier| self.tiers[tier_index].0.as_str() == tier)
+                && status.is_none_or(|status| *its_status == status)
+        };
+        let all = (0..).zip(self.statuses.iter().copied());
+        let seats = all.filter(is_wanted).map(|(position, status)| self.map.seat(position, status, tier_of));
+        SeatList { seq: self.seq, seats: seats.collect() }
     }
 }
 
@@ -197,19 +238,16 @@ impl Stock {
     }
 
     pub fn seat(&self, position: u32) -> Seat {
-        let (tier_index, row) = self.map.places[position as usize];
-        let (tier, row) = (&self.tiers[tier_index as usize], &self.map.rows[row as usize]);
-        let label = self.map.labels[position as usize].clone();
-        let number = label.0.rsplit('-').next().and_then(|number| number.parse().ok());
-        Seat {
-            seat: label,
-            tier: tier.id.clone(),
-            section: row.section.clone(),
-            row: row.row.clone(),
-            number: number.expect("a label ends in its number"),
-            status: self.seats[position as usize],
-            price: tier.price,
-        }
+        self.map.seat(position, self.seats[position as usize], |tier_index| {
+            let tier = &self.tiers[tier_index];
+            (&tier.id, tier.price)
+        })
+    }
+
+    /// All seats as of now. It is a small copy: whoever makes a long list of it holds up nobody who buys.
+    pub fn seats_now(&self) -> SeatsNow {
+        let tiers = self.tiers.iter().map(|tier| (tier.id.clone(), tier.price)).collect();
+        SeatsNow { seq: self.seq, tiers, statuses: self.seats.clone(), map: self.map.clone() }
     }
 
     pub fn snapshot(&self, epoch: &str, now: Timestamp) -> Snapshot {

@@ -123,6 +123,7 @@ impl Store {
         }
     }
 
+    /// A connection that only reads, as soon as one is free.
     pub async fn reader(&self) -> Result<Reader, sqlx::Error> {
         match self {
             Self::Sqlite(database) => Box::pin(database.reader()).await.map(Reader::Sqlite),
@@ -130,7 +131,16 @@ impl Store {
         }
     }
 
-    /// Whether a trivial read succeeds now.
+    /// A reader for a long piece of work, from a pool of its own, so that such work takes no connection from anybody
+    /// else. There are `AUDITS_AT_ONCE` of them.
+    pub async fn long_reader(&self) -> Result<Reader, sqlx::Error> {
+        match self {
+            Self::Sqlite(database) => Box::pin(database.long_reader()).await.map(Reader::Sqlite),
+            Self::Postgres(database) => Box::pin(database.long_reader()).await.map(Reader::Postgres),
+        }
+    }
+
+    /// Whether a trivial read succeeds now, within a time limit and on a connection of its own.
     pub async fn is_ready(&self) -> bool {
         match self {
             Self::Sqlite(database) => Box::pin(database.is_ready()).await,

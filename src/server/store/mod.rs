@@ -6,6 +6,7 @@
 
 mod connection; // a store, a connection and a transaction, each of either database
 mod error; // why a database cannot be used, and what its errors mean
+mod home; // where connections are opened, and whether they answer
 mod postgres; // SQL for PostgreSQL alone
 mod rows; // what goes into a store and comes out of it
 mod shared; // SQL that is the same for both databases

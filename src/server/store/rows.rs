@@ -233,9 +233,13 @@ impl Decision {
 pub struct Recount {
     pub seq: u64,
     pub head_hash: Vec<u8>,
+    /// The `seq` of the ledger's last line.
+    pub last_line: u64,
     /// The sale's own counters, which the audit checks against the rows.
     pub counters: Counts,
     pub orders: u64,
+    /// Valid tickets of the sale's orders that are not for this sale.
+    pub misplaced_tickets: u64,
     pub tiers: Vec<TierRecount>,
     /// Valid tickets beyond the first one of each seat.
     pub doubly_sold: u64,

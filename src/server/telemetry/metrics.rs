@@ -39,6 +39,8 @@ pub const QUEUE_RETRIES: &str = "onsale_queue_retries_total";
 /// Purchases of that queue that were given up and kept as dead letters, and how many of those are kept now.
 pub const DEAD_LETTERS: &str = "onsale_dead_letters_total";
 pub const KEPT_DEAD_LETTERS: &str = "onsale_dead_letters_kept";
+/// Audits made. One that several asked for counts once.
+pub const AUDITS: &str = "onsale_audits_total";
 /// Open connections, and those refused because there were too many.
 pub const CONNECTIONS: &str = "onsale_connections";
 pub const CONNECTIONS_REFUSED: &str = "onsale_connections_refused_total";
@@ -128,6 +130,7 @@ fn describe() {
     describe_counter!(QUEUE_RETRIES, "Decisions on purchases from the queue that had to be tried again");
     describe_counter!(DEAD_LETTERS, "Purchases of the queue that were given up and kept");
     describe_gauge!(KEPT_DEAD_LETTERS, "Purchases of the queue that were given up and can be read");
+    describe_counter!(AUDITS, "Audits made; one that several asked for counts once");
     describe_gauge!(CONNECTIONS, "Open connections");
     describe_counter!(CONNECTIONS_REFUSED, "Connections refused because there were too many");
     describe_counter!(RATE_LIMITED, "Requests refused because a client came too often, by rate");

@@ -25,9 +25,10 @@ const MAY_USE: Table = &[
     ("ui/home", &["api", "live", "model", "ui/kit"]),
     ("ui/sale", &["api", "live", "model", "ui/kit"]),
     ("ui/simulator", &["api", "live", "model", "ui/kit", "wire"]),
-    ("ui/app", &["api", "model", "ui/client_files", "ui/home", "ui/kit", "ui/sale", "ui/simulator"]),
+    ("ui/app", &["api", "live", "model", "ui/client_files", "ui/home", "ui/kit", "ui/sale", "ui/simulator"]),
     // The base of the server.
     ("server/mod", &[]),
+    ("server/background", &[]),
     ("server/clock", &["model"]),
     ("server/config", &["model"]),
     ("server/currency", &["model"]),
@@ -59,6 +60,7 @@ const MAY_USE: Table = &[
         "server/engine",
         &[
             "model",
+            "server/background",
             "server/clock",
             "server/currency",
             "server/derived_key",
@@ -79,6 +81,7 @@ const MAY_USE: Table = &[
         &[
             "model",
             "server/auth",
+            "server/background",
             "server/config",
             "server/engine",
             "server/limits",
@@ -95,6 +98,7 @@ const MAY_USE: Table = &[
             "model",
             "server/app",
             "server/auth",
+            "server/background",
             "server/clock",
             "server/config",
             "server/engine",
@@ -109,8 +113,10 @@ const MAY_USE: Table = &[
     (
         "server/startup",
         &[
+            "model",
             "server/app",
             "server/auth",
+            "server/background",
             "server/config",
             "server/engine",
             "server/limits",

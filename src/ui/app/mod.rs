@@ -1,6 +1,7 @@
 //! What only the server renders: the document, the frame around every page, and the pages. The browser gets their
 //! markup, and code only for the islands in it.
 
+mod drawings; // the seat maps that were drawn last, kept for the next pages
 mod frame; // header, navigation, footer
 mod handed; // writes the data from which islands start into the page
 mod home; // the page of all sales

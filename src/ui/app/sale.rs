@@ -4,11 +4,11 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::{handed::write_down, not_found::NotFound, simulator::Simulator};
+use super::{drawings, handed::write_down, not_found::NotFound, simulator::Simulator};
 use crate::{
     api::{self, Claims, FormNotice},
     model::ids::SaleId,
-    ui::sale::{Desk, NO_COOKIES, START, SaleIsland, map_markup::map_markup},
+    ui::sale::{Desk, NO_COOKIES, START, SaleIsland},
 };
 
 #[component]
@@ -81,7 +81,7 @@ fn Notice(notice: FormNotice) -> impl IntoView {
 
 #[component]
 fn SeatMap(desk: Desk) -> impl IntoView {
-    let markup = desk.live.read(|view| map_markup(&desk.seating(), &desk.sale().tiers, view));
+    let markup = desk.live.read(|view| drawings::of(&desk.seating(), &desk.sale().tiers, view));
     view! {
         <div class="map">
             <p class="stage" aria-hidden="true"><span>"Stage"</span></p>
@@ -93,7 +93,7 @@ fn SeatMap(desk: Desk) -> impl IntoView {
                     aria-label="Seat map"
                     aria-multiselectable="true"
                     aria-describedby="map-keys"
-                    inner_html=markup.into_string()
+                    inner_html=markup
                 ></div>
             </div>
             <p id="map-keys" class="map-keys script-only">

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     live::reducer::{SeatFace, View},
-    model::sale::Tier,
+    model::{ids::SeatLabel, sale::Tier},
     ui::kit::{
         html::{Html, html},
         money::money,
@@ -36,21 +36,29 @@ pub fn marks(seating: &Seating, tiers: &[Tier], view: &View, seat: u32, is_selec
     let label = seating.label(seat)?;
     let tier = tiers.get(seating.tier_index(seat)?)?;
     let (face, is_tentative) = (view.face(seat), view.is_tentative(seat));
-    let state = match face {
+    Some(Marks {
+        status: face.name(),
+        name: format!("{label}, {}, {}", name_and_price(tier), state(face, is_tentative, is_selected)),
+        is_selectable: face == SeatFace::Available,
+        is_selected,
+        is_tentative,
+    })
+}
+
+/// The state of a seat, as its accessible name says it.
+const fn state(face: SeatFace, is_tentative: bool, is_selected: bool) -> &'static str {
+    match face {
         _ if is_tentative => "being bought",
         SeatFace::Available if is_selected => "selected",
         SeatFace::Available => "available",
         SeatFace::Held => "held",
         SeatFace::Sold => "sold",
         SeatFace::Mine => "yours",
-    };
-    Some(Marks {
-        status: face.name(),
-        name: format!("{label}, {}, {}, {state}", tier.name, money(tier.price, &tier.currency, tier.currency_digits)),
-        is_selectable: face == SeatFace::Available,
-        is_selected,
-        is_tentative,
-    })
+    }
+}
+
+fn name_and_price(tier: &Tier) -> String {
+    format!("{}, {}", tier.name, money(tier.price, &tier.currency, tier.currency_digits))
 }
 
 /// The content of the grid element. The first seat is the tab stop.
@@ -119,8 +127,11 @@ impl Drawing<'_> {
             class = class,
             row = row.row,
         ));
-        for column in 0..row.seats {
-            self.push_seat(markup, self.seating.first_seat(row_position) + column, bend(before + column, whole));
+        let name_and_price = self.tiers.get(row.tier_index as usize).map(name_and_price).unwrap_or_default();
+        let name_and_price = Html::escape(&name_and_price);
+        for ((number, label), column) in row.labels().zip(0..) {
+            let seat = self.seating.first_seat(row_position) + number - 1;
+            self.push_seat(markup, seat, &label, &name_and_price, bend(before + column, whole));
         }
         if position + 1 == band.len() {
             markup.push(html!(r#"<span class="row-name" aria-hidden="true">{row}</span>"#, row = row.row));
@@ -128,25 +139,26 @@ impl Drawing<'_> {
         markup.push(Html::trusted("</div>"));
     }
 
-    fn push_seat(self, markup: &mut Html, seat: u32, bend: u8) {
-        let label = self.seating.label(seat);
-        let marks = marks(self.seating, self.tiers, self.view, seat, false);
-        let (Some(label), Some(marks)) = (label, marks) else { return };
+    /// `name_and_price` are the tier's, written once for all seats of a row.
+    fn push_seat(self, markup: &mut Html, seat: u32, label: &SeatLabel, name_and_price: &Html, bend: u8) {
+        let (face, is_tentative) = (self.view.face(seat), self.view.is_tentative(seat));
+        let label = Html::escape(label.as_str());
         markup.push(html!(
             r#"<span class="{class} b{bend}" role="gridcell" data-testid="seat" data-seat="{label}""#,
             class = SEAT_CLASS,
             bend = bend,
-            label = label.as_str(),
+            label = label,
         ));
         markup.push(html!(
-            r#" data-status="{status}" aria-label="{name}" tabindex="{tab}"{state}></span>"#,
-            status = marks.status,
-            name = marks.name,
+            r#" data-status="{status}" aria-label="{label}, {name_and_price}, {state}" tabindex="{tab}"{selectable}></span>"#,
+            status = face.name(),
+            label = label,
+            name_and_price = name_and_price,
+            state = state(face, is_tentative, false),
             tab = if seat == 0 { "0" } else { "-1" },
-            state = Html::trusted(if marks.is_selectable {
-                r#" aria-selected="false""#
-            } else {
-                r#" aria-disabled="true""#
+            selectable = Html::trusted(match face {
+                SeatFace::Available => r#" aria-selected="false""#,
+                SeatFace::Held | SeatFace::Sold | SeatFace::Mine => r#" aria-disabled="true""#,
             }),
         ));
     }

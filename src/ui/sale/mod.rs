@@ -14,7 +14,7 @@ mod own; // merges what the server says about the visitor's orders
 mod panel; // the buy form and its result
 mod purchase; // one purchase: from the choice to tickets or a refusal
 mod quantity; // how many units
-mod seating; // which seat is where, pure
+pub mod seating; // which seat is where, pure
 mod stock; // the counters
 mod tickets; // the buyer's own tickets
 mod tiers; // the choice of a tier

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Runs an organiser's request to its end even if the client goes away: a committed change must be remembered and shown
 /// to everybody.
 pub async fn to_the_end<T: Send + 'static>(request: impl Future<Output = Decided<T>> + Send + 'static) -> Decided<T> {
-    tokio::spawn(request).await.unwrap_or(Err(EngineError::Store(sqlx::Error::WorkerCrashed)))
+    tokio::spawn(request).await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
 }
 
 /// Makes a change, and retries it after a pause if it had to wait too long for purchases.

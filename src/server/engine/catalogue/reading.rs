@@ -9,10 +9,10 @@ use crate::{
         ids::{SaleId, SeatLabel},
         limits::SALES_PER_PAGE,
         sale::{Sale, SaleList, SaleSwitch, SalesPage},
-        seat::{Seat, SeatList, SeatRow, SeatStatus},
+        seat::{Seat, SeatRow},
         strategy::{StrategyKind, StrategyList, StrategySupport},
     },
-    server::feed::Hub,
+    server::{feed::Hub, stock::SeatsNow},
 };
 
 impl Catalogue {
@@ -20,6 +20,11 @@ impl Catalogue {
     pub fn sales(&self) -> Vec<Sale> {
         let now = self.core.clock().now();
         self.core.all().iter().map(|sale| sale.stock.read().sale(now)).collect()
+    }
+
+    /// How many sales this server knows.
+    pub fn count(&self) -> usize {
+        self.core.all().len()
     }
 
     /// At most `limit` sales after the sale `after`, in the order in which they were made. `None` where there is no
@@ -46,7 +51,7 @@ impl Catalogue {
     /// last is the last.
     pub fn sales_on_a_page(&self, page: u32) -> SalesPage {
         let mut all: Vec<_> = self.core.all().iter().rev().cloned().collect();
-        all.sort_by_key(|sale| {
+        all.sort_by_cached_key(|sale| {
             let stock = sale.stock.read();
             let demo_position = Self::demo_position(&stock.id).unwrap_or(usize::MAX);
             (stock.switch == SaleSwitch::Closed, demo_position, stock.rehearsal)
@@ -89,19 +94,16 @@ impl Catalogue {
         StrategyList { store: self.core.desk.store.kind().name().to_owned(), strategies: strategies.into() }
     }
 
-    /// The seats of a sale in their order, optionally only those of one tier or status. `None` for an unknown sale.
-    pub fn seats(&self, sale: &SaleId, tier: Option<&str>, status: Option<SeatStatus>) -> Option<SeatList> {
+    /// The seats of a sale as of its last commit. `None` for an unknown sale.
+    pub fn seats(&self, sale: &SaleId) -> Option<SeatsNow> {
+        Some(self.core.known(sale)?.stock.read().seats_now())
+    }
+
+    /// How many seats a sale has, and the `seq` of its last commit.
+    pub fn seats_and_seq(&self, sale: &SaleId) -> Option<(usize, u64)> {
         let desk = self.core.known(sale)?;
         let stock = desk.stock.read();
-        let wanted = |position: &u32| {
-            let place = *position as usize;
-            let tier_index = stock.map.places[place].0 as usize;
-            tier.is_none_or(|tier| stock.tiers[tier_index].id.as_str() == tier)
-                && status.is_none_or(|status| stock.seats[place] == status)
-        };
-        let positions = 0..u32::try_from(stock.seats.len()).expect("seats are few");
-        let seats = positions.filter(wanted).map(|position| stock.seat(position)).collect();
-        Some(SeatList { seq: stock.seq, seats })
+        Some((stock.seats.len(), stock.seq))
     }
 
     /// One seat by its label.

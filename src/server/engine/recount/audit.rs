@@ -16,7 +16,7 @@ use crate::{
             self, FIRST_PREVIOUS, Hash, hexadecimal,
             replay::{Balance, Replay},
         },
-        store::{self, LedgerRecord, Recount, Store, TierRecount},
+        store::{self, LedgerRecord, Recount, SaleIdentity, Store, TierRecount},
     },
 };
 
@@ -25,30 +25,38 @@ const LINES_AT_A_TIME: u32 = 4_096;
 
 /// Recounts one sale at one moment of the store. `None` for an unknown sale.
 pub async fn audit(store: &Store, sale: &SaleId, now: Timestamp) -> Result<Option<Audit>, sqlx::Error> {
-    let mut reader = store.reader().await?;
-    // One transaction, so that everything below is read as of one commit.
+    let Some((head, recount)) = count(store, sale).await? else { return Ok(None) };
+    let followed = follow(store, head.sale_id, recount.seq).await?;
+    Ok(Some(judge(sale, head.strategy, &recount, &followed, now)))
+}
+
+/// Counts the rows of a sale, all as of one commit.
+async fn count(store: &Store, sale: &SaleId) -> Result<Option<(SaleIdentity, Recount)>, sqlx::Error> {
+    let mut reader = store.long_reader().await?;
     let mut transaction = reader.begin().await?;
     let Some(head) = store::sale_identity(transaction.connection(), sale.as_str()).await? else { return Ok(None) };
     let recount = store::recount(transaction.connection(), head.sale_id).await?;
-    let mut replay = Followed::default();
-    loop {
-        let lines = store::lines_from(transaction.connection(), head.sale_id, replay.seq + 1, LINES_AT_A_TIME).await;
-        let lines = match lines {
-            Ok(lines) => lines,
-            Err(sqlx::Error::Decode(_)) => {
-                replay.broken = true;
-                break;
-            }
+    transaction.rollback().await?;
+    Ok(Some((head, recount)))
+}
+
+/// Follows the ledger up to the line `last`, the last one when everything else was counted. Lines never change, so they
+/// can be read afterwards, some at a time: a long ledger keeps no transaction open, which would hold up the embedded
+/// database's log.
+async fn follow(store: &Store, sale_id: i64, last: u64) -> Result<Followed, sqlx::Error> {
+    let mut followed = Followed::default();
+    while followed.seq < last && !followed.broken {
+        let limit = u32::try_from(last - followed.seq).unwrap_or(u32::MAX).min(LINES_AT_A_TIME);
+        let mut reader = store.long_reader().await?;
+        match store::lines_from(reader.connection(), sale_id, followed.seq + 1, limit).await {
+            // Lines are missing at the end.
+            Ok(lines) if lines.is_empty() => break,
+            Ok(lines) => lines.iter().for_each(|line| followed.take(line)),
+            Err(sqlx::Error::Decode(_)) => followed.broken = true,
             Err(error) => return Err(error),
-        };
-        let at_end = lines.len() < LINES_AT_A_TIME as usize;
-        lines.iter().for_each(|line| replay.take(line));
-        if at_end || replay.broken {
-            break;
         }
     }
-    transaction.rollback().await?;
-    Ok(Some(judge(sale, head.strategy, &recount, &replay, now)))
+    Ok(followed)
 }
 
 /// The ledger, followed line by line.
@@ -80,9 +88,13 @@ impl Followed {
         self.impossible = impossible || self.impossible && line.kind.movement() != Movement::AllPutBack;
     }
 
-    /// Whether every line follows from the line before it, up to the last line that the sale's row names.
+    /// Whether every line follows from the line before it, up to the line that the sale's row names, and that one
+    /// is the last.
     fn is_the_chain_of(&self, recount: &Recount) -> bool {
-        !self.broken && self.seq == recount.seq && self.head.as_slice() == recount.head_hash
+        !self.broken
+            && self.seq == recount.seq
+            && recount.last_line == recount.seq
+            && self.head.as_slice() == recount.head_hash
     }
 
     /// Whether the replayed lines lead to the tickets and seats that were counted.
@@ -127,7 +139,7 @@ fn judge(
         leaks += judged.leaks;
         counters_hold &= judged.counts == tier.counters;
     }
-    phantoms += recount.doubly_sold.max(seats_beyond);
+    phantoms += recount.doubly_sold.max(seats_beyond) + recount.misplaced_tickets;
     // A seat that is marked sold but has no ticket is lost to everybody: a leak. A ticket for a seat that is not marked
     // sold is a phantom.
     leaks += recount.sold_seats.difference(&recount.ticketed_seats).count() as u64;

@@ -6,30 +6,43 @@ use super::audit::audit;
 use crate::{
     model::{audit::Audit, ids::SaleId, ledger::LedgerLine, limits::MAX_SEQ},
     server::{
+        background::{Background, Begun, Runs},
         engine::{core::Core, error::EngineError},
         ledger, store,
+        telemetry::metrics::AUDITS,
     },
 };
 
 /// Shows what happened, and whether it adds up.
 pub struct Recount {
     core: Arc<Core>,
+    /// Where audits run, apart from the buyers.
+    background: Background,
+    runs: Runs<i64, Result<Option<Audit>, Arc<sqlx::Error>>>,
 }
 
 impl Recount {
-    pub(in crate::server::engine) fn new(core: Arc<Core>) -> Self {
-        Self { core }
+    pub(in crate::server::engine) fn new(core: Arc<Core>, background: Background) -> Self {
+        Self { core, background, runs: Runs::default() }
     }
 
-    /// The audit of a sale, recounted now. `None` for an unknown sale.
+    /// The audit of a sale: everything is recounted after this call. Who asks at the same time gets the same audit.
+    /// `None` for an unknown sale.
     ///
     /// # Errors
     /// Where the store fails.
     pub async fn audit(&self, sale: &SaleId) -> Result<Option<Audit>, EngineError> {
-        if self.core.find(sale).await?.is_none() {
-            return Ok(None);
-        }
-        Ok(audit(&self.core.desk.store, sale, self.core.clock().now()).await?)
+        let Some(desk) = self.core.find(sale).await? else { return Ok(None) };
+        let (core, background, sale) = (self.core.clone(), self.background.clone(), sale.clone());
+        let run = |begun: Begun<_>| async move {
+            let recounting = async move {
+                begun.report();
+                metrics::counter!(AUDITS).increment(1);
+                audit(&core.desk.store, &sale, core.clock().now()).await.map_err(Arc::new)
+            };
+            background.run(recounting).await
+        };
+        self.runs.share(desk.sale_id, run).await.map_err(EngineError::Store)
     }
 
     /// Up to `limit` ledger lines with a seq above `after`, in order; empty at the end. `None` for an unknown sale.

@@ -139,7 +139,7 @@ impl Selling {
                 Answered::after_asking(self.replay_or(request, key, refusal).await)
             }
             (Verdict::Repeated, None) => unreachable!("only a key can be repeated"),
-            (Verdict::Unknown(error), _) => Answered::after_asking(Err(EngineError::Store(error))),
+            (Verdict::Unknown(error), _) => Answered::after_asking(Err(error.into())),
             (Verdict::Overloaded, _) => EngineError::Overloaded.into(),
             (Verdict::Unanswerable, _) => EngineError::Unanswerable.into(),
         }
@@ -171,7 +171,7 @@ impl Selling {
 
     async fn replay(&self, order: OrderId) -> Result<BuyOutcome, EngineError> {
         let order = self.find_order(order, None).await?;
-        let order = order.ok_or(EngineError::Store(sqlx::Error::RowNotFound))?;
+        let order = order.ok_or(sqlx::Error::RowNotFound)?;
         Ok(BuyOutcome::Bought { order, replayed: true })
     }
 

@@ -13,6 +13,7 @@ mod nodes; // several engines on one shared store
 mod queue; // purchases in line: receipts, priority, dead letters, servers that die
 mod rehearsing; // rehearsals that change their strategy, and refusals that the database is asked about
 mod rules; // the sale's rules, on both stores
+mod shared_audits; // audits that several ask for at the same time
 mod tampering; // changes of the database behind the engine's back
 mod truth; // refusals say only what is true
 

@@ -222,8 +222,9 @@ async fn added_seats_stand_behind_all_others() {
         let labels: Vec<_> = house
             .engine
             .catalogue
-            .seats(&sale, None, None)
+            .seats(&sale)
             .unwrap()
+            .list(None, None)
             .seats
             .into_iter()
             .map(|seat| seat.seat.0)

@@ -96,6 +96,33 @@ async fn the_audit_names_it(kind: StoreKind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_names_another_sale_is_a_phantom_of_its_order() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        let tiers = || vec![general_admission(4)];
+        let first = house.sale(StrategyKind::GroupCommit, tiers()).await;
+        let second = house.sale(StrategyKind::GroupCommit, tiers()).await;
+        for sale in [&first, &second] {
+            house.buy(sale, 1, BuyBody::tier("ga".into(), 1)).await;
+        }
+        let id = match kind {
+            StoreKind::Sqlite => "randomblob(16)",
+            StoreKind::Postgres => "gen_random_uuid()",
+        };
+        // A ticket of the first sale's order, for a unit of the second sale.
+        let plant = format!(
+            "INSERT INTO tickets (id, order_id, sale_id, tier_id, code)
+             SELECT {id}, orders.id, tickets.sale_id, tickets.tier_id, tickets.code FROM orders, tickets
+             WHERE orders.sale_id = (SELECT MIN(id) FROM sales) AND tickets.sale_id <> orders.sale_id"
+        );
+        house.tamper(plant.leak()).await.unwrap();
+        let audit = house.audit(&first).await;
+        assert!(!audit.clean && audit.phantoms == 1, "{kind:?}: {audit:?}");
+        assert!(house.audit(&second).await.clean, "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_ledger_cannot_be_rewritten() {
     for kind in STORES {
         let house = House::open(kind).await;

@@ -1,6 +1,6 @@
 //! The exported ledger: one line per change, read page by page, so that a long ledger needs no more memory.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use axum::{
     body::{Body, Bytes},
@@ -9,13 +9,18 @@ use axum::{
     response::Response,
 };
 use futures_util::{Stream, stream};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{require_sale, unknown_sale};
 use crate::{
-    model::{ids::SaleId, ledger::LedgerLine, limits::LEDGER_PAGE_LINES},
+    model::{
+        ids::SaleId,
+        ledger::LedgerLine,
+        limits::{EXPORT_PATIENCE_MILLISECONDS, LEDGER_PAGE_LINES},
+        outcome::Code,
+    },
     server::{
         app::App,
-        engine::{Engine, EngineError},
         http::{
             body::{read_query, whole_number},
             problem::Failure,
@@ -48,32 +53,68 @@ pub async fn export(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) 
     let [after] = read_query(&uri, ["after"])?;
     let after =
         after.map_or(Some(0), |text| whole_number(&text)).ok_or_else(|| Failure::invalid("after must be a seq."))?;
+    // Held until the export ends or its client goes away.
+    let slot = app.exports.clone().try_acquire_owned().map_err(|_| too_many())?;
     // The first page decides the status. After that, only breaking the connection off can show a failure.
     let first = app.engine.recount.ledger(&sale, after, LEDGER_PAGE_LINES).await?.ok_or_else(unknown_sale)?;
-    let mut response = Response::new(Body::from_stream(pages(app.engine.clone(), sale, first)));
+    let (pages, written) = mpsc::channel(1);
+    tokio::spawn(write_pages(app, sale, first, pages, slot));
+    let mut response = Response::new(Body::from_stream(read_pages(written)));
     response.headers_mut().insert(header::CONTENT_TYPE, NEWLINE_DELIMITED_JSON);
     Ok(response)
 }
 
-/// The pages from `first` on, each as text. An error ends the stream and breaks the connection off, so that a client
-/// cannot take a part for the whole ledger.
-fn pages(
-    engine: Arc<Engine>,
+fn too_many() -> Failure {
+    Failure::new(Code::Overloaded, "Too many ledgers are being exported; ask again in a moment.")
+}
+
+/// What the writer of an export tells its reader.
+enum Written {
+    Page(Bytes),
+    End,
+}
+
+/// Writes the pages from `first` on. Ends as well when the client goes away, or takes no page for long: an export that
+/// nobody reads must not take another one's slot. Between two pages it has no connection to the database.
+async fn write_pages(
+    app: App,
     sale: SaleId,
     first: Vec<LedgerLine>,
-) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send {
-    stream::try_unfold(Some(first), move |page| {
-        let (engine, sale) = (Arc::clone(&engine), sale.clone());
-        async move {
-            let Some(lines) = page else { return Ok(None) };
-            let Some(last) = lines.last() else { return Ok(None) };
-            let is_full = lines.len() == LEDGER_PAGE_LINES as usize;
-            let next = if is_full {
-                engine.recount.ledger(&sale, last.seq, LEDGER_PAGE_LINES).await.map_err(broken)?
-            } else {
-                None
-            };
-            Ok(Some((Bytes::from(text(&lines)?), next)))
+    pages: mpsc::Sender<Written>,
+    _slot: OwnedSemaphorePermit,
+) {
+    const PATIENCE: Duration = Duration::from_millis(EXPORT_PATIENCE_MILLISECONDS);
+    let mut page = Some(first);
+    while let Some(lines) = page {
+        let (last, is_last) = (lines.last().map(|line| line.seq), lines.len() < LEDGER_PAGE_LINES as usize);
+        let writing = app.long_answers.run(async move { text(&lines) });
+        let written = match writing.await {
+            Ok(text) => Written::Page(text.into()),
+            Err(error) => return tracing::error!(%error, "a ledger's page cannot be written"),
+        };
+        if pages.send_timeout(written, PATIENCE).await.is_err() {
+            return;
+        }
+        page = match last.filter(|_| !is_last) {
+            None => None,
+            Some(seq) => match app.engine.recount.ledger(&sale, seq, LEDGER_PAGE_LINES).await {
+                Ok(page) => page,
+                Err(error) => return tracing::error!(?error, "a ledger export broke off"),
+            },
+        };
+    }
+    // A client that went away needs no end.
+    let _ = pages.send_timeout(Written::End, PATIENCE).await;
+}
+
+/// The pages as they are written. If the writer ends without saying so, the connection is broken off, so that a client
+/// cannot take a part for the whole ledger.
+fn read_pages(written: mpsc::Receiver<Written>) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send {
+    stream::try_unfold(written, |mut written| async move {
+        match written.recv().await {
+            Some(Written::Page(text)) => Ok(Some((text, written))),
+            Some(Written::End) => Ok(None),
+            None => Err(std::io::Error::other("the ledger was not written to its end")),
         }
     })
 }
@@ -87,9 +128,4 @@ fn text(lines: &[LedgerLine]) -> Result<Vec<u8>, std::io::Error> {
         text.push(b'\n');
     }
     Ok(text)
-}
-
-fn broken(error: EngineError) -> std::io::Error {
-    tracing::error!(?error, "a ledger export broke off");
-    std::io::Error::other("the ledger cannot be read")
 }

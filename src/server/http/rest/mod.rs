@@ -11,6 +11,7 @@ mod paging; // lists in pages
 pub mod purchase; // buying
 pub mod requests; // purchases that wait in a queue
 pub mod sales; // sales and their stock
+pub mod seat_lists; // long lists of seats, shared
 pub mod seats; // named places
 pub mod simulations; // load runs
 pub mod strategies; // the ways to guard stock

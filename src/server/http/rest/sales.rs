@@ -12,7 +12,7 @@ use crate::{
     model::{
         body::{NewSale, ResetBody, SalePatch, StockBody},
         ids::SaleId,
-        limits::MAX_BODY_BYTES,
+        limits::{LONG_LIST_ENTRIES, MAX_BODY_BYTES},
         sale::{Sale, SaleList, StockCreated},
     },
     server::{
@@ -49,8 +49,11 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Failure>
     if let Some(after) = &after {
         app.engine.catalogue.learn_of(after).await;
     }
-    let found = app.engine.catalogue.sales_after(after.as_ref(), limit);
-    Ok(answer::ok(&found.ok_or_else(|| Failure::invalid("after is the id of a sale."))?))
+    let is_long = limit.is_none() && app.engine.catalogue.count() >= LONG_LIST_ENTRIES;
+    let engine = app.engine.clone();
+    let write = move || engine.catalogue.sales_after(after.as_ref(), limit).map(|list| answer::ok(&list));
+    let written = if is_long { app.long_answers.run(async move { write() }).await } else { write() };
+    written.ok_or_else(|| Failure::invalid("after is the id of a sale."))
 }
 
 /// One sale.

@@ -1,12 +1,15 @@
 //! Named places.
 
+use std::sync::Arc;
+
 use axum::{
+    Extension,
     extract::{Path, State},
-    http::Uri,
+    http::{StatusCode, Uri},
     response::Response,
 };
 
-use super::{require_sale, unknown_sale};
+use super::{require_sale, seat_lists::SeatLists, unknown_sale};
 use crate::{
     model::{
         ids::{SaleId, SeatLabel},
@@ -36,7 +39,12 @@ use crate::{
         (status = 422, description = "`invalid`: an unknown parameter, tier or status"),
     )
 )]
-pub async fn list(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) -> Result<Response, Failure> {
+pub async fn list(
+    State(app): State<App>,
+    Extension(lists): Extension<Arc<SeatLists>>,
+    Path(sale): Path<SaleId>,
+    uri: Uri,
+) -> Result<Response, Failure> {
     require_sale(&app.engine, &sale).await?;
     let [tier, status] = read_query(&uri, ["tier", "status"])?;
     let status = match status {
@@ -50,8 +58,8 @@ pub async fn list(State(app): State<App>, Path(sale): Path<SaleId>, uri: Uri) ->
         }
     }
     app.engine.catalogue.learn_of(&sale).await;
-    let seats = app.engine.catalogue.seats(&sale, tier.as_deref(), status).ok_or_else(unknown_sale)?;
-    Ok(answer::ok(&seats))
+    let text = lists.text(&app, &sale, tier, status).await.ok_or_else(unknown_sale)?;
+    Ok(answer::json_text(StatusCode::OK, text))
 }
 
 /// One seat.

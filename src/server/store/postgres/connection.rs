@@ -22,7 +22,14 @@ use tokio::{
 use tracing::subscriber::NoSubscriber;
 use url::Url;
 
-use crate::server::store::{OpenError, postgres::locks::begin_selling};
+use crate::{
+    model::limits::AUDITS_AT_ONCE,
+    server::store::{
+        OpenError,
+        home::{Home, answers},
+        postgres::locks::begin_selling,
+    },
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -30,6 +37,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const WRITERS: u32 = 8;
 /// Connections that only read, in addition to those that write.
 const READERS: u32 = 4;
+/// Connections for long pieces of work, in addition to the others.
+const LONG_READERS: u32 = AUDITS_AT_ONCE;
 /// How long a claim waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the connection kept for the sequencer may be idle before it is checked with a ping ahead of its next use.
@@ -65,6 +74,9 @@ const PARAMETERS: [&str; 18] = [
     "application_name",
     "options",
 ];
+/// For long pieces of work. A plan that suits a sale with most of all rows would read whole tables for a sale with ten,
+/// so each is planned for its sale, by the statistics that PostgreSQL has by then.
+const PLANNED_BY_SALE: (&str, &str) = ("plan_cache_mode", "force_custom_plan");
 /// Hosts that are this machine. A connection to one of them is encrypted only if the address asks for it. An encrypted
 /// batch is sent in several pieces, and each piece waits up to 40 milliseconds until the one before it is acknowledged.
 const STAYS_HERE: [&str; 4] = ["localhost", "127.0.0.1", "::1", "[::1]"];
@@ -73,7 +85,12 @@ const STAYS_HERE: [&str; 4] = ["localhost", "127.0.0.1", "::1", "[::1]"];
 pub struct Database {
     options: PgConnectOptions,
     writers: PgPool,
+    home: Home,
     readers: PgPool,
+    /// The readers of long pieces of work.
+    long_readers: PgPool,
+    /// The one connection that is asked whether the database answers.
+    watch: PgPool,
     kept: Arc<Mutex<Option<Kept>>>,
     /// Whether a transaction's outcome was lost and nobody has read everything anew since.
     doubted: Arc<AtomicBool>,
@@ -104,7 +121,10 @@ impl Database {
         let reading = options.clone().options([("default_transaction_read_only", "on")]);
         Self {
             writers: pool(WRITERS).connect_lazy_with(options.clone()),
-            readers: pool(READERS).connect_lazy_with(reading),
+            home: Home::here(),
+            readers: pool(READERS).connect_lazy_with(reading.clone()),
+            long_readers: pool(LONG_READERS).connect_lazy_with(reading.clone().options([PLANNED_BY_SALE])),
+            watch: pool(1).connect_lazy_with(reading),
             options,
             kept: Arc::default(),
             doubted: Arc::default(),
@@ -143,7 +163,12 @@ impl Database {
 
     /// A connection that only reads.
     pub async fn reader(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.readers.acquire().await
+        self.home.acquire(&self.readers).await
+    }
+
+    /// A connection for a long piece of work that only reads.
+    pub async fn long_reader(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.home.acquire(&self.long_readers).await
     }
 
     /// A separate connection that receives the notifications on `channel`.
@@ -163,12 +188,13 @@ impl Database {
 
     /// Whether a trivial read succeeds now.
     pub async fn is_ready(&self) -> bool {
-        sqlx::query("SELECT 1 FROM settings").fetch_optional(&self.readers).await.is_ok()
+        answers(&self.watch).await
     }
 
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writers.close().await;
+        for pool in [&self.readers, &self.long_readers, &self.watch, &self.writers] {
+            pool.close().await;
+        }
         drop(self.kept.lock().await.take());
     }
 }

@@ -12,12 +12,20 @@ use sqlx::{
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedRwLockReadGuard};
 
 use super::log::Log;
-use crate::{model::limits::LOG_ALARM_BYTES, server::store::OpenError};
+use crate::{
+    model::limits::{AUDITS_AT_ONCE, LOG_ALARM_BYTES},
+    server::store::{
+        OpenError,
+        home::{Home, answers},
+    },
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How many connections read while one writes.
 const READERS: u32 = 4;
+/// Connections for long pieces of work, in addition to the others.
+const LONG_READERS: u32 = AUDITS_AT_ONCE;
 /// How long a connection waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many prepared statements each connection keeps: the batch sizes of [`super::record`] need some dozens.
@@ -41,7 +49,12 @@ pub struct Database {
     /// inside SQLite is not. `None` after a fault, or where the store was opened for reading.
     writer: Arc<Mutex<Option<SqliteConnection>>>,
     log: Box<Log>,
+    home: Home,
     readers: SqlitePool,
+    /// The readers of long pieces of work.
+    long_readers: SqlitePool,
+    /// The one connection that is asked whether the database answers.
+    watch: SqlitePool,
 }
 
 impl Database {
@@ -62,18 +75,33 @@ impl Database {
         let mut connection = writing.connect().await?;
         check_settings(&mut connection).await?;
         MIGRATIONS.run(&mut connection).await?;
-        let readers = readers(url).await?;
-        let log = Box::new(Log::new(&writing));
-        Ok(Self { writing, writer: Arc::new(Mutex::new(Some(connection))), log, readers })
+        Self::connected(url, writing, Some(connection))
     }
 
     /// Opens an existing database for reading.
     pub async fn open_read_only(url: &str) -> Result<Self, OpenError> {
-        let readers = readers(url).await?;
-        drop(readers.acquire().await?);
-        let writing = options(url)?.read_only(true);
-        let log = Box::new(Log::new(&writing));
-        Ok(Self { writing, writer: Arc::new(Mutex::new(None)), log, readers })
+        let database = Self::connected(url, options(url)?.read_only(true), None)?;
+        drop(database.readers.acquire().await?);
+        Ok(database)
+    }
+
+    fn connected(
+        url: &str,
+        writing: SqliteConnectOptions,
+        writer: Option<SqliteConnection>,
+    ) -> Result<Self, OpenError> {
+        let reading = options(url)?.read_only(true);
+        let pool =
+            |connections| SqlitePoolOptions::new().max_connections(connections).connect_lazy_with(reading.clone());
+        Ok(Self {
+            writer: Arc::new(Mutex::new(writer)),
+            log: Box::new(Log::new(&writing)),
+            writing,
+            home: Home::here(),
+            readers: pool(READERS),
+            long_readers: pool(LONG_READERS),
+            watch: pool(1),
+        })
     }
 
     /// Waits for this caller's turn with the writing connection. After a fault the connection is a new one, and says
@@ -90,12 +118,18 @@ impl Database {
     /// A connection that only reads.
     pub async fn reader(&self) -> Result<Reader, sqlx::Error> {
         let reading = self.log.read().await;
-        Ok(Reader { connection: self.readers.acquire().await?, _reading: reading })
+        Ok(Reader { connection: self.home.acquire(&self.readers).await?, _reading: reading })
+    }
+
+    /// A connection for a long piece of work that only reads.
+    pub async fn long_reader(&self) -> Result<Reader, sqlx::Error> {
+        let reading = self.log.read().await;
+        Ok(Reader { connection: self.home.acquire(&self.long_readers).await?, _reading: reading })
     }
 
     /// Whether a trivial read succeeds now.
     pub async fn is_ready(&self) -> bool {
-        sqlx::query("SELECT 1 FROM settings").fetch_optional(&self.readers).await.is_ok()
+        answers(&self.watch).await
     }
 
     /// Keeps the write-ahead log short; returns how many pages it has.
@@ -105,7 +139,9 @@ impl Database {
 
     /// Closes all connections; the write-ahead log is folded into the database.
     pub async fn close(&self) {
-        self.readers.close().await;
+        for pool in [&self.readers, &self.long_readers, &self.watch] {
+            pool.close().await;
+        }
         self.log.close().await;
         if let Some(connection) = self.writer.lock().await.take()
             && let Err(error) = connection.close().await
@@ -193,11 +229,6 @@ fn options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
 #[cfg(unix)]
 fn is_in_memory(url: &str) -> bool {
     url.contains(":memory:") || url.contains("mode=memory")
-}
-
-async fn readers(url: &str) -> Result<SqlitePool, OpenError> {
-    let options = options(url)?.read_only(true);
-    Ok(SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options))
 }
 
 /// The settings that durability rests on, as SQLite reports them.
