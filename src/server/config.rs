@@ -45,7 +45,7 @@ pub struct Config {
     pub database: ServiceUrl,
     /// Such as `redis://127.0.0.1`; without it, the strategies that need Redis cannot be run.
     pub redis: Option<ServiceUrl>,
-    /// Makes the demo sales, opens the simulator to everyone, lifts rate limits and stream caps.
+    /// Makes the demo sales, opens the simulator to everyone, lifts all limits per client.
     pub demo: bool,
     /// The Bearer token of the admin; without it there is no admin.
     pub admin_token: Option<Secret>,

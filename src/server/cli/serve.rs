@@ -35,7 +35,7 @@ pub struct ServeArgs {
     /// Redis, for the strategies that need it, such as redis://127.0.0.1. [default: server.redis of Leptos.toml]
     #[arg(long)]
     redis: Option<String>,
-    /// Make the demo sales, open the simulator to everyone, lift rate limits and stream caps.
+    /// Make the demo sales, open the simulator to everyone, lift all limits per client.
     #[arg(long)]
     demo: bool,
 }

@@ -157,7 +157,7 @@ fn fields_of(patch: &SalePatch) -> String {
 const KEPT: [(&str, &str); 4] = [
     ("id", "A sale keeps its id: links and its ledger are made with it."),
     ("strategy", "A sale keeps the strategy that it was made with. A rehearsal changes it when it is reset."),
-    ("rehearsal", "A sale stays a rehearsal or none, because a rehearsal is open to everybody's attacks."),
+    ("rehearsal", "A sale stays a rehearsal or none, because only a rehearsal may be attacked."),
     ("tiers", "Tiers keep their names and prices, because tickets are sold by them. More stock is added at /stock."),
 ];
 
@@ -168,9 +168,9 @@ fn why_kept(bytes: &[u8], failure: Failure) -> Failure {
     kept.map_or(failure, |(_, reason)| Failure::invalid(*reason))
 }
 
-/// Puts the stock back as it was made and voids orders and holds; the ledger goes on. Open to everyone for rehearsals,
-/// and in a demo for the demo sales; else the organiser's. With a strategy, a rehearsal is sold by that from then on;
-/// the body may be left out.
+/// Puts the stock back as it was made and voids orders and holds; the ledger goes on. Where nothing has been sold or held
+/// since the last reset, nothing changes. The organiser's; in a demo, rehearsals and the demo's sales may be reset by
+/// everyone. With a strategy, a rehearsal is sold by that from then on; the body may be left out.
 #[utoipa::path(
     post,
     path = "/api/v1/sales/{sale}/reset",

@@ -41,9 +41,9 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create)).routes(routes!(read, cancel)).routes(routes!(stream))
 }
 
-/// Starts a load run: virtual buyers, each a session of its own, over real sockets. Open to everyone for rehearsals and
-/// in a demo; else the organiser's. With a strategy, a rehearsal is put back as it was made first, and sold by that
-/// from then on.
+/// Starts a load run: virtual buyers, each with a key of its own, over real sockets. The organiser may start one against a
+/// rehearsal; in a demo everyone may, against rehearsals and the demo's sales. With a strategy, a rehearsal is put back as
+/// it was made first, and sold by that from then on.
 #[utoipa::path(
     post,
     path = "/api/v1/sales/{sale}/simulations",
@@ -54,7 +54,7 @@ pub fn routes() -> OpenApiRouter<App> {
         (status = 201, body = Simulation, headers(("Location" = String, description = "The simulation's path"))),
         (status = 400, description = "`malformed`"),
         (status = 401, description = "`unauthenticated`"),
-        (status = 403, description = "`forbidden`: no rehearsal, no demo, no admin"),
+        (status = 403, description = "`forbidden`: no rehearsal, or not the organiser's wish"),
         (status = 404, description = "`not-found`: the sale, or the seat or tier that is the target"),
         (status = 409, description = "`step-not-allowed`: a strategy is wanted while another simulation of the sale runs"),
         (status = 413, description = "`too-large`"),
@@ -97,7 +97,7 @@ async fn read(State(app): State<App>, Path(simulation): Path<String>) -> Result<
     responses(
         (status = 200, body = Simulation, description = "The run as it ended"),
         (status = 401, description = "`unauthenticated`"),
-        (status = 403, description = "`forbidden`: no rehearsal, no demo, no admin"),
+        (status = 403, description = "`forbidden`: no rehearsal, or not the organiser's wish"),
         (status = 404, description = "`not-found`"),
     )
 )]
