@@ -139,6 +139,18 @@ async fn behind_a_listed_proxy_the_clients_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_is_not_listed_counts_as_one_client_and_the_operator_is_told() {
+    let app = limited("requests_per_second = 5").await;
+    let mut statuses = Vec::new();
+    for number in 0..20 {
+        let ask = Ask::get("/api/v1/strategies").header("x-forwarded-for", format!("203.0.113.{number}"));
+        statuses.push(ask.send(&app).await.status);
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert!(app.whole_log().contains("list it in trusted_proxies"), "{}", app.whole_log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_demo_lifts_all_of_them() {
     let app = Setup::default().with_demo().with_limits().start().await;
     let mut asking = JoinSet::new();

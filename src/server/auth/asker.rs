@@ -128,6 +128,13 @@ impl<'a> Visit<'a> {
         client_address(self.peer, self.headers, self.network.proxies)
     }
 
+    /// Whether the peer says that it forwards for somebody, and is not a listed proxy.
+    pub fn is_forwarded_by_stranger(&self) -> bool {
+        const FORWARDING: [&str; 3] = ["x-forwarded-for", "forwarded", "x-real-ip"];
+        let is_listed = self.network.proxies.iter().any(|network| network.contains(self.peer));
+        !is_listed && FORWARDING.iter().any(|name| self.headers.contains_key(*name))
+    }
+
     /// Whether the request carries a Bearer token, right or wrong.
     pub fn has_bearer(&self) -> bool {
         self.headers.get_all(header::AUTHORIZATION).iter().any(|value| bearer(value).is_some())

@@ -40,8 +40,10 @@ impl Toll {
     pub fn pay(&self, app: &App, visit: &Visit<'_>) -> Result<Option<ConnectionPlace>, Failure> {
         let Some(address) = self.payer else { return Ok(None) };
         let limits = &app.limits;
-        let too_often = |TooOften { wait }| Failure::too_often("requests from your network", Some(wait));
-        limits.rates.request(address).map_err(too_often)?;
+        limits.rates.request(address).map_err(|TooOften { wait }| {
+            tell_of_unlisted_proxy(visit);
+            Failure::too_often("requests from your network", Some(wait))
+        })?;
         if self.has_bearer {
             self.require_no_guessing(app, visit, address)?;
         }
@@ -68,5 +70,16 @@ impl Toll {
                 tracing::warn!(%address, unsaid, "a token is neither a session nor the organiser's");
             }
         }
+    }
+}
+
+/// Warns the operator when a limit is reached by a proxy that the configuration does not list. All its clients count as one
+/// then, so many of them are refused.
+fn tell_of_unlisted_proxy(visit: &Visit<'_>) {
+    if visit.is_forwarded_by_stranger()
+        && let Some(unsaid) = client_faults::may_log()
+    {
+        let peer = visit.peer;
+        tracing::warn!(%peer, unsaid, "too many requests from an address that forwards; if it is a proxy, list it in trusted_proxies");
     }
 }
