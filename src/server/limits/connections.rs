@@ -2,10 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
-
-use super::customer::{customer, site};
+use super::{
+    customer::{customer, site},
+    places::{Place, Places},
+};
 use crate::server::config::{Config, Network};
 
 /// As many customers of one larger IPv6 network may have all their connections open at once.
@@ -18,7 +18,7 @@ pub struct ConnectionCaps {
     /// `None` where nothing is capped: in a demo, or where the operator says 0.
     caps: Option<Caps>,
     proxies: Vec<Network>,
-    open: Mutex<FxHashMap<Owner, usize>>,
+    open: Arc<Places<Owner>>,
 }
 
 /// Whose connections are counted.
@@ -36,8 +36,7 @@ struct Caps {
 
 /// A place under the caps. Dropping it gives the place back.
 pub struct ConnectionPlace {
-    caps: Arc<ConnectionCaps>,
-    counted: [Option<Owner>; 2],
+    _place: Place<Owner>,
 }
 
 /// The address has as many connections as it may have.
@@ -53,17 +52,17 @@ impl ConnectionCaps {
         Arc::new(Self {
             caps: (!config.demo && config.connections_per_address > 0).then_some(caps),
             proxies: config.trusted_proxies.clone(),
-            open: Mutex::default(),
+            open: Places::new(),
         })
     }
 
     /// A place for a connection from this peer. A listed proxy needs none: its clients are counted instead.
-    pub fn connect(self: &Arc<Self>, peer: IpAddr) -> Result<Option<ConnectionPlace>, Full> {
+    pub fn connect(&self, peer: IpAddr) -> Result<Option<ConnectionPlace>, Full> {
         if self.is_proxy(peer) { Ok(None) } else { self.take(peer) }
     }
 
     /// A place for a request that came through a listed proxy; `None` for a request whose connection has a place.
-    pub fn request(self: &Arc<Self>, peer: IpAddr, client: IpAddr) -> Result<Option<ConnectionPlace>, Full> {
+    pub fn request(&self, peer: IpAddr, client: IpAddr) -> Result<Option<ConnectionPlace>, Full> {
         if client == peer || !self.is_proxy(peer) { Ok(None) } else { self.take(client) }
     }
 
@@ -71,38 +70,11 @@ impl ConnectionCaps {
         self.proxies.iter().any(|network| network.contains(peer))
     }
 
-    fn take(self: &Arc<Self>, address: IpAddr) -> Result<Option<ConnectionPlace>, Full> {
+    fn take(&self, address: IpAddr) -> Result<Option<ConnectionPlace>, Full> {
         let Some(caps) = self.caps else { return Ok(None) };
-        let counted = [
-            (Some(Owner::Customer(customer(address))), caps.per_customer),
-            (site(address).map(Owner::Site), caps.per_site),
-        ];
-        let mut open = self.open.lock();
-        let is_full = |(owner, cap): &(Option<Owner>, usize)| {
-            owner.is_some_and(|owner| open.get(&owner).is_some_and(|count| count >= cap))
-        };
-        if counted.iter().any(is_full) {
-            return Err(Full);
-        }
-        let counted = counted.map(|(owner, _)| owner);
-        for owner in counted.into_iter().flatten() {
-            *open.entry(owner).or_default() += 1;
-        }
-        Ok(Some(ConnectionPlace { caps: Arc::clone(self), counted }))
-    }
-}
-
-impl Drop for ConnectionPlace {
-    fn drop(&mut self) {
-        let mut open = self.caps.open.lock();
-        for owner in self.counted.into_iter().flatten() {
-            if let Some(count) = open.get_mut(&owner) {
-                *count -= 1;
-                if *count == 0 {
-                    open.remove(&owner);
-                }
-            }
-        }
+        let customer = (Owner::Customer(customer(address)), caps.per_customer);
+        let site = site(address).map(|site| (Owner::Site(site), caps.per_site));
+        self.open.take([Some(customer), site]).map(|place| Some(ConnectionPlace { _place: place })).ok_or(Full)
     }
 }
 
@@ -141,7 +113,7 @@ mod tests {
         assert!(caps.connect(address("2001:db8:1:ffff::1")).is_err());
         assert!(caps.connect(address("2001:db8:2::1")).is_ok());
         drop(open);
-        assert!(caps.open.lock().is_empty());
+        assert!(caps.open.is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod buckets; // token buckets in bounded memory
 mod connections; // connections open at once
 mod customer; // which part of an address identifies a customer
 mod own_clients; // our own simulated buyers, who have no limits
+mod places; // places that are counted by owner
 mod rates; // how often a client may do something
 mod streams; // live streams open at once
 

@@ -2,10 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
-
-use super::customer::customer;
+use super::{
+    customer::customer,
+    places::{Place, Places},
+};
 use crate::{model::ids::BuyerId, server::config::Config};
 
 /// Who opens a stream. The number of streams that each may have open at once is bounded.
@@ -16,21 +16,19 @@ enum Viewer {
     Address(IpAddr),
 }
 
-/// Open streams by session and by address. It keeps entries only for streams that are open now, so it cannot grow
-/// beyond them.
+/// Open streams by session and by address.
 #[derive(Debug)]
 pub struct StreamCaps {
     /// Both caps are `None` in a demo, which has no limits.
     per_session: Option<usize>,
     per_address: Option<usize>,
-    open: Mutex<FxHashMap<Viewer, usize>>,
+    open: Arc<Places<Viewer>>,
 }
 
 /// One viewer's place under the caps. Dropping it gives the place back.
 #[derive(Debug)]
 pub struct StreamPermit {
-    caps: Arc<StreamCaps>,
-    viewers: [Option<Viewer>; 2],
+    _place: Place<Viewer>,
 }
 
 impl StreamCaps {
@@ -39,41 +37,17 @@ impl StreamCaps {
         Arc::new(Self {
             per_session: cap(config.streams_per_session),
             per_address: cap(config.streams_per_address),
-            open: Mutex::default(),
+            open: Places::new(),
         })
     }
 
     /// A place for one more stream; `None` if the session or the address already has as many as allowed. A viewer
-    /// without a session is counted by address alone.
-    pub fn try_open(self: &Arc<Self>, session: Option<BuyerId>, address: IpAddr) -> Option<Arc<StreamPermit>> {
-        let session = session.map(|buyer| (Viewer::Session(buyer), self.per_session));
-        let address = Some((Viewer::Address(customer(address)), self.per_address));
-        // Where there is no cap, nothing is counted.
-        let capped = [session, address].map(|viewer| viewer.and_then(|(viewer, cap)| Some((viewer, cap?))));
-        let mut open = self.open.lock();
-        let is_full = |(viewer, cap): &(Viewer, usize)| open.get(viewer).is_some_and(|count| count >= cap);
-        if capped.iter().flatten().any(is_full) {
-            return None;
-        }
-        let viewers = capped.map(|viewer| viewer.map(|(viewer, _)| viewer));
-        for viewer in viewers.into_iter().flatten() {
-            *open.entry(viewer).or_default() += 1;
-        }
-        Some(Arc::new(StreamPermit { caps: self.clone(), viewers }))
-    }
-}
-
-impl Drop for StreamPermit {
-    fn drop(&mut self) {
-        let mut open = self.caps.open.lock();
-        for viewer in self.viewers.into_iter().flatten() {
-            if let Some(count) = open.get_mut(&viewer) {
-                *count -= 1;
-                if *count == 0 {
-                    open.remove(&viewer);
-                }
-            }
-        }
+    /// without a session is counted by address alone. Where there is no cap, nothing is counted.
+    pub fn try_open(&self, session: Option<BuyerId>, address: IpAddr) -> Option<Arc<StreamPermit>> {
+        let session = session.zip(self.per_session).map(|(buyer, cap)| (Viewer::Session(buyer), cap));
+        let address = self.per_address.map(|cap| (Viewer::Address(customer(address)), cap));
+        let place = self.open.take([session, address])?;
+        Some(Arc::new(StreamPermit { _place: place }))
     }
 }
 
@@ -111,7 +85,7 @@ mod tests {
         assert!(caps.try_open(None, address(3)).is_none());
         assert!(caps.try_open(None, IpAddr::from([203, 0, 113, 7])).is_some());
         drop(open);
-        assert!(caps.open.lock().is_empty());
+        assert!(caps.open.is_empty());
     }
 
     #[test]
@@ -119,6 +93,6 @@ mod tests {
         let (caps, address) = (caps(true), IpAddr::from([127, 0, 0, 1]));
         let open: Vec<_> = (0..100).map(|_| caps.try_open(buyer(1), address).unwrap()).collect();
         assert_eq!(open.len(), 100);
-        assert!(caps.open.lock().is_empty());
+        assert!(caps.open.is_empty());
     }
 }
