@@ -46,7 +46,11 @@ use crate::{
         (status = 401, description = "`unauthenticated`: the Bearer cannot be read"),
         (status = 403, description = "`sale-not-open`, with `opens_at` where it is known; `forbidden`"),
         (status = 404, description = "`not-found`: the sale, the tier or the seat"),
-        (status = 409, description = "`sold-out`, `seat-taken` with the `seats` that are gone, `limit-reached`, `contended`, `idempotency-in-flight`"),
+        (
+            status = 409,
+            description = "`sold-out`, `seat-taken` with the `seats` that are gone, `limit-reached`, `contended`, \
+                           `idempotency-in-flight`"
+        ),
         (status = 413, description = "`too-large`"),
         (status = 415, description = "`unsupported-media-type`"),
         (status = 422, description = "`invalid`, `idempotency-key-reused`"),
