@@ -38,6 +38,26 @@ for (const colorScheme of ["dark", "light"] as const) {
       expect(await seriousFindings(buyer.page)).toEqual([]);
     });
 
+    test(`axe finds nothing serious at a checkout and after it in ${colorScheme}`, async ({ boxOffice, buyer }) => {
+      const tiers = [seated(1, 5), admission(5)];
+      const sale = await boxOffice.makeSale({ checkout: "paid", contact: "required", hold_ttl_seconds: 63, tiers });
+      await buyer.open(sale);
+      await buyer.pick("A-1");
+      await buyer.hold.click();
+      await expect(buyer.page.getByRole("dialog")).toBeVisible();
+      expect(await seriousFindings(buyer.page)).toEqual([]);
+      await buyer.page.keyboard.press("Escape");
+      expect(await seriousFindings(buyer.page)).toEqual([]);
+      await buyer.page.goto(`/sales/${sale}`);
+      await expect(buyer.page.getByTestId("own-hold")).toBeVisible();
+      expect(await seriousFindings(buyer.page)).toEqual([]);
+      await buyer.page.getByRole("link", { name: "Check out" }).click();
+      await buyer.page.getByLabel("E-mail").fill("ada@example.org");
+      await buyer.page.getByTestId("pay").click();
+      await expect(buyer.toast("success")).toBeVisible();
+      expect(await seriousFindings(buyer.page)).toEqual([]);
+    });
+
     test(`axe finds nothing serious in a comparison of strategies in ${colorScheme}`, async ({ boxOffice, buyer }) => {
       const sale = await boxOffice.makeSale({ rehearsal: true, tiers: [admission(10)] });
       await buyer.open(sale);

@@ -54,7 +54,7 @@ test("who was in line and comes too late is told why", async ({ boxOffice, buyer
     await route.fulfill({ json: { request, status: "refused", code: "limit-reached" } });
   });
   await buyer.buy.click();
-  await expect(buyer.toast("limit")).toContainText("more than one buyer may have");
+  await expect(buyer.toast("limit")).toContainText("more than you may have");
 });
 
 test("a request that was forgotten is asked for once more, and nothing is bought twice", async ({

@@ -3,17 +3,7 @@ import type { Page } from "@playwright/test";
 
 import { BoxOffice, seated } from "./support/box-office";
 import { hydrated, SalePage } from "./support/sale-page";
-import { Server } from "./support/server.mjs";
-import { test as base, expect } from "./support/test";
-
-const test = base.extend<{ server: Server }>({
-  server: async ({}, use) => {
-    const server = await Server.prepare();
-    await server.start();
-    await use(server);
-    await server.remove();
-  },
-});
+import { expect, test } from "./support/test";
 
 /** The longest wait between two tries of the stream. */
 const RECOVERS_WITHIN = { timeout: 20_000 };
@@ -36,7 +26,7 @@ for (const [end, signal] of [
 ] as const) {
   test(`when the server ${end} and comes back, the page says so, recovers by itself and shows what was bought meanwhile`, async ({
     page,
-    server,
+    ownServer: server,
     complaints,
   }) => {
     complaints.expect(/net::ERR_/);
@@ -71,7 +61,7 @@ for (const [end, signal] of [
 
 test("after a long silence the page calls itself stale and tells its age, and a purchase says that no answer came", async ({
   page,
-  server,
+  ownServer: server,
   complaints,
 }) => {
   complaints.expect(/net::ERR_/);

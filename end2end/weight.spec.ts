@@ -7,6 +7,8 @@ import { expect, test } from "./support/test";
 
 /** The most WebAssembly and script, compressed by brotli, that a buyer's page may load. */
 const BUDGET_BYTES = 190_000;
+/** The most that the page of a hold adds to the files of the sale's page, from which its buyer comes. */
+const CHECKOUT_BUDGET_BYTES = 25_000;
 const CODE = /\.(wasm|js)$/;
 const SIMULATOR = /\/pkg\/onsale-simulator\..*\.wasm$/;
 
@@ -36,6 +38,20 @@ test("no page that a buyer sees weighs more than its budget", async ({ boxOffice
     expect(fetched.size, path).toBe(2);
     expect(bytes, path).toBeLessThanOrEqual(BUDGET_BYTES);
   }
+});
+
+test("the checkout adds little to what its buyer has already loaded", async ({ boxOffice, buyer }) => {
+  const sale = await boxOffice.makeSale({ checkout: "paid", tiers: [admission(5)] });
+  await buyer.open(sale);
+  const fetched = watch(buyer.page);
+  await buyer.hold.click();
+  await buyer.page.waitForURL(/\/checkout\//);
+  await hydrated(buyer.page);
+  // What comes from the browser's cache has no size.
+  const added = () => [...fetched].filter(([name]) => /\/onsale-(checkout|chunk)/.test(name));
+  const bytes = () => added().reduce((sum, [, size]) => sum + Math.max(size, 0), 0);
+  await expect.poll(bytes).toBeGreaterThan(0);
+  expect(bytes()).toBeLessThanOrEqual(CHECKOUT_BUDGET_BYTES);
 });
 
 test("the simulator is fetched when it is seen, and a press that comes before it is done then", async ({

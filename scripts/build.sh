@@ -20,7 +20,7 @@ stamp() {
 # would remove more, but the compressed file would be larger. Functions sorted by name stand beside similar ones, which
 # compresses better.
 make_small() {
-  wasm-opt -O1 --dae-optimizing --converge --reorder-functions-by-name --enable-bulk-memory \
+  wasm-opt -O1 --dae-optimizing --converge --reorder-locals --reorder-functions-by-name --enable-bulk-memory \
     --enable-nontrapping-float-to-int --enable-reference-types --enable-multivalue --enable-mutable-globals \
     --enable-sign-ext --output "$2" "$1"
 }

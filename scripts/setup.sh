@@ -8,3 +8,4 @@ here=$(dirname -- "$0")
 "$here/setup-split-client.sh"
 "$here/setup-web-tools.sh"
 "$here/setup-browser-tests.sh"
+"$here/setup-stripe-clients.sh"

@@ -12,6 +12,7 @@ mod attacks; // what strangers can do to others
 mod buying; // purchases and refusals, compared with the no-work POST
 mod delivery; // how soon all viewers have read a change
 mod fan_out; // many viewers receive every change
+mod holding; // holds, confirmed or ending, beside purchases
 mod load; // the closed and the open loop of requests
 mod nchan; // nginx with nchan, the yardstick for fan-out
 mod page; // what a visitor waits for and downloads
@@ -32,8 +33,9 @@ use settings::{Measured, Settings};
 type Measure = fn(&Settings) -> Measured;
 
 /// The groups that can be measured alone.
-const GROUPS: [(&str, Measure); 10] = [
+const GROUPS: [(&str, Measure); 11] = [
     ("buying", buying::measure),
+    ("holding", holding::measure),
     ("picking", picking::measure),
     ("parallel", parallel::measure),
     ("refusals", buying::measure_refusals),

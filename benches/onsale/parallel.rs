@@ -7,7 +7,7 @@ use onsale::{
         arrivals::Arrivals,
         ids::{SaleId, SimulationId},
         limits::SIMULATION_OVERTIME_SECONDS,
-        simulation::Target,
+        simulation::{Target, Workload},
     },
     server::simulator::{
         client,
@@ -32,6 +32,7 @@ pub fn measure(_: &Settings) -> Measured {
     let plan = Plan {
         sale,
         target: Target::Any,
+        workload: Workload::Buy,
         buyers: BUYERS,
         concurrency: BUYERS,
         arrivals: Arrivals::AtOnce,

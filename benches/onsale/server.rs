@@ -186,6 +186,13 @@ impl Server {
         Ok(sale.id.0)
     }
 
+    /// Sets how long holds of a sale last from now on.
+    pub fn set_hold_seconds(&self, sale: &str, seconds: u64) -> Result<(), Failure> {
+        let body = json!({ "hold_ttl_seconds": seconds });
+        let _: Sale = self.read("PATCH", &format!("/api/v1/sales/{sale}"), Some(&body))?;
+        Ok(())
+    }
+
     pub fn seats(&self, sale: &str) -> Result<Vec<String>, Failure> {
         let list: onsale::model::seat::SeatList = self.read("GET", &format!("/api/v1/sales/{sale}/seats"), None)?;
         Ok(list.seats.into_iter().map(|seat| seat.seat.0).collect())

@@ -8,6 +8,7 @@ export interface Tier {
   price: number;
   seats?: { sections: number; rows: number; per_row: number };
   quantity?: number;
+  price_steps?: { sold_percent: number; price: number }[];
 }
 
 export interface NewSale {
@@ -17,6 +18,17 @@ export interface NewSale {
   strategy?: string;
   max_per_buyer?: number;
   opens_at?: string;
+  checkout?: "instant" | "paid";
+  contact?: "none" | "optional" | "required";
+  hold_ttl_seconds?: number;
+  hold_extension_seconds?: number;
+  hold_extensions?: number;
+}
+
+export interface Hold {
+  id: string;
+  status: string;
+  items: { tier: string; seat?: string; substitute?: string }[];
 }
 
 export interface Order {
@@ -47,6 +59,11 @@ export class BoxOffice {
   /** Buys as a new guest. Throws if the purchase is refused. */
   async buy(sale: string, wish: { seat: string } | { tier: string; quantity?: number }): Promise<Order> {
     return this.#send("POST", `/api/v1/sales/${sale}/buy`, wish);
+  }
+
+  /** Holds as a new guest. Throws if nothing is held. */
+  async hold(sale: string, wish: { seats: string[] } | { items: { tier: string; quantity: number }[] }): Promise<Hold> {
+    return this.#send("POST", `/api/v1/sales/${sale}/holds`, wish);
   }
 
   async reset(sale: string): Promise<void> {

@@ -12,12 +12,15 @@ export async function hydrated(page: Page): Promise<void> {
 export class SalePage {
   readonly available: Locator;
   readonly buy: Locator;
+  /** The same button in a sale that is paid. */
+  readonly hold: Locator;
   readonly connection: Locator;
   readonly grid: Locator;
 
   constructor(readonly page: Page) {
     this.available = page.getByTestId("available");
     this.buy = page.getByTestId("buy");
+    this.hold = page.getByTestId("hold");
     this.connection = page.getByTestId("connection");
     this.grid = page.getByRole("grid", { name: "Seat map" });
   }

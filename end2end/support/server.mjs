@@ -12,11 +12,11 @@ import { fileURLToPath } from "node:url";
 export const ADMIN_TOKEN = "end-to-end-tests";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const PROGRAM = join(ROOT, "target/release/onsale");
+export const PROGRAM = join(ROOT, "target/release/onsale");
 const READY_WITHIN_MILLISECONDS = 20_000;
 
 /** A port on which nobody listened a moment ago. */
-async function freePort() {
+export async function freePort() {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const { port } = probe.address();

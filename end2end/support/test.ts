@@ -5,6 +5,7 @@ import { type Browser, type BrowserContextOptions, test as base } from "@playwri
 import { BoxOffice } from "./box-office";
 import { Complaints } from "./complaints";
 import { SalePage } from "./sale-page";
+import { Server } from "./server.mjs";
 
 interface Fixtures {
   complaints: Complaints;
@@ -13,6 +14,8 @@ interface Fixtures {
   buyer: SalePage;
   /** Opens a separate browser context for one more buyer, with its own cookies and cache. */
   anotherBuyer: (options?: BrowserContextOptions) => Promise<SalePage>;
+  /** A server of the test's own, which it may break. */
+  ownServer: Server;
 }
 
 export const test = base.extend<Fixtures>({
@@ -40,6 +43,13 @@ export const test = base.extend<Fixtures>({
       return new SalePage(await context.newPage());
     });
     await Promise.all(contexts.map((context) => context.close()));
+  },
+
+  ownServer: async ({}, use) => {
+    const server = await Server.prepare();
+    await server.start();
+    await use(server);
+    await server.remove();
   },
 });
 

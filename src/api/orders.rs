@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::OwnHold;
 use crate::{
     model::{
         body::BuyBody,
@@ -14,12 +15,15 @@ use crate::{
     wire::Wire,
 };
 
-/// What the asker owns in one sale.
+/// What the asker owns or holds in one sale.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Purchases {
+    /// Owned and held ones.
     pub seats: Vec<SeatLabel>,
-    /// Units of the sale that the asker owns. Seats count as units too.
+    /// Units of the sale that the asker owns or holds. Seats count as units too.
     pub units: u32,
+    /// The oldest first.
+    pub holds: Vec<OwnHold>,
     /// The newest first, at most one page of them.
     pub orders: Vec<Order>,
     /// How many more orders there are, beyond `orders`.
@@ -49,8 +53,8 @@ pub async fn buy(sale: SaleId, body: BuyBody, key: String) -> Result<BuyOutcome,
     if context::is_from_nobody() {
         return Ok(BuyOutcome::Refused(Refusal::new(Code::Unauthenticated, "The browser sent no cookie.")));
     }
-    let (key, buyer) = (context::key(&key)?, context::buyer()?);
-    context::app()?.engine.selling.buy(&sale, buyer, body, Some(key)).await.map_err(context::unavailable)
+    let (key, purchaser) = (context::key(&key)?, context::purchaser()?);
+    purchaser.buy(&context::app()?, &sale, body, Some(key), None).await.map_err(context::unavailable)
 }
 
 /// One page of the asker's orders: the newest, or those that follow the order `after`.
@@ -70,15 +74,24 @@ pub async fn my_orders(after: Option<OrderId>) -> Result<MyOrders, ServerFnError
     Ok(MyOrders { orders, next, in_all, sales })
 }
 
-/// What the asker owns in this sale now: all seats, but only the newest orders.
+/// What the asker owns and holds in this sale now: all seats, but only the newest orders.
 #[server(name = AskPurchases, prefix = "/rpc", endpoint = "purchases", input = Wire, output = Wire)]
 pub async fn purchases(sale: SaleId) -> Result<Purchases, ServerFnError> {
     use super::context;
     let (selling, buyer) = (&context::app()?.engine.selling, context::buyer()?);
-    let seats = selling.owned_seats(&sale, buyer).await.map_err(context::unavailable)?;
-    let units = selling.units_owned(&sale, buyer).await.map_err(context::unavailable)?;
+    // Holds first: one that is confirmed meanwhile is then among the owned seats, and its seats never look lost.
+    let held = super::holds(sale.clone()).await?;
+    let mut seats = selling.owned_seats(&sale, buyer).await.map_err(context::unavailable)?;
+    let mut units = selling.units_owned(&sale, buyer).await.map_err(context::unavailable)?;
+    let mut holds = Vec::new();
+    for hold in held {
+        let held = hold.items.iter().map(|item| item.quantity).sum();
+        holds.push(OwnHold { id: hold.id, units: held, expires_at: hold.expires_at });
+        units += held;
+        seats.extend(hold.items.into_iter().filter_map(|item| item.seat));
+    }
     let units = u32::try_from(units).unwrap_or(u32::MAX);
     let (list, in_all) = selling.orders_on_a_page(buyer, Some(&sale), None).await.map_err(context::unavailable)?;
     let older = in_all.saturating_sub(list.orders.len() as u64);
-    Ok(Purchases { seats, units, orders: list.orders, older })
+    Ok(Purchases { seats, units, holds, orders: list.orders, older })
 }

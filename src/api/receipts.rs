@@ -12,7 +12,7 @@ use crate::{
         ids::RequestId,
         order::Order,
         outcome::{BuyOutcome, Refusal},
-        request::{Receipt, RequestStatus},
+        request::{Receipt, RequestState, RequestStatus},
     },
     wire::json,
 };
@@ -27,6 +27,18 @@ const NOT_FOUND: u16 = 404;
 /// Waits until a purchase in line is decided. It asks as the guest of `token`, or without a token as the visitor. `Err`
 /// says why the outcome is not known. It is safe to buy again with the same key: the same key never buys twice.
 pub async fn follow(request: RequestId, token: Option<&str>) -> Result<BuyOutcome, String> {
+    let RequestStatus { order, code, .. } = decision(request, token).await?;
+    if let Some(code) = code {
+        return Ok(BuyOutcome::Refused(Refusal::new(code, "")));
+    }
+    let order = order.ok_or("no order")?;
+    let order = get(&format!("/api/v1/orders/{order}"), token).await.map_err(|error| error.to_string())?;
+    let order: Order = read(order).await.ok_or("unreadable answer")?;
+    Ok(BuyOutcome::Bought { order, replayed: false })
+}
+
+/// Asks until the request is decided.
+async fn decision(request: RequestId, token: Option<&str>) -> Result<RequestStatus, String> {
     let Receipt { status_url, .. } = Receipt::new(request);
     let (mut wait, mut failures) = (FIRST_WAIT, 0);
     while failures < MAX_FAILURES {
@@ -39,18 +51,10 @@ pub async fn follow(request: RequestId, token: Option<&str>) -> Result<BuyOutcom
         if response.status() == NOT_FOUND {
             return Err("The server has forgotten the request.".to_owned());
         }
-        let Some(RequestStatus { order, code, .. }) = read(response).await else {
-            failures += 1;
-            continue;
-        };
-        failures = 0;
-        if let Some(code) = code {
-            return Ok(BuyOutcome::Refused(Refusal::new(code, "")));
-        }
-        if let Some(order) = order {
-            let order = get(&format!("/api/v1/orders/{order}"), token).await.map_err(|error| error.to_string())?;
-            let order: Order = read(order).await.ok_or("unreadable answer")?;
-            return Ok(BuyOutcome::Bought { order, replayed: false });
+        match read::<RequestStatus>(response).await {
+            None => failures += 1,
+            Some(found) if found.status != RequestState::Pending => return Ok(found),
+            Some(_) => failures = 0,
         }
     }
     Err("No answer came back.".to_owned())

@@ -43,6 +43,9 @@ mod tests {
             code,
             opens_at: None,
             seats: Vec::new(),
+            own_hold: None,
+            held: None,
+            total: None,
         };
         serde_json::to_string(&problem).unwrap()
     }

@@ -26,6 +26,8 @@ pub struct SalePage {
     /// Geometry of the seat map. Its seats are in the order of the snapshot's letters.
     pub rows: Vec<SeatRow>,
     pub purchases: Purchases,
+    /// Whether what is chosen is held and then paid. Else it is bought at once.
+    pub is_paid: bool,
     /// The idempotency key of the form that works without script.
     pub form_key: String,
     /// Whether this sale may be attacked by the simulator.
@@ -41,17 +43,15 @@ pub async fn sales(page: u32) -> Result<SalesPage, ServerFnError> {
 /// The page of one sale; `None` for an unknown sale.
 #[server(name = AskSalePage, prefix = "/rpc", endpoint = "sale_page", input = Wire, output = Wire)]
 pub async fn sale_page(sale: SaleId) -> Result<Option<SalePage>, ServerFnError> {
+    use crate::model::sale::Checkout;
     let app = super::context::app()?;
     let catalogue = &app.engine.catalogue;
     let Some(found) = catalogue.sale(&sale).await else { return Ok(None) };
     let Some((snapshot, rows)) = catalogue.snapshot(&sale).zip(catalogue.seat_rows(&sale)) else { return Ok(None) };
     let purchases = super::purchases(sale).await?;
     let simulator = super::context::may_simulate(&found)?;
-    let form_key = match super::form_notice() {
-        Some(super::FormNotice::Unknown { form_key }) => form_key,
-        _ => uuid::Uuid::now_v7().to_string(),
-    };
-    Ok(Some(SalePage { sale: found, snapshot, rows, purchases, form_key, simulator }))
+    let (is_paid, form_key) = (found.checkout == Checkout::Paid, super::form_key());
+    Ok(Some(SalePage { sale: found, snapshot, rows, purchases, is_paid, form_key, simulator }))
 }
 
 /// The state of one sale as of its last commit, and what its organiser has announced. For viewers who cannot have the

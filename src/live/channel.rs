@@ -10,7 +10,7 @@ const NAME: &str = "onsale";
 /// The page that leads a sale says that it is still there. The text is empty while its stream is silent. Frames that
 /// this page passes on are sent under the names of the stream's events.
 pub const BEAT: &str = "beat";
-/// The visitor has bought something in the sale.
+/// What the visitor has of the sale has changed: bought, held or given back.
 pub const PURCHASE: &str = "purchase";
 /// A page without locks says that it has a stream of its own. The text is the page's number.
 pub const VIEWER: &str = "viewer";
@@ -44,6 +44,13 @@ impl Channel {
 impl Drop for Channel {
     fn drop(&mut self) {
         self.channel.close();
+    }
+}
+
+/// Tells the other pages of this browser that the visitor has bought or held something of this sale, or given it back.
+pub fn tell_purchase(sale: &str) {
+    if let Some(channel) = Channel::join(|_| {}) {
+        channel.tell(PURCHASE, sale, "");
     }
 }
 

@@ -5,7 +5,7 @@
 //! `BroadcastChannel`, `locks` the `navigator.locks`. No markup lives here.
 
 mod census; // how many pages have a stream, where the browser has no locks, pure
-mod channel; // messages between the pages of one browser
+pub mod channel; // messages between the pages of one browser
 pub mod clock; // the server's time, corrected by every message
 pub mod connection; // states of the connection and waits between tries, pure
 pub mod link; // keeps a page up to date by a stream, the leading page or polls

@@ -4,10 +4,12 @@
 //! *intents* are purchases under way, which the counters show as tentative; *taken* seats are known from a refusal
 //! whose frame has not arrived yet.
 
+mod intent; // purchases under way, and how they end
+
+pub use self::intent::{Intent, Settlement};
 use super::seat_set::{Repaint, SeatSet};
 use crate::model::{
     frame::{Delta, Heartbeat, Snapshot, StatusChange, digest},
-    ids::TierId,
     sale::{Counts, SaleStatus, TierCounts},
     seat::SeatStatus,
     time::Timestamp,
@@ -45,45 +47,13 @@ pub enum Verdict {
     NeedsSnapshot,
 }
 
-/// A purchase under way.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Intent {
-    pub tier: TierId,
-    pub quantity: u64,
-    /// Index of the seat, if the purchase names a seat.
-    pub seat: Option<u32>,
-    /// The purchase's `seq` once it is won; the intent stays until the view has reached it.
-    won_at: Option<u64>,
-}
-
-impl Intent {
-    pub fn seat(tier: TierId, seat: u32) -> Self {
-        Self { tier, quantity: 1, seat: Some(seat), won_at: None }
-    }
-
-    pub fn units(tier: TierId, quantity: u64) -> Self {
-        Self { tier, quantity, seat: None, won_at: None }
-    }
-}
-
-/// How an intent ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Settlement {
-    /// Won with the change `seq`. `seats` are the indices of the seats that were bought.
-    Won { seq: u64, seats: Vec<u32> },
-    /// The named seat belongs to somebody else.
-    SeatTaken,
-    /// Nothing was bought, for any other reason.
-    RolledBack,
-}
-
 /// What one seat looks like to this visitor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SeatFace {
     Available,
     Held,
     Sold,
-    /// Owned by this visitor.
+    /// Owned or held by this visitor.
     Mine,
 }
 
@@ -115,7 +85,7 @@ pub struct View {
     letters: Vec<u8>,
     tiers: Vec<TierCounts>,
     announced: StatusChange,
-    /// The visitor's own seats, sorted, each with the `seq` since which it is owned.
+    /// The visitor's own seats, bought or held, sorted, each with the `seq` since which it is owned.
     owned: Vec<(u32, u64)>,
     /// Each with its id, sorted by id.
     intents: Vec<(u64, Intent)>,
@@ -155,6 +125,11 @@ impl View {
     /// The server's time in the last frame.
     pub fn heard_at(&self) -> Timestamp {
         self.heard_at
+    }
+
+    /// What a unit of a tier costs now, if its price changes with the stock and the server has told it.
+    pub fn price(&self, tier: usize) -> Option<u64> {
+        self.tiers.get(tier)?.price
     }
 
     pub fn seats(&self) -> usize {
@@ -375,7 +350,7 @@ impl View {
             });
             let moved = if is_counted { 0 } else { intent.quantity.min(counts.available) };
             counts.available -= moved;
-            counts.sold += moved;
+            *(if intent.holds { &mut counts.held } else { &mut counts.sold }) += moved;
             is_tentative = true;
         }
         ShownCounts { counts, is_tentative }

@@ -4,63 +4,19 @@
 //! The bounds in the attributes only describe the API. A test compares the upper bounds with those that the server
 //! checks.
 
-use std::{fmt, marker::PhantomData};
-
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     ids::{SeatLabel, TierId},
-    sale::SaleSwitch,
+    order::Contact,
+    sale::{Checkout, ContactRule, PriceStep, SaleSwitch},
     seat::SeatLayout,
-    simulation::Target,
+    simulation::{Target, Workload},
     strategy::StrategyKind,
+    strict::{objects, present, present_object, present_objects},
     time::Timestamp,
 };
-
-/// Reads `T` from a JSON object only. serde alone would also accept an array with the values of a struct's fields.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Object<T>(pub T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-/// Reads an optional field that must have a value if it is in the body: `null` is an error. For an `Option<Option<_>>`,
-/// `null` is read as `Some(None)`.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-/// Like [`present`], for a field that holds an object.
-fn present_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Object::deserialize(deserializer).map(|Object(value)| Some(value))
-}
-
-/// Reads a list of objects.
-fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let list = Vec::<Object<T>>::deserialize(deserializer)?;
-    Ok(list.into_iter().map(|Object(value)| value).collect())
-}
 
 /// A request for stock, all or nothing: one named seat, several named seats, or a quantity of a tier. Exactly one of
 /// `seat`, `seats` and `tier` must be given.
@@ -82,6 +38,9 @@ pub struct BuyBody {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1, maximum = 100)]
     pub quantity: Option<i64>,
+    #[serde(default, deserialize_with = "present_object", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub contact: Option<Contact>,
 }
 
 impl BuyBody {
@@ -102,8 +61,102 @@ impl BuyBody {
     }
 }
 
-/// A new sale.
+/// A request to set stock aside, all or nothing. At least one of `seats`, `items` and `best` must be given.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldBody {
+    /// Each seat once. Where others are held instead of those that are gone, the first of these chooses first.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1, max_items = 100)]
+    pub seats: Option<Vec<SeatLabel>>,
+    /// Units by tier, each tier once. In a seated tier the best available seats are picked.
+    #[serde(default, deserialize_with = "present_objects", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1, max_items = 50)]
+    pub items: Option<Vec<Quantity>>,
+    /// The best available seats of one tier.
+    #[serde(default, deserialize_with = "present_object", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub best: Option<Quantity>,
+    /// What to do about named seats that are gone; `refuse` if left out.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub on_conflict: Option<OnConflict>,
+    /// Hold nothing if it costs more than this, in minor units of the currency.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, maximum = 9_007_199_254_740_991_u64)]
+    pub max_total: Option<u64>,
+}
+
+/// Units of one tier.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quantity {
+    pub tier: TierId,
+    // Any whole number parses, because the engine decides which are valid.
+    #[schema(minimum = 1, maximum = 100)]
+    pub quantity: i64,
+}
+
+/// What to do about named seats that are gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// Hold nothing.
+    #[default]
+    Refuse,
+    /// Hold the nearest free seat of the same or a lower price instead.
+    Nearest,
+}
+
+/// How a hold is turned into an order.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmBody {
+    /// Left out where there is nothing to pay.
+    #[serde(default, deserialize_with = "present_object", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub payment: Option<SimulatedPayment>,
+    #[serde(default, deserialize_with = "present_object", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub contact: Option<Contact>,
+}
+
+/// How a hold is paid at the payment provider.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PayBody {
+    /// Where the provider sends the buyer back to: a path of this shop. `/checkout/{hold}` if left out.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 1024, pattern = "^/")]
+    pub return_path: Option<String>,
+    #[serde(default, deserialize_with = "present_object", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub contact: Option<Contact>,
+}
+
+/// A payment without money, for rehearsals and demos.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SimulatedPayment {
+    pub method: PaymentMethod,
+    pub outcome: SimulatedOutcome,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentMethod {
+    Simulated,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SimulatedOutcome {
+    Succeed,
+    Fail,
+}
+
+/// A new sale.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSale {
     #[schema(min_length = 1, max_length = 120)]
@@ -121,6 +174,24 @@ pub struct NewSale {
     #[schema(nullable = false, minimum = 1, maximum = 86_400)]
     pub hold_ttl_seconds: Option<u32>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 86_400)]
+    pub hold_extension_seconds: Option<u32>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, maximum = 100)]
+    pub hold_extensions: Option<u32>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, maximum = 86_400)]
+    pub payment_grace_seconds: Option<u32>,
+    /// Whether units are bought at once, or held and then paid. If left out, `paid` where a unit costs something and the
+    /// operator has a payment provider, else `instant`. Without a provider only a demo takes `paid`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub checkout: Option<Checkout>,
+    /// Whether buyers are asked how they can be reached. If left out, `required` where they pay, else `optional`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub contact: Option<ContactRule>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1)]
     pub max_per_buyer: Option<u32>,
     #[serde(deserialize_with = "objects")]
@@ -129,7 +200,7 @@ pub struct NewSale {
 }
 
 /// A tier of a new sale: seated with `seats`, general admission with `quantity`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTier {
     #[schema(min_length = 1, max_length = 120)]
@@ -146,6 +217,10 @@ pub struct NewTier {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1, maximum = 10_000_000)]
     pub quantity: Option<u64>,
+    /// The price changes when so much of the tier is held or sold. The shares ascend.
+    #[serde(default, deserialize_with = "present_objects", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1, max_items = 10)]
+    pub price_steps: Option<Vec<PriceStep>>,
 }
 
 /// What an organiser changes about a sale. Fields that are left out stay as they are. `null` removes the opening time,
@@ -175,6 +250,19 @@ pub struct SalePatch {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1, maximum = 86_400)]
     pub hold_ttl_seconds: Option<u32>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 86_400)]
+    pub hold_extension_seconds: Option<u32>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, maximum = 100)]
+    pub hold_extensions: Option<u32>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, maximum = 86_400)]
+    pub payment_grace_seconds: Option<u32>,
+    /// Holds that were made before stay as they are.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub contact: Option<ContactRule>,
 }
 
 /// How a sale is put back as it was created.
@@ -220,4 +308,8 @@ pub struct SimulationBody {
     /// The same seed draws the same requests again.
     #[schema(nullable = false, maximum = 9_007_199_254_740_991_u64)]
     pub seed: Option<u64>,
+    /// What each buyer does; `buy` if left out.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub workload: Option<Workload>,
 }

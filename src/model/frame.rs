@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_digest_is_the_crc_32_of_seats_and_tiers() {
-        let tiers = [TierCounts { id: "ga".into(), available: 1, held: 2, sold: 3 }];
+        let tiers = [TierCounts { id: "ga".into(), available: 1, held: 2, sold: 3, price: None }];
         assert_eq!(digest(b"AAHSA", &tiers), format!("{:08x}", crc32fast::hash(b"AAHSA;ga:1,2,3")));
     }
 }

@@ -1,11 +1,17 @@
 //! Identifiers. A sale and a tier are identified by a slug made from their name, a seat by its label, and everything
-//! else by a UUIDv7.
+//! else by a UUIDv7. Only a buyer who is the heir of a session has a UUIDv8.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
+
+/// The version of the UUIDs that identify heirs. All other ids have version 7.
+const HEIR_VERSION: usize = 8;
+/// Bytes at the beginning of an heir's id that all heirs of one session share: six of its time, and four of its line.
+const SHARED_BYTES: usize = 10;
+const TIME_BYTES: usize = 6;
 
 /// The error for a text that is not an id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +54,50 @@ uuid_id!(
     /// A buyer: a guest or an account.
     BuyerId
 );
+impl BuyerId {
+    /// Whether this buyer took the place of a session at its first purchase: see `server/purchaser.rs`.
+    pub fn is_heir(self) -> bool {
+        self.0.get_version_num() == HEIR_VERSION
+    }
+
+    /// An heir of this session. `line` is derived from the session and tells its heirs from those of other sessions
+    /// that began in the same millisecond. `own` tells the heirs of one session apart. The heirs of an heir belong to
+    /// the same session as the heir itself, so `line` changes nothing there.
+    #[must_use]
+    pub fn heir(self, line: [u8; SHARED_BYTES - TIME_BYTES], own: [u8; 16 - SHARED_BYTES]) -> Self {
+        let mut bytes = *self.0.as_bytes();
+        if !self.is_heir() {
+            bytes[TIME_BYTES..SHARED_BYTES].copy_from_slice(&line);
+        }
+        bytes[SHARED_BYTES..].copy_from_slice(&own);
+        Self(Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// Whose idempotency keys this buyer's are: one name for all heirs of a session, because a retry may come from the
+    /// next heir. Everybody else has keys of their own.
+    #[must_use]
+    pub fn key_owner(self) -> Self {
+        *self.sharing_keys().start()
+    }
+
+    /// The ids of all buyers who share their idempotency keys with this one.
+    pub fn sharing_keys(self) -> RangeInclusive<Self> {
+        if !self.is_heir() {
+            return self..=self;
+        }
+        let filled = |filling: u8| {
+            let mut bytes = *self.0.as_bytes();
+            bytes[SHARED_BYTES..].fill(filling);
+            Self(Uuid::from_bytes(bytes))
+        };
+        filled(0)..=filled(u8::MAX)
+    }
+}
+
+uuid_id!(
+    /// Units set aside for a buyer. If they are bought in the end, the order has the same id.
+    HoldId
+);
 uuid_id!(
     /// A confirmed purchase.
     OrderId
@@ -55,6 +105,10 @@ uuid_id!(
 uuid_id!(
     /// A purchase that waits for its decision. If it succeeds, its order has the same id.
     RequestId
+);
+uuid_id!(
+    /// One try to pay for a hold.
+    PaymentId
 );
 uuid_id!(
     /// One unit of an order. The id only locates the ticket and is not secret: the ticket's code is.
@@ -153,6 +207,19 @@ mod tests {
         {
             assert_eq!(read(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn the_heirs_of_one_session_share_their_keys_and_nobody_else_does() {
+        let session = BuyerId("0190a5c8-7e1b-7abc-8def-0123456789ab".parse().unwrap());
+        assert!(!session.is_heir());
+        assert_eq!((session.key_owner(), session.sharing_keys()), (session, session..=session));
+        let (one, next) = (session.heir([0xff; 4], [1; 6]), session.heir([0xff; 4], [2; 6]));
+        assert_eq!(one.to_string(), "0190a5c8-7e1b-8fff-bfff-010101010101");
+        assert!(one.is_heir() && one != next && one.key_owner() == next.key_owner());
+        assert!(one.sharing_keys().contains(&next) && !one.sharing_keys().contains(&session));
+        assert_eq!(one.heir([0; 4], [2; 6]), next, "the heir of an heir");
+        assert_ne!(session.heir([0xfe; 4], [1; 6]).key_owner(), one.key_owner(), "another session");
     }
 
     #[test]

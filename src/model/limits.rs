@@ -1,5 +1,7 @@
 //! Every bound of the system, with its unit.
 
+use std::time::Duration;
+
 /// Seats in one sale.
 pub const MAX_SEATS_PER_SALE: u64 = 100_000;
 /// Units of one general-admission tier.
@@ -23,9 +25,62 @@ pub const MAX_PRICE: u64 = 100_000_000;
 /// With these bounds no reader of JSON rounds the total of an order or the capacity of a sale.
 const _: () = assert!(MAX_PRICE * MAX_UNITS_PER_REQUEST as u64 <= MAX_JSON_INTEGER);
 const _: () = assert!(MAX_GENERAL_ADMISSION_UNITS * MAX_TIERS_PER_SALE as u64 <= MAX_JSON_INTEGER);
+/// How long a choice that is to be held may wait in line before its page is told that it is not decided yet.
+pub const PATIENCE_IN_LINE: Duration = Duration::from_secs(5);
 /// Seconds of a hold: the default and the longest.
 pub const DEFAULT_HOLD_TTL_SECONDS: u32 = 600;
 pub const MAX_HOLD_TTL_SECONDS: u32 = 86_400;
+/// How often a hold may be extended, and by how many seconds each time: the defaults and the most.
+pub const DEFAULT_HOLD_EXTENSIONS: u32 = 10;
+pub const MAX_HOLD_EXTENSIONS: u32 = 100;
+pub const DEFAULT_HOLD_EXTENSION_SECONDS: u32 = 60;
+/// For how long a hold lives on at least from the moment at which its payment begins, in seconds: the default.
+pub const DEFAULT_PAYMENT_GRACE_SECONDS: u32 = 300;
+/// Price steps of one tier.
+pub const MAX_PRICE_STEPS: usize = 10;
+/// Characters of an e-mail address.
+pub const MAX_EMAIL_CHARACTERS: usize = 254;
+/// Holds that one buyer may have at once in a sale.
+pub const MAX_ACTIVE_HOLDS: u32 = 3;
+/// After this many holds in a row that ended unpaid, a buyer may hold nothing more of the sale for this long, in
+/// milliseconds.
+pub const UNPAID_HOLDS_IN_A_ROW: u32 = 3;
+pub const COOLING_OFF_MILLISECONDS: i64 = 60 * 1000;
+/// How long after its end a hold can still be read, in milliseconds.
+pub const ENDED_HOLD_TTL_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
+/// Only the payment's own end releases a hold whose payment is under way, until this long after the hold's time, in
+/// milliseconds.
+pub const PAYING_HOLD_PATIENCE_MILLISECONDS: i64 = 60 * 1000;
+/// How long a request may wait for the payment provider: for one that begins a payment, and for one that asks what has become
+/// of it, in milliseconds.
+pub const PROVIDER_PATIENCE_MILLISECONDS: u64 = 7_000;
+pub const PROVIDER_GLANCE_MILLISECONDS: u64 = 2_000;
+/// Calls to the payment provider that are under way at once for buyers who wait, and as many for those who do not.
+pub const PROVIDER_CALLS_AT_ONCE: usize = 64;
+/// Milliseconds between two searches for payments about which the provider is to be asked, and for how long nobody else asks
+/// about one.
+pub const PAYMENT_WATCH_MILLISECONDS: u64 = 500;
+pub const PAYMENT_TAKEN_MILLISECONDS: i64 = 10_000;
+/// Milliseconds between two questions about a payment of which nothing is heard, and about one whose buyer asks.
+pub const PAYMENT_LOOK_MILLISECONDS: i64 = 60_000;
+pub const PAYMENT_GLANCE_MILLISECONDS: u64 = 1_000;
+/// How long the provider's page can be used at least, in seconds. The provider takes no less than half an hour from when it
+/// makes the page, which may be a while after it was first asked.
+pub const MIN_PAY_PAGE_SECONDS: i64 = 45 * 60;
+/// And at most: the provider takes no more than a day from when it makes the page, by its own clock.
+pub const MAX_PAY_PAGE_SECONDS: i64 = 24 * 60 * 60 - 5 * 60;
+/// Milliseconds until the provider is asked again about a refund that it has refused, or whose money is on its way.
+pub const REFUSED_REFUND_MILLISECONDS: i64 = 10 * 60 * 1000;
+/// How long the names of the provider's events are remembered, in milliseconds.
+pub const PAYMENT_EVENT_TTL_MILLISECONDS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// Characters of the name of an event.
+pub const MAX_EVENT_CHARACTERS: usize = 255;
+/// Characters of the path that a buyer comes back to after paying.
+pub const MAX_RETURN_PATH_CHARACTERS: usize = 1_024;
+/// Lines of what a buyer pays for, on the provider's page.
+pub const MAX_PAY_PAGE_LINES: usize = 100;
+/// Milliseconds between two searches for holds whose time is over.
+pub const SWEEP_MILLISECONDS: u64 = 1_000;
 
 /// Bytes of a request body, and of the yardstick's.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -101,6 +156,8 @@ pub const READY_TIMEOUT_MILLISECONDS: u64 = 1_000;
 pub const DEFAULT_CONNECTIONS: usize = 65_536;
 /// Claims that wait for the sequencer. Further claims are refused with 503.
 pub const DEFAULT_REQUEST_QUEUE: usize = 8_192;
+/// Holds that are being confirmed, given back or extended at once. Further ones are refused with 503.
+pub const SETTLEMENT_QUEUE: usize = 1_024;
 /// Claims decided in one transaction.
 pub const MAX_BATCH: usize = 1_024;
 
@@ -150,6 +207,8 @@ pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 100;
 pub const MAX_REQUESTS_PER_SECOND: u32 = 100;
 pub const MAX_NEW_GUESTS_PER_MINUTE: u32 = 60;
 pub const MAX_PURCHASES_PER_MINUTE: u32 = 120;
+/// Units held from one address over all sales. There is no such limit unless the operator sets one.
+pub const MAX_HELD_PER_ADDRESS: u32 = 0;
 /// So many wrong tokens of one address within so many seconds, and no token of that address is looked at for a while.
 pub const MAX_WRONG_TOKENS: u32 = 5;
 pub const WRONG_TOKENS_PERIOD_SECONDS: u64 = 15 * 60;

@@ -7,6 +7,7 @@ use super::{
     currency::{are_usual, usual_digits},
     ids::{BuyerId, OrderId, SaleId, SeatLabel, TicketId, TierId},
     rung::Rung,
+    strict::present,
     time::Timestamp,
 };
 
@@ -30,7 +31,23 @@ pub struct Order {
     /// their rungs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rung: Option<Rung>,
+    /// How the buyer can be reached. Only the owner of the order and the organiser see it.
+    // Nothing here that reads an order asks for it, and the browser's program would grow by a reader for it.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub contact: Option<Contact>,
     pub tickets: Vec<Ticket>,
+}
+
+/// How a buyer can be reached.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    #[schema(min_length = 3, max_length = 254)]
+    pub email: String,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 120)]
+    pub name: Option<String>,
 }
 
 /// One unit of an order.

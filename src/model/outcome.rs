@@ -9,7 +9,8 @@ use serde::{
 use utoipa::ToSchema;
 
 use super::{
-    ids::{RequestId, SeatLabel},
+    hold::Hold,
+    ids::{HoldId, RequestId, SeatLabel},
     order::Order,
     time::Timestamp,
 };
@@ -31,6 +32,40 @@ pub enum BuyOutcome {
     },
 }
 
+/// The outcome of a request to hold stock.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldOutcome {
+    /// The units are set aside for the buyer. `replayed` says that an earlier request with the same key held them, and
+    /// that this answer repeats the first one.
+    Held {
+        hold: Hold,
+        replayed: bool,
+    },
+    Refused(Refusal),
+    /// Not decided yet: the sale's strategy lets buyers wait in a queue.
+    Waiting {
+        request: RequestId,
+    },
+}
+
+/// The outcome of a request to turn a hold into an order.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfirmOutcome {
+    /// The units belong to the buyer. `replayed` says that an earlier request with the same key confirmed it.
+    Confirmed {
+        order: Order,
+        replayed: bool,
+    },
+    /// The payment was declined, and the hold is released.
+    Declined {
+        refusal: Refusal,
+        replayed: bool,
+    },
+    Refused(Refusal),
+}
+
 /// Why a request was refused; nothing has changed.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Refusal {
@@ -43,11 +78,43 @@ pub struct Refusal {
     /// With `seat-taken`: which of the named seats are gone, in seat order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seats: Vec<SeatLabel>,
+    /// What else the buyer may want to know, if there is something.
+    // Nothing here that reads a refusal asks for it, and the browser's program would grow by a reader for it.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Box<Advice>>,
+}
+
+/// What a buyer may do about a refusal. Apart from the refusal, because few refusals have it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Advice {
+    /// With `seat-taken`: the buyer's own hold that has one of these seats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_hold: Option<HoldId>,
+    /// With `sold-out`: how many units of the wanted tiers are held by others and may come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<u64>,
+    /// With `price-changed`: what it costs now, in minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// After how many seconds the same request may be sent again, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_seconds: Option<u32>,
 }
 
 impl Refusal {
+    /// The same refusal with advice.
+    #[must_use]
+    pub fn with(self, advice: Advice) -> Self {
+        Self { advice: Some(Box::new(advice)), ..self }
+    }
+
+    /// What else is known; nothing where there is no advice.
+    pub fn advice(&self) -> Advice {
+        self.advice.as_deref().cloned().unwrap_or_default()
+    }
+
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), opens_at: None, seats: Vec::new() }
+        Self { code, detail: detail.into(), opens_at: None, seats: Vec::new(), advice: None }
     }
 }
 
@@ -65,7 +132,10 @@ pub enum Code {
     Malformed,
     HoldExpired,
     HoldFinished,
+    ExtensionRefused,
+    PaymentRequired,
     PaymentDeclined,
+    PriceChanged,
     IdempotencyInFlight,
     IdempotencyKeyReused,
     StrategyUnsupported,
@@ -103,7 +173,10 @@ impl Code {
             Self::Malformed => "/problems/malformed",
             Self::HoldExpired => "/problems/hold-expired",
             Self::HoldFinished => "/problems/hold-finished",
+            Self::ExtensionRefused => "/problems/extension-refused",
+            Self::PaymentRequired => "/problems/payment-required",
             Self::PaymentDeclined => "/problems/payment-declined",
+            Self::PriceChanged => "/problems/price-changed",
             Self::IdempotencyInFlight => "/problems/idempotency-in-flight",
             Self::IdempotencyKeyReused => "/problems/idempotency-key-reused",
             Self::StrategyUnsupported => "/problems/strategy-unsupported",
@@ -124,7 +197,7 @@ impl Code {
             Self::Malformed => 400,
             Self::Unauthenticated => 401,
             Self::PaymentDeclined => 402,
-            Self::SaleNotOpen | Self::Forbidden => 403,
+            Self::SaleNotOpen | Self::PaymentRequired | Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::SoldOut
@@ -132,6 +205,8 @@ impl Code {
             | Self::LimitReached
             | Self::Contended
             | Self::HoldFinished
+            | Self::ExtensionRefused
+            | Self::PriceChanged
             | Self::IdempotencyInFlight
             | Self::StepNotAllowed => 409,
             Self::HoldExpired => 410,
@@ -156,7 +231,10 @@ impl Code {
             Self::Malformed => "Malformed request",
             Self::HoldExpired => "Hold expired",
             Self::HoldFinished => "Hold finished",
+            Self::ExtensionRefused => "Extension refused",
+            Self::PaymentRequired => "Payment required",
             Self::PaymentDeclined => "Payment declined",
+            Self::PriceChanged => "Price changed",
             Self::IdempotencyInFlight => "Request in flight",
             Self::IdempotencyKeyReused => "Key reused",
             Self::StrategyUnsupported => "Strategy not supported",
@@ -194,4 +272,13 @@ pub struct Problem {
     /// With `seat-taken`: which of the named seats are gone, in seat order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seats: Vec<SeatLabel>,
+    /// With `seat-taken`: the buyer's own hold that has one of these seats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_hold: Option<HoldId>,
+    /// With `sold-out`: how many units of the wanted tiers are held by others and may come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<u64>,
+    /// With `price-changed`: what it costs now, in minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
 }

@@ -20,10 +20,11 @@ pub struct Page {
 
 pub const HOME: Page = Page { path: "/", title: "Sales", reader: Reader::Everybody };
 pub const SALE: Page = Page { path: "/sales/{sale}", title: "", reader: Reader::Everybody };
+pub const CHECKOUT: Page = Page { path: "/checkout/{hold}", title: "Checkout", reader: Reader::Buyer };
 pub const SIMULATOR: Page = Page { path: "/simulator", title: "Simulator", reader: Reader::Everybody };
 pub const TICKETS: Page = Page { path: "/tickets", title: "My tickets", reader: Reader::Buyer };
 
-pub const PAGES: [Page; 4] = [HOME, SALE, SIMULATOR, TICKETS];
+pub const PAGES: [Page; 5] = [HOME, SALE, CHECKOUT, SIMULATOR, TICKETS];
 
 impl Page {
     /// Whether the navigation links to this page. It links to every page with a fixed address.

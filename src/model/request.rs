@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    ids::{OrderId, RequestId},
+    ids::{HoldId, OrderId, RequestId},
     outcome::Code,
 };
 
@@ -24,6 +24,9 @@ pub struct RequestStatus {
     /// The order, once it is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
+    /// The hold, once it is confirmed that the units are held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldId>,
     /// Why it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,

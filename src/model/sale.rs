@@ -28,6 +28,22 @@ pub struct Sale {
     /// Number of changes committed so far.
     pub seq: u64,
     pub max_per_buyer: Option<u32>,
+    // Nothing here that reads a sale asks for its terms, and the browser's program would grow by a reader for each.
+    #[serde(skip_deserializing)]
+    pub checkout: Checkout,
+    #[serde(skip_deserializing)]
+    pub contact: ContactRule,
+    /// How long a hold lasts.
+    #[serde(skip_deserializing)]
+    pub hold_ttl_seconds: u32,
+    /// By how much, and how often, its buyer may extend it.
+    #[serde(skip_deserializing)]
+    pub hold_extension_seconds: u32,
+    #[serde(skip_deserializing)]
+    pub hold_extensions: u32,
+    /// For how long a hold lives on at least from the moment at which its payment begins.
+    #[serde(skip_deserializing)]
+    pub payment_grace_seconds: u32,
     pub capacity: u64,
     pub available: u64,
     pub held: u64,
@@ -35,13 +51,75 @@ pub struct Sale {
     pub tiers: Vec<Tier>,
 }
 
+/// Whether units are bought at once, or held and then paid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Checkout {
+    #[default]
+    Instant,
+    Paid,
+}
+
+impl Checkout {
+    /// The name used in JSON and in SQL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Instant => "instant",
+            Self::Paid => "paid",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Instant, Self::Paid].into_iter().find(|checkout| checkout.name() == name)
+    }
+}
+
+/// Whether a buyer is asked how they can be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactRule {
+    None,
+    #[default]
+    Optional,
+    Required,
+}
+
+impl ContactRule {
+    /// The name used in JSON and in SQL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::None, Self::Optional, Self::Required].into_iter().find(|rule| rule.name() == name)
+    }
+}
+
+/// From this part of a tier on that is held or sold, a unit costs this much.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PriceStep {
+    #[schema(minimum = 1, maximum = 100)]
+    pub sold_percent: u32,
+    /// Minor units of the currency.
+    #[schema(maximum = 100_000_000)]
+    pub price: u64,
+}
+
 /// A price category: seated (numbered seats) or general admission (a counter).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Tier {
     pub id: TierId,
     pub name: String,
-    /// Minor units of the currency.
+    /// What a unit costs now, in minor units of the currency.
     pub price: u64,
+    /// How the price changes when more is held or sold. Left out where it does not.
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    pub price_steps: Vec<PriceStep>,
     /// Three letters, ISO 4217.
     pub currency: String,
     /// Decimal digits of the currency's amounts; two if left out.
@@ -185,6 +263,10 @@ pub struct TierCounts {
     pub available: u64,
     pub held: u64,
     pub sold: u64,
+    /// What a unit costs now, where the price changes with the stock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub price: Option<u64>,
 }
 
 impl TierCounts {

@@ -108,6 +108,13 @@ pub fn wishes(stock: &Stock, buyers: u32, seed: u64) -> Vec<BuyBody> {
     wishes
 }
 
+/// Endless numbers below `bound`. The same seed draws the same numbers.
+pub fn draws_below(bound: u64, seed: u64) -> impl Iterator<Item = u64> {
+    // A sequence of its own, so that it does not follow the wishes that the same seed draws.
+    let mut random = SplitMix64(seed ^ u64::MAX);
+    std::iter::repeat_with(move || random.below(bound))
+}
+
 /// The shuffle of Fisher and Yates.
 fn shuffle<T>(items: &mut [T], random: &mut SplitMix64) {
     for index in (1..items.len()).rev() {
@@ -151,7 +158,12 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::model::{ids::SaleId, sale::SaleStatus, sale::Tier, strategy::StrategyKind, time::Timestamp};
+    use crate::model::{
+        ids::SaleId,
+        sale::{Checkout, ContactRule, SaleStatus, Tier},
+        strategy::StrategyKind,
+        time::Timestamp,
+    };
 
     fn stock(seats: usize, general_admission: u64) -> Stock {
         Stock {
@@ -166,6 +178,7 @@ mod tests {
             id: id.into(),
             name: id.to_owned(),
             price: 1000,
+            price_steps: Vec::new(),
             currency: "USD".to_owned(),
             currency_digits: 2,
             seated,
@@ -189,6 +202,12 @@ mod tests {
             server_now: Timestamp::from_milliseconds(0),
             seq: 0,
             max_per_buyer: None,
+            checkout: Checkout::Instant,
+            contact: ContactRule::Optional,
+            hold_ttl_seconds: 600,
+            hold_extension_seconds: 60,
+            hold_extensions: 10,
+            payment_grace_seconds: 300,
             capacity: 5,
             available: 1,
             held: 0,

@@ -71,6 +71,29 @@ impl PartialSchema for Target {
 
 impl ToSchema for Target {}
 
+/// What each virtual buyer does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Workload {
+    /// Buys at once.
+    #[default]
+    Buy,
+    /// Holds, and then pays; some of them are declined, some give back what they hold, and some just walk away.
+    Journey,
+}
+
+impl FromStr for Workload {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "buy" => Ok(Self::Buy),
+            "journey" => Ok(Self::Journey),
+            _ => Err("a workload is buy or journey"),
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SimulationStatus {
@@ -97,6 +120,10 @@ pub struct Simulation {
     pub won: u64,
     /// Correct refusals, counted by their code. Refusing a buyer is a correct answer, not a failure.
     pub refused: BTreeMap<Code, u64>,
+    /// How the journeys of buyers ended who held something: `paid`, `declined`, `gave_back` or `walked_away`. Absent where
+    /// buyers buy at once.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outcomes: BTreeMap<String, u64>,
     /// How many of the sale's refusals during the run needed at least one database statement. Only known if the server
     /// that sells also sends the buyers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,6 +153,9 @@ pub struct Simulation {
     pub contradictions: Vec<String>,
 }
 
+/// The name of the outcome of journeys that end with an order.
+pub const PAID: &str = "paid";
+
 /// A seed from 64 random bits, of which it keeps as many as [`MAX_SEED`] has.
 pub const fn seed_from(random: u64) -> u64 {
     random & MAX_SEED
@@ -145,6 +175,7 @@ impl Simulation {
             seed,
             won: 0,
             refused: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
             refusals_by_database: None,
             errors: 0,
             last_error: None,
@@ -172,6 +203,11 @@ impl Simulation {
 
     /// How many buyers have their answer.
     pub fn answered(&self) -> u64 {
-        self.won + self.refused_in_all() + self.errors
+        self.won + self.refused_in_all() + self.errors + self.left()
+    }
+
+    /// How many buyers have held something and left without it.
+    fn left(&self) -> u64 {
+        self.outcomes.iter().filter(|(name, _)| *name != PAID).map(|(_, count)| count).sum()
     }
 }

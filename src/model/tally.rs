@@ -10,7 +10,7 @@ use super::{
     order::Order,
     outcome::{BuyOutcome, Code},
     retry::{leaves_outcome_open, unexpected_status},
-    simulation::Simulation,
+    simulation::{PAID, Simulation, Workload},
 };
 
 /// The longest latency that is recorded, in microseconds. Longer latencies count as this.
@@ -22,6 +22,8 @@ const SIGNIFICANT_DIGITS: u8 = 3;
 #[derive(Clone, PartialEq, Debug)]
 pub enum Answer {
     Won(Order),
+    /// The buyer of a journey held something, and left without it in this way.
+    Left(&'static str),
     /// A correct refusal: not a failure.
     Refused(Code),
     /// A transport fault or an unexpected answer.
@@ -125,18 +127,26 @@ impl Latencies {
 pub struct Tally {
     won: u64,
     refused: BTreeMap<Code, u64>,
+    left: BTreeMap<&'static str, u64>,
+    /// Whether the buyers make journeys, so that it is told how these end.
+    has_journeys: bool,
     errors: u64,
     last_error: Option<String>,
     last_winner: Option<BuyerId>,
 }
 
 impl Tally {
+    pub fn new(workload: Workload) -> Self {
+        Self { has_journeys: workload == Workload::Journey, ..Self::default() }
+    }
+
     pub fn count(&mut self, answer: &Answer) {
         match answer {
             Answer::Won(order) => {
                 self.won += 1;
                 self.last_winner = Some(order.buyer);
             }
+            Answer::Left(how) => *self.left.entry(how).or_default() += 1,
             Answer::Refused(code) => *self.refused.entry(*code).or_default() += 1,
             Answer::Failed(told) => {
                 self.errors += 1;
@@ -147,13 +157,17 @@ impl Tally {
 
     /// How many buyers have their answer.
     pub fn answered(&self) -> u64 {
-        self.won + self.refused.values().sum::<u64>() + self.errors
+        self.won + self.refused.values().sum::<u64>() + self.left.values().sum::<u64>() + self.errors
     }
 
     /// Brings the counts of `simulation` up to date. The winner is set only if the race was for one seat.
     pub fn write_to(&self, simulation: &mut Simulation, duration_milliseconds: u64, race_for_one_seat: bool) {
         simulation.won = self.won;
         simulation.refused.clone_from(&self.refused);
+        if self.has_journeys {
+            simulation.outcomes = self.left.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+            simulation.outcomes.insert(PAID.to_owned(), self.won);
+        }
         simulation.errors = self.errors;
         simulation.last_error.clone_from(&self.last_error);
         simulation.duration_ms = duration_milliseconds;

@@ -2,7 +2,6 @@
 //! value stops the start with one line that names it.
 
 use std::{
-    fmt,
     net::{SocketAddr, ToSocketAddrs},
     path::Path,
 };
@@ -15,7 +14,9 @@ mod error; // why the configuration cannot be used
 mod file; // our own sections of Leptos.toml
 mod host; // hosts that are answered
 mod network; // addresses of trusted proxies
+mod payment; // the payment provider
 mod public_url; // under which address visitors reach the server
+mod secret; // text that must not appear in logs
 mod service_url; // addresses of services, which may hold passwords
 mod variables; // values from the environment and the command line
 
@@ -23,7 +24,9 @@ pub use error::ConfigError;
 pub use file::LogFormat;
 pub use host::AllowedHost;
 pub use network::Network;
+pub use payment::PaymentSettings;
 pub use public_url::PublicUrl;
+pub use secret::Secret;
 pub use service_url::ServiceUrl;
 
 use file::FileSettings;
@@ -55,6 +58,8 @@ pub struct Config {
     pub previous_secret: Option<Secret>,
     /// The scheme and host under which visitors reach the server, such as `https://tickets.example.org`.
     pub public_url: Option<PublicUrl>,
+    /// The payment provider; without it nothing can be paid.
+    pub payment: Option<PaymentSettings>,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<Network>,
     /// Hosts that are answered; empty means all.
@@ -76,6 +81,9 @@ pub struct Config {
     pub requests_per_second: u32,
     pub new_guests_per_minute: u32,
     pub purchases_per_minute: u32,
+    /// At most this many units held from one address, over all sales; 0 means any number, as `demo` does. Counted in
+    /// memory, for the holds that are made or changed through this server.
+    pub max_held_per_address: u32,
     /// So many wrong tokens of an address within a quarter of an hour lock it out.
     pub wrong_tokens: u32,
     /// Directives such as `info` or `onsale=debug,info`.
@@ -96,26 +104,6 @@ pub struct Flags {
     pub database: Option<String>,
     pub redis: Option<String>,
     pub demo: bool,
-}
-
-/// Text that must not appear in logs.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("(secret)")
-    }
 }
 
 impl Config {
@@ -148,6 +136,8 @@ impl Config {
         let database = variables.flag_or("--database", flags.database, "DATABASE_URL")?;
         let redis = variables.flag_or("--redis", flags.redis, "REDIS_URL")?.unwrap_or(settings.server.redis);
         let public_url = variables.variable("ONSALE_PUBLIC_URL")?.or(Some(settings.server.public_url));
+        let mut remarks = Vec::new();
+        let payment = PaymentSettings::read(&variables, &settings.payment, &mut remarks)?;
         Ok(Self {
             addr: leptos.site_addr,
             database: ServiceUrl::new(database.unwrap_or(settings.server.database)),
@@ -157,6 +147,7 @@ impl Config {
             secret: long_secret(&variables, "ONSALE_SECRET")?,
             previous_secret: long_secret(&variables, "ONSALE_PREVIOUS_SECRET")?,
             public_url: public_url.filter(|url| !url.is_empty()).map(|url| PublicUrl::parse(&url)).transpose()?,
+            payment,
             trusted_proxies: match variables.variable("ONSALE_TRUSTED_PROXIES")? {
                 Some(list) => networks(&list)?,
                 None => settings.server.trusted_proxies,
@@ -172,12 +163,13 @@ impl Config {
             requests_per_second: settings.limits.requests_per_second,
             new_guests_per_minute: settings.limits.new_guests_per_minute,
             purchases_per_minute: settings.limits.purchases_per_minute,
+            max_held_per_address: settings.limits.max_held_per_address,
             wrong_tokens: settings.limits.wrong_tokens,
             log_filter: variables.variable("ONSALE_LOG")?.unwrap_or(settings.log.filter),
             log_format: settings.log.format,
             leptos,
             is_watched: variables.variable(WATCHED_VARIABLE)?.is_some(),
-            remarks: variables.remarks(),
+            remarks: [variables.remarks(), remarks].concat(),
         })
     }
 }
@@ -194,7 +186,7 @@ fn long_secret(
              good one"
         )));
     }
-    Ok(secret.map(Secret))
+    Ok(secret.map(Secret::new))
 }
 
 /// Networks separated by commas.

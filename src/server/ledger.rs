@@ -100,7 +100,8 @@ mod tests {
         let units = vec![Units { tier: "ga".into(), seat: None, quantity: 2 }];
         let hash = hash(1, &at.to_string(), ChangeKind::Buy, &units, None, &FIRST_PREVIOUS);
         let json = format!(
-            r#"{{"seq":1,"at":"2023-11-14T22:13:20.123Z","kind":"buy","units":[{{"tier":"ga","quantity":2}}],"ref":null,"prev":"{FIRST_PREVIOUS_HASH}"}}"#
+            r#"{{"seq":1,"at":"2023-11-14T22:13:20.123Z","kind":"buy",{},"ref":null,"prev":"{FIRST_PREVIOUS_HASH}"}}"#,
+            r#""units":[{"tier":"ga","quantity":2}]"#
         );
         assert_eq!(hash, <[u8; 32]>::from(Sha256::digest(json)));
         assert_eq!(hash, hash_line(&line(1, at, ChangeKind::Buy, units, None, &FIRST_PREVIOUS, &hash)));

@@ -14,8 +14,13 @@ pub mod feed; // the live feed: frames, replay window, slow viewers
 pub mod http; // routes, problem documents, the listener
 pub mod ledger; // how a ledger line is hashed, as the contract says
 pub mod limits; // how much of a shared resource one client may use
+pub mod payment; // our side of the payment provider's API
+pub mod provider; // a stand-in for a payment provider
+pub mod purchaser; // for whom a purchase is made, and whose session its answer brings
+mod reconciliation; // compares the payment provider's books with ours
 pub mod redis; // scripts run on a Redis that may be gone at any moment
 pub mod rehearsal; // who may start a run of the simulator, and with which settings
+pub mod settlement; // what becomes of holds: sold, given back, or released when their time is over
 pub mod shutdown; // the signal that the server is stopping
 pub mod simulator; // virtual buyers over real sockets, and the auditor that judges their answers
 pub mod site; // the built client and the public files, in memory

@@ -116,6 +116,7 @@ fn plan(engine: &Engine, sale: &Sale, body: SimulationBody) -> Result<Plan, Refu
     Ok(Plan {
         sale: sale.id.clone(),
         target,
+        workload: body.workload.unwrap_or_default(),
         buyers: within("buyers", body.buyers, MAX_SIMULATED_BUYERS)?,
         concurrency: within("concurrency", body.concurrency, MAX_SIMULATION_CONCURRENCY)?,
         arrivals,

@@ -12,9 +12,10 @@ use super::{
     app::{App, Parts},
     auth::Sessions,
     background::Background,
-    config::{Config, Secret},
-    engine::{Engine, EngineError, EngineOptions},
+    config::{Config, PaymentSettings, Secret},
+    engine::{Engine, EngineError, EngineOptions, Till},
     limits::Limits,
+    payment::Provider,
     shutdown::Shutdown,
     simulator::Simulations,
     site::Site,
@@ -159,8 +160,14 @@ pub fn max_connections(config: &Config) -> usize {
     config.max_connections.min(possible)
 }
 
-/// Opens the store and everything on top of it. With `demo` it also makes the demo sales.
-pub async fn open(config: Config, threads: &Handles, shutdown: Shutdown) -> Result<App, String> {
+/// Opens the store and everything on top of it. With `demo` it also makes the demo sales. `stand_in` is how the payment
+/// provider's stand-in is reached, where no provider is configured.
+pub async fn open(
+    config: Config,
+    stand_in: Option<&PaymentSettings>,
+    threads: &Handles,
+    shutdown: Shutdown,
+) -> Result<App, String> {
     let _ = any_spawner::Executor::init_tokio(); // fails if it was done before, which is fine
     let unusable = |error: &dyn std::fmt::Display| {
         let told = config.redis.iter().fold(config.database.hide_in(&error), |told, redis| redis.hide_in(&told));
@@ -175,6 +182,8 @@ pub async fn open(config: Config, threads: &Handles, shutdown: Shutdown) -> Resu
         redis_url: config.redis.as_ref().map(|url| url.expose().to_owned()),
         queue: QueueOptions { first_tiers: config.first_tiers.clone(), ..QueueOptions::default() },
         recount: threads.recount.clone(),
+        till: Till { has_provider: config.payment.is_some(), is_demo: config.demo },
+        provider: config.payment.as_ref().or(stand_in).map(Provider::new).transpose()?,
         ..EngineOptions::new(threads.viewers.clone())
     };
     let engine = Engine::open(store, options).await.map_err(|error| unusable(&error))?;

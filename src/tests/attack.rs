@@ -193,6 +193,26 @@ async fn a_flipped_byte_of_an_exported_ledger_is_named() {
     }
 }
 
+/// As behind `| head`, whose pipe is closed when it has seen enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_has_gone_does_not_change_the_verdict() {
+    let app = TestApp::open().await;
+    let sale = eventful_sale(&app).await;
+    let (file, url) = (app.folder().join("ledger.ndjson"), app.url());
+    let path = file.to_str().expect("a path");
+    let whole = ExportedLedger::read(&app, &sale).await.text;
+    for (text, exit) in [(whole.as_str(), 0), (&whole.replacen("buy", "bought", 1), 1)] {
+        std::fs::write(&file, text).expect("a file");
+        let audit = ["audit", "--url", &url];
+        for arguments in [&["verify", path][..], &audit, &[&audit[..], &["--json"]].concat()] {
+            let output = app.command_unread(arguments).await;
+            let exit = if arguments[0] == "verify" { exit } else { 0 };
+            assert_exit(&output, exit);
+            assert!(output.stderr.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_taken_away_put_in_or_moved_is_seen() {
     let app = TestApp::open().await;

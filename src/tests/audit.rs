@@ -18,12 +18,12 @@ use onsale::{
         clock::Clock,
         engine::{Engine, EngineOptions},
         stock::{
-            Desk, Listeners, Part, What,
+            Asked, Desk, Listeners, Part, Sold, What,
             decide::{Grant, Granted, Place},
             sold_out,
         },
         store::{self, Connection, NewTicket, Purchase, Store, Transaction},
-        strategy::{Claim, Deciding, Strategy, Verdict},
+        strategy::{Claim, Deciding, Strategy, Verdict, Won},
     },
 };
 use tokio::{
@@ -85,8 +85,8 @@ impl Planted {
         let order = OrderId(self.desk.identifiers.next(self.desk.clock.now()));
         let grant = self.record(&mut transaction, claim, tier_index, order).await?;
         transaction.commit().await?;
-        let sold = self.desk.sell(&stock, claim.buyer, order, grant, None);
-        Ok(Verdict::Won(Box::new(sold.order(&stock))))
+        let sold = Sold::new(&self.desk.identifiers, &stock, (claim.buyer, order), grant, Asked::default());
+        Ok(Verdict::Won(Won::Order(Box::new(sold.order(&stock)))))
     }
 
     /// Computes the ledger line. Unless the fault is `Leaks`, it also records the line, the order and its ticket.
@@ -111,7 +111,7 @@ impl Planted {
         let seq = u64::try_from(seq).expect("a seq is positive");
         let previous = head.try_into().expect("32 bytes");
         let place = Place { at, written_at: &at.to_string(), seq, previous: &previous };
-        let parts = vec![Granted { tier_index, seats: Vec::new(), quantity: 1, rung: None }];
+        let parts = vec![Granted { tier_index, seats: Vec::new(), quantity: 1, price: tier.price, rung: None }];
         let grant = Grant::new(&claim.sale.stock.read(), ChangeKind::Buy, order.0, parts, &place);
         let hash = grant.hash;
         if self.fault == Fault::Leaks {
@@ -134,8 +134,9 @@ impl Planted {
             }],
             rung: None,
             key: None,
+            contact: None,
         };
-        store::record(transaction.connection(), sale_id, at, &[&purchase]).await?;
+        store::record(transaction.connection(), sale_id, at, ChangeKind::Buy, &[&purchase]).await?;
         Ok(grant)
     }
 }
@@ -180,15 +181,13 @@ async fn storm(fault: Option<Fault>) -> (u64, Audit) {
 }
 
 async fn sale(engine: &Arc<Engine>) -> SaleId {
-    let tier = NewTier { name: "GA".into(), price: 1_000, currency: None, seats: None, quantity: Some(TICKETS) };
+    let tier = NewTier { name: "GA".into(), price: 1_000, quantity: Some(TICKETS), ..NewTier::default() };
     let body = NewSale {
         name: "Planted".into(),
         strategy: Some(StrategyKind::AtomicUpdate),
         rehearsal: Some(true),
-        opens_at: None,
-        hold_ttl_seconds: None,
-        max_per_buyer: None,
         tiers: vec![tier],
+        ..NewSale::default()
     };
     engine.catalogue.create_sale(body, None).await.expect("a store").expect("a valid sale").into_fresh().id
 }

@@ -75,10 +75,12 @@ async fn what_is_public_is_for_everybody_and_a_wrong_bearer_is_refused_where_a_b
             ask(&app, &guest, who, &(Method::GET, path.clone(), Value::Null)).await.expect(200);
         }
     }
-    let needing_a_buyer: [Route; 3] = [
+    let needing_a_buyer: [Route; 5] = [
         (Method::GET, "/api/v1/me".into(), Value::Null),
         (Method::GET, "/api/v1/orders".into(), Value::Null),
         (Method::POST, format!("{path}/buy"), json!({ "tier": "ga" })),
+        (Method::GET, "/api/v1/holds".into(), Value::Null),
+        (Method::POST, format!("{path}/holds"), json!({ "items": [{ "tier": "ga", "quantity": 1 }] })),
     ];
     for route in &needing_a_buyer {
         for who in EVERYBODY {

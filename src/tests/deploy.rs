@@ -138,6 +138,17 @@ fn tools_from_a_registry_are_what_we_have_seen() {
             assert!(package.get("resolved").is_none(), "{folder}: {name} names a registry");
         }
     }
+    let list = lines("scripts/stripe-clients/requirements.txt").join("\n").replace("\\\n", "");
+    let requirements: Vec<&str> = list.lines().filter(|line| !line.trim().is_empty()).collect();
+    assert!(requirements.len() > 10, "{requirements:?}");
+    for requirement in requirements {
+        assert!(requirement.contains("==") && requirement.contains("--hash=sha256:"), "{requirement}");
+    }
+    assert!(
+        lines("scripts/setup-stripe-clients.sh")
+            .join("\n")
+            .contains("pip install --quiet --disable-pip-version-check --require-hashes --no-deps")
+    );
     for script in ["scripts/setup-web-tools.sh", "scripts/setup-browser-tests.sh"] {
         let text = lines(script).join("\n");
         assert!(text.contains("npm ci ") && text.contains("--ignore-scripts"), "{script}");

@@ -7,7 +7,7 @@ use onsale::{
     model::{
         arrivals::Arrivals,
         ids::SimulationId,
-        simulation::{Simulation, SimulationStatus, Target},
+        simulation::{Simulation, SimulationStatus, Target, Workload},
     },
     server::simulator::{
         client::Server,
@@ -132,6 +132,7 @@ async fn a_run_that_lasts_too_long_ends_as_cancelled_and_is_judged() {
     let plan = Plan {
         sale: "rehearsal".into(),
         target: Target::Any,
+        workload: Workload::Buy,
         buyers: 1_000,
         concurrency: 2,
         arrivals: Arrivals::PerSecond(10_000.0),

@@ -5,6 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use onsale::model::{
+    hold::Hold,
+    request::{Receipt, RequestState, RequestStatus},
+};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,7 +18,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::support::{ADMIN_TOKEN, Ask, Position, Setup, TestApp, Viewer, general_admission, seated, wire};
+use crate::support::{ADMIN_TOKEN, Ask, Position, Reply, Setup, TestApp, Viewer, general_admission, seated, wire};
 
 /// A server with an organiser, and with these limits instead of the usual ones.
 async fn limited(limits: &str) -> TestApp {
@@ -22,7 +27,7 @@ async fn limited(limits: &str) -> TestApp {
 }
 
 /// The seconds that a refusal advises to wait.
-fn advised_seconds(reply: &crate::support::Reply) -> u64 {
+fn advised_seconds(reply: &Reply) -> u64 {
     reply.header("retry-after").and_then(|text| text.parse().ok()).expect("Retry-After in whole seconds")
 }
 
@@ -81,6 +86,106 @@ async fn an_address_and_a_buyer_have_so_many_purchases_a_minute() {
     let form = Ask::form(&sale, "tier=ga&quantity=1").bearer(&token).send(&app).await.expect(303);
     assert!(form.header("location").is_some_and(|place| place.contains("outcome=rate-limited&seal=")));
     assert_eq!(app.read_sale(&sale).await.sold, 3);
+}
+
+/// So many units of admission.
+fn ga(quantity: i64) -> Value {
+    json!({ "items": [{ "tier": "ga", "quantity": quantity }] })
+}
+
+async fn guest(app: &TestApp) -> String {
+    app.get("/api/v1/me").await.session().expect("a guest").to_owned()
+}
+
+fn to_hold(sale: &str, guest: &str, quantity: i64) -> Ask {
+    Ask::post(&format!("/api/v1/sales/{sale}/holds")).bearer(guest).json(ga(quantity))
+}
+
+fn to_change(hold: &Hold, guest: &str, quantity: i64) -> Ask {
+    Ask::new(Method::PUT, &format!("/api/v1/holds/{}", hold.id)).bearer(guest).json(ga(quantity))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_holds_so_many_units_over_all_sales() {
+    let app = limited("max_held_per_address = 5").await;
+    let sale = app.sale("group_commit", &[general_admission(50)]).await;
+    let other = app.sale("atomic_update", &[general_admission(50)]).await;
+    let (one, two) = (guest(&app).await, guest(&app).await);
+    let key = "0190a5c8-7e1b-7abc-8def-0123456789ab";
+    let first: Hold = to_hold(&sale, &one, 3).key(key).send(&app).await.expect(201).read();
+    let second: Hold = to_hold(&other, &two, 2).send(&app).await.expect(201).read();
+    to_hold(&sale, &two, 1).send(&app).await.expect_problem(409, "limit-reached");
+    to_hold(&sale, &two, 0).send(&app).await.expect_problem(422, "invalid");
+    let again = to_hold(&sale, &one, 3).key(key).send(&app).await.expect(201);
+    assert_eq!((again.header("idempotent-replayed"), again.read::<Hold>().id), (Some("true"), first.id));
+    to_change(&first, &one, 4).send(&app).await.expect_problem(409, "limit-reached");
+    let read = Ask::get(&format!("/api/v1/holds/{}", first.id)).bearer(&one).send(&app).await.expect(200);
+    assert_eq!(read.read::<Hold>().items, first.items, "a refused change leaves the hold as it was");
+    to_change(&first, &one, 2).send(&app).await.expect(200);
+    to_change(&second, &two, 3).send(&app).await.expect(200);
+    to_hold(&sale, &one, 1).send(&app).await.expect_problem(409, "limit-reached");
+    let path = format!("/api/v1/holds/{}", second.id);
+    Ask::new(Method::DELETE, &path).bearer(&two).send(&app).await.expect(204);
+    to_change(&second, &two, 9).send(&app).await.expect_problem(409, "hold-finished");
+    to_hold(&sale, &two, 3).send(&app).await.expect(201);
+    to_hold(&sale, &two, 1).send(&app).await.expect_problem(409, "limit-reached");
+    let confirm = format!("/api/v1/holds/{}/confirm", first.id);
+    Ask::post(&confirm).bearer(&one).json(json!({})).send(&app).await.expect(201);
+    to_hold(&sale, &one, 2).send(&app).await.expect(201);
+    let metrics = String::from_utf8(app.get("/metrics").await.expect(200).body).expect("text");
+    assert!(metrics.contains("onsale_rate_limited_total{rate=\"held_units\"} 4"), "{metrics}");
+    assert_eq!((app.clean_audit(&sale).await.held, app.clean_audit(&other).await.held), (5, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_haste_nor_an_early_end_takes_more_than_the_limit() {
+    let app = std::sync::Arc::new(limited("max_held_per_address = 5").await);
+    let sale = app.sale("group_commit", &[general_admission(100)]).await;
+    let body = ga(1).to_string();
+    for _ in 0..20 {
+        let mut socket = TcpStream::connect(app.address()).await.expect("a connection");
+        let head =
+            format!("POST /api/v1/sales/{sale}/holds HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n");
+        let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        socket.write_all(request.as_bytes()).await.expect("a request");
+    }
+    let mut asking = JoinSet::new();
+    for _ in 0..20 {
+        let (app, path) = (app.clone(), format!("/api/v1/sales/{sale}/holds"));
+        asking.spawn(async move { app.post(&path, ga(1)).await.status });
+    }
+    let statuses = asking.join_all().await;
+    assert!(statuses.iter().all(|status| [201, 409].contains(status)), "{statuses:?}");
+    sleep(Duration::from_millis(300)).await;
+    while app.post(&format!("/api/v1/sales/{sale}/holds"), ga(1)).await.status == 201 {}
+    assert_eq!(app.clean_audit(&sale).await.held, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_line_to_be_held_counts_too() {
+    let redis = std::env::var("ONSALE_TEST_REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
+    let file = "[limits]\nmax_held_per_address = 5\n";
+    let setup = Setup::default().with_admin().with_env("REDIS_URL", &redis).with_configuration(file).with_limits();
+    let app = setup.start().await;
+    let sale = app.sale("queued", &[general_admission(50)]).await;
+    let (one, two) = (guest(&app).await, guest(&app).await);
+    let first: Receipt = to_hold(&sale, &one, 3).send(&app).await.expect(202).read();
+    to_hold(&sale, &two, 3).send(&app).await.expect_problem(409, "limit-reached");
+    to_hold(&sale, &two, 2).send(&app).await.expect(202);
+    to_hold(&sale, &one, 1).send(&app).await.expect_problem(409, "limit-reached");
+    let started = Instant::now();
+    let hold = loop {
+        let status: RequestStatus = Ask::get(&first.status_url).bearer(&one).send(&app).await.expect(200).read();
+        if status.status != RequestState::Pending {
+            break status.hold.expect("there is enough");
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "still in line");
+        sleep(Duration::from_millis(50)).await;
+    };
+    to_hold(&sale, &one, 1).send(&app).await.expect_problem(409, "limit-reached");
+    Ask::new(Method::DELETE, &format!("/api/v1/holds/{hold}")).bearer(&one).send(&app).await.expect(204);
+    to_hold(&sale, &two, 3).send(&app).await.expect(202);
+    to_hold(&sale, &one, 1).send(&app).await.expect_problem(409, "limit-reached");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,37 @@ async fn a_value_with_a_line_break_inside_stops_the_start_and_an_empty_one_is_to
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn half_a_payment_provider_stops_the_start_without_showing_a_secret() {
+    const URL: &str = "ONSALE_PAYMENT_URL";
+    const KEY: &str = "ONSALE_PAYMENT_KEY";
+    const SECRET: &str = "ONSALE_PAYMENT_WEBHOOK_SECRET";
+    for (url, key, secret, told) in [
+        ("", "sk_swordfish", "whsec_swordfish", URL),
+        ("http://127.0.0.1:3900", "", "whsec_swordfish", KEY),
+        ("http://127.0.0.1:3900", "sk_swordfish", "", SECRET),
+        ("127.0.0.1:3900", "sk_swordfish", "whsec_swordfish", URL),
+        ("http://me:swordfish@127.0.0.1:3900", "sk_swordfish", "whsec_swordfish", URL),
+        ("http://127.0.0.1:3900", "sk sword fish", "whsec_swordfish", KEY),
+        ("http://127.0.0.1:3900", "sk_sword\nfish", "whsec_swordfish", KEY),
+    ] {
+        let setup = Setup::default().with_env(URL, url).with_env(KEY, key).with_env(SECRET, secret);
+        let mut app = setup.prepare();
+        app.try_launch().await.expect_err("it cannot be meant");
+        let log = app.whole_log();
+        let lines: Vec<_> = log.lines().filter(|line| line.starts_with("onsale: ")).collect();
+        assert!(lines.len() == 1 && lines[0].contains(told), "{told}: {log}");
+        assert!(!log.contains("swordfish") && !log.contains("sword fish"), "{log}");
+    }
+    let file =
+        "[payment]\nurl = \"http://127.0.0.1:3900\"\nkey = \"sk_swordfish\"\nwebhook_secret = \"whsec_swordfish\"";
+    let app = Setup::default().with_configuration(file).with_env("ONSALE_LOG", "debug").start().await;
+    assert!(!app.whole_log().contains("swordfish"), "{}", app.whole_log());
+    let mut app = Setup::default().with_configuration("[payment]\nkey = swordfish").prepare();
+    app.try_launch().await.expect_err("the file is broken");
+    assert!(app.whole_log().contains("line 2") && !app.whole_log().contains("swordfish"), "{}", app.whole_log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_could_be_guessed_stops_the_start() {
     for name in ["ONSALE_ADMIN_TOKEN", "ONSALE_SECRET", "ONSALE_PREVIOUS_SECRET"] {
         let mut app = Setup::default().with_env(name, "fifteen letters").prepare();

@@ -155,6 +155,7 @@ async fn storm_over_three_nodes(strategy: &str) {
         match answer {
             Answer::Won(order) => assert!(won.insert(order.seq), "{strategy}: seq {} was given twice", order.seq),
             Answer::Refused(code) => assert_eq!(*code, Code::SoldOut, "{strategy}"),
+            Answer::Left(how) => panic!("{how}, and nobody holds anything"),
             Answer::Failed(why) => panic!("{why}"),
         }
     }

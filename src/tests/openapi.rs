@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::{Ask, TestApp};
 
 /// All routes of the contract.
-const CONTRACT: [(&str, &str); 27] = [
+const CONTRACT: [(&str, &str); 38] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -26,6 +26,17 @@ const CONTRACT: [(&str, &str); 27] = [
     ("GET", "/api/v1/sales/{sale}/seats/{seat}"),
     ("GET", "/api/v1/sales/{sale}/stream"),
     ("POST", "/api/v1/sales/{sale}/buy"),
+    ("POST", "/api/v1/sales/{sale}/holds"),
+    ("GET", "/api/v1/holds"),
+    ("GET", "/api/v1/holds/{hold}"),
+    ("PUT", "/api/v1/holds/{hold}"),
+    ("DELETE", "/api/v1/holds/{hold}"),
+    ("POST", "/api/v1/holds/{hold}/extend"),
+    ("POST", "/api/v1/holds/{hold}/confirm"),
+    ("POST", "/api/v1/holds/{hold}/payments"),
+    ("GET", "/api/v1/holds/{hold}/payments"),
+    ("GET", "/api/v1/payments/{payment}"),
+    ("POST", "/api/v1/payments/webhook"),
     ("GET", "/api/v1/orders"),
     ("GET", "/api/v1/orders/{order}"),
     ("GET", "/api/v1/requests/{request}"),
@@ -87,6 +98,8 @@ async fn each_described_route_is_there_and_knows_no_other_method() {
             .replace("{sale}", "club-night")
             .replace("{seat}", "A-1")
             .replace("{order}", "0190a5c8-7e1b-7abc-8def-0123456789ab")
+            .replace("{hold}", "0190a5c8-7e1b-7abc-8def-0123456789ab")
+            .replace("{payment}", "0190a5c8-7e1b-7abc-8def-0123456789ab")
             .replace("{simulation}", "0190a5c8-7e1b-7abc-8def-0123456789ab");
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             let is_described = routes.contains(&(method.to_string(), path.clone()));

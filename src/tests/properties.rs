@@ -162,14 +162,11 @@ impl Bench {
         let body = NewSale {
             name: "Property".into(),
             strategy: Some(strategy),
-            rehearsal: None,
-            opens_at: None,
-            hold_ttl_seconds: None,
-            max_per_buyer: None,
             tiers: vec![
-                NewTier { name: "Floor".into(), price: 500, currency: None, seats, quantity: None },
-                NewTier { name: "GA".into(), price: 100, currency: None, seats: None, quantity: Some(UNITS) },
+                NewTier { name: "Floor".into(), price: 500, seats, ..NewTier::default() },
+                NewTier { name: "GA".into(), price: 100, quantity: Some(UNITS), ..NewTier::default() },
             ],
+            ..NewSale::default()
         };
         let made = engine.catalogue.create_sale(body, None).await.expect("a store").expect("a valid sale");
         Self { folder, engine, sale: made.into_fresh().id, model: Model::new() }

@@ -57,7 +57,7 @@ async fn buy_until_closed(server: onsale::server::simulator::client::Server, pat
         match connection.post(&path, Some(&Uuid::now_v7().to_string()), body.clone()).await {
             Ok(reply) => match Answer::read(reply.status.as_u16(), &reply.body) {
                 Answer::Won(_) => won += 1,
-                Answer::Refused(_) => return (won, faults),
+                Answer::Refused(_) | Answer::Left(_) => return (won, faults),
                 Answer::Failed(reason) => faults.push(reason),
             },
             Err(_) => return (won, faults),

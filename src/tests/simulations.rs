@@ -38,6 +38,22 @@ async fn every_buyer_of_a_run_is_answered_once_and_the_audit_is_clean() {
     assert_eq!(run.audit.map(|audit| audit.sold), Some(run.won));
 }
 
+/// Buyers who hold first: most of them pay, and what the others leave is sold to somebody else or still held.
+#[tokio::test(flavor = "multi_thread")]
+async fn journeys_end_with_an_order_or_leave_what_they_held_to_others() {
+    let app = TestApp::open_demo().await;
+    let body = json!({ "buyers": 400, "concurrency": 50, "workload": "journey", "seed": 11 });
+    let begun = start(&app, "rehearsal", body).await;
+    let run = app.finished(begun.id).await;
+    assert_eq!((run.status, run.errors, run.answered()), (SimulationStatus::Done, 0, 400), "{run:?}");
+    assert!(run.is_clean(), "{run:?}");
+    let ends = ["paid", "declined", "gave_back", "walked_away"].map(|name| run.outcomes.get(name).copied());
+    assert!(ends.iter().all(|count| count.is_some_and(|count| count > 0)), "{run:?}");
+    assert_eq!(run.outcomes["paid"], run.won);
+    let audit = app.clean_audit("rehearsal").await;
+    assert_eq!((audit.sold, audit.held), (run.won, run.outcomes["walked_away"]), "one unit each");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_winner_of_a_race_for_one_seat_owns_it() {
     let app = TestApp::open_demo().await;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "ssr")]
 pub mod app; // what only the server renders: the document, the frame, the pages
+pub mod checkout; // the page of one hold: its time, and the way to its tickets
 pub mod client_files; // the names of the browser's files
 pub mod home; // the list of sales
 pub mod kit; // small things that every page uses

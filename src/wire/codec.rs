@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::ser::{Formatter, Serializer};
 
 use super::json;
-use crate::model::body::Object;
+use crate::model::strict::Object;
 
 /// The codec of every server function.
 pub type Wire = Post<WireEncoding>;

@@ -7,16 +7,17 @@ use uuid::Uuid;
 
 use super::json;
 use crate::{
-    api::{MyOrders, Purchases, SalePage},
+    api::{HoldAnswer, HoldClock, HoldStep, MyOrders, OwnHold, Purchases, SalePage},
     model::{
         audit::{Audit, LedgerAudit},
         frame::{Delta, Heartbeat, Snapshot, StatusChange},
-        ids::{BuyerId, OrderId, RequestId, SimulationId, TicketId},
+        hold::HoldStatus,
+        ids::{BuyerId, HoldId, OrderId, RequestId, SimulationId, TicketId},
         order::{Order, Ticket},
         outcome::{BuyOutcome, Code, Problem, Refusal},
         request::{RequestState, RequestStatus},
         rung::Rung,
-        sale::{Sale, SaleStatus, SalesPage, Tier, TierCounts},
+        sale::{Checkout, ContactRule, Sale, SaleStatus, SalesPage, Tier, TierCounts},
         seat::{Seat, SeatLayout, SeatList, SeatStatus, seat_rows},
         simulation::Simulation,
         strategy::{StrategyKind, StrategyList, StrategySupport},
@@ -44,6 +45,7 @@ fn sale() -> Sale {
         id: "vip".into(),
         name: "VIP \"é\" <b>".into(),
         price: 10_000,
+        price_steps: Vec::new(),
         currency: "KWD".into(),
         currency_digits: 3,
         seated: true,
@@ -63,6 +65,12 @@ fn sale() -> Sale {
         server_now: at(),
         seq: u64::MAX,
         max_per_buyer: Some(4),
+        checkout: Checkout::default(),
+        contact: ContactRule::default(),
+        hold_ttl_seconds: 0,
+        hold_extension_seconds: 0,
+        hold_extensions: 0,
+        payment_grace_seconds: 0,
         capacity: 6,
         available: 3,
         held: 2,
@@ -88,12 +96,13 @@ fn order() -> Order {
         seq: 7,
         created_at: at(),
         rung: Some(Rung::Rows),
+        contact: None,
         tickets: vec![ticket(None), ticket(Some("A-1"))],
     }
 }
 
 fn snapshot() -> Snapshot {
-    let tiers = vec![TierCounts { id: "vip".into(), available: 3, held: 2, sold: 1 }];
+    let tiers = vec![TierCounts { id: "vip".into(), available: 3, held: 2, sold: 1, price: Some(5) }];
     Snapshot { seq: 7, epoch: "first".into(), at: at(), status: SaleStatus::Open, seats: "AAAHHS".into(), tiers }
 }
 
@@ -145,13 +154,16 @@ fn strategies() -> StrategyList {
 
 #[test]
 fn the_answers_of_server_functions_cross() {
-    let purchases = || Purchases { seats: vec!["A-1".into()], units: 2, orders: vec![order()], older: 2_980 };
+    let held = || OwnHold { id: HoldId(Uuid::from_u128(7)), units: 2, expires_at: at() };
+    let purchases =
+        || Purchases { seats: vec!["A-1".into()], units: 2, holds: vec![held()], orders: vec![order()], older: 2_980 };
     let rows = seat_rows(&[Some(SeatLayout { sections: 2, rows: 2, per_row: 3 })]);
     let page = SalePage {
         sale: sale(),
         snapshot: snapshot(),
         rows,
         purchases: purchases(),
+        is_paid: true,
         form_key: "key".into(),
         simulator: true,
     };
@@ -162,6 +174,21 @@ fn the_answers_of_server_functions_cross() {
     crosses(&(page, Some("won".to_owned())));
     crosses(&Some(snapshot()));
     crosses(&purchases());
+    let clock =
+        HoldClock { status: HoldStatus::Paying, expires_at: at(), extensions_left: 3, server_now: at(), seq: 9 };
+    crosses(&Some(clock));
+    for answer in [
+        HoldAnswer::Held { hold: held().id, seq: 9 },
+        HoldAnswer::Refused { refusal: Refusal::new(Code::PriceChanged, "Look again."), total: Some(5_000) },
+        HoldAnswer::Offered { offer: "hold=1&seats=A-1".into() },
+        HoldAnswer::Undecided,
+    ] {
+        crosses(&answer);
+    }
+    let refused = HoldStep::Refused(Refusal::new(Code::ExtensionRefused, "No."));
+    for step in [HoldStep::Goes, HoldStep::Ended { outcome: "outcome=won".into() }, refused] {
+        crosses(&step);
+    }
     crosses(&MyOrders { orders: vec![order()], next: Some(order().id), in_all: 3_000, sales: vec![sale()] });
     crosses(&MyOrders::default());
     crosses(&BuyOutcome::Bought { order: order(), replayed: true });
@@ -195,7 +222,7 @@ fn the_frames_of_the_stream_and_the_answers_of_the_public_routes_cross() {
         (RequestState::Confirmed, Some(OrderId(Uuid::max())), None),
         (RequestState::Refused, None, Some(Code::LimitReached)),
     ] {
-        crosses(&RequestStatus { request: RequestId(Uuid::nil()), status, order, code });
+        crosses(&RequestStatus { request: RequestId(Uuid::nil()), status, order, hold: None, code });
     }
     crosses(&order());
     crosses(&sale());
@@ -220,5 +247,8 @@ fn the_frames_of_the_stream_and_the_answers_of_the_public_routes_cross() {
         code: Code::SoldOut,
         opens_at: None,
         seats: vec!["A-1".into()],
+        own_hold: None,
+        held: Some(3),
+        total: None,
     });
 }

@@ -7,7 +7,7 @@ use super::*;
 const EPOCH: &str = "first";
 
 fn counts(id: &str, available: u64, held: u64, sold: u64) -> TierCounts {
-    TierCounts { id: id.into(), available, held, sold }
+    TierCounts { id: id.into(), available, held, sold, price: None }
 }
 
 fn time(milliseconds: i64) -> Timestamp {

@@ -1,7 +1,7 @@
 //! The client's address, and the origin under which the client sees this server. Headers that a proxy sets are believed
 //! only from a peer that the configuration lists, because any other client could have written them itself.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use axum::http::{
     HeaderMap, Uri, header,
@@ -80,6 +80,13 @@ impl<'a> OwnOrigin<'a> {
         Self { is_https: told_https || is_publicly_https(host), host, told_port: forwarded::port(headers) }
     }
 
+    /// The port that was told beside the host, where the host has none and the scheme's default is another one.
+    fn port_beside_host(&self) -> Option<u16> {
+        let default_port = if self.is_https { 443 } else { 80 };
+        let has_port = host_and_port(self.host).is_some_and(|(_, port)| port.is_some());
+        self.told_port.filter(|port| !has_port && *port != default_port)
+    }
+
     /// Which session cookie a browser keeps from this origin.
     pub fn session_cookie(&self) -> SessionCookie {
         if self.is_https || self.is_loopback() { SessionCookie::HostBound } else { SessionCookie::Plain }
@@ -118,6 +125,15 @@ impl<'a> OwnOrigin<'a> {
         is_localhost(name)
             || name.rsplit_once('.').is_some_and(|(_, last)| is_localhost(last))
             || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+    }
+}
+
+/// As a browser writes it, such as `https://tickets.example.org`.
+impl fmt::Display for OwnOrigin<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_https { "https" } else { "http" };
+        write!(formatter, "{scheme}://{}", self.host)?;
+        self.port_beside_host().map_or(Ok(()), |port| write!(formatter, ":{port}"))
     }
 }
 

@@ -43,6 +43,9 @@ pub struct Asker {
     pub buyer: BuyerId,
     /// An admin may read every order and manage every sale.
     pub is_admin: bool,
+    /// Whether the session came in a plain cookie, which a neighbouring site may have planted, so that somebody else
+    /// may know it too.
+    pub is_plantable: bool,
     /// The token that the answer must bring: see [`introduce`](Self::introduce).
     token: Option<(Bringing, String)>,
 }
@@ -52,6 +55,8 @@ pub struct Asker {
 enum Bringing {
     /// This request has created the guest.
     NewGuest(SessionCookie),
+    /// The purchase of this request was made for an heir: see `server/purchaser.rs`.
+    Heir(SessionCookie),
     /// The session that came in a cookie is old.
     RenewedCookie(SessionCookie),
     /// The session that came as a Bearer is old.
@@ -72,14 +77,21 @@ impl Asker {
         Self { token: None, ..self }
     }
 
-    /// Gives a new guest their token: as a cookie for a browser, as `X-Onsale-Session` for a script. The owner of an old
-    /// session gets a new token in the way in which the old one came.
+    /// The heir to whom a purchase of this asker went. Only askers whose session is plantable have heirs, so the heir's
+    /// session is kept in a plain cookie.
+    pub fn heir(heir: BuyerId, sessions: &Sessions, now: Timestamp) -> Self {
+        let token = sessions.renew(heir, now).token;
+        Self { token: Some((Bringing::Heir(SessionCookie::Plain), token)), ..Self::guest(heir) }
+    }
+
+    /// Gives a new guest or an heir their token: as a cookie for a browser, as `X-Onsale-Session` for a script. The owner
+    /// of an old session gets a new token in the way in which the old one came.
     pub fn introduce(&self, mut response: Response) -> Response {
         let Some((bringing, token)) = &self.token else { return response };
-        if let Bringing::NewGuest(cookie) | Bringing::RenewedCookie(cookie) = bringing {
+        if let Bringing::NewGuest(cookie) | Bringing::Heir(cookie) | Bringing::RenewedCookie(cookie) = bringing {
             response.headers_mut().append(header::SET_COOKIE, cookie.keep(token));
         }
-        if let Bringing::NewGuest(_) | Bringing::RenewedBearer = bringing {
+        if let Bringing::NewGuest(_) | Bringing::Heir(_) | Bringing::RenewedBearer = bringing {
             let token_value = HeaderValue::from_str(token).expect("a token is URL-safe Base64");
             response.headers_mut().insert(SESSION_HEADER, token_value);
         }
@@ -87,7 +99,7 @@ impl Asker {
     }
 
     const fn guest(buyer: BuyerId) -> Self {
-        Self { buyer, is_admin: false, token: None }
+        Self { buyer, is_admin: false, is_plantable: false, token: None }
     }
 
     /// A guest whose token was read, with a new token if that one is old.
@@ -167,8 +179,17 @@ impl<'a> Visit<'a> {
             return None;
         }
         let cookie = self.origin().session_cookie();
-        let known = session_tokens(self.headers, cookie).find_map(|token| sessions.read(token, now))?;
-        Some(Asker::known(known, sessions, Bringing::RenewedCookie(cookie), now))
+        let read = |(cookie, token)| sessions.read(token, now).map(|known| (cookie, known));
+        let mut found = session_tokens(self.headers, cookie).filter_map(read);
+        let mut chosen = found.next()?;
+        // A browser keeps a planted cookie beside ours and may send it first. The heir's session is the one that the
+        // planted one was replaced by.
+        if chosen.0 == SessionCookie::Plain && !chosen.1.buyer.is_heir() {
+            chosen = found.find(|(_, known)| known.buyer.is_heir()).unwrap_or(chosen);
+        }
+        let (came_in, known) = chosen;
+        let asker = Asker::known(known, sessions, Bringing::RenewedCookie(cookie), now);
+        Some(Asker { is_plantable: came_in == SessionCookie::Plain, ..asker })
     }
 
     /// Who asks, where a buyer is needed. A request without identity acts as the guest derived from its key; without a
@@ -273,6 +294,25 @@ mod tests {
         let elsewhere = ("host", "shop.example");
         let kept = ask(&[elsewhere, ("cookie", &own)], None);
         assert_eq!(kept, Ok(Asker::guest(guest.buyer)), "a proxy that stops telling the scheme");
+    }
+
+    #[test]
+    fn a_plain_cookie_is_plantable_and_the_heirs_wins_over_the_one_that_was_planted() {
+        let planted = sessions().new_guest(NOW);
+        let heir = sessions().heir(planted.buyer, IpAddr::V4(Ipv4Addr::LOCALHOST), b"");
+        let plain = |token: &str| format!("sid={token}");
+        let (planted_cookie, own) = (plain(&planted.token), plain(&sessions().renew(heir, NOW).token));
+        let elsewhere = |cookies: &str| ask(&[("host", "shop.example"), ("cookie", cookies)], None).unwrap();
+        let plantable = |buyer| Asker { is_plantable: true, ..Asker::guest(buyer) };
+        assert_eq!(elsewhere(&planted_cookie), plantable(planted.buyer));
+        for cookies in [own.clone(), format!("{planted_cookie}; {own}"), format!("{own}; {planted_cookie}")] {
+            assert_eq!(elsewhere(&cookies), plantable(heir), "{cookies}");
+        }
+        let bound = sessions().new_guest(NOW);
+        let cookies = format!("{own}; __Host-sid={}", bound.token);
+        assert_eq!(elsewhere(&cookies), Asker::guest(bound.buyer), "nobody can plant this one");
+        let new = ask(&[("host", "shop.example")], None).unwrap();
+        assert!(new.is_new() && !new.is_plantable);
     }
 
     #[test]

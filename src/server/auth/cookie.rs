@@ -22,13 +22,13 @@ impl SessionCookie {
         }
     }
 
-    /// The names of the cookies that are read where this one is set, the more trustworthy first. `__Host-sid` is read
-    /// everywhere: only a secure answer of this host can have set it, so nobody loses their session when a proxy stops
-    /// passing the scheme on. The plain cookie is not read over https, where a neighbouring site could have planted it.
-    const fn read_names(self) -> &'static [&'static str] {
+    /// The cookies that are read where this one is set, the more trustworthy first. `__Host-sid` is read everywhere:
+    /// only a secure answer of this host can have set it, so nobody loses their session when a proxy stops passing the
+    /// scheme on. The plain cookie is not read over https, where a neighbouring site could have planted it.
+    const fn read(self) -> &'static [Self] {
         match self {
-            Self::HostBound => &["__Host-sid"],
-            Self::Plain => &["__Host-sid", "sid"],
+            Self::HostBound => &[Self::HostBound],
+            Self::Plain => &[Self::HostBound, Self::Plain],
         }
     }
 
@@ -44,16 +44,16 @@ impl SessionCookie {
     }
 }
 
-/// Every possible session token among the cookies of a request, those of the more trustworthy cookie first. Other
-/// cookies may hold any bytes and are ignored. Several cookies may have the same name when another program of the same
-/// domain uses it, so the caller takes the first token that we signed.
-pub fn session_tokens(headers: &HeaderMap, cookie: SessionCookie) -> impl Iterator<Item = &str> {
-    cookie.read_names().iter().flat_map(|name| {
+/// Every possible session token among the cookies of a request, with the cookie that it came in, those of the more
+/// trustworthy cookie first. Other cookies may hold any bytes and are ignored. Several cookies may have the same name
+/// when another program of the same domain uses it, so the caller chooses among the tokens that we signed.
+pub fn session_tokens(headers: &HeaderMap, cookie: SessionCookie) -> impl Iterator<Item = (SessionCookie, &str)> {
+    cookie.read().iter().flat_map(|read| {
         headers
             .get_all(header::COOKIE)
             .iter()
             .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
-            .filter_map(|pair| value_of(pair, name.as_bytes()))
+            .filter_map(|pair| value_of(pair, read.name().as_bytes()).map(|token| (*read, token)))
     })
 }
 
@@ -72,7 +72,7 @@ mod tests {
     fn read(cookie: SessionCookie, cookies: &[&[u8]]) -> Vec<String> {
         let value = |bytes: &&[u8]| (header::COOKIE, HeaderValue::from_bytes(bytes).unwrap());
         let headers: HeaderMap = cookies.iter().map(value).collect();
-        session_tokens(&headers, cookie).map(str::to_owned).collect()
+        session_tokens(&headers, cookie).map(|(_, token)| token.to_owned()).collect()
     }
 
     fn host_bound(cookies: &[&[u8]]) -> Vec<String> {

@@ -4,6 +4,8 @@
 //! written as 76 characters of URL-safe Base64 without padding. The version fixes the one algorithm. Every field has a
 //! fixed length, so a token can be read in one way only.
 
+use std::net::IpAddr;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use subtle::ConstantTimeEq;
 use uuid::{Builder, Uuid};
@@ -34,6 +36,7 @@ const DERIVED_ISSUE_STEP_MILLISECONDS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// another.
 const SIGNING_PURPOSE: &[u8] = b"onsale guest session v1";
 const DERIVING_PURPOSE: &[u8] = b"onsale guest from idempotency key v1";
+const INHERITING_PURPOSE: &[u8] = b"onsale heir of a session v1";
 const SEALING_PURPOSE: &[u8] = b"onsale outcome of a form v1";
 const ADMIN_PURPOSE: &[u8] = b"onsale admin buyer v1";
 
@@ -58,6 +61,7 @@ pub struct Sessions {
     /// Signed the sessions from before the secret was changed. They are read and renewed.
     previous_signing: Option<DerivedKey>,
     deriving: DerivedKey,
+    inheriting: DerivedKey,
     /// Seals the outcomes that a page reads from its own address.
     pub(super) sealing: DerivedKey,
     admin_buyer: BuyerId,
@@ -72,18 +76,21 @@ impl Sessions {
             signing: DerivedKey::new(secret, SIGNING_PURPOSE),
             previous_signing: None,
             deriving: DerivedKey::new(secret, DERIVING_PURPOSE),
+            inheriting: DerivedKey::new(secret, INHERITING_PURPOSE),
             sealing: DerivedKey::new(secret, SEALING_PURPOSE),
             admin_buyer: admin_buyer(secret),
             admin_token: admin_token.filter(|token| !token.is_empty()),
         }
     }
 
-    /// Also accepts the sessions that were signed with the secret before this one. Buyers derived from a key, and the
-    /// organiser's, stay those of the previous secret as long as it is named, because their keys may still be replayed.
+    /// Also accepts the sessions that were signed with the secret before this one. Buyers derived from a key, heirs,
+    /// and the organiser's buyer stay those of the previous secret as long as it is named, because their keys may still
+    /// be replayed.
     pub fn with_previous(self, secret: &[u8]) -> Self {
         Self {
             previous_signing: Some(DerivedKey::new(secret, SIGNING_PURPOSE)),
             deriving: DerivedKey::new(secret, DERIVING_PURPOSE),
+            inheriting: DerivedKey::new(secret, INHERITING_PURPOSE),
             admin_buyer: admin_buyer(secret),
             ..self
         }
@@ -114,6 +121,23 @@ impl Sessions {
         );
         let issued = now.milliseconds.div_euclid(DERIVED_ISSUE_STEP_MILLISECONDS) * DERIVED_ISSUE_STEP_MILLISECONDS;
         self.session(buyer_at(Timestamp::from_milliseconds(time), &bytes), Timestamp::from_milliseconds(issued))
+    }
+
+    /// The heir of a session for one client: the buyer who takes its place where somebody else may know the session.
+    /// `customer` is the part of the client's address that identifies a customer.
+    ///
+    /// The same client always gets the same heir. So two tabs that buy at the same time stay one buyer, and a purchase
+    /// whose answer was lost can be repeated. An heir who asks again from the same client is their own heir.
+    pub fn heir(&self, session: BuyerId, customer: IpAddr, user_agent: &[u8]) -> BuyerId {
+        let address = match customer {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
+        let line = self.inheriting.digest(&[b"line", session.0.as_bytes().as_slice()].concat());
+        let line = line[..4].try_into().expect("four bytes");
+        let owner = session.heir(line, [0; 6]).0;
+        let own = [b"heir", owner.as_bytes().as_slice(), &address.octets(), user_agent].concat();
+        session.heir(line, self.inheriting.digest(&own)[..6].try_into().expect("six bytes"))
     }
 
     /// The buyer that the organiser's token acts as.
@@ -267,6 +291,28 @@ mod tests {
         for guest in [buyer, sessions().guest_of_key(&key("no-uuid-at-all-here"), NOW).buyer.0] {
             assert_eq!((guest.get_version_num(), guest.get_variant()), (7, uuid::Variant::RFC4122));
         }
+    }
+
+    #[test]
+    fn an_heir_belongs_to_a_session_an_address_and_a_browser() {
+        let (session, other_session) = (sessions().new_guest(NOW).buyer, sessions().new_guest(NOW).buyer);
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let heir = |session, from, browser: &str| sessions().heir(session, address(from), browser.as_bytes());
+        let first = heir(session, "203.0.113.1", "Firefox");
+        assert!(first.is_heir());
+        assert_eq!(first, heir(session, "203.0.113.1", "Firefox"));
+        assert_eq!(first, heir(first, "203.0.113.1", "Firefox"), "an heir does not change at the same place");
+        for (from, browser) in [("203.0.113.2", "Firefox"), ("203.0.113.1", "Safari"), ("2001:db8::", "Firefox")] {
+            let next = heir(session, from, browser);
+            assert!(next != first && next == heir(first, from, browser), "{from}, {browser}");
+            assert_eq!(next.key_owner(), first.key_owner(), "a retry from there is known by its key");
+        }
+        let other = heir(other_session, "203.0.113.1", "Firefox");
+        assert!(other != first && other.key_owner() != first.key_owner());
+        let new = Sessions::new(b"the next secret", None);
+        assert_ne!(new.heir(session, address("203.0.113.1"), b"Firefox"), first);
+        let both = new.with_previous(b"secret");
+        assert_eq!(both.heir(session, address("203.0.113.1"), b"Firefox"), first);
     }
 
     #[test]

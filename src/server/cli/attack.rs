@@ -13,12 +13,16 @@ mod report; // the result, for people
 
 use self::report::Report;
 pub use self::report::Verdict;
-use super::{arrival::ArrivalArgs, exit::give_up, terminal::printable_json};
+use super::{
+    arrival::ArrivalArgs,
+    exit::{give_up, say},
+    terminal::printable_json,
+};
 use crate::{
     model::{
         ids::{SaleId, SimulationId},
         limits::{ATTACK_OVERTIME_SECONDS, MAX_SEED},
-        simulation::{Simulation, Target, seed_from},
+        simulation::{Simulation, Target, Workload, seed_from},
     },
     server::simulator::{
         client::Server,
@@ -58,6 +62,10 @@ pub struct AttackArgs {
     pub concurrency: Option<u32>,
     #[command(flatten)]
     pub arrival: ArrivalArgs,
+    /// What each buyer does: buy, or journey (hold, then pay, be declined, give back or walk away). Journeys pay without money,
+    /// which works in rehearsals and demos only.
+    #[arg(long, default_value = "buy")]
+    pub workload: Workload,
     /// Draws the same wishes again.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub seed: Option<u64>,
@@ -76,9 +84,9 @@ pub async fn run(arguments: AttackArgs) -> ExitCode {
         Ok(simulation) => {
             if arguments.json {
                 let text = serde_json::to_string_pretty(&simulation).expect("a simulation is plain data");
-                println!("{}", printable_json(&text));
+                say(printable_json(&text));
             } else {
-                print!("{}", Report { simulation: &simulation, target: &plan.target });
+                say(Report { simulation: &simulation, target: &plan.target }.to_string().trim_end());
             }
             if simulation.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(NOT_CLEAN) }
         }
@@ -97,6 +105,7 @@ fn plan(arguments: &AttackArgs) -> Result<Plan, String> {
     Ok(Plan {
         sale: SaleId(arguments.sale.clone()),
         target: arguments.target.clone(),
+        workload: arguments.workload,
         buyers,
         concurrency,
         arrivals: arguments.arrival.arrivals(buyers),

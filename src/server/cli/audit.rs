@@ -6,7 +6,11 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Args;
 use serde::Serialize;
 
-use super::{attack::Verdict, exit::give_up, terminal::printable_json};
+use super::{
+    attack::Verdict,
+    exit::{give_up, say},
+    terminal::printable_json,
+};
 use crate::{
     model::{
         audit::Audit,
@@ -75,10 +79,10 @@ fn print(audits: &[Audit], is_clean: bool, one: bool, as_json: bool) {
             [audit] if one => serde_json::to_string_pretty(audit),
             _ => serde_json::to_string_pretty(&All { clean: is_clean, audits }),
         };
-        println!("{}", printable_json(&text.expect("audits are plain data")));
+        say(printable_json(&text.expect("audits are plain data")));
     } else {
         for audit in audits {
-            println!("{}", Verdict(audit));
+            say(Verdict(audit));
         }
     }
 }

@@ -12,14 +12,14 @@ use self::{report::Report, rounds::Server};
 use super::{
     arrival::ArrivalArgs,
     attack::{number_of_buyers, requests_at_once},
-    exit::give_up,
+    exit::{give_up, say},
     terminal::printable_json,
 };
 use crate::{
     model::{
         ids::SaleId,
         limits::{MAX_SEED, MAX_SIMULATED_BUYERS, MAX_SIMULATION_CONCURRENCY},
-        simulation::{Target, seed_from},
+        simulation::{Target, Workload, seed_from},
         strategy::{StrategyKind, StrategyList},
     },
     ui::simulator::{
@@ -51,6 +51,9 @@ pub struct CompareArgs {
     pub concurrency: Option<u32>,
     #[command(flatten)]
     pub arrival: ArrivalArgs,
+    /// What each buyer does: buy, or journey (hold, then pay, be declined, give back or walk away).
+    #[arg(long, default_value = "buy")]
+    pub workload: Workload,
     /// Draws the same wishes again.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub seed: Option<u64>,
@@ -90,9 +93,13 @@ async fn compare(arguments: &CompareArgs) -> Result<bool, String> {
         round: 1,
         stage: None,
     };
-    let mut server = Server::find(&arguments.url).await?;
+    let mut server = Server::find(&arguments.url, arguments.workload).await?;
     let list = server.strategies().await?;
-    let strategies = chosen(arguments.strategies.as_deref(), &list)?;
+    let mut strategies = chosen(arguments.strategies.as_deref(), &list)?;
+    if arguments.workload == Workload::Journey {
+        // It holds nothing.
+        strategies.retain(|strategy| *strategy != StrategyKind::Naive);
+    }
     // The file is opened first, so that an unusable path is known before any run.
     let page = match &arguments.html {
         Some(path) => Some((path, File::create(path).map_err(|error| told(path, &error))?)),
@@ -114,9 +121,9 @@ fn told(path: &std::path::Path, error: &std::io::Error) -> String {
 fn show(store: &str, runs: &[Run], as_json: bool) {
     if as_json {
         let text = serde_json::to_string_pretty(&Export::new(store, runs));
-        println!("{}", printable_json(&text.expect("runs are plain data")));
+        say(printable_json(&text.expect("runs are plain data")));
     } else {
-        print!("{}", Report { store, runs });
+        say(Report { store, runs }.to_string().trim_end());
     }
 }
 

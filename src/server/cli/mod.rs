@@ -8,8 +8,10 @@ mod arrival; // flags that say when the buyers of a run arrive
 mod attack; // virtual buyers against a running server
 mod audit; // checks that what was sold matches the stock
 mod compare; // one strategy after another under the same load
-mod exit; // how a command that could not do its work ends
+mod exit; // how a command ends: with its result, or with a reason
 mod prepare; // `migrate` and `seed`
+mod provider; // a stand-in for a payment provider
+mod reconcile; // compares the payment provider's books with ours
 mod serve; // the server itself
 mod terminal; // makes foreign text safe for a terminal
 mod verify; // checks an exported ledger offline
@@ -37,6 +39,11 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Check an exported ledger offline. Exit codes as for audit.
     Verify(verify::VerifyArgs),
+    /// Stand in for a payment provider, for trying and testing: no money moves.
+    Provider(provider::ProviderArgs),
+    /// Compare the payment provider's books with ours. Prints nothing and exits 0 where every cent is explained; else lists what
+    /// is not and exits 1. Exit 2: could not look.
+    Reconcile(reconcile::ReconcileArgs),
     /// Make or upgrade the database, and leave.
     Migrate(prepare::DatabaseArgs),
     /// Make the demo sales where they are missing, and leave.
@@ -51,6 +58,8 @@ pub fn run() -> ExitCode {
         Command::Compare(arguments) => on_a_runtime(compare::run(arguments)),
         Command::Audit(arguments) => on_a_runtime(audit::run(arguments)),
         Command::Verify(arguments) => verify::run(arguments),
+        Command::Provider(arguments) => on_a_runtime(provider::run(arguments)),
+        Command::Reconcile(arguments) => on_a_runtime(reconcile::run(arguments)),
         Command::Migrate(arguments) => on_a_runtime(prepare::migrate(arguments)),
         Command::Seed(arguments) => on_a_runtime(prepare::seed(arguments)),
     }

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{exit::give_up, terminal::printable};
+use super::{
+    exit::{give_up, say},
+    terminal::printable,
+};
 use crate::server::{
     config::{Config, Flags, ServiceUrl},
     engine::{Engine, EngineError, EngineOptions},
@@ -21,7 +24,7 @@ pub struct DatabaseArgs {
 pub async fn migrate(arguments: DatabaseArgs) -> ExitCode {
     match open(arguments).await {
         Ok((config, _store)) => {
-            println!("{} is up to date", printable(&config.database));
+            say(format_args!("{} is up to date", printable(&config.database)));
             ExitCode::SUCCESS
         }
         Err(reason) => give_up(reason),
@@ -31,7 +34,7 @@ pub async fn migrate(arguments: DatabaseArgs) -> ExitCode {
 pub async fn seed(arguments: DatabaseArgs) -> ExitCode {
     match try_seed(arguments).await {
         Ok(database) => {
-            println!("{} has the demo sales", printable(&database));
+            say(format_args!("{} has the demo sales", printable(&database)));
             ExitCode::SUCCESS
         }
         Err(reason) => give_up(reason),

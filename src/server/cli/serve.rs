@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
-use super::exit::give_up;
+use super::exit::{give_up, say};
 use crate::server::{
     app::App,
     config::{Config, Flags},
@@ -10,8 +10,10 @@ use crate::server::{
         self,
         listener::{Listener, ListenerOptions},
     },
+    provider::{self, Options, Running},
     shutdown::Shutdown,
     startup::{self, Handles, Threads},
+    store,
     telemetry::{logs, metrics},
 };
 use clap::Args;
@@ -23,6 +25,9 @@ const FOLD_INTERVAL: Duration = Duration::from_millis(50);
 const QUIET_FOLD_INTERVAL: Duration = Duration::from_millis(500);
 /// How long the very last tasks may still run before the process ends.
 const LAST_WAIT: Duration = Duration::from_millis(500);
+
+/// What is added to the name of the embedded database's file for the books of the payment provider's stand-in.
+const STAND_IN_BOOKS: &str = "-provider";
 
 #[derive(Args)]
 pub struct ServeArgs {
@@ -67,7 +72,9 @@ async fn open_and_serve(config: Config, threads: Handles) -> Result<(), String> 
     let taken = |error| format!("cannot listen at {}: {error}", config.addr);
     let listener = Listener::bind(config.addr).map_err(taken)?;
     let address = listener.address().map_err(taken)?;
-    let app = startup::open(config, &threads, shutdown.clone()).await?;
+    let stand_in = if config.demo && config.payment.is_none() { stand_in(&config, address).await } else { None };
+    let provider = stand_in.as_ref().map(Running::settings);
+    let app = startup::open(config, provider, &threads, shutdown.clone()).await?;
     app.simulations.listening_at(address);
     let engine = app.engine.clone();
     welcome(&app, address);
@@ -81,22 +88,49 @@ async fn open_and_serve(config: Config, threads: Handles) -> Result<(), String> 
     background.iter().for_each(tokio::task::JoinHandle::abort);
     let _ = closing.await;
     engine.close().await;
+    if let Some(stand_in) = stand_in {
+        stand_in.stop().await;
+    }
     tracing::info!("closed");
     served.map_err(|_| "stopped by a fault of its own; see the log".to_owned())
 }
 
+/// Starts a payment provider's stand-in for a demo, on a free port of this machine. Its books lie beside the embedded
+/// database. A demo works without it too.
+async fn stand_in(config: &Config, address: SocketAddr) -> Option<Running> {
+    let webhook = format!("http://{}/api/v1/payments/webhook", reachable(address));
+    let state = store::file_of(config.database.expose()).map(|mut file| {
+        file.as_mut_os_string().push(STAND_IN_BOOKS);
+        file
+    });
+    match provider::start(Options { state, ..Options::on_loopback(&webhook) }).await {
+        Ok(running) => Some(running),
+        Err(reason) => {
+            tracing::warn!(
+                reason,
+                "the payment provider's stand-in cannot start; payments can be simulated all the same"
+            );
+            None
+        }
+    }
+}
+
+/// The address under which this machine reaches the server: nobody can connect to 0.0.0.0.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = if address.ip().is_unspecified() { [127, 0, 0, 1].into() } else { address.ip() };
+    SocketAddr::new(ip, address.port())
+}
+
 /// Prints where the server is open, once it would answer a first request.
 fn welcome(app: &App, address: SocketAddr) {
-    // A browser cannot open 0.0.0.0.
-    let ip = if address.ip().is_unspecified() { [127, 0, 0, 1].into() } else { address.ip() };
-    let url = format!("http://{}", SocketAddr::new(ip, address.port()));
-    println!("Onsale is open at {url}");
-    println!("  audit it:   onsale audit --url {url}");
+    let url = format!("http://{}", reachable(address));
+    say(format_args!("Onsale is open at {url}"));
+    say(format_args!("  audit it:   onsale audit --url {url}"));
     if app.config.demo {
-        println!("  attack it:  onsale attack 500 --url {url}");
+        say(format_args!("  attack it:  onsale attack 500 --url {url}"));
     }
     if app.config.admin_token.is_none() {
-        println!("  organise:   set ONSALE_ADMIN_TOKEN, and send it as Bearer");
+        say("  organise:   set ONSALE_ADMIN_TOKEN, and send it as Bearer");
     }
 }
 

@@ -19,7 +19,10 @@ use self::{
     lines::{Line, Lines},
     looks::Looks,
 };
-use super::{exit::give_up, terminal::printable};
+use super::{
+    exit::{give_up, say},
+    terminal::printable,
+};
 
 /// The exit code when the ledger is flawed.
 const NOT_CLEAN: u8 = 1;
@@ -56,11 +59,11 @@ pub fn run(arguments: VerifyArgs) -> ExitCode {
     };
     match result {
         Ok(chain) => {
-            println!("{}: {chain}", printable(&name));
+            say(format_args!("{}: {chain}", printable(&name)));
             ExitCode::SUCCESS
         }
         Err(Trouble::Flawed(flaw)) => {
-            println!("{}: {}", printable(&name), printable(&flaw));
+            say(format_args!("{}: {}", printable(&name), printable(&flaw)));
             ExitCode::from(NOT_CLEAN)
         }
         Err(Trouble::NotALedger(looks)) => give_up(format_args!("{name} {looks}")),

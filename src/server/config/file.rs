@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{host::AllowedHost, network::Network};
+use super::{host::AllowedHost, network::Network, secret::Secret};
 use crate::model::{ids::TierId, limits};
 
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
@@ -11,6 +11,7 @@ pub struct FileSettings {
     pub server: ServerSection,
     pub limits: LimitsSection,
     pub log: LogSection,
+    pub payment: PaymentSection,
     /// `[package.metadata.leptos]`, read elsewhere.
     package: Package,
 }
@@ -39,6 +40,7 @@ pub struct LimitsSection {
     pub requests_per_second: u32,
     pub new_guests_per_minute: u32,
     pub purchases_per_minute: u32,
+    pub max_held_per_address: u32,
     pub wrong_tokens: u32,
 }
 
@@ -47,6 +49,14 @@ pub struct LimitsSection {
 pub struct LogSection {
     pub filter: String,
     pub format: LogFormat,
+}
+
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PaymentSection {
+    pub url: String,
+    pub key: Secret,
+    pub webhook_secret: Secret,
 }
 
 /// How log lines look.
@@ -96,6 +106,7 @@ impl Default for LimitsSection {
             requests_per_second: limits::MAX_REQUESTS_PER_SECOND,
             new_guests_per_minute: limits::MAX_NEW_GUESTS_PER_MINUTE,
             purchases_per_minute: limits::MAX_PURCHASES_PER_MINUTE,
+            max_held_per_address: limits::MAX_HELD_PER_ADDRESS,
             wrong_tokens: limits::MAX_WRONG_TOKENS,
         }
     }
@@ -109,8 +120,15 @@ impl Default for LogSection {
 
 impl FileSettings {
     pub fn parse(text: &str) -> Result<Self, String> {
-        // The library's message spans several lines and draws the place of the error; an operator gets one line.
-        toml::from_str(text).map_err(|error| error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
+        // The library's whole message draws the line of the mistake, and that line may hold a secret.
+        toml::from_str(text).map_err(|error| {
+            let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+            let line = |start: usize| text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+            match error.span() {
+                Some(span) => format!("line {}: {message}", line(span.start)),
+                None => message,
+            }
+        })
     }
 }
 

@@ -10,11 +10,14 @@ use super::error::ConfigError;
 /// # Errors
 /// If one of our variables is not text: ignoring it would change its meaning.
 pub fn read_environment() -> Result<BTreeMap<String, String>, ConfigError> {
-    const OURS: [&str; 9] = [
+    const OURS: [&str; 12] = [
         "DATABASE_URL",
         "ONSALE_ADDR",
         "ONSALE_ADMIN_TOKEN",
         "ONSALE_LOG",
+        "ONSALE_PAYMENT_KEY",
+        "ONSALE_PAYMENT_URL",
+        "ONSALE_PAYMENT_WEBHOOK_SECRET",
         "ONSALE_PREVIOUS_SECRET",
         "ONSALE_PUBLIC_URL",
         "ONSALE_SECRET",

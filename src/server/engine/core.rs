@@ -10,7 +10,7 @@ use super::{
     hubs::Hubs,
     keys::{Keys, oldest_answer},
     older_keys::rewrite_older_keys,
-    options::EngineOptions,
+    options::{EngineOptions, Till},
 };
 use crate::{
     model::ids::{BuyerId, SaleId},
@@ -37,6 +37,8 @@ pub struct Core {
     /// Made once and kept in the database. Used where the configuration gives no secret.
     pub secret: [u8; 32],
     pub redis: Option<Arc<Redis>>,
+    /// How buyers can pay.
+    pub till: Till,
     /// Names this process among those that share a store.
     pub node: String,
 }
@@ -54,8 +56,18 @@ impl Core {
     /// # Errors
     /// Where the store fails, or the address of Redis cannot be understood.
     pub async fn open(store: Store, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
-        let EngineOptions { clock, viewers, secret, redis_url, queue, strategies: added, request_queue: _, recount: _ } =
-            options;
+        let EngineOptions {
+            clock,
+            viewers,
+            secret,
+            redis_url,
+            queue,
+            till,
+            strategies: added,
+            provider: _,
+            request_queue: _,
+            recount: _,
+        } = options;
         let (epoch, stored_secret) = settings(&store).await?;
         let signing = secret.unwrap_or_else(|| stored_secret.to_vec());
         let redis = redis_url.map(|url| Redis::open(&url, &epoch, &signing)).transpose().map_err(EngineError::Redis)?;
@@ -68,8 +80,21 @@ impl Core {
         let mut strategies = Registry::new(&desk, redis.as_ref(), queue);
         added.into_iter().for_each(|strategy| strategies.add(strategy));
         let node = hexadecimal(&rand::random::<[u8; 8]>());
-        let core =
-            Self { desk, strategies, keys, hubs, sales: RwLock::default(), epoch, secret: stored_secret, redis, node };
+        let core = Self {
+            desk,
+            strategies,
+            keys,
+            hubs,
+            sales: RwLock::default(),
+            epoch,
+            secret: stored_secret,
+            redis,
+            till,
+            node,
+        };
+        let (now, mut reader) = (core.clock().now(), core.desk.store.reader().await?);
+        core.desk.note_store_time(now, store::store_now(reader.connection(), now).await?);
+        drop(reader);
         for record in records {
             core.adopt(Stock::new(record));
         }

@@ -5,8 +5,13 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::{
-    catalogue::Catalogue, core::Core, error::EngineError, following::follow, options::EngineOptions, recount::Recount,
-    selling::Selling,
+    catalogue::Catalogue,
+    core::Core,
+    error::EngineError,
+    following::follow,
+    options::EngineOptions,
+    recount::Recount,
+    selling::{Selling, watch},
 };
 use crate::{
     model::{limits::AUDITS_AT_ONCE, time::Timestamp},
@@ -15,6 +20,7 @@ use crate::{
         clock::Clock,
         derived_key::DerivedKey,
         ledger::hexadecimal,
+        settlement::sweep,
         store::{self, Store},
     },
 };
@@ -25,11 +31,15 @@ pub struct Engine {
     /// Sales: made, changed, stocked, and what everybody may see of them.
     pub catalogue: Catalogue,
     /// Purchases: their way, their receipts and their orders.
-    pub selling: Selling,
+    pub selling: Arc<Selling>,
     /// The ledger and the audit.
     pub recount: Recount,
     /// The tasks that follow a shared store. Empty where no other process writes to the store.
     followers: Vec<JoinHandle<()>>,
+    /// Releases holds whose time is over.
+    pub(super) sweeper: JoinHandle<()>,
+    /// Asks the payment provider about payments of which nothing is heard.
+    pub(super) watcher: JoinHandle<()>,
 }
 
 impl Engine {
@@ -40,12 +50,16 @@ impl Engine {
     pub async fn open(store: Store, options: EngineOptions) -> Result<Arc<Self>, EngineError> {
         let request_queue = options.request_queue;
         let recounting = Background::new(options.recount.clone(), AUDITS_AT_ONCE as usize);
+        let provider = options.provider.clone();
         let core = Core::open(store, options).await?;
+        let selling = Arc::new(Selling::new(core.clone(), request_queue, provider));
         Ok(Arc::new(Self {
             catalogue: Catalogue::new(core.clone()),
-            selling: Selling::new(core.clone(), request_queue),
+            watcher: tokio::spawn(watch(Arc::downgrade(&selling))),
+            selling,
             recount: Recount::new(core.clone(), recounting),
             followers: follow(&core),
+            sweeper: tokio::spawn(sweep(Arc::downgrade(&core.desk))),
             core,
         }))
     }
@@ -78,7 +92,7 @@ impl Engine {
     /// Stops taking claims, lets those in flight finish, ends all streams and closes the store.
     pub async fn close(&self) {
         self.selling.close().await;
-        self.followers.iter().for_each(JoinHandle::abort);
+        self.followers.iter().chain([&self.sweeper, &self.watcher]).for_each(JoinHandle::abort);
         self.core.hubs.close();
         self.core.desk.store.close().await;
     }

@@ -130,6 +130,9 @@ async fn keep_telling(core: Weak<Core>) {
 async fn compare(core: &Core) -> Result<(), EngineError> {
     let heads = {
         let mut reader = core.desk.store.reader().await?;
+        // Holds end by the store's time. A server whose clock is wrong learns of it here, before anybody holds.
+        let now = core.clock().now();
+        core.desk.note_store_time(now, store::store_now(reader.connection(), now).await?);
         store::heads(reader.connection()).await?
     };
     for head in heads {

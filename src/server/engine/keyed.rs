@@ -80,7 +80,7 @@ impl Core {
         drop(reader);
         match answer {
             Some(answer) if answer.created_at < oldest_answer(self.clock().now()) => {
-                self.forget_answers(&[(buyer, key.as_str().to_owned())]).await?;
+                self.forget_answers(&[(answer.buyer, key.as_str().to_owned())]).await?;
                 Ok(None)
             }
             answer => Ok(answer),

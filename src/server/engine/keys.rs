@@ -22,7 +22,7 @@ use crate::{
         limits::{IDEMPOTENCY_TTL_MILLISECONDS, MAX_IDEMPOTENCY_KEY_CHARACTERS},
         time::Timestamp,
     },
-    server::{derived_key::DerivedKey, strategy::KeyGuard},
+    server::{derived_key::DerivedKey, stock::KeyGuard},
 };
 
 /// The purpose of the key that turns keys as they were sent into keys as they are kept.
@@ -117,7 +117,7 @@ impl Keys {
     }
 
     fn hash(&self, buyer: BuyerId, key: &str) -> u64 {
-        self.hasher.hash_one((buyer, key))
+        self.hasher.hash_one((buyer.key_owner(), key))
     }
 }
 
@@ -168,5 +168,13 @@ mod tests {
         assert!(matches!(keys.begin(buyer(), &key), Begun::MaybeKnown(_)));
         let other = BuyerId(uuid::Uuid::from_u128(8));
         assert!(matches!(keys.begin(other, &key), Begun::Unknown(_)), "a key belongs to the buyer who sent it");
+        let heir = |own| buyer().heir([1; 4], [own; 6]);
+        let Begun::Unknown(guard) = keys.begin(heir(1), &key) else {
+            panic!("a session's heirs have keys of their own")
+        };
+        assert!(matches!(keys.begin(heir(2), &key), Begun::InFlight), "and share them");
+        guard.remember();
+        drop(guard);
+        assert!(matches!(keys.begin(heir(2), &key), Begun::MaybeKnown(_)));
     }
 }

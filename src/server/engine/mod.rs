@@ -5,6 +5,7 @@
 
 mod answer; // the result of an operation
 mod catalogue; // sales: made, changed, stocked, and what everybody may see of them
+mod contact; // how a buyer can be reached
 mod core; // what all desks share
 mod error; // why a request cannot be answered just now
 mod facade; // the engine as the rest of the program uses it
@@ -27,6 +28,7 @@ pub use self::{
     error::EngineError,
     facade::Engine,
     keys::IdempotencyKey,
-    options::EngineOptions,
+    options::{EngineOptions, Till},
     recount::audit,
+    selling::{BegunPayment, Holding, Room, Unheard},
 };

@@ -6,6 +6,7 @@ use crate::{
     model::limits::DEFAULT_REQUEST_QUEUE,
     server::{
         clock::Clock,
+        payment::Provider,
         strategy::{QueueOptions, Strategy},
     },
 };
@@ -24,6 +25,10 @@ pub struct EngineOptions {
     pub recount: tokio::runtime::Handle,
     /// The address of Redis, if there is one.
     pub redis_url: Option<String>,
+    /// How buyers can pay.
+    pub till: Till,
+    /// The payment provider, or what stands in for it.
+    pub provider: Option<Provider>,
     /// How `queued` works on its queue.
     pub queue: QueueOptions,
     /// Strategies to add to the registry. Each replaces the registry's strategy of the same kind.
@@ -40,8 +45,19 @@ impl EngineOptions {
             viewers,
             secret: None,
             redis_url: None,
+            till: Till::default(),
+            provider: None,
             queue: QueueOptions::default(),
             strategies: Vec::new(),
         }
     }
+}
+
+/// How buyers can pay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Till {
+    /// Whether the operator has a payment provider.
+    pub has_provider: bool,
+    /// Whether payments without money are allowed in every sale, and limits for one buyer are lifted: only in a demo.
+    pub is_demo: bool,
 }

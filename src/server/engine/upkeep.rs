@@ -1,7 +1,10 @@
 //! Checks whether the store works, and keeps it small by deleting what has expired.
 
 use super::{error::EngineError, facade::Engine, keys::oldest_answer};
-use crate::{model::limits::DECIDED_REQUEST_TTL_MILLISECONDS, server::store};
+use crate::{
+    model::limits::{DECIDED_REQUEST_TTL_MILLISECONDS, ENDED_HOLD_TTL_MILLISECONDS, PAYMENT_EVENT_TTL_MILLISECONDS},
+    server::store,
+};
 
 /// Rows deleted in one turn of the writer: few enough that no buyer waits long for the writer.
 const IN_ONE_TURN: u32 = 500;
@@ -35,6 +38,8 @@ impl Engine {
     /// Where the store fails.
     pub async fn tidy(&self) -> Result<(), EngineError> {
         self.forget_old_answers().await?;
+        self.forget_ended_holds().await?;
+        self.forget_payment_events().await?;
         self.forget_decided_requests().await
     }
 
@@ -44,6 +49,37 @@ impl Engine {
             let oldest = self.core.desk.clock.now().plus_milliseconds(-DECIDED_REQUEST_TTL_MILLISECONDS);
             let mut writer = self.core.desk.writer().await?;
             let forgotten = store::forget_decided(writer.in_doubt(), oldest, IN_ONE_TURN).await?;
+            writer.settle();
+            if forgotten < u64::from(IN_ONE_TURN) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes holds that ended long ago.
+    async fn forget_ended_holds(&self) -> Result<(), EngineError> {
+        loop {
+            let now = self.core.desk.clock.now();
+            let mut writer = self.core.desk.writer().await?;
+            let mut transaction = writer.begin().await?;
+            let connection = transaction.connection();
+            let forgotten =
+                store::forget_ended_holds(connection, ENDED_HOLD_TTL_MILLISECONDS, IN_ONE_TURN, now).await?;
+            transaction.commit().await?;
+            writer.settle();
+            if forgotten < u64::from(IN_ONE_TURN) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes the names of events that the payment provider told long ago.
+    async fn forget_payment_events(&self) -> Result<(), EngineError> {
+        loop {
+            let now = self.core.desk.clock.now();
+            let mut writer = self.core.desk.writer().await?;
+            let forgotten =
+                store::forget_events(writer.in_doubt(), PAYMENT_EVENT_TTL_MILLISECONDS, IN_ONE_TURN, now).await?;
             writer.settle();
             if forgotten < u64::from(IN_ONE_TURN) {
                 return Ok(());

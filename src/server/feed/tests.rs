@@ -39,7 +39,7 @@ struct State {
 }
 
 fn tier(id: &str, sold: u64) -> TierCounts {
-    TierCounts { id: id.into(), available: 100 - sold, held: 0, sold }
+    TierCounts { id: id.into(), available: 100 - sold, held: 0, sold, price: None }
 }
 
 impl State {

@@ -49,9 +49,11 @@ pub fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
     response
 }
 
-/// The same answer, marked as sent again.
-pub fn replayed(mut response: Response) -> Response {
-    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+/// The same answer; marked if it is sent again.
+pub fn marked(mut response: Response, replayed: bool) -> Response {
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
     response
 }
 

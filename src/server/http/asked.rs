@@ -2,14 +2,15 @@
 
 use std::net::IpAddr;
 
-use axum::http::request::Parts;
+use axum::http::{header, request::Parts};
 
 use super::problem::Failure;
 use crate::server::{
     app::App,
     auth::{Asker, Surroundings, Visit, idempotency_key},
     engine::{IdempotencyKey, Keyed},
-    limits::TooOften,
+    limits::{TooOften, customer},
+    purchaser::Purchaser,
 };
 
 /// Whose limits a request counts against. The outermost layer leaves it for handlers.
@@ -48,7 +49,16 @@ pub fn keyed_buyer(app: &App, head: &Parts) -> Result<(Asker, Option<Idempotency
     Ok((asker, key))
 }
 
-/// Counts a request for stock.
+/// For whom this asker's purchase is made.
+pub fn purchaser(app: &App, head: &Parts, asker: Asker) -> Purchaser {
+    let heir = asker.is_plantable.then(|| {
+        let user_agent = head.headers.get(header::USER_AGENT).map_or(&[][..], |value| value.as_bytes());
+        app.sessions.heir(asker.buyer, customer(visit(app, head).client_address()), user_agent)
+    });
+    Purchaser::new(asker, heir, limited_address(head))
+}
+
+/// Counts a request for stock. Counts it for who sent it, whoever the purchase is made for.
 ///
 /// # Errors
 /// If too many came from the address or the buyer.

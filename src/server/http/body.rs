@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Failure;
 use crate::model::{
-    body::Object,
     limits::{BODY_TIMEOUT_MILLISECONDS, MAX_BODY_BYTES},
     outcome::Code,
+    strict::Object,
 };
 
 /// Media types that a route may take.

@@ -5,7 +5,7 @@ mod asked; // who asks, in a handler's terms
 mod body; // the strict reader of bodies and query strings
 mod budget; // the bytes of long answers that wait to be sent
 mod compression; // long answers, compressed
-mod form; // buying without script
+mod form; // buying, holding and paying without script
 pub mod listener; // the accept loop
 mod meters; // requests counted and timed per route
 mod middleware; // what happens to every request
@@ -15,8 +15,8 @@ pub mod problem; // failures as problem documents (RFC 9457)
 mod rest; // one file per noun of the contract
 pub mod sse; // who may watch a sale, and from which change on
 #[cfg(test)]
-mod tests;
-mod toll; // counts a request against the limits of its sender // the whole surface over a real store, request by request
+mod tests; // the whole surface over a real store, request by request
+mod toll; // counts a request against the limits of its sender
 
 use std::sync::Arc;
 
@@ -34,8 +34,8 @@ use self::{
     middleware::{Guard, guard},
     openapi::Description,
     rest::{
-        audit, health, index, ledger, me, orders, purchase, requests, sales, seat_lists::SeatLists, seats, simulations,
-        strategies,
+        audit, health, holds, index, ledger, me, orders, payments, purchase, requests, sales, seat_lists::SeatLists,
+        seats, simulations, strategies,
     },
 };
 use super::app::App;
@@ -67,6 +67,14 @@ fn acting_routes() -> OpenApiRouter<App> {
         .routes(routes!(seats::read))
         .routes(routes!(sse::stream))
         .routes(routes!(purchase::buy))
+        .routes(routes!(holds::take))
+        .routes(routes!(holds::list))
+        .routes(routes!(holds::read, holds::change, holds::release))
+        .routes(routes!(holds::extend))
+        .routes(routes!(holds::confirm))
+        .routes(routes!(payments::pay, payments::of_hold))
+        .routes(routes!(payments::webhook))
+        .routes(routes!(payments::read))
         .routes(routes!(orders::list))
         .routes(routes!(orders::read))
         .routes(routes!(requests::read))
@@ -83,7 +91,13 @@ fn listing_routes() -> OpenApiRouter<App> {
 }
 
 /// Routes that only pages use.
-const FORM: &str = "/sales/{sale}/buy";
+const BUY: &str = "/sales/{sale}/buy";
+const HOLD: &str = "/sales/{sale}/hold";
+const EXTEND: &str = "/checkout/{hold}/extend";
+const RELEASE: &str = "/checkout/{hold}/release";
+const CONFIRM: &str = "/checkout/{hold}/confirm";
+const PAY: &str = "/checkout/{hold}/pay";
+const FORMS: [&str; 6] = [BUY, HOLD, EXTEND, RELEASE, CONFIRM, PAY];
 const SERVER_FUNCTION: &str = "/rpc/{*function}";
 const DOCUMENTATION_ASSET: &str = "/api/docs/{file}";
 
@@ -95,14 +109,19 @@ pub fn router(app: App) -> Router {
     let collected = routes().into_openapi();
     let pages = PAGES.map(|page| page.path);
     let templates = collected.paths.paths.keys().map(String::as_str);
-    let templates = templates.chain(pages.iter().copied()).chain([FORM, SERVER_FUNCTION, DOCUMENTATION_ASSET]);
+    let templates = templates.chain(pages.iter().copied()).chain(FORMS).chain([SERVER_FUNCTION, DOCUMENTATION_ASSET]);
     let guarding = Arc::new(Guard { meters: Meters::new(templates), app: app.clone(), budget: Budget::new() });
     let description = Arc::new(Description::new(collected));
     let api = acting_routes().merge(describing_routes().layer(Extension(description)));
     pages
         .into_iter()
         .fold(Router::from(api), |router, path| router.route(path, get(pages::page)))
-        .route(FORM, post(form::buy))
+        .route(BUY, post(form::buy))
+        .route(HOLD, post(form::hold))
+        .route(EXTEND, post(form::extend))
+        .route(RELEASE, post(form::release))
+        .route(CONFIRM, post(form::confirm))
+        .route(PAY, post(form::pay))
         .route(SERVER_FUNCTION, post(pages::server_function))
         .route(DOCUMENTATION_ASSET, get(openapi::page_asset))
         .fallback(pages::fallback)

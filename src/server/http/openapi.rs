@@ -39,8 +39,9 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     info(
         title = "Onsale",
         description = "Sells a limited stock to more people than there is stock, and never a unit twice. Errors are \
-            problem documents (RFC 9457) with a stable `code`; a browser that follows a link is shown the same sentence on a \
-            small page. A request without identity on a route that needs a buyer is a new guest: the answer carries `X-Onsale-Session`, to be sent as a Bearer from then on."
+            problem documents (RFC 9457) with a stable `code`; a browser that follows a link is shown the same sentence \
+            on a small page. A request without identity on a route that needs a buyer is a new guest: the answer \
+            carries `X-Onsale-Session`, to be sent as a Bearer from then on."
     ),
     components(schemas(Problem)),
     tags(
@@ -218,7 +219,7 @@ mod tests {
     }
 
     /// The routes of the contract.
-    const CONTRACT: [&str; 28] = [
+    const CONTRACT: [&str; 39] = [
         "GET /healthz",
         "GET /readyz",
         "GET /metrics",
@@ -236,6 +237,17 @@ mod tests {
         "GET /api/v1/sales/{sale}/seats/{seat}",
         "GET /api/v1/sales/{sale}/stream",
         "POST /api/v1/sales/{sale}/buy",
+        "POST /api/v1/sales/{sale}/holds",
+        "GET /api/v1/holds",
+        "GET /api/v1/holds/{hold}",
+        "PUT /api/v1/holds/{hold}",
+        "DELETE /api/v1/holds/{hold}",
+        "POST /api/v1/holds/{hold}/extend",
+        "POST /api/v1/holds/{hold}/confirm",
+        "POST /api/v1/holds/{hold}/payments",
+        "GET /api/v1/holds/{hold}/payments",
+        "GET /api/v1/payments/{payment}",
+        "POST /api/v1/payments/webhook",
         "GET /api/v1/orders",
         "GET /api/v1/orders/{order}",
         "GET /api/v1/requests/{request}",

@@ -14,7 +14,7 @@ use super::{
     problem::Failure,
 };
 use crate::{
-    api::{FormNotice, FromNobody, purchase_path},
+    api::{FormNotice, FromNobody, holds_stock, purchase_path},
     model::{limits::MAX_BODY_BYTES, outcome::Code},
     server::{app::App, auth::accepts_html},
     ui::app::shell,
@@ -132,22 +132,25 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Result
     // A key may stand for a buyer only in a purchase, where the key can do nothing but repeat that purchase. Elsewhere it
     // would open the tickets of the buyer to whoever has seen the key.
     let (asker, key) = if head.uri.path() == purchase_path() {
-        let (asker, key) = asked::keyed_buyer(&app, &head)?;
-        asked::count_purchase(&app, &head, &asker)?;
-        (asker, key)
+        asked::keyed_buyer(&app, &head)?
     } else {
         (asked::visitor(&app, &head)?, None)
     };
+    if head.uri.path() == purchase_path() || holds_stock(head.uri.path()) {
+        asked::count_purchase(&app, &head, &asker)?;
+    }
     let is_from_nobody = asker.is_new() && key.is_none();
+    let purchaser = asked::purchaser(&app, &head, asker);
     let body = read_bytes(&head.headers, body, JSON, MAX_BODY_BYTES).await?;
     // If the caller accepted HTML, server functions would answer with a redirect to the address in `Referer`.
     head.headers.remove(header::REFERER);
     head.headers.insert(header::ACCEPT, HeaderValue::from_static(JSON));
     let context = {
-        let (app, asker) = (app.clone(), asker.clone());
+        let (app, purchaser) = (app.clone(), purchaser.clone());
         move || {
             provide_context(app.clone());
-            provide_context(asker.clone());
+            provide_context(purchaser.asker.clone());
+            provide_context(purchaser.clone());
             if is_from_nobody {
                 provide_context(FromNobody);
             }
@@ -155,7 +158,7 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Result
     };
     let request = Request::from_parts(head, Body::from(body));
     let response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
-    Ok(asker.introduce(of_server_function(response)))
+    Ok(purchaser.introduce(&app, of_server_function(response)))
 }
 
 /// Server functions return refusals as values and set the status of every other failure that they know. So a 500 can

@@ -17,7 +17,7 @@ use rand::RngExt;
 use crate::{
     model::{
         limits::MAX_RETRY_AFTER_SECONDS,
-        outcome::{Code, Problem, Refusal},
+        outcome::{Advice, Code, Problem, Refusal},
     },
     server::engine::EngineError,
     ui::app::refusal_page,
@@ -66,6 +66,10 @@ impl Failure {
         Self::new(Code::Unauthenticated, "The request names no known session or token.")
     }
 
+    pub fn unauthenticated_because(detail: impl Into<String>) -> Self {
+        Self::new(Code::Unauthenticated, detail)
+    }
+
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(Code::Forbidden, detail)
     }
@@ -93,7 +97,8 @@ impl Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let status = StatusCode::from_u16(refusal.code.status()).expect("every code has a valid status");
-        Self { status, refusal, wait: None }
+        let wait = refusal.advice().wait_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        Self { status, refusal, wait }
     }
 }
 
@@ -221,7 +226,8 @@ fn write(response: Response, failure: Failure, path: &str, form: Form) -> Respon
 }
 
 fn problem_document(failure: Failure, path: &str) -> Vec<u8> {
-    let Refusal { code, detail, opens_at, seats } = failure.refusal;
+    let Advice { own_hold, held, total, .. } = failure.refusal.advice();
+    let Refusal { code, detail, opens_at, seats, advice: _ } = failure.refusal;
     let problem = Problem {
         kind: code.problem_type().into(),
         title: code.title().into(),
@@ -231,6 +237,9 @@ fn problem_document(failure: Failure, path: &str) -> Vec<u8> {
         code,
         opens_at,
         seats,
+        own_hold,
+        held,
+        total,
     };
     let mut document = Vec::with_capacity(USUAL_BYTES);
     serde_json::to_writer(&mut document, &problem).expect("a problem document has only text and numbers");
@@ -245,7 +254,10 @@ const fn asks_to_retry(code: Code) -> bool {
 
 /// Last resort: the answer after a handler panicked. It does not say why; the panic hook has logged that.
 pub fn of_panic() -> Response {
-    const DOCUMENT: &str = r#"{"type":"about:blank","title":"Internal error","status":500,"detail":"The server failed to answer; it has been noted."}"#;
+    const DOCUMENT: &str = concat!(
+        r#"{"type":"about:blank","title":"Internal error","status":500,"#,
+        r#""detail":"The server failed to answer; it has been noted."}"#
+    );
     let mut response = Response::new(Body::from(DOCUMENT));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));

@@ -6,6 +6,8 @@ use std::{
     fmt,
 };
 
+use uuid::Uuid;
+
 use crate::model::{
     ids::{SeatLabel, TierId},
     ledger::{ChangeKind, Movement, Shift, Units},
@@ -19,6 +21,8 @@ pub struct Replay {
     tiers: BTreeMap<TierId, Balance>,
     /// Seats that have moved. Every other seat is available.
     seats: HashMap<SeatLabel, SeatStatus>,
+    /// What each hold has, by the hold, tier and seat. Nothing stands here that has been given back or sold.
+    held: HashMap<(Option<Uuid>, TierId, Option<SeatLabel>), i64>,
 }
 
 /// The units of a tier by their state. A ledger that sells more units than there are takes a state below zero.
@@ -35,6 +39,7 @@ pub enum Impossible {
     TooFew { kind: ChangeKind, tier: TierId, quantity: u64, there: i64 },
     Seat { kind: ChangeKind, seat: SeatLabel, status: SeatStatus },
     SeatQuantity { seat: SeatLabel, quantity: u64 },
+    NotOfThisHold { kind: ChangeKind, reference: Option<Uuid>, tier: TierId, quantity: u64, held: i64 },
     TooMuchStock { tier: TierId, quantity: u64 },
     NotAllPutBack { tier: TierId, quantity: u64, capacity: i64 },
 }
@@ -49,6 +54,10 @@ impl fmt::Display for Impossible {
                 write!(formatter, "{} of seat {seat}, which is {}", kind.name(), status.name())
             }
             Self::SeatQuantity { seat, quantity } => write!(formatter, "seat {seat} stands for {quantity} units"),
+            Self::NotOfThisHold { kind, reference, tier, quantity, held } => {
+                let hold = reference.map_or_else(|| "no hold".to_owned(), |hold| format!("hold {hold}"));
+                write!(formatter, "{} of {quantity} units of {tier} by {hold}, which has {held}", kind.name())
+            }
             Self::TooMuchStock { tier, quantity } => {
                 write!(formatter, "{quantity} units of {tier}, more than a tier can have")
             }
@@ -87,12 +96,15 @@ impl Balance {
 impl Replay {
     /// Applies a line, and returns everything about the line that is impossible. An impossible move is counted all the
     /// same where the numbers allow it, so that a caller that goes on learns by how much the ledger is wrong.
-    pub fn apply(&mut self, kind: ChangeKind, units: &[Units]) -> Vec<Impossible> {
+    pub fn apply(&mut self, kind: ChangeKind, units: &[Units], reference: Option<Uuid>) -> Vec<Impossible> {
         let mut impossible = Vec::new();
         match kind.movement() {
             Movement::Made => impossible.extend(units.iter().filter_map(|units| self.add(units))),
             Movement::Between(shift) => {
-                units.iter().for_each(|units| self.shift(kind, shift, units, &mut impossible));
+                for units in units {
+                    self.shift(kind, shift, units, &mut impossible);
+                    impossible.extend(self.shift_of_hold(kind, shift, units, reference));
+                }
             }
             Movement::AllPutBack => {
                 impossible.extend(units.iter().filter_map(|units| self.is_all(units)));
@@ -133,6 +145,7 @@ impl Replay {
 
     fn put_all_back(&mut self) {
         self.seats.clear();
+        self.held.clear();
         for balance in self.tiers.values_mut() {
             *balance = Balance { available: balance.capacity(), held: 0, sold: 0 };
         }
@@ -162,6 +175,31 @@ impl Replay {
     }
 }
 
+impl Replay {
+    /// Counts what a line does to the hold that it names. A hold gives back or sells no more than it has.
+    fn shift_of_hold(
+        &mut self,
+        kind: ChangeKind,
+        Shift { from, to }: Shift,
+        Units { tier, seat, quantity }: &Units,
+        reference: Option<Uuid>,
+    ) -> Option<Impossible> {
+        let moved = countable(*quantity)?;
+        let of_hold = (reference, tier.clone(), seat.clone());
+        if to == SeatStatus::Held {
+            *self.held.entry(of_hold).or_default() += moved;
+        } else if from == SeatStatus::Held {
+            let held = self.held.remove(&of_hold).unwrap_or_default();
+            if held > moved {
+                self.held.insert(of_hold, held - moved);
+            }
+            let (tier, quantity) = (tier.clone(), *quantity);
+            return (held < moved).then_some(Impossible::NotOfThisHold { kind, reference, tier, quantity, held });
+        }
+        None
+    }
+}
+
 #[allow(clippy::cast_possible_wrap)] // far below 2⁶³
 const MOST_UNITS: i64 = MAX_GENERAL_ADMISSION_UNITS as i64;
 
@@ -184,7 +222,7 @@ mod tests {
     fn play(lines: &[Line]) -> Result<Balance, Impossible> {
         let mut replay = Replay::default();
         for (kind, units) in lines {
-            if let Some(impossible) = replay.apply(*kind, std::slice::from_ref(units)).into_iter().next() {
+            if let Some(impossible) = replay.apply(*kind, std::slice::from_ref(units), None).into_iter().next() {
                 return Err(impossible);
             }
         }
@@ -231,12 +269,31 @@ mod tests {
     fn what_cannot_be_is_counted_all_the_same() {
         let mut replay = Replay::default();
         for (kind, units) in [line(ChangeKind::Stock, None, 1), line(ChangeKind::Buy, None, 3)] {
-            replay.apply(kind, &[units]);
+            replay.apply(kind, &[units], None);
         }
         assert_eq!(replay.balance(&"ga".into()), Balance { available: -2, held: 0, sold: 3 });
         let (reset, units) = line(ChangeKind::Reset, None, 2);
-        let wrong = replay.apply(reset, &[units]);
+        let wrong = replay.apply(reset, &[units], None);
         assert_eq!(wrong, [Impossible::NotAllPutBack { tier: "ga".into(), quantity: 2, capacity: 1 }]);
         assert_eq!(replay.balance(&"ga".into()), Balance { available: 1, held: 0, sold: 0 });
+    }
+
+    #[test]
+    fn a_hold_gives_back_and_sells_no_more_than_it_has() {
+        let [one, other] = [1, 2].map(|hold| Some(Uuid::from_u128(hold)));
+        let mut replay = Replay::default();
+        let mut apply = |(kind, units): Line, hold| replay.apply(kind, &[units], hold);
+        assert!(apply(line(ChangeKind::Stock, None, 20), None).is_empty());
+        assert!(apply(line(ChangeKind::Hold, None, 3), one).is_empty());
+        assert!(apply(line(ChangeKind::Hold, Some("A-1"), 1), other).is_empty());
+        assert!(apply(line(ChangeKind::Hold, None, 5), other).is_empty());
+        assert!(apply(line(ChangeKind::Release, None, 2), one).is_empty());
+        let tier = || TierId::from("ga");
+        let too_much = apply(line(ChangeKind::Confirm, None, 2), one);
+        let (kind, quantity) = (ChangeKind::Confirm, 2);
+        assert_eq!(too_much, [Impossible::NotOfThisHold { kind, reference: one, tier: tier(), quantity, held: 1 }]);
+        let not_theirs = apply(line(ChangeKind::Expire, Some("A-1"), 1), one);
+        let (kind, quantity) = (ChangeKind::Expire, 1);
+        assert_eq!(not_theirs, [Impossible::NotOfThisHold { kind, reference: one, tier: tier(), quantity, held: 0 }]);
     }
 }

@@ -3,6 +3,7 @@
 mod buckets; // token buckets in bounded memory
 mod connections; // connections open at once
 mod customer; // which part of an address identifies a customer
+mod held_units; // units held at once
 mod own_clients; // our own simulated buyers, who have no limits
 mod places; // places that are counted by owner
 mod rates; // how often a client may do something
@@ -12,6 +13,8 @@ use std::sync::Arc;
 
 pub use self::{
     connections::{ConnectionCaps, ConnectionPlace, Full},
+    customer::customer,
+    held_units::{Asked, HeldUnits, Reservation, Standing, TooMuch},
     own_clients::{OwnClient, OwnClients},
     rates::{Rates, TooOften},
     streams::{StreamCaps, StreamPermit},
@@ -23,6 +26,8 @@ pub struct Limits {
     pub rates: Rates,
     pub connections: Arc<ConnectionCaps>,
     pub streams: Arc<StreamCaps>,
+    /// `None` where an address may hold as much as it likes.
+    pub held_units: Option<Arc<HeldUnits>>,
     pub own_clients: Arc<OwnClients>,
 }
 
@@ -32,6 +37,7 @@ impl Limits {
             rates: Rates::new(config),
             connections: ConnectionCaps::new(config),
             streams: StreamCaps::new(config),
+            held_units: HeldUnits::new(config),
             own_clients: OwnClients::new(),
         }
     }

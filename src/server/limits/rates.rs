@@ -70,7 +70,7 @@ impl Rates {
         take(purchases, Purchaser::Buyer(buyer), "purchases")
     }
 
-    /// Whether so many wrong tokens came from this address that no token of it is looked at for now.
+    /// Whether so many wrong tokens came from this address that no token of it is looked at for a while.
     pub fn lock_out(&self, address: IpAddr) -> Result<(), TooOften> {
         let missing =
             self.wrong_tokens.as_ref().and_then(|failures| failures.missing(customer(address), Instant::now()));

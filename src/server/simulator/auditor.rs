@@ -103,9 +103,9 @@ impl fmt::Display for Contradiction {
 /// holds the sale's lines since then. Others may buy during the run: their purchases are no contradiction.
 pub fn contradictions(before: &Sale, wins: &[Win], ledger: &[LedgerLine], audit: &Audit) -> Vec<Contradiction> {
     let mut found = Vec::new();
-    // A change that is not a purchase, such as a reset or new stock, can make a unit sellable once more. Comparing what
+    // A reset, a refund or new stock can make a unit sellable once more. Comparing what
     // the buyers won with the stock then proves nothing, so it is left out.
-    if ledger.iter().all(|line| line.kind == ChangeKind::Buy) {
+    if ledger.iter().all(|line| sells_once(line.kind)) {
         sold_twice(wins, &mut found);
         sold_too_many(before, wins, &mut found);
         let won: u64 = wins.iter().map(|win| win.order.tickets.len() as u64).sum();
@@ -120,6 +120,16 @@ pub fn contradictions(before: &Sale, wins: &[Win], ledger: &[LedgerLine], audit:
         found.push(Contradiction::AuditNotClean);
     }
     found
+}
+
+/// Whether a change of this kind sells units.
+const fn is_sale(kind: ChangeKind) -> bool {
+    matches!(kind, ChangeKind::Buy | ChangeKind::Confirm)
+}
+
+/// Whether a unit is sold at most once in a ledger of changes of this kind. What is held and comes back was not sold.
+const fn sells_once(kind: ChangeKind) -> bool {
+    is_sale(kind) || matches!(kind, ChangeKind::Hold | ChangeKind::Release | ChangeKind::Expire)
 }
 
 fn sold_twice(wins: &[Win], found: &mut Vec<Contradiction>) {
@@ -165,7 +175,7 @@ fn against_ledger(before: &Sale, wins: &[Win], ledger: &[LedgerLine], found: &mu
         }
     }
     let bought: HashMap<u64, Option<Uuid>> =
-        ledger.iter().filter(|line| line.kind == ChangeKind::Buy).map(|line| (line.seq, line.reference)).collect();
+        ledger.iter().filter(|line| is_sale(line.kind)).map(|line| (line.seq, line.reference)).collect();
     for Win { order, .. } in wins {
         if bought.get(&order.seq) != Some(&Some(order.id.0)) {
             found.push(Contradiction::MissingFromLedger { seq: order.seq, order: order.id });

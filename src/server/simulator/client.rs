@@ -108,6 +108,15 @@ impl Server {
     }
 }
 
+/// The request with the token in `introduction`, if that holds one.
+fn introduced(mut request: Request<Full<Bytes>>, introduction: &HeaderMap) -> Result<Request<Full<Bytes>>, Fault> {
+    if let Some(token) = introduction.get(SESSION) {
+        let bearer = [b"Bearer ", token.as_bytes()].concat();
+        request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_bytes(&bearer).map_err(fault)?);
+    }
+    Ok(request)
+}
+
 /// An answer with its whole body.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -149,12 +158,26 @@ impl Connection {
     /// the answer. Only that guest may read the outcome and the order, so these requests have to carry the token. If
     /// `introduction` holds none, the request is sent like any other.
     pub async fn get_as(&mut self, introduction: &HeaderMap, path: &str) -> Result<Reply, Fault> {
-        let mut request = self.request(Method::GET, path, None, Bytes::new())?;
-        if let Some(token) = introduction.get(SESSION) {
-            let bearer = [b"Bearer ", token.as_bytes()].concat();
-            request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_bytes(&bearer).map_err(fault)?);
-        }
-        self.exchange(request).await
+        let request = self.request(Method::GET, path, None, Bytes::new())?;
+        self.exchange(introduced(request, introduction)?).await
+    }
+
+    /// Posts JSON as the buyer whom an earlier answer has introduced.
+    pub async fn post_as(
+        &mut self,
+        introduction: &HeaderMap,
+        path: &str,
+        key: &str,
+        body: Bytes,
+    ) -> Result<Reply, Fault> {
+        let request = self.request(Method::POST, path, Some(key), body)?;
+        self.exchange(introduced(request, introduction)?).await
+    }
+
+    /// Deletes as the buyer whom an earlier answer has introduced.
+    pub async fn delete_as(&mut self, introduction: &HeaderMap, path: &str) -> Result<Reply, Fault> {
+        let request = self.request(Method::DELETE, path, None, Bytes::new())?;
+        self.exchange(introduced(request, introduction)?).await
     }
 
     /// Posts JSON, with an idempotency key where one is given.

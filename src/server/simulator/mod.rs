@@ -6,6 +6,7 @@
 
 pub mod auditor; // an independent model that judges the answers
 pub mod client; // a small HTTP/1.1 client with one connection per caller
+pub mod journey; // buyers who hold before paying
 pub mod run_error; // why a run failed
 pub mod runner; // lets the buyers act and reports the progress
 pub mod workload; // reads the sale and draws what each buyer asks for

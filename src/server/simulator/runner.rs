@@ -1,4 +1,4 @@
-//! Lets the virtual buyers act: each makes one purchase, over the public API and a real socket. A buyer sends a key of
+//! Lets the virtual buyers act: each makes one purchase or one journey, over the public API and a real socket. A buyer sends a key of
 //! its own and no session, so the server takes each for a new guest.
 //!
 //! The runner never touches the engine, so it reports what any client would have seen.
@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::StatusCode;
+use hyper::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use tokio::{
     sync::watch,
@@ -26,18 +26,20 @@ use uuid::Uuid;
 use super::{
     auditor::{self, Win},
     client::{Connection, Reply, Server},
+    journey::End,
     run_error::RunError,
     workload::{Workload, read, read_ledger},
 };
 use crate::model::{
     arrivals::Arrivals,
     audit::Audit,
+    hold::Hold,
     ids::{SaleId, SimulationId},
     outcome::{BuyOutcome, Refusal},
     request::{Receipt, RequestStatus},
     retry::{MAX_RETRIES, pause_before},
     sale::Sale,
-    simulation::{Simulation, SimulationStatus, Target},
+    simulation::{Simulation, SimulationStatus, Target, Workload as Kind},
     tally::{Answer, Latencies, Tally},
 };
 
@@ -55,6 +57,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 pub struct Plan {
     pub sale: SaleId,
     pub target: Target,
+    pub workload: Kind,
     pub buyers: u32,
     /// The most requests in flight at once. Each has a connection of its own.
     pub concurrency: u32,
@@ -97,7 +100,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let server = Arc::new(server);
     let mut first = open(&server).await?;
-    let workload = Workload::draw(&mut first, &plan.sale, &plan.target, plan.buyers, plan.seed).await?;
+    let workload = Workload::draw(&mut first, &plan.sale, &plan.target, plan.buyers, plan.workload, plan.seed).await?;
     let before = workload.before.clone();
     progress.send_modify(|simulation| simulation.strategy = Some(before.strategy));
     let mut connections = vec![first];
@@ -106,7 +109,7 @@ pub async fn run(
     }
 
     let metered = meter.map(|meter| (meter, meter()));
-    let race = Arc::new(Race::new(workload, plan.arrivals, cancel));
+    let race = Arc::new(Race::new(workload, plan.workload, plan.arrivals, cancel));
     let mut slots = JoinSet::new();
     for connection in connections {
         slots.spawn(Arc::clone(&race).serve(connection));
@@ -189,14 +192,14 @@ struct Race {
 }
 
 impl Race {
-    fn new(workload: Workload, arrivals: Arrivals, cancel: CancellationToken) -> Self {
+    fn new(workload: Workload, kind: Kind, arrivals: Arrivals, cancel: CancellationToken) -> Self {
         Self {
             workload,
             arrivals,
             cancel,
             started: Instant::now(),
             next_buyer: AtomicUsize::new(0),
-            tally: Mutex::default(),
+            tally: Mutex::new((Tally::new(kind), Latencies::default())),
             wins: Mutex::default(),
         }
     }
@@ -209,10 +212,45 @@ impl Race {
             let Some(arrived) = self.arrival(buyer).await else { break };
             let key = Uuid::now_v7().to_string();
             let sent = Instant::now();
-            let answer = self.ask(&mut connection, &key, body.clone()).await;
+            let asked = self.ask(&mut connection, &self.workload.path, &key, body.clone(), None).await;
+            let (answer, sent) = match self.workload.ends.get(buyer) {
+                None => (asked.answer(), sent),
+                Some(end) => self.go_on(&mut connection, asked, *end).await,
+            };
             self.record(answer, arrived, sent);
         }
         connection
+    }
+
+    /// Goes on with the journey of a buyer who has asked for a hold. Also returns when the last request was sent.
+    async fn go_on(&self, connection: &mut Connection, asked: Asked, end: End) -> (Answer, Instant) {
+        let sent = Instant::now();
+        let Asked::Replied(reply) = asked else { return (asked.answer(), sent) };
+        if reply.status != StatusCode::CREATED {
+            return (Asked::Replied(reply).answer(), sent);
+        }
+        let hold = match serde_json::from_slice::<Hold>(&reply.body) {
+            Ok(hold) => format!("/api/v1/holds/{}", hold.id),
+            Err(error) => return (Answer::Failed(format!("The answer 201 carries no hold: {error}.")), sent),
+        };
+        let answer = match end {
+            End::WalksAway => Answer::Left(end.name()),
+            End::GivesBack => match connection.delete_as(&reply.headers, &hold).await {
+                Ok(given) if given.status == StatusCode::NO_CONTENT => Answer::Left(end.name()),
+                Ok(given) => Answer::read(given.status.as_u16(), &given.body),
+                Err(fault) => Answer::Failed(format!("No answer came back: {fault}.")),
+            },
+            End::Pays | End::IsDeclined => {
+                let key = Uuid::now_v7().to_string();
+                let path = format!("{hold}/confirm");
+                let confirmed = self.ask(connection, &path, &key, end.confirmation(), Some(&reply.headers)).await;
+                match &confirmed {
+                    Asked::Replied(reply) if reply.status == StatusCode::PAYMENT_REQUIRED => Answer::Left(end.name()),
+                    _ => confirmed.answer(),
+                }
+            }
+        };
+        (answer, sent)
     }
 
     /// Waits until this buyer arrives, and returns the moment of arrival; `None` if the run is cancelled meanwhile.
@@ -230,30 +268,36 @@ impl Race {
         }
     }
 
-    /// Sends the purchase, and sends it again while its outcome is unknown: after a lost connection or the 502 of a
-    /// proxy, or while the server is still deciding an earlier attempt. The key stays the same, so that nothing is
-    /// bought twice. Once the run is cancelled, the purchase is not sent again.
-    async fn ask(&self, connection: &mut Connection, key: &str, body: Bytes) -> Answer {
+    /// Sends a request, and sends it again while its outcome is unknown: after a lost connection or the 502 of a proxy, or
+    /// while the server is still deciding an earlier attempt. The key stays the same, so that nothing is bought twice.
+    /// Once the run is cancelled, the request is not sent again. `introduction` is the answer that has introduced the
+    /// buyer, if there was one.
+    async fn ask(
+        &self,
+        connection: &mut Connection,
+        path: &str,
+        key: &str,
+        body: Bytes,
+        introduction: Option<&HeaderMap>,
+    ) -> Asked {
         let mut retries = 0;
         loop {
-            let answer = match connection.post(&self.workload.path, Some(key), body.clone()).await {
+            let replied = match introduction {
+                None => connection.post(path, Some(key), body.clone()).await,
+                Some(introduction) => connection.post_as(introduction, path, key, body.clone()).await,
+            };
+            let asked = match replied {
                 Ok(reply) if reply.status == StatusCode::ACCEPTED => match follow(connection, &reply).await {
-                    Some(answer) => return answer,
+                    Some(asked) => return asked,
                     // The server does not know the request any more. It is safe to ask again, because the key is the same.
-                    None => Answer::Failed("The server has forgotten the request.".to_owned()),
+                    None => Asked::Answered(Answer::Failed("The server has forgotten the request.".to_owned())),
                 },
-                Ok(reply) => {
-                    let status = reply.status.as_u16();
-                    let answer = Answer::read(status, &reply.body);
-                    if !answer.leaves_outcome_open(status) {
-                        return answer;
-                    }
-                    answer
-                }
-                Err(fault) => Answer::Failed(format!("No answer came back: {fault}.")),
+                Ok(reply) if is_decided(&reply) => return Asked::Replied(reply),
+                Ok(reply) => Asked::Replied(reply),
+                Err(fault) => Asked::Answered(Answer::Failed(format!("No answer came back: {fault}."))),
             };
             if retries == MAX_RETRIES || self.cancel.is_cancelled() {
-                return answer;
+                return asked;
             }
             retries += 1;
             sleep(pause_before(retries)).await;
@@ -274,12 +318,37 @@ impl Race {
     }
 }
 
-/// Asks for the outcome of a purchase that got a receipt, until it is decided or `PATIENCE` is over. `None` if the server
+/// What came of a request.
+enum Asked {
+    /// The server's reply.
+    Replied(Reply),
+    /// There is no reply, or the outcome was told in another way.
+    Answered(Answer),
+}
+
+impl Asked {
+    /// What the buyer was told, if the request was for an order.
+    fn answer(self) -> Answer {
+        match self {
+            Self::Replied(reply) => Answer::read(reply.status.as_u16(), &reply.body),
+            Self::Answered(answer) => answer,
+        }
+    }
+}
+
+/// Whether a reply says what became of the request.
+fn is_decided(reply: &Reply) -> bool {
+    let status = reply.status.as_u16();
+    reply.status.is_success() || !Answer::read(status, &reply.body).leaves_outcome_open(status)
+}
+
+/// Asks for the outcome of a request that got a receipt, until it is decided or `PATIENCE` is over. `None` if the server
 /// does not know the request any more.
-async fn follow(connection: &mut Connection, receipt: &Reply) -> Option<Answer> {
+async fn follow(connection: &mut Connection, receipt: &Reply) -> Option<Asked> {
+    let failed = |why: &str| Some(Asked::Answered(Answer::Failed(why.to_owned())));
     let buyer = &receipt.headers;
     let Ok(Receipt { status_url, .. }) = serde_json::from_slice(&receipt.body) else {
-        return Some(Answer::Failed("The answer 202 carries no receipt.".to_owned()));
+        return failed("The answer 202 carries no receipt.");
     };
     let (asked_since, mut pause) = (Instant::now(), FIRST_LOOK);
     while asked_since.elapsed() < PATIENCE {
@@ -290,17 +359,18 @@ async fn follow(connection: &mut Connection, receipt: &Reply) -> Option<Answer> 
             return None;
         }
         let Ok(status) = serde_json::from_slice::<RequestStatus>(&reply.body) else { continue };
-        match (status.order, status.code) {
-            (Some(order), _) => {
-                let Ok(order) = connection.get_as(buyer, &format!("/api/v1/orders/{order}")).await else { continue };
-                if order.status.is_server_error() {
-                    continue;
-                }
-                return Some(Answer::read(StatusCode::CREATED.as_u16(), &order.body));
-            }
-            (None, Some(code)) => return Some(BuyOutcome::Refused(Refusal::new(code, "")).into()),
-            (None, None) => {}
+        let path = match (status.order, status.hold, status.code) {
+            (Some(order), ..) => format!("/api/v1/orders/{order}"),
+            (_, Some(hold), _) => format!("/api/v1/holds/{hold}"),
+            (_, _, Some(code)) => return Some(Asked::Answered(BuyOutcome::Refused(Refusal::new(code, "")).into())),
+            (None, None, None) => continue,
+        };
+        let Ok(made) = connection.get_as(buyer, &path).await else { continue };
+        if made.status.is_server_error() {
+            continue;
         }
+        // As if it had been answered at once, with the introduction that came with the receipt.
+        return Some(Asked::Replied(Reply { status: StatusCode::CREATED, headers: buyer.clone(), body: made.body }));
     }
-    Some(Answer::Failed("The purchase still waits in the queue.".to_owned()))
+    failed("The request still waits in the queue.")
 }

@@ -6,26 +6,30 @@ use tokio::time::sleep;
 
 use super::{
     client::{Connection, Fault, Reply},
+    journey::{End, ends},
     run_error::RunError,
 };
 use crate::model::{
-    ids::SaleId,
+    body::{BuyBody, HoldBody, Quantity},
+    ids::{SaleId, TierId},
     ledger::LedgerLine,
     outcome::Problem,
     retry::{MAX_RETRIES, leaves_outcome_open, pause_before, unexpected_status},
     sale::Sale,
     scenario::{Stock, wishes},
     seat::SeatList,
-    simulation::Target,
+    simulation::{Target, Workload as Kind},
 };
 
 /// What every buyer of a run will ask for, and the sale before the first of them acts.
 pub struct Workload {
     pub before: Sale,
-    /// The path to which purchases are posted.
+    /// The path to which purchases or holds are posted.
     pub path: String,
-    /// The JSON body of each buyer's request, in the order of arrival.
+    /// The JSON body of each buyer's first request, in the order of arrival.
     pub bodies: Vec<Bytes>,
+    /// How each buyer's journey is to end, if something is held. Empty where buyers buy at once.
+    pub ends: Vec<End>,
 }
 
 impl Workload {
@@ -39,6 +43,7 @@ impl Workload {
         sale: &SaleId,
         target: &Target,
         buyers: u32,
+        kind: Kind,
         seed: u64,
     ) -> Result<Self, RunError> {
         let before: Sale = read(connection, &format!("/api/v1/sales/{sale}")).await?;
@@ -49,8 +54,26 @@ impl Workload {
         if wishes.is_empty() {
             return Err(RunError::Refused(format!("the sale {sale} has no stock to ask for")));
         }
-        let bodies = wishes.iter().map(|wish| Bytes::from(serde_json::to_vec(wish).expect("a wish is plain data")));
-        Ok(Self { before, path: format!("/api/v1/sales/{sale}/buy"), bodies: bodies.collect() })
+        let written = |body: serde_json::Result<Vec<u8>>| Bytes::from(body.expect("a wish is plain data"));
+        let (path, bodies, ends) = match kind {
+            Kind::Buy => ("buy", wishes.iter().map(|wish| written(serde_json::to_vec(wish))).collect(), Vec::new()),
+            Kind::Journey => {
+                let bodies = wishes.iter().map(|wish| written(serde_json::to_vec(&to_hold(wish))));
+                ("holds", bodies.collect(), ends(buyers, seed))
+            }
+        };
+        Ok(Self { before, path: format!("/api/v1/sales/{sale}/{path}"), bodies, ends })
+    }
+}
+
+/// The same wish as a request to hold.
+fn to_hold(wish: &BuyBody) -> HoldBody {
+    let seats = wish.seat.iter().chain(wish.seats.iter().flatten()).cloned().collect::<Vec<_>>();
+    let item = |tier: &TierId| Quantity { tier: tier.clone(), quantity: wish.quantity.unwrap_or(1) };
+    HoldBody {
+        seats: (!seats.is_empty()).then_some(seats),
+        items: wish.tier.as_ref().map(|tier| vec![item(tier)]),
+        ..HoldBody::default()
     }
 }
 

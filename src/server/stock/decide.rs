@@ -4,14 +4,16 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
     free_seats::FreeSeats,
     limit_reached,
+    refusals::{price_changed, too_many_holds},
     sale::Stock,
     seats_taken, sold_out,
-    wish::{What, Wish},
+    wish::{Substitute, What, Wish},
 };
 use crate::{
     model::{
@@ -34,8 +36,10 @@ pub struct Draft {
     written_at: String,
     available: Vec<u64>,
     free_seats: FreeSeats,
-    /// Units that each buyer granted so far would own. Filled only where the sale has a limit per buyer.
+    /// Units that each buyer granted so far would have, held or sold. Filled only where the sale has a limit per buyer.
     had: HashMap<BuyerId, u64>,
+    /// Live holds that each buyer granted a hold so far would have.
+    holds: HashMap<BuyerId, u32>,
     pub seq: u64,
     pub head_hash: Hash,
     /// The revision of the stock that this draft was begun on.
@@ -55,6 +59,8 @@ pub struct Grant {
     pub units: Vec<Units>,
     pub total: u64,
     pub currency: Arc<str>,
+    /// Seats among those that were granted instead of others.
+    pub substitutes: Vec<Substitute>,
 }
 
 /// What was granted of one tier.
@@ -64,8 +70,19 @@ pub struct Granted {
     /// Positions of the seats in order; empty for general admission.
     pub seats: Vec<u32>,
     pub quantity: u64,
+    /// Of one unit.
+    pub price: u64,
     /// How well those seats stand together that were picked for the buyer; `None` where none were.
     pub rung: Option<Rung>,
+}
+
+/// What a claim must not exceed, besides the sale's own limits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Only for holds: how many live ones the buyer may have afterwards.
+    pub active_holds: Option<u32>,
+    /// The most that it may cost, in minor units.
+    pub max_total: Option<u64>,
 }
 
 /// Which line of the ledger a grant becomes.
@@ -83,7 +100,7 @@ impl Grant {
     /// hold.
     pub fn new(stock: &Stock, kind: ChangeKind, reference: Uuid, parts: Vec<Granted>, place: &Place<'_>) -> Self {
         let units: Vec<_> = parts.iter().flat_map(|part| part.units(stock)).collect();
-        let price = |part: &Granted| stock.tiers[part.tier_index].price * part.quantity;
+        let price = |part: &Granted| part.price * part.quantity;
         let first = parts.first().expect("a wish is for something");
         Self {
             kind,
@@ -94,6 +111,7 @@ impl Grant {
             total: parts.iter().map(price).sum(),
             currency: stock.tiers[first.tier_index].currency.clone(),
             parts,
+            substitutes: Vec::new(),
         }
     }
 }
@@ -117,6 +135,7 @@ impl Draft {
             available: stock.tiers.iter().map(|tier| tier.counts.available).collect(),
             free_seats: stock.free_seats.clone(),
             had: HashMap::new(),
+            holds: HashMap::new(),
             seq: stock.seq,
             head_hash: stock.head_hash,
             revision: stock.revision,
@@ -139,19 +158,36 @@ impl Draft {
         (kind, reference): (ChangeKind, Uuid),
         buyer: BuyerId,
         wish: &Wish,
+        bounds: Bounds,
     ) -> Result<Grant, Refusal> {
+        let available = &self.available;
+        let price_of = |tier_index| price_before(stock, available, tier_index);
+        let wish = &*wish.with_certain_seats(stock, &mut self.free_seats, price_of)?;
         self.check_left(stock, wish)?;
-        let had = self.check_limit(stock, buyer, wish.quantity())?;
         let parts = self.take(stock, wish)?;
+        let bounded = bounds.check_total(&parts).and_then(|()| {
+            Ok((self.check_limit(stock, buyer, wish.quantity())?, self.check_holds(stock, buyer, bounds)?))
+        });
+        let (had, holds) = match bounded {
+            Ok(bounded) => bounded,
+            Err(refusal) => {
+                parts.iter().for_each(|part| self.set_free(part, true));
+                return Err(refusal);
+            }
+        };
         if let Some(had) = had {
             self.had.insert(buyer, had);
+        }
+        if let Some(holds) = holds {
+            self.holds.insert(buyer, holds);
         }
         for part in &parts {
             self.available[part.tier_index] -= part.quantity;
         }
         let (previous, seq) = (self.head_hash, self.seq + 1);
         let place = Place { at: self.at, written_at: &self.written_at, seq, previous: &previous };
-        let grant = Grant::new(stock, kind, reference, parts, &place);
+        let substitutes = wish.substitutes().to_vec();
+        let grant = Grant { substitutes, ..Grant::new(stock, kind, reference, parts, &place) };
         (self.seq, self.head_hash) = (grant.seq, grant.hash);
         Ok(grant)
     }
@@ -188,7 +224,9 @@ impl Draft {
                 parts.iter().for_each(|part| self.set_free(part, true));
                 return Err(sold_out(&stock.id));
             };
-            let granted = Granted { tier_index, seats, quantity: part.quantity(), rung };
+            // One price for all units of the claim: the price before it.
+            let price = price_before(stock, &self.available, tier_index);
+            let granted = Granted { tier_index, seats, quantity: part.quantity(), price, rung };
             self.set_free(&granted, false);
             match parts.last_mut().filter(|last| last.tier_index == tier_index) {
                 Some(last) => last.add(granted),
@@ -207,6 +245,36 @@ impl Draft {
         let Some(limit) = stock.max_per_buyer else { return Ok(None) };
         let had = self.had.get(&buyer).or_else(|| stock.had.get(&buyer)).copied().unwrap_or_default() + quantity;
         if had > u64::from(limit) { Err(limit_reached(limit)) } else { Ok(Some(had)) }
+    }
+
+    /// Returns how many live holds the buyer would have, or `None` where nothing bounds their number.
+    fn check_holds(&self, stock: &Stock, buyer: BuyerId, bounds: Bounds) -> Result<Option<u32>, Refusal> {
+        let Some(most) = bounds.active_holds else { return Ok(None) };
+        let holds = self.holds.get(&buyer).copied().unwrap_or_else(|| stock.live_holds.of_buyer(buyer));
+        if holds >= most { Err(too_many_holds(most)) } else { Ok(Some(holds + 1)) }
+    }
+}
+
+/// What a unit of a tier costs while this many of each tier are available.
+fn price_before(stock: &Stock, available: &[u64], tier_index: usize) -> u64 {
+    let tier = &stock.tiers[tier_index];
+    tier.price_when(tier.counts.capacity().saturating_sub(available[tier_index]))
+}
+
+impl Bounds {
+    /// # Errors
+    /// If what was granted costs more than the buyer allows.
+    pub fn check_total(self, parts: &[Granted]) -> Result<(), Refusal> {
+        self.check_sum(parts.iter().map(|part| part.price * part.quantity).sum())
+    }
+
+    /// # Errors
+    /// If this total is more than the buyer allows.
+    pub fn check_sum(self, total: u64) -> Result<(), Refusal> {
+        match self.max_total {
+            Some(most) if total > most => Err(price_changed(total)),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

@@ -1,29 +1,32 @@
 //! What all strategies share: the store, the clock, the ids, and what happens after a commit.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 
 use super::{
     Identifiers,
-    decide::{Grant, Granted},
-    identifiers::ticket_code,
+    decide::Granted,
     mirror::{Change, Commit, SaleDesk},
+    record::Recorded,
     sale::Stock,
 };
 use crate::{
     model::{
-        currency::USUAL_DIGITS,
-        ids::{BuyerId, OrderId, TicketId},
+        ids::BuyerId,
         ledger::{ChangeKind, Movement},
-        order::{Order, Ticket},
         time::Timestamp,
     },
     server::{
         clock::Clock,
-        ledger::hexadecimal,
-        store::{self, ChangeRecord, Connection, NewTicket, Purchase, SaleHead, Store, Transaction, Writer},
+        store::{self, ChangeRecord, Connection, SaleHead, Store, Transaction, Writer},
     },
 };
 
@@ -32,6 +35,7 @@ const CHANGES_AT_A_TIME: u32 = 4_096;
 
 type OnCommit = dyn Fn(&Arc<SaleDesk>, Commit) + Send + Sync;
 type OnChange = dyn Fn(&Arc<SaleDesk>) + Send + Sync;
+type OnReturn = dyn Fn(&Arc<SaleDesk>, &[(usize, u64)]) + Send + Sync;
 type OnKey = dyn Fn(BuyerId, &str) + Send + Sync;
 
 /// Who is told when a mirror changes.
@@ -68,14 +72,10 @@ pub struct Desk {
     pub behind: Notify,
     /// Notified after each commit of this process, so that other processes learn of the commit.
     pub changed: Notify,
-}
-
-/// A purchase before and after its commit: the rows to record, and what its order is made from once they are committed.
-pub struct Sold {
-    pub kind: ChangeKind,
-    pub purchase: Purchase,
-    pub parts: Vec<Granted>,
-    pub at: Timestamp,
+    /// By how many milliseconds the store's clock is ahead of ours, as far as it is known. The embedded store has our clock.
+    store_ahead_milliseconds: AtomicI64,
+    /// Told when units have come back: the gate that counts units outside of the store, if there is one.
+    gate: OnceLock<Box<OnReturn>>,
 }
 
 impl Desk {
@@ -88,6 +88,36 @@ impl Desk {
             sales: RwLock::default(),
             behind: Notify::new(),
             changed: Notify::new(),
+            store_ahead_milliseconds: AtomicI64::new(0),
+            gate: OnceLock::new(),
+        }
+    }
+
+    /// The store's time, as far as it is known. It decides nothing, because the store judges by its own clock.
+    pub fn store_now(&self) -> Timestamp {
+        self.clock.now().plus_milliseconds(self.store_ahead_milliseconds.load(Ordering::Relaxed))
+    }
+
+    /// Notes what a shared store said its time is, when it was asked at `asked_at`, a time of our clock. The answer was under
+    /// way for a while, so the store's time is taken to be a little later than it is, never earlier: else holds would seem
+    /// to last longer than they do.
+    pub fn note_store_time(&self, asked_at: Timestamp, store_now: Timestamp) {
+        if self.store.is_shared() {
+            let ahead = store_now.milliseconds - asked_at.milliseconds;
+            self.store_ahead_milliseconds.store(ahead, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets a gate know when units of a sale have come back. There is at most one such gate.
+    pub fn tell_of_returns(&self, gate: impl Fn(&Arc<SaleDesk>, &[(usize, u64)]) + Send + Sync + 'static) {
+        let is_first = self.gate.set(Box::new(gate)).is_ok();
+        assert!(is_first, "a desk has one gate");
+    }
+
+    /// Tells that these units, by tier, are available again.
+    pub fn came_back(&self, sale: &Arc<SaleDesk>, units: &[(usize, u64)]) {
+        if let Some(gate) = self.gate.get() {
+            gate(sale, units);
         }
     }
 
@@ -185,9 +215,21 @@ impl Desk {
         Ok(true)
     }
 
+    /// Asks the database how far the sale is, and brings the mirror up to date. `false` where it already was.
+    pub async fn bring_up_now(&self, sale: &Arc<SaleDesk>) -> Result<bool, sqlx::Error> {
+        let heads = {
+            let mut reader = self.store.reader().await?;
+            store::heads(reader.connection()).await?
+        };
+        match heads.iter().find(|head| head.sale_id == sale.sale_id) {
+            Some(head) => self.bring_up(sale, head).await,
+            None => Ok(false),
+        }
+    }
+
     /// Takes a commit over into the mirror and tells the listeners, as soon as all earlier commits are there.
     pub fn take(&self, sale: &Arc<SaleDesk>, change: Change) {
-        if sale.take(change, |commit| (self.listeners.on_commit)(sale, commit)) {
+        if sale.take(change, self.store_now(), |commit| (self.listeners.on_commit)(sale, commit)) {
             self.behind.notify_one();
         }
     }
@@ -197,94 +239,29 @@ impl Desk {
         (self.listeners.on_key)(buyer, key);
     }
 
-    /// Turns a grant into the rows to be recorded.
-    pub fn sell(
-        &self,
-        stock: &Stock,
-        buyer: BuyerId,
-        order: OrderId,
-        grant: Grant,
-        key: Option<(String, [u8; 16])>,
-    ) -> Sold {
-        let at = grant.at;
-        Sold {
-            kind: grant.kind,
-            purchase: Purchase {
-                order,
-                buyer,
-                total: grant.total,
-                currency: grant.currency,
-                seq: grant.seq,
-                units: serde_json::to_string(&grant.units).expect("units are plain data"),
-                hash: grant.hash,
-                tickets: grant.parts.iter().flat_map(|part| self.tickets(stock, part, at)).collect(),
-                rung: grant.parts.iter().filter_map(|part| part.rung).max(),
-                key,
-            },
-            parts: grant.parts,
-            at,
-        }
-    }
-
-    /// One ticket for each unit.
-    fn tickets(&self, stock: &Stock, part: &Granted, at: Timestamp) -> impl Iterator<Item = NewTicket> {
-        let tier_id = stock.tiers[part.tier_index].tier_id;
-        (0..part.quantity).map(move |unit| NewTicket {
-            id: TicketId(self.identifiers.next(at)),
-            tier_id,
-            seat_position: usize::try_from(unit).ok().and_then(|unit| part.seats.get(unit)).copied(),
-            code: ticket_code(),
-        })
-    }
-
-    /// Takes committed purchases over into the mirror. `sold` has the purchases of one transaction in the order of
-    /// `seq`.
-    pub fn committed(&self, sale: &Arc<SaleDesk>, at: Timestamp, sold: &[&Sold]) {
-        let (Some(first), Some(last)) = (sold.first(), sold.last()) else { return };
-        let Movement::Between(shift) = first.kind.movement() else {
+    /// Takes committed decisions of one kind over into the mirror. `recorded` has those of one transaction in the order of
+    /// `seq`; holds began at `begun_at`, a time of the store.
+    pub fn committed(&self, sale: &Arc<SaleDesk>, at: Timestamp, recorded: &[&Recorded], begun_at: Timestamp) {
+        let (Some(first), Some(last)) = (recorded.first(), recorded.last()) else { return };
+        let Movement::Between(shift) = first.kind().movement() else {
             unreachable!("a buyer takes units from somewhere")
         };
-        let mut change = Change::new(first.purchase.seq - 1, at, shift);
-        for one in sold {
-            for Granted { tier_index, seats, quantity, .. } in &one.parts {
-                change.add(*tier_index, *quantity, seats, Some(one.purchase.buyer));
+        let mut change = Change::new(first.line().0 - 1, at, shift);
+        for one in recorded {
+            let (buyer, reference) = one.owner();
+            for Granted { tier_index, seats, quantity, .. } in one.parts() {
+                change.add(*tier_index, *quantity, seats, Some((buyer, Some(reference))));
+            }
+            if let Recorded::Held(held) = one {
+                change.expect(begun_at.plus_milliseconds(held.new.life_milliseconds));
             }
         }
-        change.seq = last.purchase.seq;
-        change.head_hash = last.purchase.hash;
+        (change.seq, change.head_hash) = last.line();
+        if matches!(first, Recorded::Held(_)) {
+            self.note_store_time(at, begun_at);
+        }
         self.take(sale, change);
         self.changed.notify_one();
-    }
-}
-
-impl Sold {
-    /// The order that the buyer gets.
-    pub fn order(&self, stock: &Stock) -> Order {
-        let tier_of = |new: &NewTicket| {
-            let mut tiers = self.parts.iter().map(|part| &stock.tiers[part.tier_index]);
-            tiers.find(|tier| tier.tier_id == new.tier_id).expect("a ticket is of a tier that was granted").id.clone()
-        };
-        let ticket = |new: &NewTicket| Ticket {
-            id: new.id,
-            tier: tier_of(new),
-            seat: new.seat_position.map(|position| stock.label(position).clone()),
-            code: hexadecimal(&new.code),
-        };
-        Order {
-            id: self.purchase.order,
-            sale: stock.id.clone(),
-            buyer: self.purchase.buyer,
-            total: self.purchase.total,
-            currency: self.purchase.currency.to_string(),
-            currency_digits: self
-                .parts
-                .first()
-                .map_or(USUAL_DIGITS, |part| stock.tiers[part.tier_index].currency_digits),
-            seq: self.purchase.seq,
-            created_at: self.at,
-            rung: self.purchase.rung,
-            tickets: self.purchase.tickets.iter().map(ticket).collect(),
-        }
     }
 }
 
@@ -310,7 +287,12 @@ pub fn merge(stock: &Stock, lines: &[ChangeRecord]) -> Option<Vec<Change>> {
                 Some(label) => Some(*stock.map.positions.get(label)?),
                 None => None,
             };
-            change.add(tier_index, units.quantity, seat.as_slice(), *buyer);
+            let owner = buyer.map(|buyer| (buyer, line.reference));
+            change.add(tier_index, units.quantity, seat.as_slice(), owner);
+        }
+        if line.kind == ChangeKind::Hold {
+            // The line does not say how long it lasts. The store is asked when somebody needs to know.
+            change.expect(Timestamp::from_milliseconds(0));
         }
         (change.seq, change.at, change.head_hash) = (line.seq, line.at, line.hash);
         seq = line.seq;

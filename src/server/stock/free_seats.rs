@@ -1,14 +1,16 @@
 //! Which seats are free, row by row, so that picking costs as much as the rows that are looked at, not as all seats of
 //! the sale.
 //!
-//! Each row is a set of bits. A tree over the rows of a tier holds the lengths of their runs of free seats. It finds
-//! the first row with a run of a wanted length in a few steps. The mirror has one `FreeSeats`, and each draft of the
-//! mirror a copy.
+//! Each row is a set of bits. A tree over the rows of a tier, the nearest to the middle of the front first, holds the
+//! lengths of their runs of free seats. It finds the next row with a run of a wanted length in a few steps. The mirror
+//! has one `FreeSeats`, and each draft of the mirror a copy.
 
-use std::sync::Arc;
+mod nearest; // the nearest free seat to one that is gone
+
+use std::{ops::Range, sync::Arc};
 
 use crate::model::{
-    rung::{Best, Lengths, Run, Rung, TierRows, best_available, rung_of},
+    rung::{Best, Lengths, Rung, TierRow, TierRows, best_available, rows_of_tier, rung_of},
     seat::{SeatRow, SeatStatus},
 };
 
@@ -21,62 +23,60 @@ pub struct FreeSeats {
     tiers: Vec<TierSeats>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct TierSeats {
-    rows: Arc<[Row]>,
+    places: Arc<Places>,
     /// One bit per seat, set while the seat is free. Each row begins with a new word.
     free: Vec<u64>,
-    /// A tree of run lengths. Its leaves hold the lengths of each row's runs, and each node above those of its two
-    /// children. Node `n` has the children `2n` and `2n + 1`, and the leaves begin in the middle of the list.
+    /// A tree of run lengths. Its leaves hold the lengths of each row's runs, the nearest row first, and each node above
+    /// those of its two children. Node `n` has the children `2n` and `2n + 1`, and the leaves begin in the middle of the
+    /// list.
     lengths: Vec<Lengths>,
+    /// How many seats are free in each section.
+    free_in_sections: Vec<u32>,
 }
 
-/// Where a row stands in its tier.
-#[derive(Clone, Copy, Debug)]
-struct Row {
-    first_position: u32,
-    seats: u32,
-    first_word: usize,
-    /// Whether the row is right behind the previous one, in the same section.
-    is_behind: bool,
+/// Where the rows of a tier are.
+#[derive(Debug)]
+struct Places {
+    rows: Vec<TierRow>,
+    /// The rows of each section.
+    sections: Vec<Range<usize>>,
+    /// The first word of each row.
+    first_words: Vec<usize>,
+    /// The rows in the order of their distances.
+    nearest: Vec<usize>,
+    /// The place of each row in `nearest`.
+    ranks: Vec<usize>,
 }
 
 impl FreeSeats {
     /// The free seats among `seats`, which lists the seats of `rows` one row after the other.
     pub fn new(tiers: usize, rows: &[SeatRow], seats: &[SeatStatus]) -> Self {
-        let mut rows_of_tiers = vec![Vec::new(); tiers];
-        let mut words_of_tiers = vec![0; tiers];
-        let mut first_position = 0;
-        for (index, row) in rows.iter().enumerate() {
-            let tier = row.tier_index as usize;
-            rows_of_tiers[tier].push(Row {
-                first_position,
-                seats: row.seats,
-                first_word: words_of_tiers[tier],
-                is_behind: index.checked_sub(1).is_some_and(|before| row.is_right_behind(&rows[before])),
-            });
-            words_of_tiers[tier] += row.seats.div_ceil(SEATS_PER_WORD) as usize;
-            first_position += row.seats;
-        }
-        let tiers = rows_of_tiers.into_iter().zip(words_of_tiers);
-        Self { tiers: tiers.map(|(rows, words)| TierSeats::new(rows.into(), words, seats)).collect() }
+        let tiers = (0..).take(tiers).map(|tier_index| TierSeats::new(rows_of_tier(rows, tier_index), seats));
+        Self { tiers: tiers.collect() }
     }
 
     pub fn is_free(&self, tier_index: usize, position: u32) -> bool {
         let tier = &self.tiers[tier_index];
-        let (word, bit) = tier.rows[tier.row_of(position)].place(position);
+        let (word, bit) = tier.places.bit_of(tier.places.row_of(position), position);
         tier.free[word] & bit != 0
     }
 
     /// Marks a seat as free or as taken.
     pub fn set(&mut self, tier_index: usize, position: u32, is_free: bool) {
         let tier = &mut self.tiers[tier_index];
-        let row = tier.row_of(position);
-        let (word, bit) = tier.rows[row].place(position);
-        match is_free {
-            true => tier.free[word] |= bit,
-            false => tier.free[word] &= !bit,
+        let row = tier.places.row_of(position);
+        let (word, bit) = tier.places.bit_of(row, position);
+        if (tier.free[word] & bit != 0) == is_free {
+            return;
         }
+        let free = &mut tier.free_in_sections[tier.places.rows[row].section];
+        match is_free {
+            true => *free += 1,
+            false => *free -= 1,
+        }
+        tier.free[word] ^= bit;
         tier.measure(row);
     }
 
@@ -92,30 +92,44 @@ impl FreeSeats {
 }
 
 impl TierSeats {
-    fn new(rows: Arc<[Row]>, words: usize, seats: &[SeatStatus]) -> Self {
-        let leaves = rows.len().next_power_of_two();
-        let mut tier = Self { free: vec![0; words], lengths: vec![Lengths::NONE; 2 * leaves], rows };
-        for row in 0..tier.rows.len() {
-            let Row { first_position, seats: count, .. } = tier.rows[row];
-            for position in first_position..first_position + count {
+    fn new(rows: Vec<TierRow>, seats: &[SeatStatus]) -> Self {
+        let (mut first_words, mut words) = (Vec::with_capacity(rows.len()), 0);
+        for row in &rows {
+            first_words.push(words);
+            words += row.seats.div_ceil(SEATS_PER_WORD) as usize;
+        }
+        let mut nearest: Vec<usize> = (0..rows.len()).collect();
+        nearest.sort_by_key(|row| rows[*row].distance);
+        let mut ranks = vec![0; rows.len()];
+        nearest.iter().enumerate().for_each(|(rank, row)| ranks[*row] = rank);
+        let sections = rows.chunk_by(|one, other| one.section == other.section).scan(0, |end, section| {
+            let start = *end;
+            *end += section.len();
+            Some(start..*end)
+        });
+        let sections: Vec<_> = sections.collect();
+        let lengths = vec![Lengths::NONE; 2 * rows.len().next_power_of_two()];
+        let places = Arc::new(Places { sections, first_words, nearest, ranks, rows });
+        let free_in_sections = vec![0; places.sections.len()];
+        let mut tier = Self { places: places.clone(), free: vec![0; words], lengths, free_in_sections };
+        for (number, row) in places.rows.iter().enumerate() {
+            for position in row.first_seat..row.first_seat + row.seats {
                 if seats[position as usize] == SeatStatus::Available {
-                    let (word, bit) = tier.rows[row].place(position);
+                    let (word, bit) = places.bit_of(number, position);
                     tier.free[word] |= bit;
+                    tier.free_in_sections[row.section] += 1;
                 }
             }
-            tier.measure(row);
+            tier.measure(number);
         }
         tier
     }
 
-    fn row_of(&self, position: u32) -> usize {
-        self.rows.partition_point(|row| row.first_position <= position) - 1
-    }
-
     /// Updates the tree after a change of a row's bits.
     fn measure(&mut self, row: usize) {
-        let lengths = self.runs(row).map(|run| Lengths::exactly(run.seats)).fold(Lengths::NONE, Lengths::and);
-        let mut node = self.lengths.len() / 2 + row;
+        let runs = self.runs(row, 0..self.places.rows[row].seats);
+        let lengths = runs.map(|run| Lengths::exactly(run.end - run.start)).fold(Lengths::NONE, Lengths::and);
+        let mut node = self.lengths.len() / 2 + self.places.ranks[row];
         self.lengths[node] = lengths;
         while node > 1 {
             node /= 2;
@@ -126,37 +140,16 @@ impl TierSeats {
             self.lengths[node] = lengths;
         }
     }
-}
 
-impl TierRows for TierSeats {
-    fn count(&self) -> usize {
-        self.rows.len()
+    fn has_free(&self) -> bool {
+        self.lengths[1].meet(Lengths::at_least(1))
     }
 
-    fn first_seat(&self, row: usize) -> u32 {
-        self.rows[row].first_position
-    }
-
-    fn is_behind(&self, row: usize) -> bool {
-        self.rows[row].is_behind
-    }
-
-    fn runs(&self, row: usize) -> impl Iterator<Item = Run> {
-        let Row { first_position, seats, first_word, .. } = self.rows[row];
-        let words = &self.free[first_word..first_word + seats.div_ceil(SEATS_PER_WORD) as usize];
-        let mut next = 0;
-        std::iter::from_fn(move || {
-            let first = next_bit(words, next, true);
-            let end = next_bit(words, first, false).min(seats);
-            next = end;
-            (first < seats).then(|| Run { first: first_position + first, seats: end - first })
-        })
-    }
-
-    fn next_row(&self, from: usize, wanted: Lengths) -> Option<usize> {
+    /// The first rank at or after `from` whose row has a run of one of these lengths.
+    fn next_rank(&self, from: usize, wanted: Lengths) -> Option<usize> {
         let leaves = self.lengths.len() / 2;
         let mut node = leaves + from;
-        if from >= self.rows.len() {
+        if from >= self.places.rows.len() {
             return None;
         }
         // Goes up until a subtree at or after `from` has such a run, and then down to its first row that has one.
@@ -179,11 +172,47 @@ impl TierRows for TierSeats {
     }
 }
 
-impl Row {
-    /// The word and the bit of a seat.
-    const fn place(&self, position: u32) -> (usize, u64) {
-        let number = position - self.first_position;
-        (self.first_word + (number / SEATS_PER_WORD) as usize, 1 << (number % SEATS_PER_WORD))
+impl TierRows for TierSeats {
+    const NEAREST_FIRST: bool = true;
+
+    fn rows(&self) -> &[TierRow] {
+        &self.places.rows
+    }
+
+    fn runs(&self, row: usize, columns: Range<u32>) -> impl Iterator<Item = Range<u32>> {
+        let words = &self.free[self.places.words_of(row)];
+        let mut next = columns.start;
+        std::iter::from_fn(move || {
+            let start = next_bit(words, next, true);
+            next = next_bit(words, start, false).min(columns.end);
+            (start < columns.end).then_some(start..next)
+        })
+    }
+
+    fn rows_with(&self, lengths: Lengths) -> impl Iterator<Item = usize> {
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let rank = self.next_rank(next, lengths)?;
+            next = rank + 1;
+            Some(self.places.nearest[rank])
+        })
+    }
+}
+
+impl Places {
+    fn row_of(&self, position: u32) -> usize {
+        self.rows.partition_point(|row| row.first_seat <= position) - 1
+    }
+
+    /// The word and the bit of a seat of this row.
+    fn bit_of(&self, row: usize, position: u32) -> (usize, u64) {
+        let column = position - self.rows[row].first_seat;
+        (self.first_words[row] + (column / SEATS_PER_WORD) as usize, 1 << (column % SEATS_PER_WORD))
+    }
+
+    fn words_of(&self, row: usize) -> Range<usize> {
+        let first = self.first_words[row];
+        first..first + self.rows[row].seats.div_ceil(SEATS_PER_WORD) as usize
     }
 }
 
@@ -210,55 +239,39 @@ mod tests {
 
     use super::*;
 
-    fn row(tier_index: u32, seats: u32) -> SeatRow {
-        SeatRow { tier_index, section: "101".into(), row: "A".into(), seats, section_in_label: false }
+    fn row(tier_index: u32, section: u32, seats: u32) -> SeatRow {
+        SeatRow { tier_index, section: section.to_string(), row: "A".into(), seats, section_in_label: false }
     }
 
-    /// The same seats without bits and tree. Picking must agree with this simple version.
+    /// The same seats without bits and tree, and in the order of the seat list. Picking must agree with this simple
+    /// version.
     struct Walked<'a> {
-        /// Of each row of one tier: its first position, its number of seats, and whether it is right behind the
-        /// previous row.
-        rows: Vec<(u32, u32, bool)>,
+        rows: Vec<TierRow>,
         free: &'a [bool],
     }
 
-    impl<'a> Walked<'a> {
-        fn new(rows: &[SeatRow], free: &'a [bool], tier: u32) -> Self {
-            let (mut first, mut before) = (0, None);
-            let mut walked = Self { rows: Vec::new(), free };
-            for row in rows {
-                if row.tier_index == tier {
-                    walked.rows.push((first, row.seats, before == Some(tier)));
-                }
-                (first, before) = (first + row.seats, Some(row.tier_index));
-            }
-            walked
-        }
-    }
-
     impl TierRows for Walked<'_> {
-        fn count(&self) -> usize {
-            self.rows.len()
+        fn rows(&self) -> &[TierRow] {
+            &self.rows
         }
 
-        fn first_seat(&self, row: usize) -> u32 {
-            self.rows[row].0
-        }
-
-        fn is_behind(&self, row: usize) -> bool {
-            self.rows[row].2
-        }
-
-        fn runs(&self, row: usize) -> impl Iterator<Item = Run> {
-            let (first, seats, _) = self.rows[row];
-            let free: Vec<u32> = (first..first + seats).filter(|seat| self.free[*seat as usize]).collect();
-            let run = |run: &[u32]| Run { first: run[0], seats: u32::try_from(run.len()).unwrap() };
+        fn runs(&self, row: usize, columns: Range<u32>) -> impl Iterator<Item = Range<u32>> {
+            let first = self.rows[row].first_seat;
+            let free: Vec<u32> = columns.filter(|column| self.free[(first + column) as usize]).collect();
+            let run = |run: &[u32]| run[0]..run[run.len() - 1] + 1;
             free.chunk_by(|one, other| one + 1 == *other).map(run).collect::<Vec<_>>().into_iter()
         }
     }
 
     fn house() -> impl Strategy<Value = (Vec<SeatRow>, Vec<(u32, bool)>)> {
-        let rows = prop::collection::vec((0_u32..2, 1_u32..150).prop_map(|(tier, seats)| row(tier, seats)), 1..12);
+        let row = (0_u32..2, 0_u32..3, 1_u32..150).prop_map(|(tier, section, seats)| row(tier, section, seats));
+        let rows = prop::collection::vec(row, 1..24).prop_map(|mut rows| {
+            // The sections of a tier follow each other.
+            rows.sort_by(|one, other| (one.tier_index, &one.section).cmp(&(other.tier_index, &other.section)));
+            // Added rows come last, in the last section of their tier.
+            let added = rows.iter().rfind(|row| row.tier_index == 0).cloned();
+            rows.into_iter().chain(added).collect::<Vec<_>>()
+        });
         (rows, prop::collection::vec((any::<u32>(), any::<bool>()), 0..400))
     }
 
@@ -277,7 +290,7 @@ mod tests {
             let statuses = free.iter().map(|free| if *free { SeatStatus::Available } else { SeatStatus::Sold });
             let anew = FreeSeats::new(2, &rows, &statuses.collect::<Vec<_>>());
             for tier in 0..2 {
-                let expected = best_available(&Walked::new(&rows, &free, tier), u32::try_from(wanted).unwrap());
+                let expected = best_available(&Walked { rows: rows_of_tier(&rows, tier), free: &free }, wanted as u32);
                 prop_assert_eq!(&kept.pick(tier as usize, wanted), &expected);
                 prop_assert_eq!(&anew.pick(tier as usize, wanted), &expected);
             }

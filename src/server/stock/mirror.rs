@@ -10,11 +10,12 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
+use uuid::Uuid;
 
 use super::sale::Stock;
 use crate::{
     model::{
-        ids::{BuyerId, SaleId},
+        ids::{BuyerId, HoldId, SaleId},
         ledger::Shift,
         sale::TierCounts,
         seat::SeatStatus,
@@ -36,6 +37,8 @@ pub struct SaleDesk {
     pub refused_by_database: AtomicU64,
     /// Held during a reset. Further resets wait for it, and usually find nothing left to do.
     pub resetting: tokio::sync::Mutex<()>,
+    /// Held while holds whose time is over are released. Whoever waits for it usually finds nothing left to do.
+    pub releasing: tokio::sync::Mutex<()>,
     /// Commits that wait for an earlier one, by the `seq` that they follow. This lock is held while the mirror changes.
     early: Mutex<BTreeMap<u64, Change>>,
 }
@@ -51,8 +54,10 @@ pub struct Change {
     seats: Vec<u32>,
     /// Units moved, by tier.
     units: Vec<(usize, u64)>,
-    /// Units moved, by the buyer who owns or owned them.
-    buyers: Vec<(BuyerId, u64)>,
+    /// Units moved, by the buyer who has or had them, with the order or hold to which they belong.
+    owners: Vec<(BuyerId, Option<Uuid>, u64)>,
+    /// No hold among these changes may be released by others before this time; `None` where there is none.
+    first_due: Option<Timestamp>,
 }
 
 /// What a commit changed in one sale, and what is left.
@@ -68,22 +73,28 @@ pub struct Commit {
 impl Change {
     /// An empty change that starts at this `seq`.
     pub fn new(from: u64, at: Timestamp, shift: Shift) -> Self {
-        let (seats, units, buyers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { from, seq: from, at, head_hash: [0; 32], shift, seats, units, buyers }
+        let (seats, units, owners) = (Vec::new(), Vec::new(), Vec::new());
+        Self { from, seq: from, at, head_hash: [0; 32], shift, seats, units, owners, first_due: None }
     }
 
     pub const fn shift(&self) -> Shift {
         self.shift
     }
 
-    /// Adds units of one tier, with their seats where the tier is seated.
-    pub fn add(&mut self, tier_index: usize, quantity: u64, seats: &[u32], buyer: Option<BuyerId>) {
+    /// Notes that a hold among these changes may be released by others from this time on.
+    pub fn expect(&mut self, due_at: Timestamp) {
+        self.first_due = Some(self.first_due.map_or(due_at, |first| first.min(due_at)));
+    }
+
+    /// Adds units of one tier, with their seats where the tier is seated. `owner` is who has or had them, with the order or
+    /// hold to which they belong.
+    pub fn add(&mut self, tier_index: usize, quantity: u64, seats: &[u32], owner: Option<(BuyerId, Option<Uuid>)>) {
         match self.units.iter_mut().find(|(known, _)| *known == tier_index) {
             Some((_, sum)) => *sum += quantity,
             None => self.units.push((tier_index, quantity)),
         }
         self.seats.extend(seats);
-        self.buyers.extend(buyer.map(|buyer| (buyer, quantity)));
+        self.owners.extend(owner.map(|(buyer, reference)| (buyer, reference, quantity)));
     }
 }
 
@@ -94,6 +105,7 @@ impl SaleDesk {
             stock: RwLock::new(stock),
             refused_by_database: AtomicU64::new(0),
             resetting: tokio::sync::Mutex::default(),
+            releasing: tokio::sync::Mutex::default(),
             early: Mutex::default(),
         })
     }
@@ -110,14 +122,16 @@ impl SaleDesk {
 
     /// Takes over a change and the changes that waited for it, and tells of each. `true` where the mirror is behind: a
     /// change still waits for an earlier one, or too many waited and were dropped.
-    pub fn take(&self, change: Change, tell: impl Fn(Commit)) -> bool {
+    ///
+    /// `now` is the store's time, as far as it is known.
+    pub fn take(&self, change: Change, now: Timestamp, tell: impl Fn(Commit)) -> bool {
         let mut early = self.early.lock();
         if early.len() >= MAX_EARLY {
             early.clear();
             return true;
         }
         early.insert(change.from, change);
-        self.take_early(&mut early, tell)
+        self.take_early(&mut early, now, tell)
     }
 
     /// Replaces the mirror by a newer state of the whole sale, and tells of it. `true` where the mirror may be behind:
@@ -129,7 +143,8 @@ impl SaleDesk {
             if (stock.seq, stock.revision) < (mirror.seq, mirror.revision) {
                 return true;
             }
-            *mirror = stock;
+            let mut before = std::mem::replace(&mut *mirror, stock);
+            mirror.live_holds.remember_unpaid_of(&mut before.live_holds);
         }
         tell();
         self.forget_old(&mut early);
@@ -155,7 +170,7 @@ impl SaleDesk {
             mirror.opens_at = stock.opens_at;
             mirror.message = stock.message;
             mirror.max_per_buyer = stock.max_per_buyer;
-            mirror.hold_ttl_seconds = stock.hold_ttl_seconds;
+            mirror.terms = stock.terms;
             is_behind
         };
         tell();
@@ -163,11 +178,11 @@ impl SaleDesk {
         is_behind
     }
 
-    fn take_early(&self, early: &mut BTreeMap<u64, Change>, tell: impl Fn(Commit)) -> bool {
+    fn take_early(&self, early: &mut BTreeMap<u64, Change>, now: Timestamp, tell: impl Fn(Commit)) -> bool {
         loop {
             let seq = self.forget_old(early);
             let Some(change) = early.remove(&seq) else { return !early.is_empty() };
-            let commit = self.stock.write().apply(change);
+            let commit = self.stock.write().apply(change, now);
             tell(commit);
         }
     }
@@ -183,17 +198,22 @@ impl SaleDesk {
 }
 
 impl Stock {
-    /// Takes over what a commit moved.
+    /// Takes over what a commit moved. `now` is the store's time, as far as it is known: the commit's own time is that of
+    /// the server that made it, whose clock may be wrong.
     ///
     /// # Panics
     /// Where the mirror differs from the state that the commit was decided on. Such a mirror must not be used any more.
-    fn apply(&mut self, change: Change) -> Commit {
-        let Change { from, seq, at, head_hash, shift, seats, units, buyers } = change;
+    fn apply(&mut self, change: Change, now: Timestamp) -> Commit {
+        let Change { from, seq, at, head_hash, shift, seats, units, owners, first_due } = change;
         assert!(seq > self.seq, "a commit moves the sale's seq on");
         self.shift(shift, &seats, &units);
         (self.seq, self.head_hash) = (seq, head_hash);
-        if self.max_per_buyer.is_some() {
-            for (buyer, quantity) in buyers {
+        first_due.into_iter().for_each(|due_at| self.live_holds.expect(due_at));
+        for (buyer, reference, quantity) in owners {
+            if let Some(reference) = reference {
+                self.live_holds.apply(shift, HoldId(reference), buyer, quantity, now);
+            }
+            if self.max_per_buyer.is_some() {
                 let had = self.had.entry(buyer).or_default();
                 *had = match shift.had_by_buyer() {
                     1 => *had + quantity,

@@ -3,7 +3,7 @@
 use super::sale::Stock;
 use crate::model::{
     ids::{SaleId, SeatLabel},
-    outcome::{Code, Refusal},
+    outcome::{Advice, Code, Refusal},
 };
 
 /// The refusal where a tier, or the whole sale, has too few units left.
@@ -28,6 +28,17 @@ pub fn seats_taken(stock: &Stock, gone: impl Iterator<Item = u32>) -> Option<Ref
 /// The refusal where a buyer would own more than the sale allows.
 pub fn limit_reached(limit: u32) -> Refusal {
     Refusal::new(Code::LimitReached, format!("One buyer may have at most {limit} units of this sale."))
+}
+
+/// The refusal where a buyer would have more live holds than allowed.
+pub fn too_many_holds(most: u32) -> Refusal {
+    Refusal::new(Code::LimitReached, format!("One buyer may have at most {most} holds of a sale at once."))
+}
+
+/// The refusal where a claim would cost more than its buyer allows.
+pub fn price_changed(total: u64) -> Refusal {
+    let refusal = Refusal::new(Code::PriceChanged, "The price has changed since you looked.");
+    refusal.with(Advice { total: Some(total), ..Advice::default() })
 }
 
 /// The refusal where stock may remain, but this strategy gave up.

@@ -6,14 +6,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::free_seats::FreeSeats;
+use super::{free_seats::FreeSeats, live_holds::LiveHolds};
 use crate::{
     model::{
         frame::{Snapshot, StatusChange},
         ids::{BuyerId, SaleId, SeatLabel, TierId},
         ledger::Shift,
         outcome::{Code, Refusal},
-        sale::{Counts, Sale, SaleStatus, SaleSwitch, Tier, TierCounts},
+        sale::{Counts, PriceStep, Sale, SaleStatus, SaleSwitch, Tier, TierCounts},
         seat::{Seat, SeatList, SeatRow, SeatStatus},
         strategy::StrategyKind,
         time::Timestamp,
@@ -21,7 +21,7 @@ use crate::{
     server::{
         currency,
         ledger::Hash,
-        store::{NewSeatRecord, SaleRecord},
+        store::{NewSeatRecord, SaleRecord, SaleTerms},
     },
 };
 
@@ -40,15 +40,16 @@ pub struct Stock {
     pub opens_at: Option<Timestamp>,
     pub message: Option<String>,
     pub max_per_buyer: Option<u32>,
-    pub hold_ttl_seconds: u32,
+    pub terms: SaleTerms,
     pub seq: u64,
     pub head_hash: Hash,
     pub tiers: Vec<TierStock>,
     pub seats: Vec<SeatStatus>,
     pub map: Arc<SeatMap>,
     pub free_seats: FreeSeats,
-    /// Units that each buyer owns. Filled only where the sale has a limit per buyer.
+    /// Units that each buyer has, held or sold. Filled only where the sale has a limit per buyer.
     pub had: HashMap<BuyerId, u64>,
+    pub live_holds: LiveHolds,
 }
 
 #[derive(Clone, Debug)]
@@ -57,7 +58,10 @@ pub struct TierStock {
     pub tier_id: i64,
     pub id: TierId,
     pub name: String,
+    /// What a unit costs before the first step.
     pub price: u64,
+    /// In ascending order of `sold_percent`.
+    pub price_steps: Arc<[PriceStep]>,
     pub currency: Arc<str>,
     pub currency_digits: u32,
     pub seated: bool,
@@ -149,6 +153,7 @@ impl Stock {
             id: TierId(tier.slug),
             name: tier.name,
             price: tier.price,
+            price_steps: tier.price_steps.into(),
             currency_digits: currency::digits(&tier.currency),
             currency: tier.currency.into(),
             seated: tier.seated,
@@ -168,14 +173,15 @@ impl Stock {
             opens_at: record.opens_at,
             message: record.message,
             max_per_buyer: record.max_per_buyer,
-            hold_ttl_seconds: record.hold_ttl_seconds,
+            terms: record.terms,
             seq: record.seq,
             head_hash: record.head_hash,
             free_seats: FreeSeats::new(tiers.len(), &map.rows, &seats),
             tiers,
             seats,
             map: Arc::new(map),
-            had: record.owned,
+            had: record.had,
+            live_holds: LiveHolds::new(&record.live_holds),
         }
     }
 
@@ -229,6 +235,12 @@ impl Stock {
             server_now: now,
             seq: self.seq,
             max_per_buyer: self.max_per_buyer,
+            checkout: self.terms.checkout,
+            contact: self.terms.contact,
+            hold_ttl_seconds: self.terms.hold_ttl_seconds,
+            hold_extension_seconds: self.terms.hold_extension_seconds,
+            hold_extensions: self.terms.hold_extensions,
+            payment_grace_seconds: self.terms.payment_grace_seconds,
             capacity: counts.capacity(),
             available: counts.available,
             held: counts.held,
@@ -240,13 +252,13 @@ impl Stock {
     pub fn seat(&self, position: u32) -> Seat {
         self.map.seat(position, self.seats[position as usize], |tier_index| {
             let tier = &self.tiers[tier_index];
-            (&tier.id, tier.price)
+            (&tier.id, tier.price_now())
         })
     }
 
     /// All seats as of now. It is a small copy: whoever makes a long list of it holds up nobody who buys.
     pub fn seats_now(&self) -> SeatsNow {
-        let tiers = self.tiers.iter().map(|tier| (tier.id.clone(), tier.price)).collect();
+        let tiers = self.tiers.iter().map(|tier| (tier.id.clone(), tier.price_now())).collect();
         SeatsNow { seq: self.seq, tiers, statuses: self.seats.clone(), map: self.map.clone() }
     }
 
@@ -293,7 +305,8 @@ impl TierStock {
         Tier {
             id: self.id.clone(),
             name: self.name.clone(),
-            price: self.price,
+            price: self.price_now(),
+            price_steps: self.price_steps.to_vec(),
             currency: self.currency.to_string(),
             currency_digits: self.currency_digits,
             seated: self.seated,
@@ -306,6 +319,18 @@ impl TierStock {
 
     pub fn tier_counts(&self) -> TierCounts {
         let Counts { available, held, sold } = self.counts;
-        TierCounts { id: self.id.clone(), available, held, sold }
+        let price = (!self.price_steps.is_empty()).then(|| self.price_now());
+        TierCounts { id: self.id.clone(), available, held, sold, price }
+    }
+
+    /// What a unit costs now.
+    pub fn price_now(&self) -> u64 {
+        self.price_when(self.counts.held + self.counts.sold)
+    }
+
+    /// What a unit costs while this many units are held or sold.
+    pub fn price_when(&self, gone: u64) -> u64 {
+        let is_reached = |step: &&PriceStep| u64::from(step.sold_percent) * self.counts.capacity() <= 100 * gone;
+        self.price_steps.iter().take_while(is_reached).last().map_or(self.price, |step| step.price)
     }
 }

@@ -1,11 +1,13 @@
 //! A sale in memory: wishes are decided on it, and ledger lines of other servers are applied to it.
 
+mod substitutes; // seats that are taken instead of others
+
 use std::collections::HashMap;
 
 use uuid::Uuid;
 
 use super::{
-    decide::{Draft, Granted},
+    decide::{Bounds, Draft, Granted},
     *,
 };
 use crate::{
@@ -14,29 +16,36 @@ use crate::{
         ledger::{ChangeKind, Shift, Units},
         outcome::Code,
         rung::Rung,
-        sale::{Counts, SaleSwitch},
+        sale::{Checkout, ContactRule, Counts, SaleSwitch},
         seat::{SeatLayout, SeatStatus, seat_rows},
         strategy::StrategyKind,
         time::Timestamp,
     },
-    server::store::{ChangeRecord, LedgerRecord, NewSeatRecord, SaleRecord, TierRecord},
+    server::store::{ChangeRecord, LedgerRecord, NewSeatRecord, SaleRecord, SaleTerms, TierRecord},
 };
 
 /// Two rows of four seats in the tier `floor`, and ten units of `ga`.
 fn stock() -> Stock {
-    let tier = |id, slug: &str, seated, available| TierRecord {
+    stock_of(&[("floor", 100, Some(SeatLayout { sections: 1, rows: 2, per_row: 4 })), ("ga", 100, None)])
+}
+
+/// A sale of tiers with these slugs, prices and seats. A tier without seats has ten units.
+fn stock_of(tiers: &[(&str, u64, Option<SeatLayout>)]) -> Stock {
+    let layouts: Vec<_> = tiers.iter().map(|(.., layout)| *layout).collect();
+    let tiers = (7..).zip(tiers).map(|(id, (slug, price, layout))| TierRecord {
         id,
-        slug: slug.into(),
-        name: slug.into(),
-        price: 100,
+        slug: (*slug).into(),
+        name: (*slug).into(),
+        price: *price,
+        price_steps: Vec::new(),
         currency: "USD".into(),
-        seated,
-        counts: Counts { available, held: 0, sold: 0 },
-    };
-    let rows = seat_rows(&[Some(SeatLayout { sections: 1, rows: 2, per_row: 4 })]);
+        seated: layout.is_some(),
+        counts: Counts { available: layout.map_or(Some(10), SeatLayout::seats).unwrap(), held: 0, sold: 0 },
+    });
+    let rows = seat_rows(&layouts);
     let seats = rows.iter().flat_map(|row| {
         row.labels().map(|(number, label)| NewSeatRecord {
-            tier_index: 0,
+            tier_index: row.tier_index,
             section: row.section.clone(),
             row: row.row.clone(),
             number,
@@ -54,13 +63,21 @@ fn stock() -> Stock {
         rehearsal: false,
         opens_at: None,
         message: None,
-        hold_ttl_seconds: 600,
+        terms: SaleTerms {
+            checkout: Checkout::Instant,
+            contact: ContactRule::Optional,
+            hold_ttl_seconds: 600,
+            hold_extension_seconds: 60,
+            hold_extensions: 10,
+            payment_grace_seconds: 300,
+        },
         max_per_buyer: None,
         seq: 1,
         head_hash: [0; 32],
-        tiers: vec![tier(7, "floor", true, 8), tier(8, "ga", false, 10)],
+        tiers: tiers.collect(),
         seats: seats.collect(),
-        owned: HashMap::new(),
+        had: HashMap::new(),
+        live_holds: Vec::new(),
     })
 }
 
@@ -76,13 +93,13 @@ fn any(tier_index: usize, quantity: u64) -> Part {
 fn decide(draft: &mut Draft, stock: &Stock, parts: Vec<Part>) -> Result<Vec<Granted>, Code> {
     let wish = Wish::new(parts).unwrap();
     let change = (ChangeKind::Buy, Uuid::from_u128(1));
-    let grant = draft.decide(stock, change, BuyerId(Uuid::from_u128(2)), &wish);
+    let grant = draft.decide(stock, change, BuyerId(Uuid::from_u128(2)), &wish, Bounds::default());
     grant.map(|grant| grant.parts).map_err(|refusal| refusal.code)
 }
 
 fn granted(tier_index: usize, seats: &[u32], quantity: u64) -> Granted {
     let rung = (!seats.is_empty()).then_some(Rung::Together);
-    Granted { tier_index, seats: seats.to_vec(), quantity, rung }
+    Granted { tier_index, seats: seats.to_vec(), quantity, price: 100, rung }
 }
 
 #[test]
@@ -95,7 +112,9 @@ fn all_parts_of_a_wish_are_granted_or_none() {
     assert_eq!(decide(&mut draft, &stock, vec![named(&[4]), any(1, 8)]), Err(Code::SoldOut));
     assert_eq!(decide(&mut draft, &stock, vec![named(&[2, 5])]), Err(Code::SeatTaken));
     let wish = Wish::new(vec![named(&[1, 3, 5])]).unwrap();
-    let refusal = draft.decide(&stock, (ChangeKind::Buy, Uuid::nil()), BuyerId(Uuid::nil()), &wish).unwrap_err();
+    let refusal = draft
+        .decide(&stock, (ChangeKind::Buy, Uuid::nil()), BuyerId(Uuid::nil()), &wish, Bounds::default())
+        .unwrap_err();
     assert_eq!(refusal.seats, ["A-2".into(), "A-4".into()], "all that are gone are named");
     assert_eq!(refusal.detail, "Seats A-2, A-4 are taken.");
     assert_eq!(decide(&mut draft, &stock, vec![named(&[4]), any(0, 5)]), Err(Code::SoldOut));
@@ -139,7 +158,7 @@ fn lines_of_other_servers_become_one_change_for_each_run_of_the_same_movement() 
     assert_eq!(runs, [(1, 3), (3, 4), (4, 6), (6, 7), (7, 8)]);
     let sale = SaleDesk::new(stock);
     for change in changes {
-        assert!(!sale.take(change, |_| {}), "each follows on the one before");
+        assert!(!sale.take(change, Timestamp::from_milliseconds(0), |_| {}), "each follows on the one before");
     }
     let stock = sale.stock.read();
     assert_eq!(stock.tiers[0].counts, Counts { available: 7, held: 0, sold: 1 });

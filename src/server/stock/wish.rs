@@ -10,7 +10,19 @@ use crate::model::{outcome::Refusal, seat::SeatStatus, time::Timestamp};
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Part>", into = "Vec<Part>")]
 pub struct Wish {
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
+    /// The named seats in the order in which they were named, where the nearest free seat shall be taken instead of each
+    /// that is gone. Empty where the wish is for these seats and no others.
+    pub(super) in_order: Vec<u32>,
+    /// Seats among those of the parts that are taken instead of others.
+    pub(super) substitutes: Vec<Substitute>,
+}
+
+/// A seat that is taken instead of another one. Both are positions in the sale.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Substitute {
+    pub given: u32,
+    pub asked: u32,
 }
 
 /// What is wished for of one tier.
@@ -60,12 +72,16 @@ impl Wish {
         let is_named_twice = parts.windows(2).any(|two| kind(&two[0]) == kind(&two[1]))
             || parts.iter().any(|part| part.seats().windows(2).any(|two| two[0] == two[1]));
         let is_for_nothing = parts.is_empty() || parts.iter().any(|part| part.quantity() == 0);
-        (!is_named_twice && !is_for_nothing).then_some(Self { parts })
+        (!is_named_twice && !is_for_nothing).then(|| Self::of(parts))
+    }
+
+    fn of(parts: Vec<Part>) -> Self {
+        Self { parts, in_order: Vec::new(), substitutes: Vec::new() }
     }
 
     /// A wish for one named seat.
     pub fn seat(stock: &Stock, position: u32) -> Self {
-        Self { parts: vec![Part { tier_index: stock.tier_of(position), what: What::Seats(vec![position]) }] }
+        Self::of(vec![Part { tier_index: stock.tier_of(position), what: What::Seats(vec![position]) }])
     }
 
     /// These seats, in whatever order. `None` where there are none, or one is named twice.
@@ -78,7 +94,7 @@ impl Wish {
 
     /// A wish for any units of one tier, this many of them.
     pub fn units(tier_index: usize, quantity: u64) -> Self {
-        Self { parts: vec![Part { tier_index, what: What::Units(quantity) }] }
+        Self::of(vec![Part { tier_index, what: What::Units(quantity) }])
     }
 
     /// Whether the sale has these tiers and seats at all, sold or not.
@@ -106,6 +122,11 @@ impl Wish {
         tiers.map(|parts| (parts[0].tier_index, parts.iter().map(Part::quantity).sum()))
     }
 
+    fn named_in(&self, tier_index: usize) -> u64 {
+        let parts = self.parts.iter().filter(|part| part.tier_index == tier_index);
+        parts.map(|part| part.seats().len() as u64).sum()
+    }
+
     /// Positions of all named seats.
     pub fn seats(&self) -> impl Iterator<Item = u32> {
         self.parts.iter().flat_map(|part| part.seats()).copied()
@@ -115,15 +136,19 @@ impl Wish {
     /// only what is committed.
     pub fn refusal(&self, stock: &Stock) -> Option<Refusal> {
         let is_gone = |position: &u32| stock.seats[*position as usize] != SeatStatus::Available;
-        if let Some(refusal) = seats_taken(stock, self.seats().filter(is_gone)) {
-            return Some(refusal);
+        let can_be_other = |position: &u32| self.is_flexible() && stock.may_have_substitute(*position);
+        if self.seats().filter(is_gone).any(|position| !can_be_other(&position)) {
+            return seats_taken(stock, self.seats().filter(is_gone));
         }
         // A named seat that is free can be had, whatever the counter of its tier says.
         let counts = |tier_index| {
             self.parts.iter().any(|part| part.tier_index == tier_index && matches!(part.what, What::Units(_)))
         };
+        // Other seats may be taken instead of those that this wish names, so only its other units count then.
+        let left_out = |tier_index| if self.is_flexible() { self.named_in(tier_index) } else { 0 };
         let mut counted = self.units_by_tier().filter(|(tier_index, _)| counts(*tier_index));
-        let is_short = counted.any(|(tier_index, units)| stock.tiers[tier_index].counts.available < units);
+        let is_short =
+            counted.any(|(tier_index, units)| stock.tiers[tier_index].counts.available < units - left_out(tier_index));
         is_short.then(|| sold_out(&stock.id))
     }
 }

@@ -1,5 +1,7 @@
 //! The seam between the two databases. Callers use these types and never learn which database is behind them.
 
+use std::path::PathBuf;
+
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, pool::PoolConnection, postgres::PgListener};
 
 use super::{error::OpenError, postgres, sqlite};
@@ -25,6 +27,12 @@ impl News {
             }
         }
     }
+}
+
+/// The file of an embedded database with this address; `None` for any other database.
+pub fn file_of(url: &str) -> Option<PathBuf> {
+    let is_embedded = kind_of(url).is_ok_and(|kind| kind == StoreKind::Sqlite);
+    is_embedded.then(|| sqlite::file_of(url)).flatten()
 }
 
 /// Which database a store is kept in.

@@ -82,13 +82,18 @@ fn sign_of_pooler(error: &sqlx::Error) -> Option<String> {
     (is_refused || is_lent).then(|| format!("it says: {message}"))
 }
 
-/// Whether a write failed because an order of the same buyer with the same key exists already.
+/// Whether a write failed because the same buyer's key has an answer already: an order, a hold or a kept body; or because
+/// that of another buyer who shares their keys has one.
 pub fn is_key_taken(error: &sqlx::Error) -> bool {
-    /// PostgreSQL names the violated index. SQLite names its columns, of which this is the first.
-    const INDEX: &str = "one_order_per_key";
-    const COLUMN: &str = "orders.key";
+    /// PostgreSQL names the violated index. SQLite names its columns, of which these are the first, or the index where
+    /// that has an expression. An index of keys that buyers share has a name that begins with the other's.
+    const INDEXES: [&str; 3] = ["one_order_per_key", "one_hold_per_key", "idempotency_keys_pkey"];
+    const COLUMNS: [&str; 3] = ["orders.key", "holds.key", "idempotency_keys.key"];
     error.as_database_error().is_some_and(|error| {
-        error.is_unique_violation() && (error.constraint() == Some(INDEX) || error.message().contains(COLUMN))
+        let names_index = error.constraint().is_some_and(|name| INDEXES.iter().any(|index| name.starts_with(index)));
+        let message = error.message();
+        let is_named = || COLUMNS.iter().chain(&INDEXES).any(|name| message.contains(name));
+        error.is_unique_violation() && (names_index || is_named())
     })
 }
 

@@ -9,11 +9,13 @@ use uuid::Uuid;
 
 use crate::{
     model::{
-        ids::{BuyerId, OrderId, TicketId},
+        hold::Hold,
+        ids::{BuyerId, HoldId, OrderId, TicketId},
         ledger::{ChangeKind, Units},
+        order::Contact,
         outcome::Code,
         rung::Rung,
-        sale::{Counts, SaleSwitch},
+        sale::{Checkout, ContactRule, Counts, PriceStep, SaleSwitch},
         seat::SeatStatus,
         strategy::StrategyKind,
         time::Timestamp,
@@ -38,16 +40,29 @@ pub struct NewSaleRecord<'a> {
     pub strategy: StrategyKind,
     pub rehearsal: bool,
     pub opens_at: Option<Timestamp>,
-    pub hold_ttl_seconds: u32,
+    pub terms: SaleTerms,
     pub max_per_buyer: Option<u32>,
     pub tiers: Vec<NewTierRecord>,
     pub created_at: Timestamp,
+}
+
+/// How the units of a sale become a buyer's own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SaleTerms {
+    pub checkout: Checkout,
+    pub contact: ContactRule,
+    pub hold_ttl_seconds: u32,
+    pub hold_extension_seconds: u32,
+    pub hold_extensions: u32,
+    pub payment_grace_seconds: u32,
 }
 
 pub struct NewTierRecord {
     pub slug: String,
     pub name: String,
     pub price: u64,
+    /// In ascending order of `sold_percent`.
+    pub price_steps: Vec<PriceStep>,
     pub currency: String,
     pub seated: bool,
     pub capacity: u64,
@@ -73,6 +88,10 @@ pub struct PatchRecord<'a> {
     pub message: Option<Option<&'a str>>,
     pub max_per_buyer: Option<Option<u32>>,
     pub hold_ttl_seconds: Option<u32>,
+    pub hold_extension_seconds: Option<u32>,
+    pub hold_extensions: Option<u32>,
+    pub payment_grace_seconds: Option<u32>,
+    pub contact: Option<ContactRule>,
 }
 
 /// The id of a sale's row, and its strategy.
@@ -95,15 +114,26 @@ pub struct SaleRecord {
     pub rehearsal: bool,
     pub opens_at: Option<Timestamp>,
     pub message: Option<String>,
-    pub hold_ttl_seconds: u32,
+    pub terms: SaleTerms,
     pub max_per_buyer: Option<u32>,
     pub seq: u64,
     pub head_hash: Hash,
     pub tiers: Vec<TierRecord>,
     /// In seat order.
     pub seats: Vec<NewSeatRecord>,
-    /// Units that each buyer owns; empty if the sale has no limit per buyer.
-    pub owned: HashMap<BuyerId, u64>,
+    /// Units that each buyer has, held or sold; empty if the sale has no limit per buyer.
+    pub had: HashMap<BuyerId, u64>,
+    pub live_holds: Vec<LiveHoldRecord>,
+}
+
+/// A hold whose units are still set aside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LiveHoldRecord {
+    pub hold: HoldId,
+    pub buyer: BuyerId,
+    pub units: u64,
+    /// From when on others may release it.
+    pub due_at: Timestamp,
 }
 
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -113,15 +143,33 @@ pub struct TierRecord {
     pub name: String,
     #[sqlx(try_from = "i64")]
     pub price: u64,
+    /// In ascending order of `sold_percent`.
+    #[sqlx(try_from = "WrittenSteps")]
+    pub price_steps: Vec<PriceStep>,
     pub currency: String,
     pub seated: bool,
     #[sqlx(flatten)]
     pub counts: Counts,
 }
 
-/// What a batch of purchases takes from one sale, all of it or nothing.
+/// Price steps as they are stored: JSON, or nothing.
+#[derive(sqlx::Type)]
+#[sqlx(transparent)]
+pub struct WrittenSteps(pub Option<String>);
+
+impl TryFrom<WrittenSteps> for Vec<PriceStep> {
+    type Error = serde_json::Error;
+
+    fn try_from(WrittenSteps(text): WrittenSteps) -> Result<Self, Self::Error> {
+        text.map_or(Ok(Self::new()), |text| serde_json::from_str(&text))
+    }
+}
+
+/// What a batch takes from one sale, all of it or nothing.
 pub struct Guard {
     pub sale_id: i64,
+    /// What becomes of the units: held or sold.
+    pub to: SeatStatus,
     /// The sale's `seq` and `revision` that the batch was decided on.
     pub seq: u64,
     pub revision: u64,
@@ -137,11 +185,19 @@ pub struct Guard {
 /// The sale's row after units were taken from it.
 #[derive(Clone, Copy, Debug)]
 pub struct SaleTaken {
-    /// The `seq` of the purchase.
+    /// The newest `seq` that was taken.
     pub seq: u64,
-    /// The hash of the ledger line before the purchase's.
+    /// The hash of the ledger line before the first that was taken.
     pub previous: Hash,
     pub revision: u64,
+}
+
+impl SaleTaken {
+    /// Reads the row's `seq`, `head_hash` and `revision`.
+    pub fn from_row((seq, hash, revision): (i64, Vec<u8>, i64)) -> Self {
+        let previous = hash.try_into().expect("the schema keeps a hash at 32 bytes");
+        Self { seq: count(seq), previous, revision: count(revision) }
+    }
 }
 
 /// One purchase, as it is recorded.
@@ -160,6 +216,7 @@ pub struct Purchase {
     pub rung: Option<Rung>,
     /// The key that the buyer sent, and the fingerprint of the request that it came with.
     pub key: Option<(String, [u8; 16])>,
+    pub contact: Option<Contact>,
 }
 
 /// One unit of a purchase.
@@ -169,6 +226,50 @@ pub struct NewTicket {
     pub tier_id: i64,
     pub seat_position: Option<u32>,
     pub code: [u8; 16],
+}
+
+/// Units set aside for a buyer, as they are recorded.
+#[derive(Clone)]
+pub struct NewHold {
+    pub hold: HoldId,
+    pub buyer: BuyerId,
+    pub currency: Arc<str>,
+    pub seq: u64,
+    /// The ledger line's units, as JSON.
+    pub units: String,
+    pub hash: Hash,
+    pub items: Vec<NewHoldItem>,
+    /// How well the seats stand together that were picked for the buyer.
+    pub rung: Option<Rung>,
+    /// How long it lasts from the moment at which it is recorded.
+    pub life_milliseconds: i64,
+    pub extensions: u32,
+    /// The key that the buyer sent, the fingerprint of the request that it came with, and the answer as JSON.
+    pub key: Option<(String, [u8; 16], String)>,
+}
+
+/// One seat, or units of a general-admission tier.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewHoldItem {
+    pub tier_id: i64,
+    pub seat_position: Option<u32>,
+    pub quantity: u64,
+    /// Of one unit.
+    pub price: u64,
+    /// The position of the seat that was asked for, if another one was given.
+    pub substitute: Option<u32>,
+}
+
+/// A hold that has just ended, with what was in it.
+#[derive(Clone, Debug)]
+pub struct EndedHold {
+    pub hold: HoldId,
+    pub buyer: BuyerId,
+    pub currency: Arc<str>,
+    pub rung: Option<Rung>,
+    pub items: Vec<NewHoldItem>,
+    /// Whether the provider may still say something of a payment for it.
+    pub has_open_payments: bool,
 }
 
 /// A ledger line as it is stored. It does not repeat the hash of the line before.
@@ -185,6 +286,8 @@ pub struct LedgerRecord {
 /// The answer that was kept for a request that changed something.
 #[derive(Debug)]
 pub struct StoredAnswer {
+    /// Who was answered. This need not be who asks now: the heirs of a session share their keys.
+    pub buyer: BuyerId,
     pub fingerprint: [u8; 16],
     pub body: StoredBody,
     pub created_at: Timestamp,
@@ -194,6 +297,8 @@ pub struct StoredAnswer {
 pub enum StoredBody {
     /// The order that was made. It never changes, so the answer is read from it.
     Order(OrderId),
+    /// The hold that was made, as it was when its request was answered.
+    Hold(Box<Hold>),
     /// The HTTP status and the body, as they were sent.
     Sent { status: u16, body: String },
 }
@@ -247,6 +352,8 @@ pub struct Recount {
     pub ticketed_seats: BTreeSet<String>,
     /// Labels of the seats whose row says held.
     pub held_seats: BTreeSet<String>,
+    /// Labels of the seats in live holds.
+    pub seats_of_holds: BTreeSet<String>,
     /// Labels of the seats whose row says sold.
     pub sold_seats: BTreeSet<String>,
 }
@@ -259,6 +366,8 @@ pub struct TierRecount {
     /// The number of the tier's seats, by status.
     pub seats: Counts,
     pub tickets: u64,
+    /// The number of the tier's units in live holds.
+    pub units_of_holds: u64,
 }
 
 /// How far a sale has come. A mirror with the same `seq` and `revision` is up to date.

@@ -4,11 +4,11 @@
 use super::{
     connection::Connection,
     postgres,
-    rows::{Guard, NewSeatRecord, Purchase, SaleTaken},
+    rows::{Guard, NewHold, NewSeatRecord, Purchase, SaleTaken},
     sqlite,
 };
 use crate::{
-    model::{ids::BuyerId, seat::SeatStatus, time::Timestamp},
+    model::{ids::BuyerId, ledger::ChangeKind, seat::SeatStatus, time::Timestamp},
     server::ledger::Hash,
 };
 
@@ -25,25 +25,34 @@ macro_rules! in_either_database {
     )* };
 }
 
+// `to` says what becomes of the units that are taken: held or sold.
 in_either_database! {
     /// Takes what `guard` names and records the purchases, in one transaction and one call: at most `MAX_BATCH`
     /// purchases, with at most as many tickets in all. `false` if any row was not as expected; then nothing has
     /// changed.
     fn take_and_record(guard: &Guard, at: Timestamp, purchases: &[&Purchase]) -> bool;
 
-    /// Records purchases of one sale, made at one instant: buyers, orders, tickets and ledger lines. The caller has
-    /// started the transaction.
-    fn record(sale_id: i64, at: Timestamp, purchases: &[&Purchase]) -> ();
+    /// Records purchases of one sale, made at one instant: buyers, orders, tickets and ledger lines of this kind (`buy`, or
+    /// `confirm` for what was held). The caller has started the transaction.
+    fn record(sale_id: i64, at: Timestamp, kind: ChangeKind, purchases: &[&Purchase]) -> ();
+
+    /// Takes what `guard` names and records the holds, as [`take_and_record`] does purchases. Returns the store's time at
+    /// which the holds began; `None` if any row was not as expected; then nothing has changed.
+    fn take_and_hold(guard: &Guard, at: Timestamp, holds: &[&NewHold]) -> Option<Timestamp>;
+
+    /// Records holds of one sale: their rows, items and ledger lines. The caller has started the transaction. Returns
+    /// the store's time at which the holds began.
+    fn record_holds(sale_id: i64, at: Timestamp, holds: &[&NewHold]) -> Timestamp;
 
     /// Takes the available ones of these seats, and returns their positions in order.
-    fn take_seats(sale_id: i64, positions: &[u32]) -> Vec<u32>;
+    fn take_seats(sale_id: i64, positions: &[u32], to: SeatStatus) -> Vec<u32>;
 
     /// Takes the first `units` available seats of a tier, and returns their positions; fewer if fewer are left.
-    fn take_any_seats(sale_id: i64, tier_id: i64, units: u64) -> Vec<u32>;
+    fn take_any_seats(sale_id: i64, tier_id: i64, units: u64, to: SeatStatus) -> Vec<u32>;
 
     /// Takes units from the sale's own counter, and takes its next `seq`. `None` if fewer units are left or the sale is
     /// not open.
-    fn sale_head(sale_id: i64, units: u64) -> Option<SaleTaken>;
+    fn sale_head(sale_id: i64, units: u64, to: SeatStatus) -> Option<SaleTaken>;
 
     /// A tier's version and available units. The row stays locked until the transaction ends.
     fn lock_tier(tier_id: i64) -> (i64, u64);
@@ -62,11 +71,11 @@ in_either_database! {
     fn free_seats(sale_id: i64, tier_id: i64, units: u64, skip_locked: bool) -> Vec<(u32, i64)>;
 
     /// Takes units of a tier if so many are available and, where a version is given, the row still has that version.
-    fn set_tier(tier_id: i64, version: Option<i64>, units: u64) -> bool;
+    fn set_tier(tier_id: i64, version: Option<i64>, units: u64, to: SeatStatus) -> bool;
 
     /// Takes those of these seats, given by position and version, that are available and have not changed since that
     /// version; returns how many it took.
-    fn set_seats(sale_id: i64, seats: &[(u32, i64)]) -> u64;
+    fn set_seats(sale_id: i64, seats: &[(u32, i64)], to: SeatStatus) -> u64;
 
     /// Takes unnumbered units of a tier, skipping rows that another transaction has locked; returns how many it took.
     fn take_units(tier_id: i64, units: u64) -> u64;

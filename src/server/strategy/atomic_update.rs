@@ -40,7 +40,7 @@ impl AtomicUpdate {
 }
 
 /// Decides a claim by conditional updates alone.
-pub async fn buy(desk: &Desk, claim: Claim) -> Verdict {
+pub async fn decide_by_condition(desk: &Desk, claim: Claim) -> Verdict {
     let verdict = attempt(desk, &claim, &Wanted::of(&claim), &ByCondition).await.verdict(&claim);
     claim.settle(verdict)
 }
@@ -71,7 +71,7 @@ impl Take for ByCondition {
                 WantedUnits::Counted(_) => Vec::new(),
                 WantedUnits::Seats(quantity) => {
                     let best = claim.best_seats(part.tier_index, *quantity);
-                    take_best_seats(transaction, wanted.sale_id, part.tier_id, best, *quantity).await?
+                    take_best_seats(transaction, wanted, part.tier_id, best, *quantity).await?
                 }
             };
             if matches!(part.what, WantedUnits::Seats(quantity) if (seats.len() as u64) < quantity) {
@@ -86,18 +86,18 @@ impl Take for ByCondition {
 /// Takes this many seats of a tier and returns them in order: the proposed ones, and others instead of those that are gone.
 async fn take_best_seats(
     transaction: &mut Transaction<'_>,
-    sale_id: i64,
+    &Wanted { sale_id, to, .. }: &Wanted,
     tier_id: i64,
     proposed: Vec<u32>,
     units: u64,
 ) -> Result<Vec<u32>, sqlx::Error> {
     let mut seats = match proposed.is_empty() {
         true => Vec::new(),
-        false => store::take_seats(transaction.connection(), sale_id, &proposed).await?,
+        false => store::take_seats(transaction.connection(), sale_id, &proposed, to).await?,
     };
     let missing = units - seats.len() as u64;
     if missing > 0 {
-        seats.extend(store::take_any_seats(transaction.connection(), sale_id, tier_id, missing).await?);
+        seats.extend(store::take_any_seats(transaction.connection(), sale_id, tier_id, missing, to).await?);
         seats.sort_unstable();
     }
     Ok(seats)
@@ -109,7 +109,7 @@ pub async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> R
     if named.is_empty() {
         return Ok(named);
     }
-    let taken = store::take_seats(transaction.connection(), wanted.sale_id, &named).await?;
+    let taken = store::take_seats(transaction.connection(), wanted.sale_id, &named, wanted.to).await?;
     named.retain(|position| taken.binary_search(position).is_err());
     Ok(named)
 }
@@ -117,7 +117,7 @@ pub async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> R
 /// Takes the units off the counters of the tiers. `false` where a tier has too few left.
 pub async fn take_counted(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Result<bool, sqlx::Error> {
     for tier in &wanted.tiers {
-        if !store::set_tier(transaction.connection(), tier.tier_id, None, tier.quantity).await? {
+        if !store::set_tier(transaction.connection(), tier.tier_id, None, tier.quantity, wanted.to).await? {
             return Ok(false);
         }
     }
@@ -130,6 +130,6 @@ impl Strategy for AtomicUpdate {
     }
 
     fn claim(&self, claim: Claim) -> Deciding<'_> {
-        Box::pin(buy(&self.desk, claim))
+        Box::pin(decide_by_condition(&self.desk, claim))
     }
 }

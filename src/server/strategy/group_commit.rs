@@ -28,12 +28,12 @@ use tokio::{
 };
 
 use self::pending::{Batch, Decision, Pending, Plan, Waiting};
-use super::{Claim, Deciding, Strategy, Verdict};
+use super::{Claim, Deciding, Strategy, Verdict, Won};
 use crate::{
-    model::strategy::StrategyKind,
+    model::{ledger::Movement, seat::SeatStatus, strategy::StrategyKind, time::Timestamp},
     server::{
         failpoint::failpoint,
-        stock::{Desk, SaleDesk, decide::Draft},
+        stock::{Desk, Recorded, SaleDesk, decide::Draft},
         store::{self, Connection, Guard, Writer},
         telemetry::metrics::{BATCH_SIZE, COMMIT_DURATION, QUEUE_LENGTH},
     },
@@ -173,7 +173,7 @@ async fn write_batch(
     let mut repeated = HashSet::new();
     let mut plan = plan.unwrap_or_else(|| propose(desk, sale, claims, &repeated));
     for tries in 0..=MAX_RETRIES {
-        if plan.sold().next().is_none() {
+        if plan.granted().next().is_none() {
             return Ok(plan);
         }
         failpoint!("admitted");
@@ -188,9 +188,10 @@ async fn write_batch(
             write(writer.in_doubt(), sale, &plan).await?
         };
         match taken {
-            Taken::All => {
+            Taken::All(begun_at) => {
                 failpoint!("committed");
                 metrics::histogram!(COMMIT_DURATION).record(started.elapsed().as_secs_f64());
+                plan.begun_at = begun_at;
                 return Ok(plan);
             }
             Taken::KeyInUse => repeated.extend(answered(writer, claims).await?),
@@ -227,7 +228,7 @@ async fn write_behind_lock(
     plan.asked_database = true;
     let taken = write(transaction.connection(), sale, &plan).await?;
     match taken {
-        Taken::All => transaction.commit().await?,
+        Taken::All(_) => transaction.commit().await?,
         Taken::Nothing | Taken::KeyInUse => transaction.rollback().await?,
     }
     Ok((plan, taken))
@@ -249,7 +250,8 @@ fn propose(desk: &Desk, sale: &SaleDesk, claims: &[Waiting], repeated: &HashSet<
 
 /// The result of a guarded write.
 enum Taken {
-    All,
+    /// With the store's time at which holds began.
+    All(Timestamp),
     /// Nothing was written, because a row was not as the mirror says.
     Nothing,
     /// Nothing was written, because another process has used one of the keys meanwhile.
@@ -259,10 +261,21 @@ enum Taken {
 /// Writes a plan, all of it or nothing.
 async fn write(connection: Connection<'_>, sale: &SaleDesk, plan: &Plan) -> Result<Taken, sqlx::Error> {
     let guard = guard(sale, plan);
-    let purchases: Vec<_> = plan.sold().map(|sold| &sold.purchase).collect();
-    match store::take_and_record(connection, &guard, plan.at, &purchases).await {
-        Ok(true) => Ok(Taken::All),
-        Ok(false) => Ok(Taken::Nothing),
+    let (mut purchases, mut holds) = (Vec::new(), Vec::new());
+    for recorded in plan.granted() {
+        match recorded {
+            Recorded::Sold(sold) => purchases.push(&sold.purchase),
+            Recorded::Held(held) => holds.push(&held.new),
+        }
+    }
+    assert!(purchases.is_empty() || holds.is_empty(), "a batch has claims of one kind");
+    let written = match holds.is_empty() {
+        true => store::take_and_record(connection, &guard, plan.at, &purchases).await.map(|all| all.then_some(plan.at)),
+        false => store::take_and_hold(connection, &guard, plan.at, &holds).await,
+    };
+    match written {
+        Ok(Some(begun_at)) => Ok(Taken::All(begun_at)),
+        Ok(None) => Ok(Taken::Nothing),
         Err(error) if store::is_key_taken(&error) => Ok(Taken::KeyInUse),
         Err(error) => Err(error),
     }
@@ -273,8 +286,12 @@ fn guard(sale: &SaleDesk, plan: &Plan) -> Guard {
     let stock = sale.stock.read();
     let mut units = vec![0; stock.tiers.len()];
     let (mut seats, mut decisions) = (Vec::new(), 0);
-    for sold in plan.sold() {
-        for part in &sold.parts {
+    let mut to = SeatStatus::Sold;
+    for recorded in plan.granted() {
+        if let Movement::Between(shift) = recorded.kind().movement() {
+            to = shift.to;
+        }
+        for part in recorded.parts() {
             units[part.tier_index] += part.quantity;
             seats.extend(&part.seats);
         }
@@ -283,6 +300,7 @@ fn guard(sale: &SaleDesk, plan: &Plan) -> Guard {
     let tiers = stock.tiers.iter().zip(units).filter(|(_, units)| *units > 0);
     Guard {
         sale_id: stock.sale_id,
+        to,
         seq: plan.seq,
         revision: plan.revision,
         decisions,
@@ -310,12 +328,12 @@ async fn answered(writer: &mut Writer, claims: &[Waiting]) -> Result<Vec<usize>,
 /// One task on the buyers' runtime sends the answers. Sent from the sequencer's thread, each answer would have to wake
 /// a thread of that runtime.
 fn answer(desk: &Desk, buyers: &Handle, sale: &Arc<SaleDesk>, claims: Vec<Waiting>, plan: Plan) {
-    desk.committed(sale, plan.at, &plan.sold().collect::<Vec<_>>());
+    desk.committed(sale, plan.at, &plan.granted().collect::<Vec<_>>(), plan.begun_at);
     let sale = sale.clone();
     buyers.spawn(async move {
         for ((claim, answer), decision) in claims.into_iter().zip(plan.decisions) {
             let verdict = match decision {
-                Decision::Sold(sold) => Verdict::Won(Box::new(sold.order(&sale.stock.read()))),
+                Decision::Granted(recorded) => Verdict::Won(Won::new(&recorded, &sale.stock.read(), plan.begun_at)),
                 Decision::Refused(refusal) if plan.asked_database => Verdict::RefusedByDatabase(refusal),
                 Decision::Refused(refusal) => Verdict::Refused(refusal),
                 Decision::Repeated => Verdict::Repeated,

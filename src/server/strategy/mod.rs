@@ -17,9 +17,10 @@ mod redis_gate; // a counter in Redis lets claims in, the database decides
 mod redis_lock; // a lease in Redis, in front of optimistic
 mod registry; // the strategies that this server can run
 mod skip_locked; // any unit whose row nobody else has locked
+mod substitutes; // seats for claims that take others instead of those that are gone
 mod wanted; // a wish in terms of the database's rows
 
-pub use claim::{Claim, Deciding, KeyClaim, KeyGuard, Strategy, Verdict};
+pub use claim::{Claim, Deciding, Strategy, Taking, Verdict, Won};
 pub use queued::{QueueOptions, Queued, Said};
 #[cfg(test)]
 pub use redis_gate::compare as compare_gate;

@@ -17,7 +17,7 @@
 use std::sync::Arc;
 
 use super::{
-    Claim, Deciding, Strategy, Verdict,
+    Claim, Deciding, Strategy, Verdict, Won,
     one_by_one::sold,
     wanted::{Wanted, WantedUnits},
 };
@@ -75,7 +75,7 @@ impl Naive {
         store::write_sold(transaction.connection(), wanted.sale_id, &seats).await?;
         store::set_head(transaction.connection(), wanted.sale_id, seq, &sold.purchase.hash).await?;
         let without_tickets = Purchase { tickets: Vec::new(), ..sold.purchase.clone() };
-        store::record(transaction.connection(), wanted.sale_id, at, &[&without_tickets]).await?;
+        store::record(transaction.connection(), wanted.sale_id, at, sold.kind, &[&without_tickets]).await?;
         store::record_unguarded(transaction.connection(), wanted.sale_id, &sold.purchase).await?;
         transaction.commit().await?;
         writer.settle();
@@ -84,7 +84,7 @@ impl Naive {
         let mut reader = self.desk.store.reader().await?;
         self.desk.read_anew(&mut reader.begin().await?, &claim.sale).await?;
         self.desk.changed.notify_one();
-        Ok(Some(Verdict::Won(Box::new(sold.order(&claim.sale.stock.read())))))
+        Ok(Some(Verdict::Won(Won::Order(Box::new(sold.order(&claim.sale.stock.read()))))))
     }
 
     /// Reads what seems to be left. `None` where that is too little.

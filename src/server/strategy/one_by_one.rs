@@ -10,15 +10,19 @@
 
 use std::time::Duration;
 
-use super::{Claim, KeyClaim, Verdict, wanted::Wanted};
+use super::{Claim, Taking, Verdict, Won, wanted::Wanted};
 use crate::{
-    model::{ids::OrderId, ledger::ChangeKind, outcome::Refusal, time::Timestamp},
+    model::{
+        ids::{HoldId, OrderId},
+        outcome::Refusal,
+        time::Timestamp,
+    },
     server::{
         failpoint::failpoint,
         stock::{
-            Desk, Sold, Stock,
+            Desk, Held, Recorded, Sold, Stock, Substitute,
             decide::{Grant, Granted, Place},
-            limit_reached,
+            limit_reached, pause_before_retry, seats_taken, too_many_holds,
         },
         store::{self, DecidedRequest, Decision, SaleTaken, Transaction, Writer},
     },
@@ -84,9 +88,8 @@ pub async fn attempt(desk: &Desk, claim: &Claim, wanted: &Wanted, take: &impl Ta
             Ok(Some(attempt)) => return attempt,
             Err(error) if store::is_key_taken(&error) => return Attempt::Done(Verdict::Repeated),
             Err(error) if store::is_conflict(&error) && tries < MAX_RETRIES => {
-                let pause = (PAUSE * 2_u32.pow(tries)).mul_f64(rand::random());
+                pause_before_retry(PAUSE, tries).await;
                 tries += 1;
-                tokio::time::sleep(pause).await;
             }
             Err(error) => return Attempt::Done(Verdict::Unknown(error)),
         }
@@ -121,7 +124,7 @@ async fn try_once(
             number_and_record(desk, &mut transaction, claim, wanted, parts, settings).await?
         }
     };
-    let Numbered::Sold(sold) = numbered else {
+    let Numbered::Recorded(recorded, begun_at) = numbered else {
         transaction.rollback().await?;
         writer.settle();
         return unsold(desk, &mut writer, claim, numbered, at).await;
@@ -129,9 +132,9 @@ async fn try_once(
     failpoint!("recorded");
     transaction.commit().await?;
     failpoint!("committed");
-    desk.committed(&claim.sale, at, &[&sold]);
+    desk.committed(&claim.sale, at, &[&recorded], begun_at);
     writer.settle();
-    Ok(Some(Attempt::Done(Verdict::Won(Box::new(sold.order(&claim.sale.stock.read()))))))
+    Ok(Some(Attempt::Done(Verdict::Won(Won::new(&recorded, &claim.sale.stock.read(), begun_at)))))
 }
 
 /// The result of an attempt that sold nothing and has been rolled back.
@@ -154,7 +157,7 @@ async fn unsold(
             desk.reload(writer, &claim.sale).await?;
             return Ok(None);
         }
-        Numbered::Sold(_) | Numbered::Outrun => return Ok(Some(Attempt::Outrun)),
+        Numbered::Recorded(..) | Numbered::Outrun => return Ok(Some(Attempt::Outrun)),
     };
     Ok(Some(Attempt::Done(Verdict::RefusedByDatabase(refusal))))
 }
@@ -187,7 +190,8 @@ impl Settings {
 
 /// The result of a claim inside its transaction.
 enum Numbered {
-    Sold(Box<Sold>),
+    /// With the store's time at which a hold began.
+    Recorded(Box<Recorded>, Timestamp),
     Refused(Refusal),
     Outrun,
     /// The sale's row says that the sale is not open, or that it has fewer units left than its tiers say.
@@ -196,8 +200,8 @@ enum Numbered {
     Changed,
 }
 
-/// Gives the purchase its `seq` and writes its rows. The limit per buyer is checked while the sale's row is locked,
-/// because no other purchase of the same buyer can be committed then.
+/// Gives what was taken its `seq` and writes its rows. The buyer's limits are checked while the sale's row is locked, because
+/// no other purchase or hold of the same buyer can be committed then.
 async fn number_and_record(
     desk: &Desk,
     transaction: &mut Transaction<'_>,
@@ -207,29 +211,130 @@ async fn number_and_record(
     settings: Settings,
 ) -> Result<Numbered, sqlx::Error> {
     let Settings { at, revision: known, max_per_buyer } = settings;
-    let quantity = claim.wish.quantity();
-    let taken = store::sale_head(transaction.connection(), wanted.sale_id, quantity).await?;
+    let (quantity, to) = (claim.wish.quantity(), claim.taking.to());
+    let taken = store::sale_head(transaction.connection(), wanted.sale_id, quantity, to).await?;
     let Some(SaleTaken { seq, previous, revision }) = taken else { return Ok(Numbered::Stale) };
     if known != revision {
         return Ok(Numbered::Changed);
     }
-    if let Some(limit) = max_per_buyer {
-        let owned = store::units_owned(transaction.connection(), wanted.sale_id, claim.buyer).await?;
-        if owned + quantity > u64::from(limit) {
-            return Ok(Numbered::Refused(limit_reached(limit)));
+    let parts = priced(transaction, claim, parts).await?;
+    if let Some(refusal) = too_dear(transaction, claim, &parts).await? {
+        return Ok(Numbered::Refused(refusal));
+    }
+    let bounds = claim.taking.bounds();
+    if let Err(refusal) = bounds.check_total(&parts) {
+        return Ok(Numbered::Refused(refusal));
+    }
+    if max_per_buyer.is_some() || bounds.active_holds.is_some() {
+        let (holds, held) = store::held_by(transaction.connection(), wanted.sale_id, claim.buyer).await?;
+        if let Some(limit) = max_per_buyer {
+            let owned = store::units_owned(transaction.connection(), wanted.sale_id, claim.buyer).await?;
+            if owned + held + quantity > u64::from(limit) {
+                return Ok(Numbered::Refused(limit_reached(limit)));
+            }
+        }
+        if let Some(most) = bounds.active_holds.filter(|most| holds >= u64::from(*most)) {
+            return Ok(Numbered::Refused(too_many_holds(most)));
         }
     }
     let place = Place { at, written_at: &at.to_string(), seq, previous: &previous };
-    let sold = sold(desk, claim, parts, &place);
-    store::set_head(transaction.connection(), wanted.sale_id, seq, &sold.purchase.hash).await?;
-    store::record(transaction.connection(), wanted.sale_id, at, &[&sold.purchase]).await?;
-    Ok(Numbered::Sold(Box::new(sold)))
+    let recorded = recorded(desk, claim, parts, &place);
+    store::set_head(transaction.connection(), wanted.sale_id, seq, &recorded.line().1).await?;
+    let begun_at = record(transaction, wanted.sale_id, at, &recorded).await?;
+    Ok(Numbered::Recorded(Box::new(recorded), begun_at))
+}
+
+/// What was taken, at the prices that the database's own counters lead to. They are the prices before this claim: one for all
+/// units of a tier.
+async fn priced(
+    transaction: &mut Transaction<'_>,
+    claim: &Claim,
+    mut parts: Vec<Granted>,
+) -> Result<Vec<Granted>, sqlx::Error> {
+    for part in &mut parts {
+        let tier = {
+            let stock = claim.sale.stock.read();
+            let tier = &stock.tiers[part.tier_index];
+            if tier.price_steps.is_empty() {
+                continue;
+            }
+            tier.clone()
+        };
+        let (_, left) = store::read_tier(transaction.connection(), tier.tier_id).await?;
+        part.price = tier.price_when(tier.counts.capacity().saturating_sub(left + part.quantity));
+    }
+    Ok(parts)
+}
+
+/// The refusal where a seat that stands for another one has come to cost more than that one. The claim is then decided again
+/// with other seats.
+async fn too_dear(
+    transaction: &mut Transaction<'_>,
+    claim: &Claim,
+    parts: &[Granted],
+) -> Result<Option<Refusal>, sqlx::Error> {
+    for Substitute { given, asked } in claim.wish.substitutes() {
+        let (given, asked, tier) = {
+            let stock = claim.sale.stock.read();
+            let (given, asked) = (stock.tier_of(*given), stock.tier_of(*asked));
+            (given, asked, stock.tiers[asked].clone())
+        };
+        let part_of = |tier_index| parts.iter().find(|part| part.tier_index == tier_index);
+        let Some(price) = part_of(given).map(|part| part.price).filter(|_| given != asked) else { continue };
+        let asked_price = match part_of(asked) {
+            Some(part) => part.price,
+            None => {
+                let (_, left) = store::read_tier(transaction.connection(), tier.tier_id).await?;
+                tier.price_when(tier.counts.capacity().saturating_sub(left))
+            }
+        };
+        if price > asked_price {
+            let stock = claim.sale.stock.read();
+            return Ok(seats_taken(&stock, claim.wish.substitutes().iter().map(|substitute| substitute.asked)));
+        }
+    }
+    Ok(None)
+}
+
+/// Writes the rows of what was granted. Returns the store's time at which a hold began.
+async fn record(
+    transaction: &mut Transaction<'_>,
+    sale_id: i64,
+    at: Timestamp,
+    recorded: &Recorded,
+) -> Result<Timestamp, sqlx::Error> {
+    match recorded {
+        Recorded::Sold(sold) => {
+            store::record(transaction.connection(), sale_id, at, sold.kind, &[&sold.purchase]).await?;
+            Ok(at)
+        }
+        Recorded::Held(held) => store::record_holds(transaction.connection(), sale_id, at, &[&held.new]).await,
+    }
+}
+
+/// Makes what is recorded for a claim that was granted these parts, at this place of the ledger.
+fn recorded(desk: &Desk, claim: &Claim, parts: Vec<Granted>, place: &Place<'_>) -> Recorded {
+    match claim.taking {
+        Taking::Buy => Recorded::Sold(sold(desk, claim, parts, place)),
+        Taking::Hold(_) => {
+            let stock = claim.sale.stock.read();
+            let hold = HoldId(id(desk, claim, place.at));
+            let substitutes = claim.wish.substitutes().to_vec();
+            let grant = Grant { substitutes, ..Grant::new(&stock, claim.taking.kind(), hold.0, parts, place) };
+            Recorded::Held(Held::new(&stock, claim.buyer, hold, grant, claim.asked().key))
+        }
+    }
+}
+
+/// The id of what a claim becomes: that of its request in line, if it comes from there.
+fn id(desk: &Desk, claim: &Claim, at: Timestamp) -> uuid::Uuid {
+    claim.request.map_or_else(|| desk.identifiers.next(at), |request| request.0)
 }
 
 /// Makes the purchase of a claim that was granted these parts, at this place of the ledger.
 pub fn sold(desk: &Desk, claim: &Claim, parts: Vec<Granted>, place: &Place<'_>) -> Sold {
     let stock = claim.sale.stock.read();
-    let order = OrderId(claim.request.map_or_else(|| desk.identifiers.next(place.at), |request| request.0));
-    let grant = Grant::new(&stock, ChangeKind::Buy, order.0, parts, place);
-    desk.sell(&stock, claim.buyer, order, grant, claim.key.as_ref().map(KeyClaim::recorded))
+    let order = OrderId(id(desk, claim, place.at));
+    let grant = Grant::new(&stock, claim.taking.kind(), order.0, parts, place);
+    Sold::new(&desk.identifiers, &stock, (claim.buyer, order), grant, claim.asked())
 }

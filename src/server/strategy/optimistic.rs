@@ -164,13 +164,13 @@ impl Take for Seen {
         let seats: Vec<_> = self.seats.iter().flatten().copied().collect();
         let seats_set = match seats.is_empty() {
             true => 0,
-            false => store::set_seats(transaction.connection(), wanted.sale_id, &seats).await?,
+            false => store::set_seats(transaction.connection(), wanted.sale_id, &seats, wanted.to).await?,
         };
         if seats_set != seats.len() as u64 {
             return Ok(Taken::Outrun);
         }
         for (tier, version) in wanted.tiers.iter().zip(&self.tiers) {
-            if !store::set_tier(transaction.connection(), tier.tier_id, *version, tier.quantity).await? {
+            if !store::set_tier(transaction.connection(), tier.tier_id, *version, tier.quantity, wanted.to).await? {
                 return Ok(Taken::Outrun);
             }
         }

@@ -73,7 +73,7 @@ impl Take for ByLock {
                 WantedUnits::Counted(_) => Vec::new(),
                 WantedUnits::Seats(quantity) => {
                     let seats = lock_best_seats(transaction, claim, wanted.sale_id, part, *quantity).await?;
-                    let set = store::set_seats(transaction.connection(), wanted.sale_id, &seats).await?;
+                    let set = store::set_seats(transaction.connection(), wanted.sale_id, &seats, wanted.to).await?;
                     if set < *quantity {
                         return Ok(Taken::Gone(Vec::new()));
                     }
@@ -117,7 +117,7 @@ async fn take_named(transaction: &mut Transaction<'_>, wanted: &Wanted) -> Resul
         return Ok(gone.into_iter().map(|(position, ..)| position).collect());
     }
     let free: Vec<_> = free.into_iter().map(|(position, version, _)| (position, version)).collect();
-    let set = store::set_seats(transaction.connection(), wanted.sale_id, &free).await?;
+    let set = store::set_seats(transaction.connection(), wanted.sale_id, &free, wanted.to).await?;
     Ok(if set == named.len() as u64 { Vec::new() } else { named })
 }
 

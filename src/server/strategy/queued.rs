@@ -40,7 +40,7 @@ use self::{
     shared::Shared,
     waiting::Waiting,
 };
-use super::{Claim, Deciding, Strategy, Verdict, atomic_update::buy};
+use super::{Claim, Deciding, Strategy, Verdict, atomic_update::decide_by_condition, substitutes::Substitutes};
 use crate::{
     model::{
         ids::{BuyerId, RequestId},
@@ -67,6 +67,7 @@ impl Queued {
             workers: Arc::new(Semaphore::new(options.workers)),
             options,
             joined: Notify::new(),
+            substitutes: Substitutes::default(),
         });
         tokio::spawn(work::keep_working(Arc::downgrade(&shared)));
         tokio::spawn(looking_after::keep_looking_after(Arc::downgrade(&shared)));
@@ -102,6 +103,22 @@ impl Queued {
         self.shared.waiting.owner(request)
     }
 
+    /// Whether a purchase of this buyer is in line. `None` where another server may have put one there, which only Redis
+    /// knows, and Redis cannot be asked.
+    pub async fn has_in_line(&self, buyer: BuyerId) -> Option<bool> {
+        let Shared { desk, line, waiting, .. } = &*self.shared;
+        if waiting.has_buyer(buyer) {
+            return Some(true);
+        }
+        if !self.shared.has_sale() {
+            return Some(false);
+        }
+        match line.has_in_line(buyer).await {
+            None if desk.store.is_shared() => None,
+            in_line => Some(in_line.unwrap_or(false)),
+        }
+    }
+
     /// Takes no more entries, and gives back the places of all waiting requests. The requests stay in line for other
     /// servers, or for the next start of this one.
     pub fn leave(&self) {
@@ -110,7 +127,7 @@ impl Queued {
     }
 
     async fn join(&self, mut claim: Claim) -> Verdict {
-        let Shared { desk, line, waiting, options, joined, .. } = &*self.shared;
+        let Shared { desk, line, waiting, options, joined, substitutes, .. } = &*self.shared;
         let request = RequestId(desk.identifiers.next(desk.clock.now()));
         let is_first = {
             let stock = claim.sale.stock.read();
@@ -140,7 +157,7 @@ impl Queued {
             Err(NoAnswer::NotAsked) => {
                 claim.place = waiting.remove(request);
                 let is_keyed = claim.key.is_some();
-                match buy(desk, claim).await {
+                match substitutes.decide(desk, claim, |claim| decide_by_condition(desk, claim)).await {
                     // The key may have joined the line at another server. Then its request is granted or refused there.
                     Verdict::Refused(_) | Verdict::RefusedByDatabase(_) if is_keyed && desk.store.is_shared() => {
                         Verdict::Unanswerable

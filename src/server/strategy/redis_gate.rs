@@ -137,6 +137,17 @@ static CORRECT: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// Adds units that came back to the units left, if the gate has this revision.
+static RAISE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('HGET', KEYS[1], 'revision') ~= ARGV[1] then return 0 end
+         for tier, units in string.gmatch(ARGV[2], '(%d+):(%d+)') do
+             redis.call('HINCRBY', KEYS[1], tier, units)
+         end
+         return 1",
+    )
+});
+
 pub struct RedisGate {
     desk: Arc<Desk>,
     redis: Arc<Redis>,
@@ -178,6 +189,8 @@ impl RedisGate {
     /// Also starts the task that compares gates with the database, until desk or Redis client is dropped.
     pub fn start(desk: Arc<Desk>, redis: Arc<Redis>) -> Self {
         tokio::spawn(keep_comparing(Arc::downgrade(&desk), Arc::downgrade(&redis)));
+        let raised = redis.clone();
+        desk.tell_of_returns(move |sale, units| raise(&raised, sale, units));
         Self { desk, redis, gates: Mutex::default() }
     }
 
@@ -237,8 +250,7 @@ impl RedisGate {
 
     async fn look(&self, claim: &Claim) -> Look {
         let keys = keys(&self.redis, claim.sale.sale_id);
-        let units: Vec<_> = claim.wish.units_by_tier().map(|(tier, units)| format!("{tier}:{units}")).collect();
-        let note = format!("{};{}", units.join(","), Uuid::new_v4());
+        let note = format!("{};{}", written(claim.wish.units_by_tier()), Uuid::new_v4());
         // At most two tries: the second one after the gate was filled.
         for _ in 0..2 {
             let revision = claim.sale.stock.read().revision;
@@ -287,6 +299,25 @@ impl Drop for Admission {
     }
 }
 
+/// Raises the gate by units that came back, while nobody waits for it.
+fn raise(redis: &Arc<Redis>, sale: &SaleDesk, units: &[(usize, u64)]) {
+    let revision = {
+        let stock = sale.stock.read();
+        if stock.strategy != StrategyKind::RedisGate {
+            return;
+        }
+        stock.revision
+    };
+    let (redis, keys) = (redis.clone(), keys(redis, sale.sale_id));
+    let units = written(units.iter().copied());
+    tokio::spawn(async move { redis.run::<u8>(&RAISE, &keys, &[&revision, &units]).await });
+}
+
+/// Units by tier, as the scripts read them.
+fn written(units: impl Iterator<Item = (usize, u64)>) -> String {
+    units.map(|(tier, units)| format!("{tier}:{units}")).collect::<Vec<_>>().join(",")
+}
+
 fn keys(redis: &Redis, sale_id: i64) -> [String; 2] {
     // A Redis cluster keeps keys with the same text in braces on one node, as the scripts need.
     [redis.key(&format!("gate:{{{sale_id}}}")), redis.key(&format!("gate:{{{sale_id}}}:notes"))]
@@ -309,9 +340,10 @@ async fn keep_comparing(desk: Weak<Desk>, redis: Weak<Redis>) {
 
 /// Compares a sale's gate with the database and corrects it.
 ///
-/// The gate is read first. Within one revision units only leave the database, so what the database has left a moment
-/// later is the least that the gate and the claims on their way must have had together. Where they had less, units have
-/// leaked, and are put back. Where no claim is on its way, gate and database must say the same.
+/// While the sale's `seq` stands still, nothing is sold and nothing comes back, so what the database has left is the least that
+/// the gate and the claims on their way must have together. Where they have less, units have leaked, and are put back. Where no
+/// claim is on its way, gate and database must say the same. Where the `seq` moved between two looks at it, nothing is
+/// corrected: a claim that finds an empty gate asks the database meanwhile.
 pub async fn compare(desk: &Desk, redis: &Redis, sale: &SaleDesk) -> Result<(), sqlx::Error> {
     let keys = keys(redis, sale.sale_id);
     let tier_ids: Vec<i64> = sale.stock.read().tiers.iter().map(|tier| tier.tier_id).collect();
@@ -319,11 +351,15 @@ pub async fn compare(desk: &Desk, redis: &Redis, sale: &SaleDesk) -> Result<(), 
         let now = desk.clock.now().milliseconds;
         redis.run::<Vec<i64>>(&LOOK, &keys, &[&now, &tier_ids.len()]).await.unwrap_or_default()
     };
+    let mut reader = desk.store.reader().await?;
+    let seq = store::seq_of(reader.connection(), sale.sale_id).await?;
     let seen = look().await;
     let Some((revision, tiers)) = seen.split_first() else { return Ok(()) };
-    let mut reader = desk.store.reader().await?;
     for (tier_index, (tier_id, said)) in tier_ids.iter().zip(tiers.chunks(2)).enumerate() {
         let (_, available) = store::read_tier(reader.connection(), *tier_id).await?;
+        if store::seq_of(reader.connection(), sale.sale_id).await? != seq {
+            return Ok(());
+        }
         let available = i64::try_from(available).unwrap_or(i64::MAX);
         let [left, on_the_way] = *said else { return Ok(()) };
         let right = if left + on_the_way < available {

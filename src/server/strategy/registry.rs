@@ -14,6 +14,7 @@ use super::{
     redis_gate::RedisGate,
     redis_lock::RedisLock,
     skip_locked::SkipLocked,
+    substitutes::WithSubstitutes,
 };
 use crate::{
     model::strategy::StrategyKind,
@@ -32,22 +33,22 @@ impl Registry {
     pub fn new(desk: &Arc<Desk>, redis: Option<&Arc<Redis>>, queue: QueueOptions) -> Self {
         let mut registry = Self::default();
         registry.add(Arc::new(Naive::new(desk.clone())));
-        registry.add(Arc::new(AtomicUpdate::new(desk.clone())));
-        registry.add(Arc::new(Pessimistic::new(desk.clone())));
-        registry.add(Arc::new(Optimistic::new(desk.clone())));
+        registry.add(with_substitutes(desk, AtomicUpdate::new(desk.clone())));
+        registry.add(with_substitutes(desk, Pessimistic::new(desk.clone())));
+        registry.add(with_substitutes(desk, Optimistic::new(desk.clone())));
         registry.add(Arc::new(GroupCommit::start(desk.clone())));
         if let Some(redis) = redis {
-            registry.add(Arc::new(RedisLock::new(desk.clone(), redis.clone())));
-            registry.add(Arc::new(RedisGate::start(desk.clone(), redis.clone())));
+            registry.add(with_substitutes(desk, RedisLock::new(desk.clone(), redis.clone())));
+            registry.add(with_substitutes(desk, RedisGate::start(desk.clone(), redis.clone())));
             let queue = Arc::new(Queued::start(desk.clone(), redis.clone(), queue));
             registry.queue = Some(queue.clone());
             registry.add(queue);
         }
         match desk.store.kind() {
             // The gate sees only the claims of this process, so no other process may sell the same database.
-            StoreKind::Sqlite => registry.add(Arc::new(InMemory::new(desk.clone()))),
+            StoreKind::Sqlite => registry.add(with_substitutes(desk, InMemory::new(desk.clone()))),
             // This strategy needs locks on single rows, which SQLite does not have.
-            StoreKind::Postgres => registry.add(Arc::new(SkipLocked::new(desk.clone()))),
+            StoreKind::Postgres => registry.add(with_substitutes(desk, SkipLocked::new(desk.clone()))),
         }
         registry
     }
@@ -75,4 +76,8 @@ impl Registry {
     pub fn support(&self, kind: StrategyKind) -> Result<(), &'static str> {
         if self.strategies.contains_key(&kind) { Ok(()) } else { Err(kind.needs()) }
     }
+}
+
+fn with_substitutes(desk: &Arc<Desk>, strategy: impl Strategy + 'static) -> Arc<dyn Strategy> {
+    Arc::new(WithSubstitutes::new(desk.clone(), strategy))
 }

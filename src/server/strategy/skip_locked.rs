@@ -78,7 +78,7 @@ impl Take for Unlocked {
             let (found, quantity, seats) = match &part.what {
                 WantedUnits::Named(positions) => (positions.len() as u64, positions.len() as u64, positions.clone()),
                 WantedUnits::Seats(quantity) => {
-                    let seats = take_unlocked_seats(transaction, wanted.sale_id, part.tier_id, *quantity).await?;
+                    let seats = take_unlocked_seats(transaction, wanted, part.tier_id, *quantity).await?;
                     (seats.len() as u64, *quantity, seats)
                 }
                 WantedUnits::Counted(quantity) => {
@@ -87,8 +87,10 @@ impl Take for Unlocked {
                 }
             };
             if found < quantity {
+                // The counter still has what this claim itself has taken of the tier.
                 let (_, available) = store::read_tier(transaction.connection(), part.tier_id).await?;
-                return Ok(if available < quantity { Taken::Gone(Vec::new()) } else { Taken::Outrun });
+                let is_gone = available < wanted.of_tier(part.tier_id);
+                return Ok(if is_gone { Taken::Gone(Vec::new()) } else { Taken::Outrun });
             }
             seats_by_part.push(seats);
         }
@@ -100,12 +102,12 @@ impl Take for Unlocked {
 /// Takes the first available seats of a tier that nobody has locked. Fewer than `quantity` where there are not enough.
 async fn take_unlocked_seats(
     transaction: &mut Transaction<'_>,
-    sale_id: i64,
+    &Wanted { sale_id, to, .. }: &Wanted,
     tier_id: i64,
     quantity: u64,
 ) -> Result<Vec<u32>, sqlx::Error> {
     let seats = store::free_seats(transaction.connection(), sale_id, tier_id, quantity, true).await?;
-    store::set_seats(transaction.connection(), sale_id, &seats).await?;
+    store::set_seats(transaction.connection(), sale_id, &seats, to).await?;
     Ok(seats.into_iter().map(|(position, _)| position).collect())
 }
 

@@ -5,13 +5,15 @@ use std::borrow::Cow;
 use super::Claim;
 use crate::{
     model::{outcome::Refusal, seat::SeatStatus},
-    server::stock::{Part, What, decide::Granted, seats_taken, sold_out},
+    server::stock::{FreeSeats, Part, Stock, What, decide::Granted, seats_taken, sold_out},
 };
 
 /// What a claim wants, by rows of the database, in the order of tiers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wanted {
     pub sale_id: i64,
+    /// What becomes of the units: held or sold.
+    pub to: SeatStatus,
     pub parts: Vec<WantedPart>,
     /// What is wanted of each tier in total.
     pub tiers: Vec<WantedTier>,
@@ -61,9 +63,15 @@ impl Wanted {
         };
         Self {
             sale_id: stock.sale_id,
+            to: claim.taking.to(),
             parts: claim.wish.parts().iter().map(by_rows).collect(),
             tiers: claim.wish.units_by_tier().map(tier).collect(),
         }
+    }
+
+    /// How many units are wanted of a tier in total.
+    pub fn of_tier(&self, tier_id: i64) -> u64 {
+        self.tiers.iter().filter(|tier| tier.tier_id == tier_id).map(|tier| tier.quantity).sum()
     }
 
     /// Positions of all named seats, in order.
@@ -89,8 +97,9 @@ impl Wanted {
                 WantedUnits::Named(_) | WantedUnits::Seats(_) => seats.len() as u64,
             };
             let is_picked = matches!(part.what, WantedUnits::Seats(_)) && !seats.is_empty();
-            let rung = is_picked.then(|| stock.free_seats.rung_of(part.tier_index, &seats));
-            let part = Granted { tier_index: part.tier_index, seats, quantity, rung };
+            let rung = is_picked.then(|| claim.pickable(&stock, part.tier_index).rung_of(part.tier_index, &seats));
+            let price = stock.tiers[part.tier_index].price_now();
+            let part = Granted { tier_index: part.tier_index, seats, quantity, price, rung };
             match granted.last_mut().filter(|last| last.tier_index == part.tier_index) {
                 Some(last) => last.add(part),
                 None => granted.push(part),
@@ -117,12 +126,17 @@ impl Claim {
     /// others may have them in a moment.
     pub fn best_seats(&self, tier_index: usize, units: u64) -> Vec<u32> {
         let stock = self.sale.stock.read();
+        self.pickable(&stock, tier_index).pick(tier_index, units).map(|best| best.seats).unwrap_or_default()
+    }
+
+    /// The seats that may be picked of a tier: those that are free in the mirror and that the wish does not name.
+    fn pickable<'stock>(&self, stock: &'stock Stock, tier_index: usize) -> Cow<'stock, FreeSeats> {
         let mut free_seats = Cow::Borrowed(&stock.free_seats);
         for part in self.wish.parts().iter().filter(|part| part.tier_index == tier_index) {
             for position in part.seats() {
                 free_seats.to_mut().set(tier_index, *position, false);
             }
         }
-        free_seats.pick(tier_index, units).map(|best| best.seats).unwrap_or_default()
+        free_seats
     }
 }

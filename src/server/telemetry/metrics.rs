@@ -44,7 +44,8 @@ pub const AUDITS: &str = "onsale_audits_total";
 /// Open connections, and those refused because there were too many.
 pub const CONNECTIONS: &str = "onsale_connections";
 pub const CONNECTIONS_REFUSED: &str = "onsale_connections_refused_total";
-/// Requests refused because a client came too often, by `rate`: `requests`, `new_guests`, `purchases`, `wrong_tokens`.
+/// Requests refused because a client came too often or would hold too much, by `rate`: `requests`, `new_guests`,
+/// `purchases`, `wrong_tokens`, `held_units`.
 pub const RATE_LIMITED: &str = "onsale_rate_limited_total";
 /// Open live streams.
 pub const VIEWERS: &str = "onsale_viewers";
@@ -133,7 +134,7 @@ fn describe() {
     describe_counter!(AUDITS, "Audits made; one that several asked for counts once");
     describe_gauge!(CONNECTIONS, "Open connections");
     describe_counter!(CONNECTIONS_REFUSED, "Connections refused because there were too many");
-    describe_counter!(RATE_LIMITED, "Requests refused because a client came too often, by rate");
+    describe_counter!(RATE_LIMITED, "Requests refused because a client came too often or would hold too much, by rate");
     describe_gauge!(VIEWERS, "Open live streams");
     describe_counter!(FRAMES, "Frames encoded, by event");
     describe_counter!(SNAPSHOTS, "Snapshots handed to viewers, by reason");

@@ -148,6 +148,9 @@ impl TestApp {
             .args(["--addr", &self.address.to_string(), "--database", &self.database()])
             .args(&self.setup.arguments)
             .env_remove("DATABASE_URL")
+            .env_remove("ONSALE_PAYMENT_URL")
+            .env_remove("ONSALE_PAYMENT_KEY")
+            .env_remove("ONSALE_PAYMENT_WEBHOOK_SECRET")
             .env("ONSALE_LOG", "info")
             .envs(self.setup.environment.iter().cloned())
             .current_dir(self.folder.path())
@@ -252,9 +255,25 @@ impl TestApp {
 
     /// The same with arguments that a test puts together.
     pub async fn command_of(&self, arguments: &[&str]) -> std::process::Output {
+        self.binary(arguments).output().await.expect("the binary under test")
+    }
+
+    /// The same with further variables.
+    pub async fn command_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> std::process::Output {
+        self.binary(arguments).envs(environment.iter().copied()).output().await.expect("the binary under test")
+    }
+
+    /// The same, where nobody reads what it prints: its standard output is a pipe without a reader.
+    pub async fn command_unread(&self, arguments: &[&str]) -> std::process::Output {
+        let (_, unread) = std::io::pipe().expect("a pipe");
+        let child = self.binary(arguments).stdout(unread).stderr(Stdio::piped()).spawn();
+        child.expect("the binary under test").wait_with_output().await.expect("its end")
+    }
+
+    fn binary(&self, arguments: &[&str]) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_onsale"));
         command.args(arguments).current_dir(self.folder.path()).env_remove("DATABASE_URL").kill_on_drop(true);
-        command.output().await.expect("the binary under test")
+        command
     }
 
     fn log_path(&self) -> std::path::PathBuf {
@@ -295,7 +314,7 @@ pub fn send_signal(name: &str, process: u32) {
 
 /// An address on which nothing listens. If another process takes it before the server does, the start fails and says
 /// so.
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     for _ in 0..1_000 {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, rand::rng().random_range(PORTS)));
         if TcpListener::bind(address).is_ok() {

@@ -1,4 +1,4 @@
-//! Dependencies run one way: http -> ui -> api -> engine -> {strategy -> stock -> store, feed} -> model.
+//! Dependencies run one way: http -> ui -> api -> engine -> {strategy -> settlement -> stock -> store, feed} -> model.
 
 use std::collections::BTreeSet;
 
@@ -16,16 +16,20 @@ const MAY_USE: Table = &[
     ("lib", &[]),
     ("model", &[]),
     ("wire", &["model"]),
-    ("api", &["model", "server/app", "server/auth", "server/engine", "server/rehearsal", "wire"]),
+    ("api", &["model", "server/app", "server/auth", "server/engine", "server/purchaser", "server/rehearsal", "wire"]),
     ("live", &["api", "model", "wire"]),
     // What users see.
     ("ui/mod", &[]),
     ("ui/client_files", &[]),
     ("ui/kit", &["live", "model", "wire"]),
+    ("ui/checkout", &["api", "live", "model", "ui/kit"]),
     ("ui/home", &["api", "live", "model", "ui/kit"]),
     ("ui/sale", &["api", "live", "model", "ui/kit"]),
     ("ui/simulator", &["api", "live", "model", "ui/kit", "wire"]),
-    ("ui/app", &["api", "live", "model", "ui/client_files", "ui/home", "ui/kit", "ui/sale", "ui/simulator"]),
+    (
+        "ui/app",
+        &["api", "live", "model", "ui/checkout", "ui/client_files", "ui/home", "ui/kit", "ui/sale", "ui/simulator"],
+    ),
     // The base of the server.
     ("server/mod", &[]),
     ("server/background", &[]),
@@ -40,9 +44,11 @@ const MAY_USE: Table = &[
     ("server/redis", &["server/derived_key", "server/telemetry"]),
     ("server/site", &["ui/client_files"]),
     ("server/limits", &["model", "server/config", "server/telemetry"]),
+    ("server/payment", &["model", "server/config", "server/currency"]),
     // Decisions, storage, live feed.
     ("server/store", &["model", "server/currency", "server/ledger", "server/telemetry"]),
     ("server/stock", &["model", "server/clock", "server/currency", "server/ledger", "server/store"]),
+    ("server/settlement", &["model", "server/failpoint", "server/ledger", "server/stock", "server/store"]),
     (
         "server/strategy",
         &[
@@ -50,6 +56,7 @@ const MAY_USE: Table = &[
             "server/failpoint",
             "server/ledger",
             "server/redis",
+            "server/settlement",
             "server/stock",
             "server/store",
             "server/telemetry",
@@ -66,7 +73,9 @@ const MAY_USE: Table = &[
             "server/derived_key",
             "server/feed",
             "server/ledger",
+            "server/payment",
             "server/redis",
+            "server/settlement",
             "server/stock",
             "server/store",
             "server/strategy",
@@ -74,6 +83,14 @@ const MAY_USE: Table = &[
         ],
     ),
     // The edges of the server.
+    (
+        "server/provider",
+        &["server/clock", "server/config", "server/currency", "server/payment", "server/shutdown", "ui/kit"],
+    ),
+    (
+        "server/reconciliation",
+        &["model", "server/clock", "server/currency", "server/payment", "server/store", "ui/kit"],
+    ),
     ("server/auth", &["model", "server/config", "server/derived_key", "server/engine"]),
     ("server/simulator", &["model", "server/limits", "server/shutdown"]),
     (
@@ -90,6 +107,7 @@ const MAY_USE: Table = &[
             "server/site",
         ],
     ),
+    ("server/purchaser", &["model", "server/app", "server/auth", "server/engine", "server/limits"]),
     ("server/rehearsal", &["model", "server/app", "server/engine", "server/simulator"]),
     (
         "server/http",
@@ -104,6 +122,8 @@ const MAY_USE: Table = &[
             "server/engine",
             "server/feed",
             "server/limits",
+            "server/payment",
+            "server/purchaser",
             "server/rehearsal",
             "server/shutdown",
             "server/telemetry",
@@ -120,6 +140,7 @@ const MAY_USE: Table = &[
             "server/config",
             "server/engine",
             "server/limits",
+            "server/payment",
             "server/shutdown",
             "server/simulator",
             "server/site",
@@ -137,6 +158,9 @@ const MAY_USE: Table = &[
             "server/engine",
             "server/http",
             "server/ledger",
+            "server/payment",
+            "server/provider",
+            "server/reconciliation",
             "server/shutdown",
             "server/simulator",
             "server/startup",

@@ -240,7 +240,8 @@ mod tests {
     fn a_file_that_only_declares_is_told_from_one_that_does_something() {
         for source in [
             "",
-            "//! Words.\n#![allow(x)]\nmod a; pub mod b; pub(crate) use self::a::{B, C}; pub use {self::d, e::f}; #[cfg(d)] #[path = \"e.rs\"] mod f;",
+            "//! Words.\n#![allow(x)]\nmod a; pub mod b; pub(crate) use self::a::{B, C};",
+            "pub use {self::d, e::f}; #[cfg(d)] #[path = \"e.rs\"] mod f;",
         ] {
             assert!(of(source).only_declares, "{source}");
         }

@@ -50,7 +50,7 @@ impl Drawings {
             return draw();
         }
         let drawing = self.find_or_keep(Drawing {
-            rows: seating.rows().map(|row| seating.row(row).clone()).collect(),
+            rows: seating.rows().to_vec(),
             tiers: tiers.iter().map(price).collect(),
             faces,
             markup: OnceLock::new(),
@@ -114,6 +114,7 @@ mod tests {
             id: "floor".into(),
             name: name.into(),
             price: 1_000,
+            price_steps: Vec::new(),
             currency: "USD".into(),
             currency_digits: 2,
             seated: true,

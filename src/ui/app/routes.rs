@@ -9,6 +9,7 @@ use leptos_router::{
 };
 
 use super::{
+    checkout::CheckoutPage,
     frame::{Footer, Header},
     home::HomePage,
     not_found::NotFound,
@@ -35,6 +36,7 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=StaticSegment(HOME.path) view=HomePage ssr=SsrMode::Async />
                     <Route path=path!("/sales/:sale") view=SalePage ssr=SsrMode::Async />
+                    <Route path=path!("/checkout/:hold") view=CheckoutPage ssr=SsrMode::Async />
                     <Route path=StaticSegment(SIMULATOR.path) view=SimulatorPage ssr=SsrMode::Async />
                     <Route path=StaticSegment(TICKETS.path) view=TicketsPage ssr=SsrMode::Async />
                 </Routes>

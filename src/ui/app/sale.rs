@@ -4,11 +4,14 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::{drawings, handed::write_down, not_found::NotFound, simulator::Simulator};
+use super::{drawings, handed::write_down, not_found::NotFound, parts::NotLoaded, simulator::Simulator};
 use crate::{
     api::{self, Claims, FormNotice},
-    model::ids::SaleId,
-    ui::sale::{Desk, NO_COOKIES, START, SaleIsland},
+    model::{
+        ids::{HoldId, SaleId},
+        pages::SALE,
+    },
+    ui::sale::{BuyersIsland, Desk, NO_COOKIES, START, SaleIsland},
 };
 
 #[component]
@@ -16,12 +19,20 @@ pub fn SalePage() -> impl IntoView {
     let id = SaleId(use_params_map().with_untracked(|params| params.get("sale").unwrap_or_default()));
     let claims = use_query_map().with_untracked(|query| {
         let claim = |name| query.get(name);
-        Claims { outcome: claim("outcome"), order: claim("order"), request: claim("request"), seal: claim("seal") }
+        Claims {
+            outcome: claim("outcome"),
+            order: claim("order"),
+            request: claim("request"),
+            hold: claim("hold"),
+            seats: claim("seats"),
+            seal: claim("seal"),
+        }
     });
     Suspend::new(async move {
+        let offer = api::told_offer(&claims);
         let outcome = api::told_outcome(&id, claims).await;
         match api::sale_page(id).await {
-            Ok(Some(page)) => view! { <Sale page outcome /> }.into_any(),
+            Ok(Some(page)) => view! { <Sale page outcome offer /> }.into_any(),
             Ok(None) => view! { <NotFound /> }.into_any(),
             Err(_) => view! { <Unavailable /> }.into_any(),
         }
@@ -29,7 +40,7 @@ pub fn SalePage() -> impl IntoView {
 }
 
 #[component]
-fn Unavailable() -> impl IntoView {
+pub fn Unavailable() -> impl IntoView {
     view! {
         <Title text="Unavailable" />
         <section class="message-page" role="alert">
@@ -40,7 +51,7 @@ fn Unavailable() -> impl IntoView {
 }
 
 #[component]
-fn Sale(page: api::SalePage, outcome: Option<String>) -> impl IntoView {
+fn Sale(page: api::SalePage, outcome: Option<String>, offer: Option<(HoldId, String)>) -> impl IntoView {
     let (name, simulator) = (page.sale.name.clone(), page.simulator);
     let start = write_down(START, (page.clone(), outcome.clone()));
     let desk = Desk::new(page, outcome);
@@ -49,10 +60,43 @@ fn Sale(page: api::SalePage, outcome: Option<String>) -> impl IntoView {
         <Title text=name />
         {start}
         {api::form_notice().map(|notice| view! { <Notice notice /> })}
+        {offer.map(|(hold, seats)| view! { <ChangeOffer desk hold seats /> })}
         <div class="sale" data-seats=desk.has_seats().to_string()>
             <SaleIsland>{desk.has_seats().then(|| view! { <SeatMap desk /> })}</SaleIsland>
-            {simulator.then(|| view! { <Simulator sale=Some(desk.sale()) /> })}
+            <div class="sale-below">
+                // Only where things are bought at once: buyers of a sale that has to be paid go to pages of their own.
+                {(!desk.is_paid()).then(|| view! { <Buyers /> })}
+                {simulator.then(|| view! { <Simulator sale=Some(desk.sale()) /> })}
+            </div>
         </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Buyers() -> impl IntoView {
+    view! {
+        <section class="buyers script-only" aria-labelledby="buyers-title" data-lazy="buyers">
+            <NotLoaded text="The buyers could not be loaded. Press again to retry." />
+            <BuyersIsland />
+        </section>
+    }
+    .into_any()
+}
+
+/// Offers to change the visitor's own hold, after a form without script has named a seat that they hold already.
+#[component]
+fn ChangeOffer(desk: Desk, hold: HoldId, seats: String) -> impl IntoView {
+    view! {
+        <form class="notice" method="post" action=format!("{}/hold", SALE.of(desk.id().as_str()))>
+            <p>
+                "You hold one of these already: " <strong>{seats.clone()}</strong>
+                ". You can make that hold have exactly these; its time stays the same."
+            </p>
+            <input type="hidden" name="hold" value=hold.to_string() />
+            <input type="hidden" name="seat" value=seats />
+            <p><button type="submit" class="button-quiet" data-testid="change">"Change my hold"</button></p>
+        </form>
     }
     .into_any()
 }
@@ -64,8 +108,8 @@ fn Notice(notice: FormNotice) -> impl IntoView {
         FormNotice::NoCookie => ("Nothing was bought: your browser keeps no cookies", NO_COOKIES),
         FormNotice::Unknown { .. } => (
             "The box office does not answer",
-            "It is not known whether your purchase went through. Choose the same and press again: if it went through, \
-             you get its tickets, and nothing is bought twice.",
+            "It is not known whether that went through. Choose the same and press again: if it went through, you get \
+             its result, and nothing is bought or held twice.",
         ),
     };
     view! {

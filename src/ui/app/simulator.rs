@@ -6,7 +6,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::handed::hand_over;
+use super::{handed::hand_over, parts::NotLoaded};
 use crate::{
     api,
     model::{ids::SaleId, pages::SIMULATOR, sale::Sale},
@@ -57,9 +57,7 @@ pub fn Simulator(sale: Option<Arc<Sale>>) -> impl IntoView {
                     </span>
                 </p>
             </noscript>
-            <p class="notice" role="alert" hidden data-lazy-failed="true">
-                "The simulator could not be loaded. Press again to retry."
-            </p>
+            <NotLoaded text="The simulator could not be loaded. Press again to retry." />
             <template id=document::FRAME inner_html=document::frame().into_string()></template>
             {Suspend::new(async move {
                 let start = start(sale).await;

@@ -2,7 +2,8 @@
 // that starts at once) and `parts` (the addresses of the WebAssembly that is fetched later).
 //
 // An island inside `data-lazy` is fetched when it comes near the view or when one of its buttons is pressed. The press
-// is then repeated. If the fetch fails, `data-lazy-failed` is shown, and the next press tries again.
+// is then repeated. If the fetch fails, `data-lazy-failed` is shown, and the next press tries again. Inside `data-native` the
+// press then does what it does without script.
 await client.default({ module_or_path: wasm });
 client.hydrate();
 
@@ -44,6 +45,7 @@ const sleep = (island, place) => {
     event.preventDefault();
     event.stopPropagation();
     if (await rouse()) button.click();
+    else if ('native' in place.dataset) button.form?.requestSubmit(button);
   };
   const seen = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && rouse(), {
     rootMargin: `${NEAR_PIXELS}px`,

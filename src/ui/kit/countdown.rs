@@ -18,7 +18,7 @@ pub fn Opening(opens_at: Timestamp, now: ReadSignal<Timestamp>, class: &'static 
 }
 
 /// The remaining time as a text; "now" once the time has come.
-fn remaining(milliseconds: i64) -> String {
+pub fn remaining(milliseconds: i64) -> String {
     if milliseconds <= 0 {
         return "now".to_owned();
     }

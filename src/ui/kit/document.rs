@@ -6,9 +6,9 @@ use leptos::{
     web_sys::{Element, Event, FocusOptions, HtmlElement},
 };
 
-/// Where the focus can be moved to: the button that buys, the button that sends simulated buyers, and the page's
+/// Where the focus can be moved to: the button that buys or holds, the button that sends simulated buyers, and the page's
 /// content.
-pub const BUY: &str = "[data-testid='buy']";
+pub const BUY: &str = ".buy";
 pub const SIMULATE: &str = "[data-testid='simulate']";
 pub const MAIN: &str = "#main";
 

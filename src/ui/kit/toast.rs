@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::document::{BUY, MAIN, hand_focus_on};
 use crate::model::outcome::Code;
@@ -13,7 +14,7 @@ const FAILURE_STAYS: Duration = Duration::from_secs(7);
 /// all are successes, the oldest is removed.
 const MAX_TOASTS: usize = 4;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ToastKind {
     Success,
     /// The purchase is in line. Its outcome follows.

@@ -1,47 +1,38 @@
 //! The best seats that are free now, so that the button can say before the press how they stand together. Pure.
 
+use std::ops::Range;
+
 use super::seating::Seating;
 use crate::{
     live::reducer::{SeatFace, View},
-    model::rung::{Best, Run, TierRows, best_available},
+    model::rung::{Best, TierRow, TierRows, best_available, rows_of_tier},
 };
 
 /// The best `units` seats of a tier that the page shows as free; `None` if fewer are free.
 pub fn best_shown(seating: &Seating, view: &View, tier: usize, units: u32) -> Option<Best> {
-    let rows = seating.rows().filter(|row| seating.row(*row).tier_index as usize == tier).collect();
-    best_available(&ShownRows { seating, view, rows }, units)
+    let tier_index = u32::try_from(tier).ok()?;
+    best_available(&ShownRows { view, rows: rows_of_tier(seating.rows(), tier_index) }, units)
 }
 
 /// The rows of one tier.
 struct ShownRows<'a> {
-    seating: &'a Seating,
     view: &'a View,
-    /// Positions of these rows in the list of all rows.
-    rows: Vec<usize>,
+    rows: Vec<TierRow>,
 }
 
 impl TierRows for ShownRows<'_> {
-    fn count(&self) -> usize {
-        self.rows.len()
+    fn rows(&self) -> &[TierRow] {
+        &self.rows
     }
 
-    fn first_seat(&self, row: usize) -> u32 {
-        self.seating.first_seat(self.rows[row])
-    }
-
-    fn is_behind(&self, row: usize) -> bool {
-        let position = self.rows[row];
-        position > 0 && self.seating.row(position).is_right_behind(self.seating.row(position - 1))
-    }
-
-    fn runs(&self, row: usize) -> impl Iterator<Item = Run> {
-        let mut next = self.first_seat(row);
-        let end = next + self.seating.row(self.rows[row]).seats;
-        let is_free = |seat: &u32| self.view.face(*seat) == SeatFace::Available;
+    fn runs(&self, row: usize, columns: Range<u32>) -> impl Iterator<Item = Range<u32>> {
+        let first = self.rows[row].first_seat;
+        let is_free = move |column: &u32| self.view.face(first + *column) == SeatFace::Available;
+        let (mut next, end) = (columns.start, columns.end);
         std::iter::from_fn(move || {
-            let first = (next..end).find(is_free)?;
-            next = (first..end).find(|seat| !is_free(seat)).unwrap_or(end);
-            Some(Run { first, seats: next - first })
+            let start = (next..end).find(is_free)?;
+            next = (start..end).find(|column| !is_free(column)).unwrap_or(end);
+            Some(start..next)
         })
     }
 }

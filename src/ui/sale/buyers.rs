@@ -1,4 +1,5 @@
 //! Several buyers side by side, each with its own session and count. They let the visitor try out what contention is.
+//! Few visitors scroll down to them, so their code is a file of its own.
 
 use leptos::{prelude::*, task::spawn_local};
 
@@ -10,7 +11,7 @@ use crate::{
         body::BuyBody,
         outcome::{BuyOutcome, Code},
     },
-    ui::kit::{border::part, document::hand_focus_on, seen::seen, toast::ToastKind},
+    ui::kit::{border::part, document::hand_focus_on, lazy::lazy_island, seen::seen, toast::ToastKind},
 };
 
 /// A browser keeps about six connections to one address. The requests of more buyers would only wait inside the
@@ -51,50 +52,51 @@ struct Goal {
     name: String,
 }
 
-#[component]
-pub fn Buyers(desk: Desk) -> impl IntoView {
-    let buyers = RwSignal::new(Vec::<Buyer>::new());
-    // No number is used twice, so that a message never appears at another buyer.
-    let next = StoredValue::new(1);
-    let is_full = move || buyers.with(Vec::len) >= MAX_BUYERS;
-    let is_alone = move || buyers.with(Vec::len) < 2;
-    let add = move |_| {
-        if !untrack(is_full) {
-            let number = next.get_value();
-            next.set_value(number + 1);
-            buyers.update(|buyers| buyers.push(Buyer::new(number)));
-        }
-    };
-    let race = move |_| {
-        if !untrack(is_alone) {
-            buyers.get_untracked().into_iter().for_each(|buyer| buy(desk, buyer));
-        }
-    };
-    part(view! {
-        <section class="buyers script-only" aria-labelledby="buyers-title">
-            <div class="section-head">
-                <div>
-                    <h2 id="buyers-title">"Several buyers"</h2>
-                    <p class="quiet">"Each has a session of its own. Let them go for the same thing, and see who wins."</p>
+lazy_island! {
+    /// The cards of the buyers, below the sale.
+    pub fn BuyersIsland() -> impl IntoView {
+        let desk = use_context::<Desk>().or_else(Desk::of_the_page).expect("the sale's island is above this one");
+        let buyers = RwSignal::new(Vec::<Buyer>::new());
+        // No number is used twice, so that a message never appears at another buyer.
+        let next = StoredValue::new(1);
+        let is_full = move || buyers.with(Vec::len) >= MAX_BUYERS;
+        let is_alone = move || buyers.with(Vec::len) < 2;
+        let add = move |_| {
+            if !untrack(is_full) {
+                let number = next.get_value();
+                next.set_value(number + 1);
+                buyers.update(|buyers| buyers.push(Buyer::new(number)));
+            }
+        };
+        let race = move |_| {
+            if !untrack(is_alone) {
+                buyers.get_untracked().into_iter().for_each(|buyer| buy(desk, buyer));
+            }
+        };
+        part(view! {
+                <div class="section-head">
+                    <div>
+                        <h2 id="buyers-title">"Several buyers"</h2>
+                        <p class="quiet">"Each has a session of its own. Let them go for the same thing, and see who wins."</p>
+                    </div>
+                    <div class="section-actions">
+                        <button type="button" class="button-quiet" id="card-add"
+                            aria-disabled=move || is_full().then_some("true") on:click=add>
+                            "Add a buyer"
+                        </button>
+                        <button type="button" class="button-quiet" id="card-race"
+                            aria-disabled=move || is_alone().then_some("true") on:click=race>
+                            "All at once"
+                        </button>
+                    </div>
                 </div>
-                <div class="section-actions">
-                    <button type="button" class="button-quiet" id="card-add"
-                        aria-disabled=move || is_full().then_some("true") on:click=add>
-                        "Add a buyer"
-                    </button>
-                    <button type="button" class="button-quiet" id="card-race"
-                        aria-disabled=move || is_alone().then_some("true") on:click=race>
-                        "All at once"
-                    </button>
-                </div>
-            </div>
-            <ul class="buyer-cards" role="list">
-                <For each=move || buyers.get() key=|buyer| buyer.number let(buyer)>
-                    <BuyerCard desk buyer buyers />
-                </For>
-            </ul>
-        </section>
-    })
+                <ul class="buyer-cards" role="list">
+                    <For each=move || buyers.get() key=|buyer| buyer.number let(buyer)>
+                        <BuyerCard desk buyer buyers />
+                    </For>
+                </ul>
+        })
+    }
 }
 
 #[component]

@@ -1,12 +1,12 @@
 //! What the parts of one sale's page share: the sale, the live view, the choice, the messages.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{intent::Intents, outcome::outcome_message, own::merge, seating::Seating};
+use super::{outcome::outcome_message, own::merge, seating::Seating};
 use crate::{
-    api::{self, SalePage},
+    api::{self, OwnHold, SalePage},
     live::{
         clock::ServerClock,
         reducer::{SeatFace, View},
@@ -21,6 +21,8 @@ use crate::{
         time::Timestamp,
     },
     ui::kit::{
+        intent::Intents,
+        money::money,
         seen::seen,
         toast::{ToastKind, Toasts},
     },
@@ -49,8 +51,13 @@ pub struct Desk {
     pub orders: RwSignal<Vec<Order>>,
     /// How many older orders there are that `orders` does not contain.
     pub older: RwSignal<u64>,
-    /// Units of this sale that the visitor owns.
+    /// Units of this sale that the visitor owns or holds.
     pub units: RwSignal<u32>,
+    /// What the visitor holds, to be paid for.
+    pub holds: RwSignal<Vec<OwnHold>>,
+    /// What the choice costs, if the server has said that the page was wrong about it.
+    pub told_total: RwSignal<Option<u64>>,
+    is_paid: bool,
     /// Whether a purchase is under way.
     pub is_buying: RwSignal<bool>,
     /// Whether something has just happened. For a second the button says what, and cannot be pressed.
@@ -75,10 +82,13 @@ pub struct Desk {
     form_key: StoredValue<String>,
 }
 
+/// The desk of the page, for its other islands. It is a static because a page shows only one sale. In the browser only.
+static OF_THE_PAGE: OnceLock<Desk> = OnceLock::new();
+
 impl Desk {
     /// Makes the desk from the page's data. `outcome` is the result of a form that was sent without script.
     pub fn new(page: SalePage, outcome: Option<String>) -> Self {
-        let SalePage { sale, snapshot, rows, purchases, form_key, .. } = page;
+        let SalePage { sale, snapshot, rows, purchases, is_paid, form_key, .. } = page;
         let seating = Seating::new(rows);
         let owned = seating.indices_of(&purchases.seats);
         let view = View::new(snapshot, sale.opens_at, sale.message.clone(), &owned);
@@ -93,11 +103,14 @@ impl Desk {
             orders: RwSignal::new(purchases.orders),
             older: RwSignal::new(purchases.older),
             units: RwSignal::new(purchases.units),
+            holds: RwSignal::new(purchases.holds),
+            told_total: RwSignal::new(None),
+            is_paid,
             is_buying: RwSignal::new(false),
             is_resting: RwSignal::new(false),
             rest_text: StoredValue::new(String::new()),
             rests: StoredValue::new(0),
-            intents: Intents::new(&sale.id),
+            intents: Intents::new(sale.id.as_str()),
             has_no_cookies: RwSignal::new(false),
             filter: RwSignal::new(None),
             picked: RwSignal::new(SeatSet::new()),
@@ -108,6 +121,17 @@ impl Desk {
             form_key: StoredValue::new(form_key),
             sale: StoredValue::new(Arc::new(sale)),
         }
+    }
+
+    /// Gives the desk to the other islands of the page.
+    pub fn share(self) {
+        // A page has one desk, so there is none yet.
+        let _ = OF_THE_PAGE.set(self);
+    }
+
+    /// The desk that the sale's island has shared.
+    pub fn of_the_page() -> Option<Self> {
+        OF_THE_PAGE.get().copied()
     }
 
     /// The sale as it was when the page was rendered. Its current figures are in `live`.
@@ -121,6 +145,25 @@ impl Desk {
 
     pub fn tier(self, index: usize) -> Option<Tier> {
         self.sale.with_value(|sale| sale.tiers.get(index).cloned())
+    }
+
+    /// Whether what is chosen is held and then paid. Else it is bought at once.
+    pub fn is_paid(self) -> bool {
+        self.is_paid
+    }
+
+    /// What a unit of a tier costs now, in minor units. Reactive.
+    pub fn price(self, tier: usize) -> u64 {
+        self.live.shown().track();
+        let told = self.live.read(|view| view.price(tier));
+        told.or_else(|| self.tier(tier).map(|tier| tier.price)).unwrap_or_default()
+    }
+
+    /// An amount in the currency of the sale, as visitors read it.
+    pub fn amount(self, minor_units: u64) -> String {
+        let currency = self.tier(0).map(|tier| (tier.currency, tier.currency_digits));
+        let (currency, digits) = currency.unwrap_or_default();
+        money(minor_units, &currency, digits)
     }
 
     pub fn is_seated(self, tier: usize) -> bool {
@@ -156,21 +199,18 @@ impl Desk {
         }
     }
 
-    /// Price of the choice in minor units, its currency, and the decimal digits of that currency. Reactive.
-    pub fn total(self) -> (u64, String, u32) {
-        let sale = self.sale();
-        let price = |tier: usize| sale.tiers.get(tier).map_or(0, |tier| tier.price);
-        let total = match self.choice() {
+    /// Price of a choice in minor units. Reactive.
+    pub fn total_of(self, choice: &Choice) -> u64 {
+        let total = match choice {
             Choice::Seats(seats) => {
                 let seating = self.seating();
-                seats.as_slice().iter().filter_map(|&seat| seating.tier_index(seat)).map(price).sum()
+                let tiers = seats.as_slice().iter().filter_map(|&seat| seating.tier_index(seat));
+                tiers.map(|tier| self.price(tier)).sum()
             }
-            Choice::Units { tier, quantity } => price(tier) * u64::from(quantity),
+            Choice::Units { tier, quantity } => self.price(*tier) * u64::from(*quantity),
             Choice::Lost(_) => 0,
         };
-        let currency = sale.tiers.first().map(|tier| (tier.currency.clone(), tier.currency_digits));
-        let (currency, digits) = currency.unwrap_or_default();
-        (total, currency, digits)
+        self.told_total.get().unwrap_or(total)
     }
 
     /// The most units that the visitor may still buy in one order. Reactive.
@@ -266,6 +306,11 @@ impl Desk {
         }
     }
 
+    /// Whether the visitor owns or holds anything of the sale.
+    pub fn has_anything(self) -> bool {
+        !self.orders.with_untracked(Vec::is_empty) || !self.holds.with_untracked(Vec::is_empty)
+    }
+
     fn is_own(self, seat: u32) -> bool {
         self.live.read(|view| view.face(seat) == SeatFace::Mine)
     }
@@ -297,6 +342,7 @@ impl Desk {
         let Ok(told) = api::purchases(self.id()).await else { return false };
         self.live.set_owned(&self.seating().indices_of(&told.seats));
         let _ = self.units.try_set(told.units);
+        let _ = self.holds.try_set(told.holds);
         let _ = self.older.try_set(told.older);
         let _ = self.orders.try_update(|orders| merge(orders, told.orders, asked_at));
         true
@@ -328,6 +374,9 @@ impl Desk {
 
     /// The visitor has chosen something else, so the button offers that at once.
     fn end_rest(self) {
+        if self.told_total.get_untracked().is_some() {
+            self.told_total.set(None);
+        }
         if self.is_resting.get_untracked() {
             self.is_resting.set(false);
         }

@@ -5,10 +5,7 @@ use leptos::prelude::*;
 use super::desk::Desk;
 use crate::{
     model::sale::Tier,
-    ui::kit::{
-        border::part,
-        money::{grouped, money},
-    },
+    ui::kit::{border::part, money::grouped},
 };
 
 /// How many hues for tiers the style sheet has. Further tiers start again with the first hue.
@@ -46,7 +43,7 @@ fn LegendEntry(desk: Desk, index: usize, tier: Tier) -> impl IntoView {
             >
                 <span class="legend-swatch" aria-hidden="true"></span>
                 <span class="legend-name">{tier.name}</span>
-                <span class="legend-price figures">{money(tier.price, &tier.currency, tier.currency_digits)}</span>
+                <span class="legend-price figures">{move || desk.amount(desk.price(index))}</span>
                 <span class="legend-left figures">{move || left_text(left())}</span>
             </button>
         </li>

@@ -24,7 +24,7 @@ const MAX_BEND: f64 = 8.0;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Marks {
     pub status: &'static str,
-    /// The accessible name: label, tier, price and state.
+    /// The accessible name: label, tier, price and state. A price that changes with the stock is told beside the map only.
     pub name: String,
     pub is_selectable: bool,
     pub is_selected: bool,
@@ -34,11 +34,12 @@ pub struct Marks {
 /// What a seat shows now. `None` for an index beyond the map.
 pub fn marks(seating: &Seating, tiers: &[Tier], view: &View, seat: u32, is_selected: bool) -> Option<Marks> {
     let label = seating.label(seat)?;
-    let tier = tiers.get(seating.tier_index(seat)?)?;
+    let tier_index = seating.tier_index(seat)?;
+    let name_and_price = name_and_price(tiers.get(tier_index)?, tier_index, view);
     let (face, is_tentative) = (view.face(seat), view.is_tentative(seat));
     Some(Marks {
         status: face.name(),
-        name: format!("{label}, {}, {}", name_and_price(tier), state(face, is_tentative, is_selected)),
+        name: format!("{label}, {name_and_price}, {}", state(face, is_tentative, is_selected)),
         is_selectable: face == SeatFace::Available,
         is_selected,
         is_tentative,
@@ -48,7 +49,7 @@ pub fn marks(seating: &Seating, tiers: &[Tier], view: &View, seat: u32, is_selec
 /// The state of a seat, as its accessible name says it.
 const fn state(face: SeatFace, is_tentative: bool, is_selected: bool) -> &'static str {
     match face {
-        _ if is_tentative => "being bought",
+        _ if is_tentative => "being taken for you",
         SeatFace::Available if is_selected => "selected",
         SeatFace::Available => "available",
         SeatFace::Held => "held",
@@ -57,8 +58,16 @@ const fn state(face: SeatFace, is_tentative: bool, is_selected: bool) -> &'stati
     }
 }
 
-fn name_and_price(tier: &Tier) -> String {
-    format!("{}, {}", tier.name, money(tier.price, &tier.currency, tier.currency_digits))
+fn name_and_price(tier: &Tier, tier_index: usize, view: &View) -> String {
+    match fixed_price(tier, tier_index, view) {
+        Some(price) => format!("{}, {price}", tier.name),
+        None => tier.name.clone(),
+    }
+}
+
+/// What a seat costs, if that does not change with the stock. The map is not drawn anew when a price changes.
+fn fixed_price(tier: &Tier, tier_index: usize, view: &View) -> Option<String> {
+    view.price(tier_index).is_none().then(|| money(tier.price, &tier.currency, tier.currency_digits))
 }
 
 /// The content of the grid element. The first seat is the tab stop.
@@ -91,7 +100,7 @@ impl Drawing<'_> {
         markup.push(html!(
             r#"<span>{name}</span> <span class="figures">{price}</span></p><div class="band-blocks">"#,
             name = tier.name,
-            price = money(tier.price, &tier.currency, tier.currency_digits),
+            price = fixed_price(tier, tier_index, self.view).unwrap_or_default(),
         ));
         for position in 0..band.len() {
             self.push_block(markup, band, position, &tier.name);
@@ -127,7 +136,9 @@ impl Drawing<'_> {
             class = class,
             row = row.row,
         ));
-        let name_and_price = self.tiers.get(row.tier_index as usize).map(name_and_price).unwrap_or_default();
+        let tier_index = row.tier_index as usize;
+        let tier = self.tiers.get(tier_index);
+        let name_and_price = tier.map(|tier| name_and_price(tier, tier_index, self.view)).unwrap_or_default();
         let name_and_price = Html::escape(&name_and_price);
         for ((number, label), column) in row.labels().zip(0..) {
             let seat = self.seating.first_seat(row_position) + number - 1;
@@ -202,6 +213,7 @@ mod tests {
             id: "vip".into(),
             name: name.into(),
             price: 10_000,
+            price_steps: Vec::new(),
             currency: "USD".into(),
             currency_digits: 2,
             seated: true,

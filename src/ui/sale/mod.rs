@@ -4,7 +4,7 @@ mod best; // the best free seats and how they stand together, pure
 mod buyers; // several buyers side by side
 mod desk; // what the parts of the page share
 mod head; // name, status, the organiser's message
-mod intent; // the idempotency keys of purchases
+mod holds; // what the visitor holds
 mod legend; // tiers and prices, also a filter
 mod map; // the seat map in the document: listening and painting
 pub mod map_markup; // the seat map's first drawing, pure
@@ -21,8 +21,8 @@ mod tiers; // the choice of a tier
 
 use leptos::{ev::KeyboardEvent, prelude::*, task::spawn_local};
 
-use self::{buyers::Buyers, head::Head, legend::Legend, map::SeatMap, panel::Panel, stock::StockTable};
-pub use self::{desk::Desk, outcome::NO_COOKIES};
+pub use self::{buyers::BuyersIsland, desk::Desk, outcome::NO_COOKIES};
+use self::{head::Head, legend::Legend, map::SeatMap, panel::Panel, stock::StockTable};
 use super::kit::{document::keeps_cookies, start::written_down};
 use crate::{
     api::SalePage,
@@ -59,7 +59,6 @@ pub fn SaleIsland(children: Children) -> impl IntoView {
         <Panel desk />
         <div class="sale-more">
             <StockTable desk />
-            <Buyers desk />
         </div>
     }
 }
@@ -70,6 +69,7 @@ fn desk_in_the_browser() -> Desk {
     let desk = Desk::new(page, outcome);
     tiers::adopt(desk);
     quantity::adopt(desk);
+    desk.share();
     desk
 }
 
@@ -84,7 +84,7 @@ fn follow(desk: Desk) {
         if desk.live.read(View::seats) != desk.seating().seats() as usize {
             // The number of seats has changed, and only the server draws the map. So the page is loaded again.
             let _ = window().location().reload();
-        } else if desk.live.bought_elsewhere() || !desk.orders.with_untracked(Vec::is_empty) {
+        } else if desk.live.bought_elsewhere() || desk.has_anything() {
             // A reset makes orders void, and another page may have bought something, so the server is asked what is
             // owned.
             spawn_local(async move {

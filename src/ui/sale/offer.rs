@@ -65,7 +65,7 @@ impl Offers {
     }
 }
 
-/// The button that buys. It is `aria-disabled` and never `disabled`, because browsers take the focus away from a
+/// The button that buys or holds. It is `aria-disabled` and never `disabled`, because browsers take the focus away from a
 /// disabled button.
 #[component]
 pub fn BuyButton(desk: Desk, offers: Offers) -> impl IntoView {
@@ -73,7 +73,7 @@ pub fn BuyButton(desk: Desk, offers: Offers) -> impl IntoView {
         <button
             type="submit"
             class="button buy"
-            data-testid="buy"
+            data-testid=if desk.is_paid() { "hold" } else { "buy" }
             aria-disabled=move || (!offers.shown().is_open).then_some("true")
             aria-busy=move || desk.is_buying.get().then_some("true")
             on:pointerdown=move |_| offers.hold()
@@ -89,7 +89,7 @@ fn offer(desk: Desk) -> Offer {
     let choice = desk.choice();
     let says = |text: String, is_open| Offer { text, is_open, choice: choice.clone(), promise: None };
     if desk.is_buying.get() {
-        return says("Buying…".to_owned(), false);
+        return says(format!("{}ing…", verb(desk)), false);
     }
     if desk.is_resting.get() {
         return says(desk.rest_text(), false);
@@ -111,8 +111,8 @@ fn offer(desk: Desk) -> Offer {
     }
     match &choice {
         Choice::Lost(_) => says("Pick another seat".to_owned(), true),
-        Choice::Seats(seats) if seats.len() == 1 => says("Buy this seat".to_owned(), true),
-        Choice::Seats(seats) => says(format!("Buy these {} seats", seats.len()), true),
+        Choice::Seats(seats) if seats.len() == 1 => says(format!("{} this seat", verb(desk)), true),
+        Choice::Seats(seats) => says(format!("{} these {} seats", verb(desk), seats.len()), true),
         &Choice::Units { tier, quantity } => match desk.left(tier) {
             0 => says("None left".to_owned(), false),
             left if left < u64::from(quantity) => says(format!("Only {left} left"), false),
@@ -126,22 +126,28 @@ fn offer(desk: Desk) -> Offer {
 
 /// The button's text for units that are not picked on the map, and how their seats will stand together. Reactive.
 fn units_offer(desk: Desk, tier: usize, quantity: u32) -> (String, Option<Rung>) {
+    let verb = verb(desk);
     match (desk.is_seated(tier), quantity) {
-        (true, 1) => return ("Buy the best seat".to_owned(), None),
-        (false, 1) => return ("Buy 1 ticket".to_owned(), None),
-        (false, quantity) => return (format!("Buy {quantity} tickets"), None),
+        (true, 1) => return (format!("{verb} the best seat"), None),
+        (false, 1) => return (format!("{verb} 1 ticket"), None),
+        (false, quantity) => return (format!("{verb} {quantity} tickets"), None),
         (true, _) => {}
     }
     // The counters do not change when one seat is given back while another is sold, so the seats are tracked too.
     desk.live.repaint().track();
     let best = desk.live.read(|view| best_shown(&desk.seating(), view, tier, quantity));
     let text = match best.as_ref().map(|best| (best.rung, best.rows)) {
-        Some((Rung::Together | Rung::Orphan, _)) => format!("Buy the best {quantity}, together"),
+        Some((Rung::Together | Rung::Orphan, _)) => format!("{verb} the best {quantity}, together"),
         Some((Rung::Rows, rows)) => {
             let rows = ["two", "three", "four"][(rows as usize).clamp(2, 4) - 2];
-            format!("Buy {quantity}, in {rows} rows behind each other")
+            format!("{verb} {quantity}, in {rows} rows behind each other")
         }
-        _ => format!("Buy {quantity}, not side by side"),
+        _ => format!("{verb} {quantity}, not side by side"),
     };
     (text, best.map(|best| best.rung))
+}
+
+/// What the button does.
+fn verb(desk: Desk) -> &'static str {
+    if desk.is_paid() { "Hold" } else { "Buy" }
 }

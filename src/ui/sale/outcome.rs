@@ -24,6 +24,9 @@ pub fn outcome_message(outcome: &str) -> Option<(ToastKind, String, String)> {
     if let Some(detail) = won {
         return Some((ToastKind::Success, "You have it".to_owned(), detail.to_owned()));
     }
+    if outcome == "held" {
+        return Some((ToastKind::Success, "Held for you".to_owned(), "Check out before the time is over.".to_owned()));
+    }
     if outcome == "waiting" {
         let detail = "You are in line. Load this page again to see the result.";
         return Some((ToastKind::Waiting, "In line".to_owned(), detail.to_owned()));
@@ -32,8 +35,9 @@ pub fn outcome_message(outcome: &str) -> Option<(ToastKind, String, String)> {
     let detail = match code {
         Code::SoldOut => "Nothing was bought: there were not that many left.",
         Code::SeatTaken => "Somebody was faster. Pick another seat.",
-        Code::LimitReached => "Nothing was bought: you would have more than one buyer may have.",
+        Code::LimitReached => "Nothing was bought: that would be more than you may have.",
         Code::Contended | Code::Overloaded | Code::RateLimited => "Too many at once. Nothing was bought; try again.",
+        Code::PriceChanged => "It costs something else now. Look at the new price, and try again.",
         Code::SaleNotOpen => "Nothing could be bought at that moment.",
         Code::NotFound => "There is no such seat or tier in this sale.",
         Code::IdempotencyInFlight => "The purchase is still being decided. Load this page again to see your tickets.",

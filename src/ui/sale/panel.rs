@@ -4,6 +4,7 @@ use leptos::{ev::KeyboardEvent, prelude::*};
 
 use super::{
     desk::Desk,
+    holds::OwnHolds,
     offer::{BuyButton, Offers},
     outcome::NO_COOKIES,
     purchase::buy,
@@ -19,7 +20,6 @@ use crate::{
         border::part,
         document::{BUY, hand_focus_on},
         html::Html,
-        money::money,
         toast::ToastList,
     },
 };
@@ -41,7 +41,7 @@ pub fn Panel(desk: Desk) -> impl IntoView {
             <form
                 class="buy-form"
                 method="post"
-                action=format!("{}/buy", SALE.of(desk.id().as_str()))
+                action=format!("{}/{}", SALE.of(desk.id().as_str()), if desk.is_paid() { "hold" } else { "buy" })
                 on:submit=move |event| {
                     event.prevent_default();
                     let offer = offers.take();
@@ -66,6 +66,7 @@ pub fn Panel(desk: Desk) -> impl IntoView {
             </form>
             <p class="notice" role="alert" hidden=move || !desk.has_no_cookies.get()>{NO_COOKIES}</p>
             <ToastList toasts=desk.toasts />
+            <OwnHolds desk />
             <OwnTickets desk />
         </section>
     })
@@ -108,9 +109,8 @@ fn Picked(desk: Desk) -> impl IntoView {
 fn PickedSeat(desk: Desk, seat: u32) -> impl IntoView {
     let seating = desk.seating();
     let label = seating.label(seat).map(|label| label.to_string()).unwrap_or_default();
-    let tier = seating.tier_index(seat).and_then(|tier| desk.tier(tier));
-    let (name, price) =
-        tier.map(|tier| (tier.name, money(tier.price, &tier.currency, tier.currency_digits))).unwrap_or_default();
+    let tier = seating.tier_index(seat).unwrap_or_default();
+    let name = desk.tier(tier).map(|tier| tier.name);
     let give_back = move |_| {
         hand_focus_on(".picked-seat", &[BUY]);
         desk.toggle(seat);
@@ -119,7 +119,7 @@ fn PickedSeat(desk: Desk, seat: u32) -> impl IntoView {
         <li class="picked-seat">
             <span class="picked-label">{label.clone()}</span>
             <span class="quiet">{name}</span>
-            <span class="figures">{price}</span>
+            <span class="figures">{move || desk.amount(desk.price(tier))}</span>
             <button type="button" class="icon-button" aria-label=format!("Give {label} back")
                 on:click=give_back>
                 "×"
@@ -131,14 +131,10 @@ fn PickedSeat(desk: Desk, seat: u32) -> impl IntoView {
 /// What the choice costs.
 #[component]
 fn Total(desk: Desk) -> impl IntoView {
-    let total = move || {
-        let (total, currency, digits) = desk.total();
-        money(total, &currency, digits)
-    };
     view! {
         <p class="total">
             <span>"Total"</span>
-            <strong class="figures">{total}</strong>
+            <strong class="figures">{move || desk.amount(desk.total_of(&desk.choice()))}</strong>
         </p>
     }
 }

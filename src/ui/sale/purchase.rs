@@ -1,8 +1,5 @@
 //! What a press of the button does: from the choice to tickets, or to the reason why there are none.
 
-use std::time::Duration;
-
-use gloo_timers::future::sleep;
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{
@@ -11,33 +8,31 @@ use super::{
     outcome::outcome_message,
 };
 use crate::{
-    api,
+    api::{self, HoldAnswer},
     live::{
         reducer::{Intent, SeatFace, Settlement},
         seat_set::SeatSet,
     },
     model::{
-        body::BuyBody,
+        body::{BuyBody, HoldBody, OnConflict, Quantity},
         ids::{SeatLabel, TierId},
         order::Order,
         outcome::{BuyOutcome, Code, Refusal},
+        pages::{CHECKOUT, SALE},
         rung::Rung,
     },
     ui::kit::toast::ToastKind,
 };
 
-/// How often one purchase is tried, always with the same key, before the visitor is told that no answer came.
-const TRIES: u32 = 3;
-/// How often it is tried if the server answers that it is still deciding. That happens after the page was reloaded
-/// meanwhile.
-const TRIES_IN_FLIGHT: u32 = 12;
-/// The wait before the second try. It doubles with each try, up to `LONGEST_WAIT`.
-const FIRST_WAIT: Duration = Duration::from_millis(400);
-const LONGEST_WAIT: Duration = Duration::from_millis(1_600);
+/// What is bought or held.
+enum Stock {
+    Seats(Vec<SeatLabel>),
+    Units { tier: TierId, quantity: u32 },
+}
 
 /// One request for stock.
 struct Wish {
-    body: BuyBody,
+    stock: Stock,
     /// The choice as one line of text, under which the idempotency key is stored.
     choice: String,
     /// What the page shows as being bought: one intent for each picked seat.
@@ -46,9 +41,38 @@ struct Wish {
     seats: SeatSet,
     /// How the button said that the seats will stand together, if the server picks them.
     promise: Option<Rung>,
+    /// What the page says that it costs, in minor units.
+    total: u64,
 }
 
-/// Buys what the button offered. Several picked seats are one purchase: all of them are won, or none.
+impl Wish {
+    fn to_buy(&self) -> BuyBody {
+        match &self.stock {
+            Stock::Seats(labels) => BuyBody::seats(labels.clone()),
+            Stock::Units { tier, quantity } => BuyBody::tier(tier.clone(), *quantity),
+        }
+    }
+
+    /// Seats that are gone meanwhile are replaced by the nearest free ones. More than the page has told is never to be
+    /// paid.
+    fn to_hold(&self) -> HoldBody {
+        let max_total = Some(self.total);
+        match &self.stock {
+            Stock::Seats(labels) => HoldBody {
+                seats: Some(labels.clone()),
+                on_conflict: Some(OnConflict::Nearest),
+                max_total,
+                ..HoldBody::default()
+            },
+            Stock::Units { tier, quantity } => {
+                let items = vec![Quantity { tier: tier.clone(), quantity: i64::from(*quantity) }];
+                HoldBody { items: Some(items), max_total, ..HoldBody::default() }
+            }
+        }
+    }
+}
+
+/// Buys what the button offered, or holds it. Several picked seats are one purchase: all of them are won, or none.
 pub fn buy(desk: Desk, offer: Offer) {
     if desk.is_buying.get_untracked() {
         return;
@@ -67,34 +91,43 @@ pub fn buy(desk: Desk, offer: Offer) {
     let intents: Vec<u64> = wish.intents.iter().map(|intent| desk.live.intend(intent.clone())).collect();
     spawn_local(async move {
         let key = desk.intents.key(&wish.choice);
-        let answer = ask(desk, &wish.body, &key).await;
-        settle(desk, &intents, wish, answer);
+        if desk.is_paid() {
+            let answer = ask_to_hold(desk, &wish, &key).await;
+            settle_hold(desk, &intents, wish, answer);
+        } else {
+            let answer = ask(desk, &wish, &key).await;
+            settle(desk, &intents, wish, answer);
+        }
         let _ = desk.is_buying.try_set(false);
     });
 }
 
 fn wish(desk: Desk, offer: Offer) -> Option<Wish> {
+    let (holds, total) = (desk.is_paid(), untrack(|| desk.total_of(&offer.choice)));
     match offer.choice {
         Choice::Seats(seats) => {
             let seating = desk.seating();
             let labels: Vec<SeatLabel> = seats.as_slice().iter().filter_map(|&seat| seating.label(seat)).collect();
-            let intent = |seat: u32| Some(Intent::seat(desk.tier(seating.tier_index(seat)?)?.id, seat));
+            let tier = |seat: u32| Some(desk.tier(seating.tier_index(seat)?)?.id);
+            let intent = |seat: u32| Some(Intent::seat(tier(seat)?, seat).held(holds));
             Some(Wish {
                 choice: labels.iter().map(SeatLabel::as_str).collect::<Vec<_>>().join(" "),
-                body: BuyBody::seats(labels),
+                stock: Stock::Seats(labels),
                 intents: seats.as_slice().iter().filter_map(|&seat| intent(seat)).collect(),
                 seats,
                 promise: None,
+                total,
             })
         }
         Choice::Units { tier, quantity } => {
             let tier = desk.tier(tier)?.id;
             Some(Wish {
                 choice: format!("{tier} {quantity}"),
-                body: BuyBody::tier(tier.clone(), quantity),
-                intents: vec![Intent::units(tier, u64::from(quantity))],
+                intents: vec![Intent::units(tier.clone(), u64::from(quantity)).held(holds)],
+                stock: Stock::Units { tier, quantity },
                 seats: SeatSet::new(),
                 promise: offer.promise,
+                total,
             })
         }
         Choice::Lost(_) => None,
@@ -102,33 +135,29 @@ fn wish(desk: Desk, offer: Offer) -> Option<Wish> {
 }
 
 /// Sends the purchase, and sends it again with the same key if no answer came. `None` if the outcome is still unknown.
-async fn ask(desk: Desk, body: &BuyBody, key: &str) -> Option<BuyOutcome> {
-    let (mut wait, mut tries, mut most) = (FIRST_WAIT, 0, TRIES);
-    loop {
-        match api::buy(desk.id(), body.clone(), key.to_owned()).await {
-            Ok(BuyOutcome::Waiting { request }) => {
-                let message = desk.toasts.show(ToastKind::Waiting, "In line", "The result will be shown here.");
-                let followed = api::follow(request, None).await;
-                desk.toasts.dismiss(message);
-                if let Ok(outcome) = followed {
-                    return Some(outcome);
-                }
-            }
-            Ok(BuyOutcome::Refused(refusal)) if refusal.code == Code::IdempotencyInFlight => most = TRIES_IN_FLIGHT,
-            Ok(outcome) => return Some(outcome),
-            Err(error) => {
-                if let Some(refusal) = api::refusal_of(&error) {
-                    return Some(BuyOutcome::Refused(refusal));
-                }
-            }
+async fn ask(desk: Desk, wish: &Wish, key: &str) -> Option<BuyOutcome> {
+    let body = wish.to_buy();
+    let answer = api::insist(async || match api::buy(desk.id(), body.clone(), key.to_owned()).await? {
+        BuyOutcome::Waiting { request } => {
+            let message = desk.toasts.show(ToastKind::Waiting, "In line", "The result will be shown here.");
+            let outcome = api::follow(request, None).await;
+            desk.toasts.dismiss(message);
+            outcome.map(Some).map_err(ServerFnError::new)
         }
-        tries += 1;
-        if tries >= most {
-            return None;
-        }
-        sleep(wait).await;
-        wait = LONGEST_WAIT.min(wait * 2);
-    }
+        BuyOutcome::Refused(refusal) if refusal.code == Code::IdempotencyInFlight => Ok(None),
+        outcome => Ok(Some(outcome)),
+    });
+    answer.await.map(|answer| answer.unwrap_or_else(BuyOutcome::Refused))
+}
+
+/// The same for a choice that is held.
+async fn ask_to_hold(desk: Desk, wish: &Wish, key: &str) -> Option<HoldAnswer> {
+    let body = wish.to_hold();
+    let answer = api::insist(async || match api::hold(desk.id(), body.clone(), key.to_owned()).await? {
+        HoldAnswer::Undecided => Ok(None),
+        answer => Ok(Some(answer)),
+    });
+    answer.await.map(|answer| answer.unwrap_or_else(HoldAnswer::from))
 }
 
 fn settle(desk: Desk, intents: &[u64], wish: Wish, answer: Option<BuyOutcome>) {
@@ -145,16 +174,44 @@ fn settle(desk: Desk, intents: &[u64], wish: Wish, answer: Option<BuyOutcome>) {
             celebrate(desk, order, &wish);
         }
         Some(BuyOutcome::Refused(refusal)) => refuse(desk, intents, wish, &refusal),
-        Some(BuyOutcome::Waiting { .. }) | None => {
-            roll_back(desk, intents);
-            desk.pick_again(wish.seats);
-            desk.toasts.show(
-                ToastKind::Error,
-                "No answer",
-                "The box office cannot be reached. Try again: if the first try went through, you get its tickets.",
-            );
-        }
+        Some(BuyOutcome::Waiting { .. }) | None => tell_no_answer(desk, intents, wish),
     }
+}
+
+/// Goes to the page of the hold, or says why nothing is held.
+fn settle_hold(desk: Desk, intents: &[u64], wish: Wish, answer: Option<HoldAnswer>) {
+    match answer {
+        Some(HoldAnswer::Held { hold, seq }) => {
+            for intent in intents {
+                desk.live.settle(*intent, Settlement::Won { seq, seats: Vec::new() });
+            }
+            desk.start_rest("Held for you".to_owned(), Some(wish.choice));
+            go_to(&CHECKOUT.of(&hold.to_string()));
+        }
+        // The visitor holds one of the seats already, by another page. The server draws the offer to change that hold.
+        Some(HoldAnswer::Offered { offer }) => {
+            roll_back(desk, intents);
+            go_to(&format!("{}?{offer}", SALE.of(desk.id().as_str())));
+        }
+        Some(HoldAnswer::Refused { refusal, total }) => {
+            desk.told_total.set(total);
+            refuse(desk, intents, wish, &refusal);
+        }
+        Some(HoldAnswer::Undecided) | None => tell_no_answer(desk, intents, wish),
+    }
+}
+
+fn go_to(address: &str) {
+    // This fails only for an address that is none.
+    let _ = window().location().assign(address);
+}
+
+fn tell_no_answer(desk: Desk, intents: &[u64], wish: Wish) {
+    roll_back(desk, intents);
+    desk.pick_again(wish.seats);
+    let gets = if desk.is_paid() { "it is held for you" } else { "you get its tickets" };
+    let detail = format!("The box office cannot be reached. Try again: if the first try went through, {gets}.");
+    desk.toasts.show(ToastKind::Error, "No answer", detail);
 }
 
 fn roll_back(desk: Desk, intents: &[u64]) {

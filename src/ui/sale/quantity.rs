@@ -3,7 +3,7 @@
 use leptos::{html, prelude::*, wasm_bindgen::JsCast, web_sys::HtmlInputElement};
 
 use super::desk::{Choice, Desk};
-use crate::ui::kit::{border::part, document::find, money::money};
+use crate::ui::kit::{border::part, document::find};
 
 const FIELD: &str = "quantity";
 
@@ -42,10 +42,9 @@ pub fn Quantity(desk: Desk) -> impl IntoView {
     })
 }
 
-fn subtotal(desk: Desk) -> Option<String> {
-    let (tier, quantity) = (desk.tier(desk.tier.get())?, desk.quantity.get());
-    let total = money(tier.price * u64::from(quantity), &tier.currency, tier.currency_digits);
-    Some(format!("{quantity} × {} = {total}", money(tier.price, &tier.currency, tier.currency_digits)))
+fn subtotal(desk: Desk) -> String {
+    let (price, quantity) = (desk.price(desk.tier.get()), desk.quantity.get());
+    format!("{quantity} × {} = {}", desk.amount(price), desk.amount(price * u64::from(quantity)))
 }
 
 /// Takes over the quantity that was typed before the script ran.

@@ -90,9 +90,9 @@ impl Seating {
         self.bands().map(|band| band.iter().map(widest_row).sum()).max().unwrap_or(0)
     }
 
-    /// Positions of all rows.
-    pub fn rows(&self) -> Range<usize> {
-        0..self.rows.len()
+    /// All rows, in the order of the seat list.
+    pub fn rows(&self) -> &[SeatRow] {
+        &self.rows
     }
 
     pub fn row(&self, position: usize) -> &SeatRow {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     model::sale::Tier,
-    ui::kit::{border::part, document::find, money::money},
+    ui::kit::{border::part, document::find},
 };
 
 #[component]
@@ -44,7 +44,7 @@ fn TierOption(desk: Desk, index: usize, tier: Tier) -> impl IntoView {
             <span class="tier-left figures" data-low=move || matches!(left(), 1 | 2).then_some("true")>
                 {move || left_text(left())}
             </span>
-            <span class="tier-price figures">{money(tier.price, &tier.currency, tier.currency_digits)}</span>
+            <span class="tier-price figures">{move || desk.amount(desk.price(index))}</span>
         </label>
     }
 }

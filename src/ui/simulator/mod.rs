@@ -24,28 +24,28 @@ use self::{
     figures::Figures, form::SimulatorForm, live_stock::LiveStock, progress::Progress, session::Session,
     side_by_side::Comparison, start::Start,
 };
-use super::kit::start::started_from;
+use super::kit::{lazy::lazy_island, start::started_from};
 
-/// The form that sends the buyers, and the result.
-#[cfg_attr(feature = "split", island(lazy))]
-#[cfg_attr(not(feature = "split"), island)]
-pub fn SimulatorIsland() -> impl IntoView {
-    let start: Start = started_from(start::START);
-    let store = start.list.store.clone();
-    let is_alone = start.is_alone;
-    let session = Session::default();
-    session.sale.set(Some(start.chosen.clone()));
-    let is_running = move || session.running.get();
-    let ended_run = move || session.run.get().filter(|_| !is_running());
-    view! {
-        <SimulatorForm session start />
-        // A sale's page has the map, but it is out of sight while the panel is read. So the small map is shown there
-        // too, during a run.
-        {move || (is_alone || is_running()).then(|| view! { <LiveStock session /> })}
-        {move || is_running().then(|| view! { <Progress session /> })}
-        // The element stays while it is empty: a screen reader announces only changes of an element that it knows.
-        <p class="simulator-note" role="status">{move || session.announcement.get()}</p>
-        {move || ended_run().map(|run| view! { <Figures run /> })}
-        <Comparison session store />
+lazy_island! {
+    /// The form that sends the buyers, and the result.
+    pub fn SimulatorIsland() -> impl IntoView {
+        let start: Start = started_from(start::START);
+        let store = start.list.store.clone();
+        let is_alone = start.is_alone;
+        let session = Session::default();
+        session.sale.set(Some(start.chosen.clone()));
+        let is_running = move || session.running.get();
+        let ended_run = move || session.run.get().filter(|_| !is_running());
+        view! {
+            <SimulatorForm session start />
+            // A sale's page has the map, but it is out of sight while the panel is read. So the small map is shown there
+            // too, during a run.
+            {move || (is_alone || is_running()).then(|| view! { <LiveStock session /> })}
+            {move || is_running().then(|| view! { <Progress session /> })}
+            // The element stays while it is empty: a screen reader announces only changes of an element that it knows.
+            <p class="simulator-note" role="status">{move || session.announcement.get()}</p>
+            {move || ended_run().map(|run| view! { <Figures run /> })}
+            <Comparison session store />
+        }
     }
 }

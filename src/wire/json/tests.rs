@@ -62,7 +62,7 @@ proptest! {
 #[test]
 fn the_frames_and_answers_of_the_server_are_read() {
     let at = Timestamp::parse("2026-11-20T20:00:00.123Z").unwrap();
-    let tiers = vec![TierCounts { id: "ga".into(), available: 1, held: 2, sold: 3 }];
+    let tiers = vec![TierCounts { id: "ga".into(), available: 1, held: 2, sold: 3, price: None }];
     let (seats, epoch) = ("AHS".to_owned(), "first".to_owned());
     assert_read(&Snapshot { seq: 7, epoch, at, status: SaleStatus::SoldOut, seats, tiers: tiers.clone() });
     assert_read(&Delta { from: 6, seq: 7, at, seats: vec![(3, 'S')], tiers });
@@ -82,6 +82,7 @@ fn the_frames_and_answers_of_the_server_are_read() {
         seq: 7,
         created_at: at,
         rung: Some(Rung::Rows),
+        contact: None,
         tickets: vec![ticket(None), ticket(Some("A-1"))],
     };
     assert_read(&BuyOutcome::Bought { order, replayed: false });

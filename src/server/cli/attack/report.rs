@@ -34,6 +34,11 @@ impl fmt::Display for Report<'_> {
         let reasons: Vec<String> =
             run.refused.iter().map(|(code, count)| format!("{} {count}", printable(code))).collect();
         writeln!(formatter, "  refused     {:>9}   {}", run.refused_in_all(), reasons.join(", "))?;
+        if !run.outcomes.is_empty() {
+            let ends: Vec<String> =
+                run.outcomes.iter().map(|(name, count)| format!("{} {count}", printable(name))).collect();
+            writeln!(formatter, "  journeys    {:>9}   {}", run.outcomes.values().sum::<u64>(), ends.join(", "))?;
+        }
         let last_error = run.last_error.as_deref().map(|told| format!("   {}", printable(told))).unwrap_or_default();
         writeln!(formatter, "  errors      {:>9}{last_error}", run.errors)?;
         writeln!(formatter, "  duration    {:>9} ms", run.duration_ms)?;

@@ -13,7 +13,7 @@ use crate::{
         ids::SaleId,
         retry::{MAX_RETRIES, pause_before},
         sale::Sale,
-        simulation::{Simulation, SimulationStatus},
+        simulation::{Simulation, SimulationStatus, Workload},
         strategy::{StrategyKind, StrategyList},
     },
     server::{
@@ -30,13 +30,13 @@ use crate::{
 /// How often a run's progress is asked for.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A server whose strategies are compared.
-pub struct Server(Connection);
+/// A server whose strategies are compared, and what the buyers do there.
+pub struct Server(Connection, Workload);
 
 impl Server {
-    pub async fn find(url: &str) -> Result<Self, String> {
+    pub async fn find(url: &str, workload: Workload) -> Result<Self, String> {
         let server = client::Server::find(url).await.map_err(told)?;
-        Ok(Self(Connection::open(Arc::new(server)).await.map_err(told)?))
+        Ok(Self(Connection::open(Arc::new(server)).await.map_err(told)?, workload))
     }
 
     /// The strategies that the server knows.
@@ -88,6 +88,7 @@ impl Server {
             strategy: request.strategy,
             rate: request.rate,
             seed: request.seed,
+            workload: Some(self.1),
         };
         let begun = self.start(&request.sale, &body).await?;
         let path = format!("/api/v1/simulations/{}", begun.id);

@@ -128,7 +128,8 @@ impl Chain {
         if computed != line.hash {
             return Err(Wrong::Hash { computed });
         }
-        let impossible = self.replay.as_mut().map(|replay| replay.apply(line.kind, &line.units)).unwrap_or_default();
+        let impossible =
+            self.replay.as_mut().map(|replay| replay.apply(line.kind, &line.units, line.reference)).unwrap_or_default();
         impossible.into_iter().next().map_or(Ok(()), |first| Err(Wrong::Impossible(first)))
     }
 }

@@ -14,8 +14,8 @@ use crate::{
             keyed::{Started, fingerprint},
             keys::{InFlight, KeptKey},
         },
+        stock::KeyGuard,
         store::{self, StoredBody, Transaction},
-        strategy::KeyGuard,
     },
 };
 
@@ -49,7 +49,7 @@ impl Catalogue {
                 Ok(change(Some(Begun { buyer, key, fingerprint, guard })).await?.map(Answer::Fresh))
             }
             Started::Answered(StoredBody::Sent { status, body }) => Ok(Ok(Answer::Replayed { status, body })),
-            Started::Answered(StoredBody::Order(_)) => {
+            Started::Answered(StoredBody::Order(_) | StoredBody::Hold(_)) => {
                 Ok(Err(Refusal::new(Code::IdempotencyKeyReused, "This key came before with a purchase.")))
             }
             Started::Refused(refusal) => Ok(Err(refusal)),

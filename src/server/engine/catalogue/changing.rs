@@ -11,7 +11,7 @@ use crate::{
     model::time::Timestamp,
     server::{
         engine::{answer::Decided, error::EngineError},
-        stock::{SaleDesk, Stock},
+        stock::{SaleDesk, Stock, pause_before_retry},
         store::{self, Transaction},
     },
 };
@@ -33,7 +33,7 @@ pub async fn tried_anew<T, Change: Future<Output = Result<T, EngineError>>>(
     for tries in 0..MAX_RETRIES {
         match change().await {
             Err(EngineError::Store(error)) if store::is_conflict(&error) => {
-                tokio::time::sleep((PAUSE * 2_u32.pow(tries)).mul_f64(rand::random())).await;
+                pause_before_retry(PAUSE, tries).await;
             }
             result => return result,
         }

@@ -5,12 +5,18 @@ use crate::{
     model::{
         body::{NewSale, NewTier, SalePatch, StockBody},
         limits::{
-            MAX_GENERAL_ADMISSION_UNITS, MAX_HOLD_TTL_SECONDS, MAX_PRICE, MAX_SEATS_PER_SALE, MAX_TIERS_PER_SALE,
+            MAX_GENERAL_ADMISSION_UNITS, MAX_HOLD_EXTENSIONS, MAX_HOLD_TTL_SECONDS, MAX_PRICE, MAX_PRICE_STEPS,
+            MAX_SEATS_PER_SALE, MAX_TIERS_PER_SALE,
         },
         outcome::{Code, Refusal},
+        sale::{Checkout, PriceStep},
         strategy::StrategyKind,
     },
-    server::{currency::can_be_a_price, engine::refusals::invalid, stock::Stock},
+    server::{
+        currency::can_be_a_price,
+        engine::{options::Till, refusals::invalid},
+        stock::Stock,
+    },
 };
 
 /// The currency where none is named.
@@ -19,6 +25,7 @@ const DEFAULT_CURRENCY: &str = "USD";
 /// Whether this server can sell the new sale.
 pub fn check_new_sale(
     body: &NewSale,
+    till: Till,
     support: impl Fn(StrategyKind) -> Result<(), &'static str>,
 ) -> Result<(), Refusal> {
     check_name(&body.name)?;
@@ -28,7 +35,11 @@ pub fn check_new_sale(
     }
     check_support(strategy, support(strategy))?;
     check_hold_ttl(body.hold_ttl_seconds)?;
+    check_extensions(body.hold_extension_seconds, body.hold_extensions, body.payment_grace_seconds)?;
     check_limit(body.max_per_buyer)?;
+    if body.checkout == Some(Checkout::Paid) && !till.has_provider && !till.is_demo {
+        return Err(invalid("checkout cannot be paid: this server has no payment provider."));
+    }
     if body.tiers.is_empty() || body.tiers.len() > MAX_TIERS_PER_SALE {
         return Err(invalid(format!("A sale has 1 to {MAX_TIERS_PER_SALE} tiers.")));
     }
@@ -76,6 +87,20 @@ fn check_hold_ttl(seconds: Option<u32>) -> Result<(), Refusal> {
     }
 }
 
+/// Whether a hold may be extended in this way: by how many seconds, how often, and for how long it lives on while it is paid.
+fn check_extensions(seconds: Option<u32>, times: Option<u32>, grace_seconds: Option<u32>) -> Result<(), Refusal> {
+    if seconds.is_some_and(|seconds| !(1..=MAX_HOLD_TTL_SECONDS).contains(&seconds)) {
+        return Err(invalid(format!("hold_extension_seconds is a whole number from 1 to {MAX_HOLD_TTL_SECONDS}.")));
+    }
+    if times.is_some_and(|times| times > MAX_HOLD_EXTENSIONS) {
+        return Err(invalid(format!("hold_extensions is a whole number from 0 to {MAX_HOLD_EXTENSIONS}.")));
+    }
+    if grace_seconds.is_some_and(|seconds| seconds > MAX_HOLD_TTL_SECONDS) {
+        return Err(invalid(format!("payment_grace_seconds is a whole number from 0 to {MAX_HOLD_TTL_SECONDS}.")));
+    }
+    Ok(())
+}
+
 fn check_limit(limit: Option<u32>) -> Result<(), Refusal> {
     if limit == Some(0) { Err(invalid("max_per_buyer is a whole number above 0.")) } else { Ok(()) }
 }
@@ -85,6 +110,7 @@ fn check_tier(tier: &NewTier) -> Result<(), Refusal> {
     if tier.price > MAX_PRICE {
         return Err(invalid(format!("A price is at most {MAX_PRICE} minor units.")));
     }
+    tier.price_steps.as_deref().map_or(Ok(()), check_price_steps)?;
     if !can_be_a_price(currency(tier)) {
         return Err(invalid("A currency is three capital letters, one that ISO 4217 lists as money: USD, EUR, JPY."));
     }
@@ -99,6 +125,23 @@ fn check_tier(tier: &NewTier) -> Result<(), Refusal> {
     }
 }
 
+fn check_price_steps(steps: &[PriceStep]) -> Result<(), Refusal> {
+    if steps.is_empty() || steps.len() > MAX_PRICE_STEPS {
+        return Err(invalid(format!("price_steps has 1 to {MAX_PRICE_STEPS} entries.")));
+    }
+    if steps.iter().any(|step| !(1..=100).contains(&step.sold_percent))
+        || !steps.is_sorted_by(|one, next| one.sold_percent < next.sold_percent)
+    {
+        return Err(invalid(
+            "The sold_percent of price_steps are whole numbers from 1 to 100, each larger than the one before.",
+        ));
+    }
+    if steps.iter().any(|step| step.price > MAX_PRICE) {
+        return Err(invalid(format!("A price is at most {MAX_PRICE} minor units.")));
+    }
+    Ok(())
+}
+
 /// A tier's currency, named or not.
 pub fn currency(tier: &NewTier) -> &str {
     tier.currency.as_deref().unwrap_or(DEFAULT_CURRENCY)
@@ -108,6 +151,7 @@ pub fn currency(tier: &NewTier) -> &str {
 pub fn check_patch(body: &SalePatch) -> Result<(), Refusal> {
     body.name.as_deref().map_or(Ok(()), check_name)?;
     check_hold_ttl(body.hold_ttl_seconds)?;
+    check_extensions(body.hold_extension_seconds, body.hold_extensions, body.payment_grace_seconds)?;
     check_limit(body.max_per_buyer.flatten())?;
     body.message.iter().flatten().try_for_each(|message| check_message(message))
 }

@@ -5,6 +5,7 @@ use crate::{
     model::{
         body::{NewSale, NewTier},
         ids::{SaleId, slug},
+        sale::{Checkout, ContactRule},
         seat::SeatLayout,
     },
     server::engine::error::EngineError,
@@ -42,7 +43,7 @@ fn demo_sales() -> [NewSale; 4] {
     [
         sale(golden_ticket, false, vec![general_admission("GA", 2_500, 100)]),
         sale(club_night, false, vec![seated("Floor", 3_500, SeatLayout { sections: 1, rows: 10, per_row: 10 })]),
-        sale(
+        paid(sale(
             theatre,
             false,
             vec![
@@ -50,7 +51,7 @@ fn demo_sales() -> [NewSale; 4] {
                 seated("Front Row", 5_000, SeatLayout { sections: 3, rows: 5, per_row: 12 }),
                 seated("GA", 1_000, SeatLayout { sections: 3, rows: 8, per_row: 14 }),
             ],
-        ),
+        )),
         sale(
             rehearsal,
             true,
@@ -63,21 +64,20 @@ fn demo_sales() -> [NewSale; 4] {
 }
 
 fn sale(name: &str, rehearsal: bool, tiers: Vec<NewTier>) -> NewSale {
-    NewSale {
-        name: name.to_owned(),
-        strategy: None,
-        rehearsal: Some(rehearsal),
-        opens_at: None,
-        hold_ttl_seconds: None,
-        max_per_buyer: None,
-        tiers,
-    }
+    // A payment provider, where one is configured, changes nothing about the demo.
+    let checkout = Some(Checkout::Instant);
+    NewSale { name: name.to_owned(), rehearsal: Some(rehearsal), checkout, tiers, ..NewSale::default() }
+}
+
+/// The same sale, whose units are held and then paid. Whoever tries it need not say how they can be reached.
+fn paid(sale: NewSale) -> NewSale {
+    NewSale { checkout: Some(Checkout::Paid), contact: Some(ContactRule::Optional), ..sale }
 }
 
 fn seated(name: &str, price: u64, layout: SeatLayout) -> NewTier {
-    NewTier { name: name.to_owned(), price, currency: None, seats: Some(layout), quantity: None }
+    NewTier { name: name.to_owned(), price, seats: Some(layout), ..NewTier::default() }
 }
 
 fn general_admission(name: &str, price: u64, quantity: u64) -> NewTier {
-    NewTier { name: name.to_owned(), price, currency: None, seats: None, quantity: Some(quantity) }
+    NewTier { name: name.to_owned(), price, quantity: Some(quantity), ..NewTier::default() }
 }

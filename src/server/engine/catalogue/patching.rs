@@ -65,5 +65,9 @@ fn record<'a>(before: &Stock, body: &'a SalePatch, now: Timestamp) -> PatchRecor
         message,
         max_per_buyer: body.max_per_buyer,
         hold_ttl_seconds: body.hold_ttl_seconds,
+        hold_extension_seconds: body.hold_extension_seconds,
+        hold_extensions: body.hold_extensions,
+        payment_grace_seconds: body.payment_grace_seconds,
+        contact: body.contact,
     }
 }

@@ -10,7 +10,14 @@ use super::{
     lines::{next_line, units},
 };
 use crate::{
-    model::{body::ResetBody, ids::SaleId, ledger::ChangeKind, sale::Sale, strategy::StrategyKind},
+    model::{
+        body::ResetBody,
+        ids::SaleId,
+        ledger::ChangeKind,
+        outcome::{Code, Refusal},
+        sale::Sale,
+        strategy::StrategyKind,
+    },
     server::{
         engine::{
             answer::{Answer, Decided, Keyed},
@@ -21,6 +28,9 @@ use crate::{
         store,
     },
 };
+
+/// Why money goes back that was paid in a sale that was reset.
+const RESET: &str = "The sale was put back to its beginning.";
 
 impl Catalogue {
     /// Puts all stock back as made. Orders become void, and the ledger goes on. Where nothing has been sold or held since
@@ -59,8 +69,7 @@ impl Catalogue {
         {
             return Ok(Ok(Answer::Fresh(sale)));
         }
-        let put_back =
-            async |begun: Option<Begun>| tried_anew(|| self.put_back(&desk, strategy, begun.as_ref())).await.map(Ok);
+        let put_back = async |begun: Option<Begun>| tried_anew(|| self.put_back(&desk, strategy, begun.as_ref())).await;
         self.answer_once(keyed, &format!("POST /sales/{sale}/reset"), &body, put_back).await
     }
 
@@ -78,7 +87,7 @@ impl Catalogue {
         desk: &Arc<SaleDesk>,
         strategy: Option<StrategyKind>,
         begun: Option<&Begun>,
-    ) -> Result<Sale, EngineError> {
+    ) -> Decided<Sale> {
         let mut writer = self.core.desk.writer().await?;
         let now = self.core.clock().now();
         let mut transaction = writer.begin().await?;
@@ -87,9 +96,16 @@ impl Catalogue {
         if is_untouched && strategy.is_none() {
             let sale = self.commit_anew(transaction, desk, begun, OK, now, Stock::sale).await?;
             writer.settle();
-            return Ok(sale);
+            return Ok(Ok(sale));
         }
         let stock = stored(&mut transaction, desk.slug().as_str()).await?;
+        let is_real = !stock.rehearsal && !self.core.till.is_demo;
+        if is_real && store::is_anything_paid(transaction.connection(), desk.sale_id).await? {
+            transaction.rollback().await?;
+            writer.settle();
+            let detail = "Buyers have paid in this sale, so it cannot be put back to its beginning.";
+            return Ok(Err(Refusal::new(Code::StepNotAllowed, detail)));
+        }
         let all = stock.tiers.iter().map(|tier| units(tier.id.as_str(), tier.counts.capacity()));
         let (sale_id, line) = (desk.sale_id, next_line(&stock, now, ChangeKind::Reset, all.collect()));
         store::append(transaction.connection(), sale_id, &line).await?;
@@ -97,9 +113,10 @@ impl Catalogue {
         if let Some(strategy) = strategy {
             store::set_strategy(transaction.connection(), sale_id, strategy).await?;
         }
-        store::reset_sale(transaction.connection(), sale_id, &line.hash).await?;
+        store::reset_sale(transaction.connection(), sale_id, &line.hash, now).await?;
+        store::give_all_back(transaction.connection(), sale_id, RESET, now).await?;
         let sale = self.commit_anew(transaction, desk, begun, OK, now, Stock::sale).await?;
         writer.settle();
-        Ok(sale)
+        Ok(Ok(sale))
     }
 }

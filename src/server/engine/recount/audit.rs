@@ -83,7 +83,7 @@ impl Followed {
         self.seq = line.seq;
         self.head = line.hash;
         self.entries += 1;
-        let impossible = !self.replay.apply(line.kind, &line.units).is_empty();
+        let impossible = !self.replay.apply(line.kind, &line.units, line.reference).is_empty();
         // A reset makes everything void, and so also what was sold by mistake before.
         self.impossible = impossible || self.impossible && line.kind.movement() != Movement::AllPutBack;
     }
@@ -97,13 +97,16 @@ impl Followed {
             && self.head.as_slice() == recount.head_hash
     }
 
-    /// Whether the replayed lines lead to the tickets and seats that were counted.
+    /// Whether the replayed lines lead to the tickets, seats and holds that were counted.
     fn tells_what_is_there(&self, recount: &Recount) -> bool {
-        let is_sold_as_told = |tier: &TierRecount| u64::try_from(self.balance(tier).sold) == Ok(tier.tickets);
+        let is_as_told = |tier: &TierRecount| {
+            let Balance { held, sold, .. } = self.balance(tier);
+            u64::try_from(sold) == Ok(tier.tickets) && u64::try_from(held) == Ok(tier.units_of_holds)
+        };
         !self.impossible
             && self.seats(SeatStatus::Sold).into_iter().eq(&recount.ticketed_seats)
             && self.seats(SeatStatus::Held).into_iter().eq(&recount.held_seats)
-            && recount.tiers.iter().all(is_sold_as_told)
+            && recount.tiers.iter().all(is_as_told)
     }
 
     fn balance(&self, tier: &TierRecount) -> Balance {
@@ -144,6 +147,9 @@ fn judge(
     // sold is a phantom.
     leaks += recount.sold_seats.difference(&recount.ticketed_seats).count() as u64;
     phantoms += recount.ticketed_seats.difference(&recount.sold_seats).count() as u64;
+    // The same holds of seats that are marked held, and of holds.
+    leaks += recount.held_seats.difference(&recount.seats_of_holds).count() as u64;
+    phantoms += recount.seats_of_holds.difference(&recount.held_seats).count() as u64;
     let capacity = recount.tiers.iter().map(|tier| positive(followed.balance(tier).capacity())).sum();
     let verified = followed.is_the_chain_of(recount) && followed.tells_what_is_there(recount);
     counters_hold &= sum == recount.counters;

@@ -4,9 +4,10 @@ use std::sync::{Arc, atomic::Ordering};
 
 use tokio::sync::Semaphore;
 
+use super::{cashier::Cashier, lookups::Lookups};
 use crate::{
-    model::ids::SaleId,
-    server::{engine::core::Core, telemetry::metrics::PurchaseCounters},
+    model::{ids::SaleId, limits::SETTLEMENT_QUEUE},
+    server::{engine::core::Core, payment::Provider, settlement::Settlements, telemetry::metrics::PurchaseCounters},
 };
 
 /// Sells what is on sale.
@@ -15,13 +16,31 @@ pub struct Selling {
     /// The places in the request queue. A claim holds one until it is decided.
     pub(super) places: Arc<Semaphore>,
     request_queue: usize,
+    /// The places of holds that end or are extended, apart from those of claims: who pays never waits for those who claim.
+    pub(super) settlement_places: Arc<Semaphore>,
+    pub(super) settlements: Settlements,
+    pub(super) lookups: Arc<Lookups>,
+    /// The payment provider, if there is one.
+    pub(in crate::server::engine) cashier: Option<Cashier>,
     pub(super) purchases: PurchaseCounters,
 }
 
 impl Selling {
-    pub(in crate::server::engine) fn new(core: Arc<Core>, request_queue: usize) -> Self {
+    pub(in crate::server::engine) fn new(core: Arc<Core>, request_queue: usize, provider: Option<Provider>) -> Self {
         let places = Arc::new(Semaphore::new(request_queue));
-        Self { core, places, request_queue, purchases: PurchaseCounters::default() }
+        let settlement_places = Arc::new(Semaphore::new(SETTLEMENT_QUEUE));
+        let settlements = Settlements::new(core.desk.clone());
+        let lookups = Lookups::new(core.desk.clone());
+        Self {
+            core,
+            places,
+            request_queue,
+            settlement_places,
+            settlements,
+            lookups,
+            cashier: provider.map(Cashier::new),
+            purchases: PurchaseCounters::default(),
+        }
     }
 
     /// How many claims wait or are being decided.
@@ -43,6 +62,9 @@ impl Selling {
         let all = u32::try_from(self.request_queue).unwrap_or(u32::MAX);
         let drained = self.places.acquire_many(all).await;
         self.places.close();
+        let settled = self.settlement_places.acquire_many(SETTLEMENT_QUEUE as u32).await;
+        self.settlement_places.close();
+        drop(settled);
         drop(drained);
     }
 }

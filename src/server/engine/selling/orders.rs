@@ -135,6 +135,7 @@ mod tests {
             currency_digits: 2,
             seq: 1,
             rung: None,
+            contact: None,
             created_at: Timestamp::from_milliseconds(0),
             tickets: vec![ticket.clone(); *tickets],
         };

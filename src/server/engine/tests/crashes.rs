@@ -26,7 +26,7 @@ const UNITS: [u64; 2] = [17, 8];
 const AT_ONCE: usize = 4;
 
 /// The places at which a purchase by this strategy can be cut off.
-fn places(strategy: StrategyKind) -> &'static [&'static str] {
+pub(super) fn places(strategy: StrategyKind) -> &'static [&'static str] {
     match strategy {
         // This strategy decides and writes in one step.
         StrategyKind::GroupCommit => &["admitted", "committed"],
@@ -35,7 +35,7 @@ fn places(strategy: StrategyKind) -> &'static [&'static str] {
     }
 }
 
-fn queue() -> QueueOptions {
+pub(super) fn queue() -> QueueOptions {
     QueueOptions { take_over_after: Duration::from_millis(300), ..QueueOptions::default() }
 }
 
@@ -71,16 +71,7 @@ async fn insist(engine: &Engine, sale: &SaleId, number: u128) -> Result<OrderId,
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "started by the tests beside it"]
 async fn a_server_dies_where_it_is_told_to() {
-    let told = std::env::var(VICTIM).expect("who starts this says where");
-    let [url, redis, sale] = *told.split(' ').collect::<Vec<_>>() else { panic!("three words: {told}") };
-    // The task around a panic would catch it and give back what it holds. A process that dies gives nothing back, so a
-    // panic kills the process.
-    std::panic::set_hook(Box::new(|_| {
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-    }));
-    let engine = House::engine_with(url, redis, queue()).await;
-    let _places = fail::FailScenario::setup();
-    let sale = SaleId::from(sale);
+    let (engine, sale) = die_by_panic().await;
     let asks = (1..=BUYERS).map(|number| {
         let (engine, sale) = (engine.clone(), sale.clone());
         tokio::spawn(async move {
@@ -93,21 +84,43 @@ async fn a_server_dies_where_it_is_told_to() {
     join_all(asks.collect::<Vec<_>>()).await;
 }
 
+/// What every process that is to die begins with: the server and the sale that it was told, and that a panic kills it.
+pub(super) async fn die_by_panic() -> (Arc<Engine>, SaleId) {
+    let told = std::env::var(VICTIM).expect("who starts this says where");
+    let [url, redis, sale] = *told.split(' ').collect::<Vec<_>>() else { panic!("three words: {told}") };
+    // The task around a panic would catch it and give back what it holds. A process that dies gives nothing back, so a
+    // panic kills the process.
+    std::panic::set_hook(Box::new(|_| {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }));
+    let engine = House::engine_with(url, redis, queue()).await;
+    // The places stay set until the process dies.
+    std::mem::forget(fail::FailScenario::setup());
+    (engine, SaleId::from(sale))
+}
+
 /// Lets a server sell until it reaches `place` for the `time`th time and dies there. Returns the orders that buyers
 /// were told of.
 async fn die(database: &Database, sale: &SaleId, place: &str, time: usize) -> HashMap<u128, OrderId> {
+    let said = victim_dies(VICTIMS_TEST, database, sale, place, time).await;
+    let told = said.lines().filter_map(|line| line.split_once("told ")?.1.split_once(' '));
+    told.filter_map(|(number, order)| Some((number.parse().ok()?, order.parse().ok()?))).collect()
+}
+
+/// Runs this test in a process of its own until it reaches `place` for the `time`th time and dies there. Returns what it
+/// has said.
+pub(super) async fn victim_dies(test: &str, database: &Database, sale: &SaleId, place: &str, time: usize) -> String {
     let died = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", VICTIMS_TEST, "--ignored", "--nocapture"])
+        .args(["--exact", test, "--ignored", "--nocapture"])
         .env(VICTIM, format!("{} {} {sale}", database.url, redis_url()))
         .env("FAILPOINTS", format!("{place}={}*off->panic", time - 1))
         .stderr(Stdio::inherit())
         .output()
         .await
         .unwrap();
-    let said = String::from_utf8_lossy(&died.stdout);
+    let said = String::from_utf8_lossy(&died.stdout).into_owned();
     assert_eq!(died.status.signal(), Some(9), "it did not die at {place}: {said}");
-    let told = said.lines().filter_map(|line| line.split_once("told ")?.1.split_once(' '));
-    told.filter_map(|(number, order)| Some((number.parse().ok()?, order.parse().ok()?))).collect()
+    said
 }
 
 /// Checks what the next server makes of what the dead one left: every buyer who was told of an order still has it,
@@ -133,18 +146,24 @@ async fn succeed(database: &Database, sale: &SaleId, told: &HashMap<u128, OrderI
             assert_eq!(owners.insert(order, number), None, "{way}: {order} is another's too");
         }
     }
+    sell_out(&engine, sale, UNITS, way).await;
+    engine.close().await;
+}
+
+/// Sells to others what is left of these units, to the last one, and audits the sale.
+pub(super) async fn sell_out(engine: &Engine, sale: &SaleId, units: [u64; 2], way: &str) {
     // A gate may keep back the units of claims that died with the other server, but not for long.
     for (number, tier) in (1_000..).zip(["ga", "floor"].into_iter().cycle()) {
-        if engine.catalogue.sale(sale).await.unwrap().available == 0 {
+        let now = engine.catalogue.sale(sale).await.unwrap();
+        if now.available + now.held == 0 {
             break;
         }
-        assert!(number < 3_000, "{way}: units are stranded");
+        assert!(number < 3_000, "{way}: units are stranded: {now:?}");
         let _ = engine.selling.buy_and_wait(sale, buyer(number), BuyBody::tier(tier.into(), 1), None, PATIENCE).await;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let audit = engine.recount.audit(sale).await.unwrap().unwrap();
-    assert!(audit.clean && audit.sold == UNITS.iter().sum::<u64>(), "{way}: {audit:?}");
-    engine.close().await;
+    assert!(audit.clean && audit.sold == units.iter().sum::<u64>(), "{way}: {audit:?}");
 }
 
 async fn die_at_every_place(kind: StoreKind, strategy: StrategyKind) {
@@ -165,11 +184,15 @@ async fn die_at_every_place(kind: StoreKind, strategy: StrategyKind) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_a_purchase_was_at_when_its_server_died_nothing_is_lost_and_nothing_sold_twice() {
+    in_every_way(die_at_every_place).await;
+}
+
+/// Does this with each exact strategy on each store, some of them at the same time.
+pub(super) async fn in_every_way<Done: Future<Output = ()>>(test: impl Fn(StoreKind, StrategyKind) -> Done) {
     let mut ways = Vec::new();
     for kind in STORES {
-        let strategies = House::open(kind).await.engine.core.strategies.kinds();
-        ways.extend(strategies.into_iter().filter(|strategy| strategy.is_exact()).map(|strategy| (kind, strategy)));
+        let house = House::open(kind).await;
+        ways.extend(house.exact_strategies().into_iter().map(|strategy| test(kind, strategy)));
     }
-    let deaths = ways.into_iter().map(|(kind, strategy)| die_at_every_place(kind, strategy));
-    stream::iter(deaths).buffer_unordered(AT_ONCE).collect::<()>().await;
+    stream::iter(ways).buffer_unordered(AT_ONCE).collect::<()>().await;
 }

@@ -3,7 +3,7 @@
 
 use super::{
     lost_redis::Server,
-    queue::{buyer, join, key, length, options, outcome, redis, signed, status, stream, tell},
+    queue::{buyer, entry, join, key, length, options, outcome, redis, signed, status, stream, tell},
     *,
 };
 use crate::{
@@ -139,11 +139,7 @@ async fn an_order_whose_answer_was_lost_is_confirmed_and_not_refused() {
         let pending = format!("{} pending", buyer(1));
         let (place, line) = (stream(&house.engine, &format!("request:{request}")), stream(&house.engine, "rest"));
         let () = tell(&redis, &["SET", &place, &signed(&house.engine, &place, &pending)]).await;
-        let entry = format!(
-            r#"{{"request":"{request}","sale_id":1,"buyer":"{}","wish":{{"units":{{"tier_index":0,"quantity":1}}}},"key":null,"is_first":false,"again":true}}"#,
-            buyer(1)
-        );
-        let entry = signed(&house.engine, &line, &entry);
+        let entry = signed(&house.engine, &line, &entry(request, buyer(1), true));
         let _: String = tell(&redis, &["XADD", &line, "*", "payload", &entry]).await;
         assert_eq!(outcome(&house.engine, 1, request).await.order.map(|order| order.0), Some(request.0), "{kind:?}");
         assert!(house.audit(&sale).await.clean);

@@ -3,7 +3,7 @@
 use redis::aio::MultiplexedConnection;
 
 use super::{
-    queue::{buyer, join, key, length, options, outcome, redis, signed, status, stream, tell},
+    queue::{buyer, entry, join, key, length, options, outcome, redis, signed, status, stream, tell},
     *,
 };
 use crate::{
@@ -18,14 +18,6 @@ fn unit() -> BuyBody {
     BuyBody::tier("ga".into(), 1)
 }
 
-/// A purchase in line, in the form in which a server of ours writes it before it signs it.
-fn entry(request: RequestId, number: u128) -> String {
-    format!(
-        r#"{{"request":"{request}","sale_id":1,"buyer":"{}","wish":{{"units":{{"tier_index":0,"quantity":1}}}},"key":null,"is_first":false,"again":false}}"#,
-        buyer(number)
-    )
-}
-
 fn new_request() -> RequestId {
     RequestId(uuid::Uuid::now_v7())
 }
@@ -37,7 +29,7 @@ async fn an_entry_that_no_server_of_ours_signed_buys_nothing_and_holds_nobody_up
         let house = House::open(kind).await;
         let sale = house.sale(StrategyKind::Queued, vec![general_admission(5)]).await;
         let (redis, line) = (redis().await, stream(&house.engine, "rest"));
-        let forged = entry(new_request(), 99);
+        let forged = entry(new_request(), buyer(99), false);
         let misplaced = signed(&house.engine, &stream(&house.engine, "first"), &forged);
         let truncated = &signed(&house.engine, &line, &forged)[..60];
         for payload in [b"\xff\xfe".as_slice(), b"{}", forged.as_bytes(), misplaced.as_bytes(), truncated.as_bytes()] {
@@ -90,6 +82,18 @@ async fn what_is_planted_in_the_place_of_a_key_or_of_the_line_stops_nobody() {
             let request = join(&house.engine, &sale, number, "ga", key("mine")).await;
             assert!(outcome(&house.engine, number, request).await.order.is_some(), "{kind:?}");
         }
+        // Nor is anybody in line because somebody says so in Redis.
+        let in_line = stream(&house.engine, &format!("buyer:{}", buyer(8)));
+        let () = tell(&redis, &["SET", &in_line, "no set"]).await;
+        assert!(house.engine.selling.inherits(buyer(8), buyer(9), None).await.unwrap(), "{kind:?}");
+        let () = tell(&redis, &["SET", &in_line, "no set"]).await;
+        let mine = join(&house.engine, &sale, 8, "ga", None).await;
+        assert!(outcome(&house.engine, 8, mine).await.order.is_some(), "{kind:?}");
+        let in_line = stream(&house.engine, &format!("buyer:{}", buyer(7)));
+        for noted in [mine.to_string(), new_request().to_string(), "no id".to_owned()] {
+            let () = tell(&redis, &["SADD", &in_line, &noted]).await;
+        }
+        assert!(house.engine.selling.inherits(buyer(7), buyer(9), None).await.unwrap(), "{kind:?}");
         let line = stream(&house.engine, "rest");
         let () = tell(&redis, &["SET", &line, "no stream"]).await;
         nodes::wait_until(|| async {

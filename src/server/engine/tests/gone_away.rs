@@ -59,12 +59,8 @@ async fn a_sale_made_for_somebody_who_has_gone_away_is_made_once_and_listed() {
         for request in 1..=REQUESTS {
             let body = move || NewSale {
                 name: format!("Sale {request}"),
-                strategy: None,
-                rehearsal: None,
-                opens_at: None,
-                hold_ttl_seconds: None,
-                max_per_buyer: None,
                 tiers: vec![general_admission(5)],
+                ..NewSale::default()
             };
             let engine = house.engine.clone();
             let hasty = async move { engine.catalogue.create_sale(body(), Some(keyed(request))).await };

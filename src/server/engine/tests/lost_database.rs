@@ -68,10 +68,7 @@ async fn sell_the_rest(house: &House, sale: &SaleId) {
 async fn an_outcome_lost_with_its_connection_is_settled_by_its_key() {
     let house = House::open(StoreKind::Postgres).await;
     let mut lost = 0;
-    for strategy in house.engine.core.strategies.kinds() {
-        if strategy == StrategyKind::Naive {
-            continue;
-        }
+    for strategy in house.exact_strategies() {
         let sale = house.sale(strategy, vec![general_admission(UNITS)]).await;
         let mut asks = Vec::new();
         for buyer in 1..=BUYERS {

@@ -5,14 +5,24 @@ mod crashes; // servers that die in the middle of a purchase
 mod decided_once; // purchases in line that are handed out twice
 mod forged; // what somebody else writes into Redis, and what can be read there
 mod gone_away; // organisers who do not wait for their answer
+mod heirs; // purchases of sessions that somebody else may know
+mod hold_crashes; // servers that die in the middle of a hold, or of what becomes of it
+mod hold_looks; // what was looked at, and what it is when the database decides
+mod hold_machine; // random steps with holds, against a pure model
+mod hold_nodes; // holds on several engines on one shared store
+mod hold_time; // the end of holds: races around it, wrong clocks, no sweeper
+mod holds; // held, confirmed, given back, expired: every strategy on every store
 mod leaking_gate; // units of claims that a gate let in and the database refused
 mod lost_database; // the database is lost during a commit
 mod lost_redis; // Redis is killed, flushed, or wrong about the sale
 mod movements; // every kind of change, in ledgers written by hand
+mod nearest; // the nearest free seats instead of those that are gone
 mod nodes; // several engines on one shared store
 mod queue; // purchases in line: receipts, priority, dead letters, servers that die
 mod rehearsing; // rehearsals that change their strategy, and refusals that the database is asked about
 mod rules; // the sale's rules, on both stores
+#[path = "../../../tests/support/scale.rs"]
+mod scale; // how long the loops are
 mod shared_audits; // audits that several ask for at the same time
 mod tampering; // changes of the database behind the engine's back
 mod truth; // refusals say only what is true
@@ -80,6 +90,11 @@ impl House {
         self.engine.core.strategies.get(kind).expect("a strategy that this store can run").clone()
     }
 
+    /// The strategies of this store that never sell a unit twice.
+    fn exact_strategies(&self) -> Vec<StrategyKind> {
+        self.engine.core.strategies.kinds().into_iter().filter(|strategy| strategy.is_exact()).collect()
+    }
+
     /// Opens one more engine on a database, with a clock that stands still.
     async fn engine(url: &str, redis: &str) -> Arc<Engine> {
         Self::engine_with(url, redis, QueueOptions::default()).await
@@ -110,10 +125,8 @@ impl House {
             name: "Test".into(),
             strategy: Some(strategy),
             rehearsal: (strategy == StrategyKind::Naive).then_some(true),
-            opens_at: None,
-            hold_ttl_seconds: None,
-            max_per_buyer: None,
             tiers,
+            ..NewSale::default()
         };
         self.engine.catalogue.create_sale(body, None).await.unwrap().unwrap().into_fresh().id
     }
@@ -157,12 +170,12 @@ impl House {
 }
 
 fn general_admission(quantity: u64) -> NewTier {
-    NewTier { name: "GA".into(), price: 1_000, currency: None, seats: None, quantity: Some(quantity) }
+    NewTier { name: "GA".into(), price: 1_000, quantity: Some(quantity), ..NewTier::default() }
 }
 
 fn seated(rows: u32, per_row: u32) -> NewTier {
     let seats = Some(SeatLayout { sections: 1, rows, per_row });
-    NewTier { name: "Floor".into(), price: 2_000, currency: None, seats, quantity: None }
+    NewTier { name: "Floor".into(), price: 2_000, seats, ..NewTier::default() }
 }
 
 fn code(outcome: &BuyOutcome) -> Option<Code> {

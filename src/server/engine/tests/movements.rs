@@ -130,6 +130,38 @@ fn ticket_for_a_2(kind: StoreKind) -> &'static str {
     }
 }
 
+/// The rows of the holds 1 and 2 as they are in the end: two units, and the seat A-3.
+fn live_holds(kind: StoreKind) -> &'static str {
+    macro_rules! live_holds {
+        ($one:literal, $two:literal, $buyer:literal) => {
+            concat!(
+                "INSERT INTO holds (id, sale_id, buyer_id, status, currency, seq, created_at, expires_at, due_at,
+                                    extensions_left, extension_seconds, payment_grace_seconds, contact)
+                     SELECT ", $one, ", id, ", $buyer, ", 'active', 'USD', 1, 0, 9000000000000, 9000000000000,
+                            0, 60, 300, 'none' FROM sales;
+                 INSERT INTO holds (id, sale_id, buyer_id, status, currency, seq, created_at, expires_at, due_at,
+                                    extensions_left, extension_seconds, payment_grace_seconds, contact)
+                     SELECT ", $two, ", id, ", $buyer, ", 'active', 'USD', 1, 0, 9000000000000, 9000000000000,
+                            0, 60, 300, 'none' FROM sales;
+                 INSERT INTO hold_items (hold_id, number, sale_id, tier_id, quantity, price)
+                     SELECT ", $one, ", 0, sale_id, id, 2, 1000 FROM tiers WHERE slug = 'ga';
+                 INSERT INTO hold_items (hold_id, number, sale_id, tier_id, seat_position, quantity, price)
+                     SELECT ", $two, ", 0, sale_id, tier_id, position, 1, 2000 FROM seats WHERE label = 'A-3'"
+            )
+        };
+    }
+    match kind {
+        StoreKind::Sqlite => {
+            live_holds!("x'00000000000000000000000000000001'", "x'00000000000000000000000000000002'", "zeroblob(16)")
+        }
+        StoreKind::Postgres => live_holds!(
+            "'00000000-0000-0000-0000-000000000001'::UUID",
+            "'00000000-0000-0000-0000-000000000002'::UUID",
+            "'00000000-0000-0000-0000-000000000000'::UUID"
+        ),
+    }
+}
+
 /// Writes holds, releases, an expiry, a confirmation and a refund. In the end two units and one seat are held.
 async fn write_all_kinds(hand: &mut Hand, kind: StoreKind) {
     use ChangeKind::{Confirm, Expire, Hold, Refund, Release};
@@ -147,7 +179,7 @@ async fn write_all_kinds(hand: &mut Hand, kind: StoreKind) {
         StoreKind::Sqlite => "UPDATE tickets SET void = 1; UPDATE orders SET void = 1",
         StoreKind::Postgres => "UPDATE tickets SET void = true; UPDATE orders SET void = true",
     };
-    let free = [seat_is!("A-2", "available"), moved!("floor", 1, "sold", "available"), void];
+    let free = [seat_is!("A-2", "available"), moved!("floor", 1, "sold", "available"), void, live_holds(kind)];
     hand.write(Refund, 2, vec![seat("A-2")], &free).await;
 }
 
@@ -168,8 +200,8 @@ async fn the_audit_replays_every_kind_of_change() {
 async fn the_audit_names_what_is_held_by_rows_or_by_lines_alone() {
     for kind in STORES {
         // The cases: a seat is held that no line holds; a line holds a seat that is not held; units are held that no
-        // line holds; a line holds a seat that is already held.
-        for case in 0..4 {
+        // line holds; a line holds a seat that is already held; units or a seat are held for no hold.
+        for case in 0..6 {
             let house = House::open(kind).await;
             let sale = house.sale(StrategyKind::GroupCommit, vec![general_admission(10), seated(1, 4)]).await;
             let mut hand = Hand::on(&house, &sale).await;
@@ -178,6 +210,8 @@ async fn the_audit_names_what_is_held_by_rows_or_by_lines_alone() {
                 0 => hand.write(ChangeKind::Hold, 1, vec![seat("A-1")], &[seat_is!("A-2", "held"), floor]).await,
                 1 => hand.write(ChangeKind::Hold, 1, vec![seat("A-1")], &[floor]).await,
                 2 => hand.write(ChangeKind::Hold, 1, vec![unit(1)], &[moved!("ga", 2, "available", "held")]).await,
+                3 => hand.write(ChangeKind::Hold, 1, vec![unit(1)], &[moved!("ga", 1, "available", "held")]).await,
+                4 => hand.write(ChangeKind::Hold, 1, vec![seat("A-1")], &[seat_is!("A-1", "held"), floor]).await,
                 _ => {
                     for reference in [1, 2] {
                         let rows = [seat_is!("A-1", "held"), floor];

@@ -52,10 +52,7 @@ async fn three_nodes_sell_one_stock() {
     let database = Database::make(StoreKind::Postgres).await;
     let nodes = three_nodes(&database).await;
     let house = House { engine: nodes[0].clone(), database };
-    for strategy in house.engine.core.strategies.kinds() {
-        if strategy == StrategyKind::Naive {
-            continue;
-        }
+    for strategy in house.exact_strategies() {
         let sale = house.sale(strategy, vec![general_admission(150), seated(3, 10)]).await;
         let claims = (0..300_usize).map(|claim| {
             let (node, sale) = (nodes[claim % 3].clone(), sale.clone());
@@ -174,10 +171,7 @@ async fn what_an_organiser_changes_at_one_node_holds_at_once_on_all() {
     let nodes = three_nodes(&database).await;
     let house = House { engine: nodes[0].clone(), database };
     let one = BuyBody::tier("ga".into(), 1);
-    for strategy in house.engine.core.strategies.kinds() {
-        if strategy == StrategyKind::Naive {
-            continue;
-        }
+    for strategy in house.exact_strategies() {
         let sale = house.sale(strategy, vec![general_admission(100)]).await;
         wait_until(|| async { nodes[1].catalogue.sale(&sale).await.is_some() }).await;
         let buy = async |node: &Arc<Engine>, buyer: u128| {

@@ -4,10 +4,11 @@ use std::{collections::HashSet, time::Duration};
 
 use futures_util::future::join_all;
 use redis::{FromRedisValue, ToRedisArgs, aio::MultiplexedConnection};
+use serde_json::json;
 
 use super::{lost_redis::Server, *};
 use crate::model::{
-    ids::{RequestId, TierId},
+    ids::{OrderId, RequestId, TierId},
     request::{RequestState, RequestStatus},
 };
 
@@ -54,6 +55,20 @@ pub(super) async fn outcome(engine: &Engine, number: u128, request: RequestId) -
     }
 }
 
+/// The order that an outcome is or becomes; `None` where it is refused in line.
+pub(super) async fn outcome_of(engine: &Engine, buyer: BuyerId, outcome: BuyOutcome) -> Option<OrderId> {
+    let owner = engine.selling.owner(&outcome).await.unwrap_or(buyer);
+    let decided = match outcome {
+        BuyOutcome::Waiting { request } => engine.selling.decision(owner, request).await.unwrap(),
+        outcome => outcome,
+    };
+    match decided {
+        BuyOutcome::Bought { order, .. } => Some(order.id),
+        BuyOutcome::Refused(refusal) if refusal.code == Code::SoldOut => None,
+        outcome => panic!("{outcome:?}"),
+    }
+}
+
 pub(super) async fn redis() -> MultiplexedConnection {
     redis::Client::open(redis_url()).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
@@ -73,6 +88,16 @@ pub(super) async fn length(redis: &MultiplexedConnection, stream: &str) -> usize
 
 pub(super) fn stream(engine: &Engine, name: &str) -> String {
     format!("onsale:{}:line:{name}", engine.core.epoch)
+}
+
+/// A purchase in line, in the form in which a server of ours writes it before it signs it. `again` says whether it was there
+/// before.
+pub(super) fn entry(request: RequestId, buyer: BuyerId, again: bool) -> String {
+    let wish = json!({ "units": { "tier_index": 0, "quantity": 1 } });
+    let entry = json!({
+        "request": request, "sale_id": 1, "buyer": buyer, "wish": wish, "key": null, "is_first": false, "again": again,
+    });
+    entry.to_string()
 }
 
 /// What a server of ours writes at a key of Redis.
@@ -185,8 +210,9 @@ async fn what_cannot_be_decided_is_kept_and_counted_and_holds_nobody_up() {
         let line = stream(&house.engine, "rest");
         let poison = RequestId(uuid::Uuid::now_v7());
         let elsewhere = format!(
-            r#"{{"request":"{poison}","sale_id":999,"buyer":"{}","wish":{{"seat":{{"position":7}}}},"key":null,"is_first":false,"again":false}}"#,
-            buyer(7)
+            r#"{{"request":"{poison}","sale_id":999,"buyer":"{}",{}}}"#,
+            buyer(7),
+            r#""wish":{"seat":{"position":7}},"key":null,"is_first":false,"again":false"#
         );
         for payload in ["{}", &elsewhere] {
             let payload = signed(&house.engine, &line, payload);

@@ -10,8 +10,9 @@ use super::{conformance::for_every_way, *};
 use crate::{
     model::{ids::SeatLabel, order::Order, outcome::Refusal, seat::SeatStatus},
     server::{
+        engine,
         stock::{Part, SaleDesk, Stock, What, Wish, refuse_early, seats_taken, sold_out},
-        strategy::{Claim, Deciding, Verdict},
+        strategy::{Claim, Deciding, Taking, Verdict, Won},
     },
 };
 
@@ -30,8 +31,12 @@ async fn ask(house: &House, sale: &Arc<SaleDesk>, buyer: u128, wish: &Wish) -> R
     let selling = &house.engine.selling;
     loop {
         refuse_early(&sale.stock.read(), wish, house.engine.clock().now())?;
-        let refusal = match selling.claim(sale.clone(), buyer, wish.clone(), None).await {
-            Verdict::Won(order) => return Ok(*order),
+        let refusal = match selling
+            .claim(sale.clone(), buyer, Taking::Buy, wish.clone(), engine::selling::Brought::default())
+            .await
+        {
+            Verdict::Won(Won::Order(order)) => return Ok(*order),
+            Verdict::Won(Won::Hold(_)) => unreachable!("it is bought"),
             Verdict::Refused(refusal) | Verdict::RefusedByDatabase(refusal) => refusal,
             Verdict::Waiting(request) => match selling.decision(buyer, request).await.unwrap() {
                 BuyOutcome::Bought { order, .. } => return Ok(order),

@@ -2,17 +2,16 @@
 
 use axum::{
     extract::{Path, Request, State},
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 
-use super::of_sale;
+use super::{of_sale, ordered, waiting};
 use crate::{
     model::{body::BuyBody, ids::SaleId, order::Order, outcome::BuyOutcome, request::Receipt},
     server::{
         app::App,
         http::{
-            answer, asked,
+            asked,
             body::read_json,
             problem::{self, Failure},
         },
@@ -36,15 +35,19 @@ use crate::{
         (status = 201, body = Order, headers(
             ("Location" = String, description = "Where the order can be read again"),
             ("Idempotent-Replayed" = Option<bool>, description = "`true` where the key was known"),
-            ("X-Onsale-Session" = Option<String>, description = "A new guest's token"),
+            ("X-Onsale-Session" = Option<String>, description = "The token of a new guest, or of an heir"),
         )),
         (status = 202, body = Receipt, description = "Not decided yet: the sale's strategy is `queued`", headers(
             ("Location" = String, description = "Where the outcome can be read"),
-            ("X-Onsale-Session" = Option<String>, description = "A new guest's token"),
+            ("X-Onsale-Session" = Option<String>, description = "The token of a new guest, or of an heir"),
         )),
         (status = 400, description = "`malformed`"),
         (status = 401, description = "`unauthenticated`: the Bearer cannot be read"),
-        (status = 403, description = "`sale-not-open`, with `opens_at` where it is known; `forbidden`"),
+        (
+            status = 403,
+            description = "`payment-required`: units of this sale are held first; `sale-not-open`, with `opens_at` where it \
+                           is known; `forbidden`"
+        ),
         (status = 404, description = "`not-found`: the sale, the tier or the seat"),
         (
             status = 409,
@@ -62,23 +65,15 @@ pub async fn buy(State(app): State<App>, Path(sale): Path<SaleId>, request: Requ
     let (head, body) = request.into_parts();
     let (asker, key) = asked::keyed_buyer(&app, &head)?;
     asked::count_purchase(&app, &head, &asker)?;
+    let purchaser = asked::purchaser(&app, &head, asker);
     let answer = match read_json::<BuyBody>(&head.headers, body).await {
-        Ok(body) => match app.engine.selling.buy(&sale, asker.buyer, body, key).await {
-            Ok(BuyOutcome::Bought { order, replayed }) => bought(&order, replayed),
+        Ok(body) => match purchaser.buy(&app, &sale, body, key, None).await {
+            Ok(BuyOutcome::Bought { order, replayed }) => ordered(&order, replayed),
             Ok(BuyOutcome::Refused(refusal)) => problem::document(refusal, head.uri.path()),
-            Ok(BuyOutcome::Waiting { request }) => waiting(&Receipt::new(request)),
+            Ok(BuyOutcome::Waiting { request }) => waiting(request),
             Err(error) => error.into_response(),
         },
         Err(failure) => of_sale(&app.engine, &sale, failure).await.into_response(),
     };
-    Ok(asker.introduce(answer))
-}
-
-fn waiting(receipt: &Receipt) -> Response {
-    answer::at(answer::json(StatusCode::ACCEPTED, receipt), &receipt.status_url)
-}
-
-fn bought(order: &Order, replayed: bool) -> Response {
-    let response = answer::created(order, &format!("/api/v1/orders/{}", order.id));
-    if replayed { answer::replayed(response) } else { response }
+    Ok(purchaser.introduce(&app, answer))
 }

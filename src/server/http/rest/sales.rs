@@ -5,9 +5,8 @@ use axum::{
     http::{StatusCode, Uri},
     response::Response,
 };
-use serde::Serialize;
 
-use super::{of_sale, paging::Paging, require_sale, unknown_sale};
+use super::{changed, of_sale, paging::Paging, require_sale, unknown_sale};
 use crate::{
     model::{
         body::{NewSale, ResetBody, SalePatch, StockBody},
@@ -189,7 +188,10 @@ fn why_kept(bytes: &[u8], failure: Failure) -> Failure {
         (status = 401, description = "`unauthenticated`"),
         (status = 403, description = "`forbidden`"),
         (status = 404, description = "`not-found`"),
-        (status = 409, description = "`step-not-allowed`: a strategy is wanted while a simulation of the sale runs"),
+        (
+            status = 409,
+            description = "`step-not-allowed`: buyers have paid, or a strategy is wanted while a simulation of the sale runs"
+        ),
         (status = 413, description = "`too-large`"),
         (status = 415, description = "`unsupported-media-type`"),
         (
@@ -264,15 +266,4 @@ pub async fn add_stock(
         tracing::info!(%sale, %tier, add, "an organiser added stock");
     }
     Ok(changed(StatusCode::CREATED, answer))
-}
-
-/// The answer to a change: a fresh one, or the stored one where the same key came first.
-fn changed<T: Serialize>(status: StatusCode, answer: Answer<T>) -> Response {
-    match answer {
-        Answer::Fresh(value) => answer::json(status, &value),
-        Answer::Replayed { status, body } => {
-            let status = StatusCode::from_u16(status).expect("only statuses that were sent are stored");
-            answer::replayed(answer::json_text(status, body))
-        }
-    }
 }

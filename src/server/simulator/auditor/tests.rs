@@ -6,7 +6,7 @@ use crate::model::{
     ids::{BuyerId, SaleId, TicketId},
     ledger::Units,
     order::Ticket,
-    sale::{SaleStatus, Tier},
+    sale::{Checkout, ContactRule, SaleStatus, Tier},
     strategy::StrategyKind,
     time::Timestamp,
 };
@@ -18,6 +18,7 @@ fn sale() -> Sale {
         id: "stalls".into(),
         name: "Stalls".to_owned(),
         price: 1000,
+        price_steps: Vec::new(),
         currency: "USD".to_owned(),
         currency_digits: 2,
         seated: true,
@@ -37,6 +38,12 @@ fn sale() -> Sale {
         server_now: START,
         seq: 10,
         max_per_buyer: None,
+        checkout: Checkout::Instant,
+        contact: ContactRule::Optional,
+        hold_ttl_seconds: 600,
+        hold_extension_seconds: 60,
+        hold_extensions: 10,
+        payment_grace_seconds: 300,
         capacity: 3,
         available: 3,
         held: 0,
@@ -62,6 +69,7 @@ fn win(seq: u64, seat: &str, sent_ms: u64, answered_ms: u64) -> Win {
         seq,
         created_at: START,
         rung: None,
+        contact: None,
         tickets: vec![ticket],
     };
     Win { order, sent: Duration::from_millis(sent_ms), answered: Duration::from_millis(answered_ms) }

@@ -132,7 +132,7 @@ impl Database {
     }
 
     pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
-        self.writers.acquire().await.map(|connection| self.lend(Lent::Pooled(connection)))
+        self.home.acquire(&self.writers).await.map(|connection| self.lend(Lent::Pooled(connection)))
     }
 
     /// The connection that is kept for a caller that writes again and again, the sequencer. It is opened on the

@@ -106,14 +106,17 @@ pub async fn set_tier(
     tier_id: i64,
     version: Option<i64>,
     units: u64,
+    to: SeatStatus,
 ) -> Result<bool, sqlx::Error> {
     let set = sqlx::query(
-        "UPDATE tiers SET available = available - $1, sold = sold + $1, version = version + 1
+        "UPDATE tiers SET available = available - $1, held = held + CASE $4 WHEN 'held' THEN $1 ELSE 0 END,
+                          sold = sold + CASE $4 WHEN 'sold' THEN $1 ELSE 0 END, version = version + 1
          WHERE id = $2 AND available >= $1 AND ($3 IS NULL OR version = $3)",
     )
     .bind(integer(units))
     .bind(tier_id)
     .bind(version)
+    .bind(to.name())
     .execute(connection)
     .await?;
     Ok(set.rows_affected() == 1)
@@ -121,13 +124,18 @@ pub async fn set_tier(
 
 /// Takes those of these seats, given by position and version, that are available and have not changed since that
 /// version; returns how many it took.
-pub async fn set_seats(connection: &mut PgConnection, sale_id: i64, seats: &[(u32, i64)]) -> Result<u64, sqlx::Error> {
+pub async fn set_seats(
+    connection: &mut PgConnection,
+    sale_id: i64,
+    seats: &[(u32, i64)],
+    to: SeatStatus,
+) -> Result<u64, sqlx::Error> {
     let (positions, versions): (Vec<_>, Vec<_>) =
         seats.iter().map(|(position, version)| (i64::from(*position), *version)).unzip();
     // The rows are locked in order of position, so that two transactions that want the same seats do not deadlock. The
     // locking subquery looks at each row again after it has waited for it.
     let set = sqlx::query(
-        "UPDATE seats SET status = 'sold', version = seats.version + 1
+        "UPDATE seats SET status = $4, version = seats.version + 1
          FROM (SELECT free.position FROM seats AS free
                JOIN unnest($2, $3) AS wanted (position, version)
                  ON free.position = wanted.position AND free.version = wanted.version
@@ -138,6 +146,7 @@ pub async fn set_seats(connection: &mut PgConnection, sale_id: i64, seats: &[(u3
     .bind(sale_id)
     .bind(positions)
     .bind(versions)
+    .bind(to.name())
     .execute(connection)
     .await?;
     Ok(set.rows_affected())

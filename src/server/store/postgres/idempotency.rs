@@ -10,6 +10,9 @@ pub async fn forget_answers(connection: &mut PgConnection, answers: &[(BuyerId, 
     for forget in [
         "UPDATE orders SET key = NULL, key_fingerprint = NULL FROM unnest($1, $2) AS forgotten (key, buyer_id)
          WHERE orders.key = forgotten.key AND orders.buyer_id = forgotten.buyer_id",
+        "UPDATE holds SET key = NULL, key_fingerprint = NULL, answer = NULL
+         FROM unnest($1, $2) AS forgotten (key, buyer_id)
+         WHERE holds.key = forgotten.key AND holds.buyer_id = forgotten.buyer_id",
         "DELETE FROM idempotency_keys USING unnest($1, $2) AS forgotten (key, buyer_id)
          WHERE idempotency_keys.key = forgotten.key AND idempotency_keys.buyer_id = forgotten.buyer_id",
     ] {

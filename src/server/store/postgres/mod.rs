@@ -4,6 +4,7 @@
 mod claims; // the guarded writes that decide, and the rows that record them
 mod connection; // opens the pools, with durable settings that are read back
 mod guards; // reads, locks and writes of single rows
+mod holds; // holds, recorded many at once
 mod idempotency; // forgets many kept answers at once
 mod locks; // who may change a sale at a time
 mod numbers; // reads numbers for which PostgreSQL has no type
@@ -13,7 +14,8 @@ mod unguarded; // writes without a condition, for `naive`, which shows why the c
 pub use claims::{record, sale_head, take_and_record, take_any_seats, take_seats};
 pub use connection::{Database, Writer, begin_reading};
 pub use guards::{free_seats, lock_seats, lock_tier, read_seats, read_tier, set_seats, set_tier, take_units};
+pub use holds::{record_holds, take_and_hold};
 pub use idempotency::{forget_answers, rewrite_keys};
 pub use locks::{lock_catalogue, lock_sale, lock_stock};
-pub use stock::{insert_seats, insert_units, renew_units};
+pub use stock::{change_units, insert_seats, insert_units, put_units_back, renew_units};
 pub use unguarded::{next_seq, record_unguarded, write_available, write_sold};

@@ -71,6 +71,49 @@ pub async fn insert_units(
     Ok(())
 }
 
+/// Inserts rows for so many units of a tier that became available again. Does nothing if [`insert_units`] makes none for the
+/// tier. The caller has locked the tier's row, so nobody else inserts units of it.
+///
+/// The rows get numbers below all others. Numbers above them are for stock that is added later, and a number in between may
+/// belong to a row that another transaction is about to delete.
+pub async fn put_units_back(connection: &mut PgConnection, tier_id: i64, units: i64) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO units (tier_id, number)
+         SELECT tiers.id, LEAST(COALESCE((SELECT MIN(number) FROM units WHERE tier_id = $1), 1), 1) - back.number
+         FROM tiers JOIN sales ON sales.id = tiers.sale_id CROSS JOIN generate_series(1, $2) AS back (number)
+         WHERE tiers.id = $1 AND NOT tiers.seated AND sales.strategy = $3",
+    )
+    .bind(tier_id)
+    .bind(units)
+    .bind(StrategyKind::SkipLocked.name())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Inserts so many rows of a tier's single units, or deletes so many where the number is below zero. `false` if fewer could be
+/// deleted, because others have locked them. Does nothing if [`insert_units`] makes none for the tier.
+pub async fn change_units(connection: &mut PgConnection, tier_id: i64, units: i64) -> Result<bool, sqlx::Error> {
+    if units >= 0 {
+        put_units_back(connection, tier_id, units).await?;
+        return Ok(true);
+    }
+    let missing: i64 = sqlx::query_scalar(
+        "WITH gone AS (
+             DELETE FROM units WHERE tier_id = $1 AND number = ANY (ARRAY(
+                 SELECT number FROM units WHERE tier_id = $1 ORDER BY number LIMIT $2 FOR UPDATE SKIP LOCKED))
+             RETURNING number)
+         SELECT CASE WHEN tiers.seated OR sales.strategy <> $3 THEN 0 ELSE $2 - (SELECT COUNT(*) FROM gone) END
+         FROM tiers JOIN sales ON sales.id = tiers.sale_id WHERE tiers.id = $1",
+    )
+    .bind(tier_id)
+    .bind(-units)
+    .bind(StrategyKind::SkipLocked.name())
+    .fetch_one(connection)
+    .await?;
+    Ok(missing == 0)
+}
+
 /// Replaces the rows of a sale's single units by a full set, as [`insert_units`] makes it.
 pub async fn renew_units(connection: &mut PgConnection, sale_id: i64) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM units USING tiers WHERE tiers.id = units.tier_id AND tiers.sale_id = $1")

@@ -53,7 +53,8 @@ pub async fn recount(mut connection: Connection<'_>, sale_id: i64) -> Result<Rec
         .await?;
     let ticketed = ticketed_seats(connection.again(), sale_id).await?;
     let (held_seats, sold_seats) = seats_not_available(connection.again(), sale_id).await?;
-    let (tiers, misplaced_tickets) = recount_tiers(connection, sale_id).await?;
+    let (seats_of_holds, units_of_holds) = in_holds(connection.again(), sale_id).await?;
+    let (tiers, misplaced_tickets) = recount_tiers(connection, sale_id, &units_of_holds).await?;
     Ok(Recount {
         seq: count(sale.seq),
         head_hash: sale.head_hash,
@@ -65,8 +66,30 @@ pub async fn recount(mut connection: Connection<'_>, sale_id: i64) -> Result<Rec
         doubly_sold: ticketed.iter().map(|(_, tickets)| count(tickets - 1)).sum(),
         ticketed_seats: ticketed.into_iter().map(|(label, _)| label).collect(),
         held_seats,
+        seats_of_holds,
         sold_seats,
     })
+}
+
+/// Labels of the seats in live holds, and how many units of each tier are in them.
+async fn in_holds(
+    connection: Connection<'_>,
+    sale_id: i64,
+) -> Result<(BTreeSet<String>, FxHashMap<i64, u64>), sqlx::Error> {
+    // By the index of live holds: the items of all holds that have ended would be many more.
+    let items: Vec<(i64, i64, Option<String>)> = query(
+        connection,
+        "SELECT hold_items.tier_id, hold_items.quantity, seats.label
+         FROM holds JOIN hold_items ON hold_items.hold_id = holds.id
+         LEFT JOIN seats ON seats.sale_id = hold_items.sale_id AND seats.position = hold_items.seat_position
+         WHERE holds.sale_id = $1 AND holds.ended_at IS NULL AND hold_items.live",
+    )
+    .bind(sale_id)
+    .fetch_all()
+    .await?;
+    let mut units: FxHashMap<i64, u64> = FxHashMap::default();
+    items.iter().for_each(|(tier_id, quantity, _)| *units.entry(*tier_id).or_default() += count(*quantity));
+    Ok((items.into_iter().filter_map(|(.., label)| label).collect(), units))
 }
 
 /// Labels of the seats with valid tickets, and how many each has.
@@ -116,7 +139,11 @@ async fn seats_not_available(
 }
 
 /// The sale's tiers, and how many tickets of its orders are for none of them.
-async fn recount_tiers(mut connection: Connection<'_>, sale_id: i64) -> Result<(Vec<TierRecount>, u64), sqlx::Error> {
+async fn recount_tiers(
+    mut connection: Connection<'_>,
+    sale_id: i64,
+    units_of_holds: &FxHashMap<i64, u64>,
+) -> Result<(Vec<TierRecount>, u64), sqlx::Error> {
     let tickets = tickets_by_tier(connection.again(), sale_id).await?;
     let rows: Vec<TierRow> = query(
         connection,
@@ -154,6 +181,7 @@ async fn recount_tiers(mut connection: Connection<'_>, sale_id: i64) -> Result<(
             sold: count(row.sold_seats),
         },
         tickets: tickets_of.get(&row.id).copied().unwrap_or_default(),
+        units_of_holds: units_of_holds.get(&row.id).copied().unwrap_or_default(),
     };
     Ok((rows.into_iter().map(tier).collect(), misplaced_tickets))
 }

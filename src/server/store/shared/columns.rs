@@ -6,15 +6,45 @@ use uuid::Uuid;
 
 use crate::{
     model::{
-        ids::{BuyerId, OrderId, RequestId, TicketId},
+        hold::HoldStatus,
+        ids::{BuyerId, HoldId, OrderId, PaymentId, RequestId, TicketId},
         ledger::ChangeKind,
-        sale::{Counts, SaleSwitch},
+        payment::PaymentStatus,
+        sale::{Checkout, ContactRule, Counts, SaleSwitch},
         seat::SeatStatus,
         strategy::StrategyKind,
         time::Timestamp,
     },
-    server::store::rows::count,
+    server::store::rows::{NewHoldItem, count},
 };
+
+/// A row of `hold_items`.
+#[derive(FromRow)]
+pub struct HoldItemRow {
+    pub hold_id: HoldId,
+    pub number: i64,
+    tier_id: i64,
+    seat_position: Option<i64>,
+    quantity: i64,
+    price: i64,
+    substitute: Option<i64>,
+}
+
+impl HoldItemRow {
+    /// # Errors
+    /// If a position is not one.
+    pub fn into_item(self) -> Result<NewHoldItem, sqlx::Error> {
+        let position = |position: Option<i64>| position.map(u32::try_from).transpose();
+        let unreadable = |error: std::num::TryFromIntError| sqlx::Error::Decode(error.into());
+        Ok(NewHoldItem {
+            tier_id: self.tier_id,
+            seat_position: position(self.seat_position).map_err(unreadable)?,
+            quantity: count(self.quantity),
+            price: count(self.price),
+            substitute: position(self.substitute).map_err(unreadable)?,
+        })
+    }
+}
 
 /// Makes sqlx write these types as `$column` and read them from it. `'r` is the lifetime of the row that is read from.
 macro_rules! stands_as {
@@ -46,9 +76,11 @@ macro_rules! stands_as {
     )* };
 }
 
-stands_as!('r, Uuid: BuyerId, OrderId, RequestId, TicketId; |id| id.0, |uuid| Some(Self(uuid)));
+stands_as!('r, Uuid: BuyerId, HoldId, OrderId, PaymentId, RequestId, TicketId; |id| id.0, |uuid| Some(Self(uuid)));
 stands_as!('r, i64: Timestamp; |at| at.milliseconds, |milliseconds| Some(Self::from_milliseconds(milliseconds)));
-stands_as!('r, &'r str: ChangeKind, SaleSwitch, SeatStatus, StrategyKind; |kind| kind.name(), Self::from_name);
+stands_as!('r, &'r str:
+    ChangeKind, Checkout, ContactRule, HoldStatus, PaymentStatus, SaleSwitch, SeatStatus, StrategyKind;
+    |kind| kind.name(), Self::from_name);
 
 /// Read from the columns `available`, `held` and `sold`.
 impl<'r, R: Row> FromRow<'r, R> for Counts

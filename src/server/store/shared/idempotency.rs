@@ -1,11 +1,12 @@
-//! Answers kept for clients that send a request again with the same key. An order's row holds the key that it was made
-//! with. An answer to an organiser has a row of its own, as it was sent.
+//! Answers kept for clients that send a request again with the same key. The row of an order or a hold has the key that it
+//! was made with. An answer to an organiser has a row of its own, as it was sent.
 
 use uuid::{Builder, Uuid};
 
 use super::query::query;
 use crate::{
     model::{
+        hold::Hold,
         ids::{BuyerId, OrderId},
         time::Timestamp,
     },
@@ -15,35 +16,56 @@ use crate::{
     },
 };
 
-/// The answer kept for a key.
+/// The answer kept for a key of this buyer, or of another buyer who shares their keys.
 pub async fn find_answer(
     connection: Connection<'_>,
     buyer: BuyerId,
     key: &str,
 ) -> Result<Option<StoredAnswer>, sqlx::Error> {
-    type Row = (Vec<u8>, Option<OrderId>, i32, Option<String>, Timestamp);
+    type Row = (BuyerId, Vec<u8>, Option<OrderId>, Option<i32>, Option<String>, Timestamp);
+    let (first, last) = buyer.sharing_keys().into_inner();
     let row: Option<Row> = query(
         connection,
-        "SELECT key_fingerprint, id, 201, NULL, created_at FROM orders WHERE key = $1 AND buyer_id = $2
+        "SELECT buyer_id, key_fingerprint, id, CAST(NULL AS INTEGER), NULL, created_at FROM orders
+         WHERE key = $1 AND buyer_id BETWEEN $2 AND $3
          UNION ALL
-         SELECT fingerprint, NULL, status, body, created_at FROM idempotency_keys WHERE key = $1 AND buyer_id = $2
+         SELECT buyer_id, key_fingerprint, NULL, CAST(NULL AS INTEGER), answer, created_at FROM holds
+         WHERE key = $1 AND buyer_id BETWEEN $2 AND $3
+         UNION ALL
+         SELECT buyer_id, fingerprint, NULL, status, body, created_at FROM idempotency_keys
+         WHERE key = $1 AND buyer_id BETWEEN $2 AND $3
          LIMIT 1",
     )
     .bind(key)
-    .bind(buyer)
+    .bind(first)
+    .bind(last)
     .fetch_optional()
     .await?;
-    Ok(row.map(|(fingerprint, order, status, body, created_at)| StoredAnswer {
-        fingerprint: fingerprint.try_into().expect("the schema keeps a fingerprint at 16 bytes"),
-        body: match order {
-            Some(order) => StoredBody::Order(order),
-            None => StoredBody::Sent {
-                status: u16::try_from(status).expect("a status is written from 16 bits"),
-                body: body.expect("the schema keeps an order or a body"),
+    row.map(|(buyer, fingerprint, order, status, body, created_at)| {
+        Ok(StoredAnswer {
+            buyer,
+            fingerprint: fingerprint.try_into().expect("the schema keeps a fingerprint at 16 bytes"),
+            body: match (order, status) {
+                (Some(order), _) => StoredBody::Order(order),
+                (None, None) => StoredBody::Hold(Box::new(as_it_began(body.as_deref(), created_at)?)),
+                (None, Some(status)) => StoredBody::Sent {
+                    status: u16::try_from(status).expect("a status is written from 16 bits"),
+                    body: body.expect("the schema keeps a body with its status"),
+                },
             },
-        },
-        created_at,
-    }))
+            created_at,
+        })
+    })
+    .transpose()
+}
+
+/// A hold as it was answered. The answer was written before the store said at what time the hold began, so this moves its
+/// times to where they were.
+fn as_it_began(answer: Option<&str>, created_at: Timestamp) -> Result<Hold, sqlx::Error> {
+    let hold: Option<Hold> = answer.and_then(|answer| serde_json::from_str(answer).ok());
+    let hold = hold.ok_or_else(|| sqlx::Error::Decode("the answer kept for a hold cannot be read".into()))?;
+    let life_milliseconds = hold.expires_at.milliseconds - hold.server_now.milliseconds;
+    Ok(Hold { server_now: created_at, expires_at: created_at.plus_milliseconds(life_milliseconds), ..hold })
 }
 
 /// Keeps an answer whose body is not an order.
@@ -77,7 +99,8 @@ pub(super) fn first_id_at(time: Timestamp) -> Uuid {
     Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
 }
 
-/// All keys of answers made at or after `since`, for the filter of known keys that is rebuilt at start.
+/// All keys of answers made at or after `since`, for the filter of known keys that is rebuilt at start. The order of a
+/// confirmed hold has the hold's id, which may be much older than the order.
 pub async fn answers_since(
     connection: Connection<'_>,
     since: Timestamp,
@@ -85,6 +108,9 @@ pub async fn answers_since(
     query(
         connection,
         "SELECT buyer_id, key FROM orders WHERE id >= $1 AND key IS NOT NULL
+         UNION ALL SELECT orders.buyer_id, orders.key FROM holds JOIN orders ON orders.id = holds.id
+                   WHERE holds.ended_at IS NOT NULL AND holds.id < $1 AND orders.created_at >= $2 AND orders.key IS NOT NULL
+         UNION ALL SELECT buyer_id, key FROM holds WHERE id >= $1 AND key IS NOT NULL
          UNION ALL SELECT buyer_id, key FROM idempotency_keys WHERE created_at >= $2",
     )
     .bind(first_id_at(since))
@@ -102,7 +128,8 @@ pub async fn answers_before(
 ) -> Result<Vec<(BuyerId, String)>, sqlx::Error> {
     query(
         connection,
-        "SELECT buyer_id, key FROM orders WHERE id < $1 AND key IS NOT NULL
+        "SELECT buyer_id, key FROM orders WHERE id < $1 AND created_at < $2 AND key IS NOT NULL
+         UNION ALL SELECT buyer_id, key FROM holds WHERE id < $1 AND key IS NOT NULL
          UNION ALL SELECT buyer_id, key FROM idempotency_keys WHERE created_at < $2 LIMIT $3",
     )
     .bind(first_id_at(oldest))

@@ -2,12 +2,15 @@
 
 use uuid::Uuid;
 
-use super::query::query;
+use super::query::{Text, query};
 use crate::{
     model::{ids::BuyerId, ledger::ChangeKind, time::Timestamp},
-    server::store::{
-        Connection,
-        rows::{ChangeRecord, LedgerRecord, count, integer},
+    server::{
+        ledger::hexadecimal,
+        store::{
+            Connection,
+            rows::{ChangeRecord, LedgerRecord, count, integer},
+        },
     },
 };
 
@@ -27,6 +30,34 @@ pub async fn append(connection: Connection<'_>, sale_id: i64, line: &LedgerRecor
     .execute()
     .await?;
     Ok(())
+}
+
+/// Appends these lines to a ledger, in one statement.
+pub async fn append_all(connection: Connection<'_>, sale_id: i64, lines: &[LedgerRecord]) -> Result<(), sqlx::Error> {
+    let append = Text {
+        sqlite: "INSERT INTO ledger (sale_id, seq, at, kind, units, reference, hash)
+                 SELECT $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4), unhex(value ->> 5)
+                 FROM json_each($2)",
+        postgres: "INSERT INTO ledger (sale_id, seq, at, kind, units, reference, hash)
+                   SELECT $1, (line ->> 0)::BIGINT, (line ->> 1)::BIGINT, line ->> 2, line ->> 3, (line ->> 4)::UUID,
+                          decode(line ->> 5, 'hex')
+                   FROM json_array_elements($2::JSON) AS lines (line)",
+    };
+    let row = |line: &LedgerRecord| {
+        let units = serde_json::to_string(&line.units).expect("units are plain data");
+        let reference = line.reference.map(|reference| reference.simple().to_string());
+        (line.seq, line.at.milliseconds, line.kind.name(), units, reference, hexadecimal(&line.hash))
+    };
+    let rows: Vec<_> = lines.iter().map(row).collect();
+    let rows = serde_json::to_string(&rows).expect("lines are plain data");
+    query(connection, append).bind(sale_id).bind(rows).execute().await?;
+    Ok(())
+}
+
+/// Where a sale's ledger ends.
+pub async fn seq_of(connection: Connection<'_>, sale_id: i64) -> Result<u64, sqlx::Error> {
+    let (seq,) = query(connection, "SELECT seq FROM sales WHERE id = $1").bind(sale_id).fetch_one().await?;
+    Ok(count(seq))
 }
 
 /// Where a sale's ledger ends, and whether its stock is as it was made: nothing but stock has been added since the last
@@ -79,8 +110,10 @@ pub async fn changes_after(
     }
     let rows: Vec<ChangeRow> = query(
         connection,
-        "SELECT ledger.seq, ledger.at, ledger.kind, ledger.units, ledger.reference, ledger.hash, orders.buyer_id
-         FROM ledger LEFT JOIN orders ON orders.id = ledger.reference
+        "SELECT ledger.seq, ledger.at, ledger.kind, ledger.units, ledger.reference, ledger.hash,
+                COALESCE(orders.buyer_id, holds.buyer_id) AS buyer_id
+         FROM ledger
+         LEFT JOIN orders ON orders.id = ledger.reference LEFT JOIN holds ON holds.id = ledger.reference
          WHERE ledger.sale_id = $1 AND ledger.seq > $2 ORDER BY ledger.seq LIMIT $3",
     )
     .bind(sale_id)

@@ -6,7 +6,7 @@ use super::query::{Query, Text, query};
 use crate::{
     model::{
         ids::{BuyerId, OrderId, SaleId, SeatLabel, TicketId, TierId},
-        order::{Order, Ticket},
+        order::{Contact, Order, Ticket},
         rung::Rung,
         time::Timestamp,
     },
@@ -28,6 +28,8 @@ struct TicketRow {
     seq: i64,
     created_at: Timestamp,
     rung: Option<String>,
+    contact_email: Option<String>,
+    contact_name: Option<String>,
     ticket_id: TicketId,
     tier: String,
     seat: Option<String>,
@@ -38,7 +40,8 @@ struct TicketRow {
 macro_rules! columns_of_tickets {
     () => {
         "orders.id AS order_id, sales.slug AS sale, orders.buyer_id, orders.total, orders.currency, orders.seq,
-         orders.created_at, orders.rung, tickets.id AS ticket_id, tiers.slug AS tier, seats.label AS seat, tickets.code"
+         orders.created_at, orders.rung, orders.contact_email, orders.contact_name,
+         tickets.id AS ticket_id, tiers.slug AS tier, seats.label AS seat, tickets.code"
     };
 }
 macro_rules! join_tickets {
@@ -169,6 +172,13 @@ fn ask_for_page<'c>(connection: Connection<'c>, select: Text, buyer: BuyerId, pa
     query(connection, select).bind(buyer).bind(page.sale_id).bind(page.after).bind(limit)
 }
 
+/// Whether the buyer has ever bought something.
+pub async fn has_bought(connection: Connection<'_>, buyer: BuyerId) -> Result<bool, sqlx::Error> {
+    let row: Option<(BuyerId,)> =
+        query(connection, "SELECT id FROM buyers WHERE id = $1").bind(buyer).fetch_optional().await?;
+    Ok(row.is_some())
+}
+
 /// Positions of the seats that a buyer owns in a sale, in order.
 pub async fn owned_positions(
     connection: Connection<'_>,
@@ -192,17 +202,25 @@ pub async fn units_owned(connection: Connection<'_>, sale_id: i64, buyer: BuyerI
     Ok(count(units))
 }
 
-/// How many units of the sale each of its buyers owns.
+/// How many units of the sale each of its buyers has, held or sold.
 pub async fn units_by_buyer(connection: Connection<'_>, sale_id: i64) -> Result<HashMap<BuyerId, u64>, sqlx::Error> {
     let rows: Vec<(BuyerId, i64)> = query(
         connection,
         "SELECT orders.buyer_id, COUNT(*) FROM orders JOIN tickets ON tickets.order_id = orders.id
-         WHERE orders.sale_id = $1 AND NOT orders.void GROUP BY orders.buyer_id",
+         WHERE orders.sale_id = $1 AND NOT orders.void GROUP BY orders.buyer_id
+         UNION ALL
+         SELECT holds.buyer_id, CAST(SUM(hold_items.quantity) AS BIGINT)
+         FROM holds JOIN hold_items ON hold_items.hold_id = holds.id
+         WHERE holds.sale_id = $1 AND holds.ended_at IS NULL GROUP BY holds.buyer_id",
     )
     .bind(sale_id)
     .fetch_all()
     .await?;
-    Ok(rows.into_iter().map(|(buyer, units)| (buyer, count(units))).collect())
+    let mut had = HashMap::new();
+    for (buyer, units) in rows {
+        *had.entry(buyer).or_default() += count(units);
+    }
+    Ok(had)
 }
 
 /// Groups tickets into orders. The tickets of one order must follow each other.
@@ -227,6 +245,7 @@ fn group(rows: Vec<TicketRow>) -> Vec<Order> {
                 seq: count(row.seq),
                 created_at: row.created_at,
                 rung: row.rung.as_deref().and_then(Rung::from_name),
+                contact: row.contact_email.map(|email| Contact { email, name: row.contact_name }),
                 tickets: vec![ticket],
             }),
         }

@@ -7,7 +7,9 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use crate::server::store::Connection;
+use uuid::Uuid;
+
+use crate::{model::time::Timestamp, server::store::Connection};
 
 /// The text of a query. It is the same for both databases, or one for each if they find the same rows in different
 /// ways.
@@ -53,6 +55,37 @@ impl Query<'_> {
         match self {
             Self::Sqlite(connection, query) => Self::Sqlite(connection, query.bind(value)),
             Self::Postgres(connection, query) => Self::Postgres(connection, query.bind(value)),
+        }
+    }
+
+    /// Binds a list of ids. The text says `IN (SELECT unhex(value) FROM json_each($1))` for SQLite and `= ANY ($1)` for
+    /// PostgreSQL.
+    pub fn bind_ids(self, ids: &[Uuid]) -> Self {
+        match self {
+            Self::Sqlite(connection, query) => {
+                let ids: Vec<_> = ids.iter().map(|id| id.simple().to_string()).collect();
+                Self::Sqlite(connection, query.bind(serde_json::to_string(&ids).expect("text is plain data")))
+            }
+            Self::Postgres(connection, query) => Self::Postgres(connection, query.bind(ids.to_vec())),
+        }
+    }
+
+    /// Binds a list of numbers. The text says `IN (SELECT value FROM json_each($1))` for SQLite and `= ANY ($1)` for
+    /// PostgreSQL.
+    pub fn bind_numbers(self, numbers: &[i64]) -> Self {
+        match self {
+            Self::Sqlite(connection, query) => {
+                Self::Sqlite(connection, query.bind(serde_json::to_string(numbers).expect("numbers are plain data")))
+            }
+            Self::Postgres(connection, query) => Self::Postgres(connection, query.bind(numbers.to_vec())),
+        }
+    }
+
+    /// Binds the time in SQLite, as the last value. PostgreSQL uses its own clock: its text says `store_now()`.
+    pub fn bind_store_now(self, now: Timestamp) -> Self {
+        match self {
+            Self::Sqlite(connection, query) => Self::Sqlite(connection, query.bind(now)),
+            Self::Postgres(connection, query) => Self::Postgres(connection, query),
         }
     }
 

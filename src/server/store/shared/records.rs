@@ -1,13 +1,18 @@
-//! Reads whole sales: their rows, tiers, seats and what each buyer owns.
+//! Reads whole sales: their rows, tiers, seats, holds and what each buyer has.
 
 use std::collections::HashMap;
 
-use super::{orders::units_by_buyer, query::query};
+use super::{holds::live_holds, orders::units_by_buyer, query::query};
 use crate::{
-    model::{sale::SaleSwitch, seat::SeatStatus, strategy::StrategyKind, time::Timestamp},
+    model::{
+        sale::{Checkout, ContactRule, SaleSwitch},
+        seat::SeatStatus,
+        strategy::StrategyKind,
+        time::Timestamp,
+    },
     server::store::{
         Connection,
-        rows::{NewSeatRecord, SaleRecord, TierRecord, count},
+        rows::{NewSeatRecord, SaleRecord, SaleTerms, TierRecord, count},
     },
 };
 
@@ -23,6 +28,11 @@ struct SaleRow {
     opens_at: Option<Timestamp>,
     message: Option<String>,
     hold_ttl_seconds: i64,
+    hold_extension_seconds: i64,
+    hold_extensions: i64,
+    payment_grace_seconds: i64,
+    checkout: Checkout,
+    contact: ContactRule,
     max_per_buyer: Option<i64>,
     seq: i64,
     head_hash: Vec<u8>,
@@ -32,7 +42,8 @@ macro_rules! select_sales {
     ($rest:literal) => {
         concat!(
             "SELECT id, slug, name, revision, switch, strategy, rehearsal, opens_at, message, hold_ttl_seconds,
-                    max_per_buyer, seq, head_hash
+                    hold_extension_seconds, hold_extensions, payment_grace_seconds, checkout, contact, max_per_buyer, seq,
+                    head_hash
              FROM sales ",
             $rest
         )
@@ -60,20 +71,28 @@ pub async fn find_sale(mut connection: Connection<'_>, slug: &str) -> Result<Opt
     }
 }
 
-/// Reads what belongs to a sale's row: its tiers, its seats, and what each buyer owns.
+/// Reads what belongs to a sale's row: its tiers, its seats, its holds, and what each buyer has.
 async fn complete(mut connection: Connection<'_>, row: SaleRow) -> Result<SaleRecord, sqlx::Error> {
     let unreadable = |what: &str| sqlx::Error::Decode(format!("sale {} has an unreadable {what}", row.slug).into());
     let small = |integer: i64| u32::try_from(integer).map_err(|_| unreadable("limit"));
     let tiers = load_tiers(connection.again(), row.id).await?;
     let seats = load_seats(connection.again(), row.id, &tiers).await?;
-    let owned = match row.max_per_buyer {
+    let live_holds = live_holds(connection.again(), row.id).await?;
+    let had = match row.max_per_buyer {
         Some(_) => units_by_buyer(connection, row.id).await?,
         None => HashMap::new(),
     };
     Ok(SaleRecord {
         id: row.id,
         revision: count(row.revision),
-        hold_ttl_seconds: small(row.hold_ttl_seconds)?,
+        terms: SaleTerms {
+            checkout: row.checkout,
+            contact: row.contact,
+            hold_ttl_seconds: small(row.hold_ttl_seconds)?,
+            hold_extension_seconds: small(row.hold_extension_seconds)?,
+            hold_extensions: small(row.hold_extensions)?,
+            payment_grace_seconds: small(row.payment_grace_seconds)?,
+        },
         max_per_buyer: row.max_per_buyer.map(small).transpose()?,
         head_hash: row.head_hash.as_slice().try_into().map_err(|_| unreadable("hash"))?,
         switch: row.switch,
@@ -86,14 +105,15 @@ async fn complete(mut connection: Connection<'_>, row: SaleRow) -> Result<SaleRe
         seq: count(row.seq),
         tiers,
         seats,
-        owned,
+        had,
+        live_holds,
     })
 }
 
 async fn load_tiers(connection: Connection<'_>, sale_id: i64) -> Result<Vec<TierRecord>, sqlx::Error> {
     query(
         connection,
-        "SELECT id, slug, name, price, currency, seated, available, held, sold
+        "SELECT id, slug, name, price, price_steps, currency, seated, available, held, sold
          FROM tiers WHERE sale_id = $1 ORDER BY position",
     )
     .bind(sale_id)

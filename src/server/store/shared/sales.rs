@@ -1,8 +1,8 @@
 //! Creates, patches, restocks and resets sales and tiers.
 
-use super::query::query;
+use super::query::{Text, query};
 use crate::{
-    model::strategy::StrategyKind,
+    model::{sale::PriceStep, strategy::StrategyKind, time::Timestamp},
     server::{
         ledger::{FIRST_PREVIOUS, Hash},
         store::{
@@ -22,8 +22,9 @@ pub async fn insert_sale(
     let (sale_id,) = query(
         connection.again(),
         "INSERT INTO sales (slug, name, switch, strategy, rehearsal, opens_at, hold_ttl_seconds, max_per_buyer,
-                            created_at, seq, head_hash, capacity, available, held, sold)
-         VALUES ($1, $2, 'open', $3, $4, $5, $6, $7, $8, 0, $9, $10, $10, 0, 0)
+                            created_at, seq, head_hash, capacity, available, held, sold, hold_extension_seconds,
+                            hold_extensions, payment_grace_seconds, checkout, contact)
+         VALUES ($1, $2, 'open', $3, $4, $5, $6, $7, $8, 0, $9, $10, $10, 0, 0, $11, $12, $13, $14, $15)
          RETURNING id",
     )
     .bind(sale.slug)
@@ -31,11 +32,16 @@ pub async fn insert_sale(
     .bind(sale.strategy)
     .bind(sale.rehearsal)
     .bind(sale.opens_at)
-    .bind(i64::from(sale.hold_ttl_seconds))
+    .bind(i64::from(sale.terms.hold_ttl_seconds))
     .bind(sale.max_per_buyer.map(i64::from))
     .bind(sale.created_at)
     .bind(FIRST_PREVIOUS.as_slice())
     .bind(integer(capacity))
+    .bind(i64::from(sale.terms.hold_extension_seconds))
+    .bind(i64::from(sale.terms.hold_extensions))
+    .bind(i64::from(sale.terms.payment_grace_seconds))
+    .bind(sale.terms.checkout)
+    .bind(sale.terms.contact)
     .fetch_one()
     .await?;
     let mut tier_ids = Vec::with_capacity(sale.tiers.len());
@@ -54,8 +60,9 @@ async fn insert_tier(
     let capacity = integer(tier.capacity);
     let (tier_id,) = query(
         connection.again(),
-        "INSERT INTO tiers (sale_id, position, slug, name, price, currency, seated, capacity, available, held, sold)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, 0)
+        "INSERT INTO tiers (sale_id, position, slug, name, price, currency, seated, capacity, available, held, sold,
+                            price_steps)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, 0, $9)
          RETURNING id",
     )
     .bind(sale_id)
@@ -66,12 +73,18 @@ async fn insert_tier(
     .bind(&tier.currency)
     .bind(tier.seated)
     .bind(capacity)
+    .bind(written_steps(&tier.price_steps))
     .fetch_one()
     .await?;
     if let Connection::Postgres(connection) = connection {
         postgres::insert_units(connection, tier_id, 1..=capacity).await?;
     }
     Ok(tier_id)
+}
+
+/// Price steps as they are stored: JSON, or nothing.
+fn written_steps(steps: &[PriceStep]) -> Option<String> {
+    (!steps.is_empty()).then(|| serde_json::to_string(steps).expect("steps are plain data"))
 }
 
 /// Changes the settings that an organiser may change.
@@ -84,8 +97,12 @@ pub async fn patch_sale(connection: Connection<'_>, sale_id: i64, patch: &PatchR
              message = CASE WHEN $5 THEN $6 ELSE message END,
              max_per_buyer = CASE WHEN $7 THEN $8 ELSE max_per_buyer END,
              hold_ttl_seconds = COALESCE($9, hold_ttl_seconds),
+             hold_extension_seconds = COALESCE($10, hold_extension_seconds),
+             hold_extensions = COALESCE($11, hold_extensions),
+             payment_grace_seconds = COALESCE($12, payment_grace_seconds),
+             contact = COALESCE($13, contact),
              revision = revision + 1
-         WHERE id = $10",
+         WHERE id = $14",
     )
     .bind(patch.name)
     .bind(patch.switch)
@@ -96,6 +113,10 @@ pub async fn patch_sale(connection: Connection<'_>, sale_id: i64, patch: &PatchR
     .bind(patch.max_per_buyer.is_some())
     .bind(patch.max_per_buyer.flatten().map(i64::from))
     .bind(patch.hold_ttl_seconds.map(i64::from))
+    .bind(patch.hold_extension_seconds.map(i64::from))
+    .bind(patch.hold_extensions.map(i64::from))
+    .bind(patch.payment_grace_seconds.map(i64::from))
+    .bind(patch.contact)
     .bind(sale_id)
     .execute()
     .await?;
@@ -138,9 +159,24 @@ pub async fn add_stock(
     Ok(())
 }
 
-/// Puts all stock back as made: seats and counters become available, orders and tickets void, and `seq` increases by
+/// Puts all stock back as made: seats and counters become available, orders and tickets void, holds end, and `seq` increases by
 /// one.
-pub async fn reset_sale(mut connection: Connection<'_>, sale_id: i64, head_hash: &Hash) -> Result<(), sqlx::Error> {
+pub async fn reset_sale(
+    mut connection: Connection<'_>,
+    sale_id: i64,
+    head_hash: &Hash,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let end_holds = Text {
+        sqlite: "UPDATE holds SET status = 'released', ended_at = max($2, created_at)
+                 WHERE sale_id = $1 AND ended_at IS NULL",
+        postgres: "UPDATE holds SET status = 'released', ended_at = store_now() WHERE sale_id = $1 AND ended_at IS NULL",
+    };
+    // The items first, because an index finds them by their live holds.
+    let end_items = "UPDATE hold_items SET live = false
+                     WHERE hold_id IN (SELECT id FROM holds WHERE sale_id = $1 AND ended_at IS NULL)";
+    query(connection.again(), end_items).bind(sale_id).execute().await?;
+    query(connection.again(), end_holds).bind(sale_id).bind_store_now(now).execute().await?;
     const STATEMENTS: [&str; 4] = [
         "UPDATE tickets SET void = true WHERE sale_id = $1 AND NOT void",
         "UPDATE orders SET void = true WHERE sale_id = $1 AND NOT void",

@@ -1,7 +1,7 @@
 //! Opens the database file with settings that survive a loss of power, and reads them back before the server answers
 //! anybody.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
     ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool,
@@ -223,6 +223,12 @@ fn options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
         .pragma("cell_size_check", "ON")
         .pragma("mmap_size", "0")
         .disable_statement_logging())
+}
+
+/// The file of the database with this address; `None` where it has none.
+pub fn file_of(url: &str) -> Option<PathBuf> {
+    let is_file = !url.contains(":memory:") && !url.contains("mode=memory");
+    options(url).ok().filter(|_| is_file).map(|options| options.get_filename().to_owned())
 }
 
 /// Whether the address names no file. Such a database does not last, and the check of its settings refuses it.

@@ -77,14 +77,17 @@ pub async fn set_tier(
     tier_id: i64,
     version: Option<i64>,
     units: u64,
+    to: SeatStatus,
 ) -> Result<bool, sqlx::Error> {
     let set = sqlx::query(
-        "UPDATE tiers SET available = available - ?1, sold = sold + ?1, version = version + 1
+        "UPDATE tiers SET available = available - ?1, held = held + iif(?4 = 'held', ?1, 0),
+                          sold = sold + iif(?4 = 'sold', ?1, 0), version = version + 1
          WHERE id = ?2 AND available >= ?1 AND (?3 IS NULL OR version = ?3)",
     )
     .bind(integer(units))
     .bind(tier_id)
     .bind(version)
+    .bind(to.name())
     .execute(connection)
     .await?;
     Ok(set.rows_affected() == 1)
@@ -96,14 +99,16 @@ pub async fn set_seats(
     connection: &mut SqliteConnection,
     sale_id: i64,
     seats: &[(u32, i64)],
+    to: SeatStatus,
 ) -> Result<u64, sqlx::Error> {
     let set = sqlx::query(
-        "UPDATE seats SET status = 'sold', version = version + 1
+        "UPDATE seats SET status = ?3, version = version + 1
          WHERE sale_id = ?1 AND status = 'available'
            AND (position, version) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?2))",
     )
     .bind(sale_id)
     .bind(serde_json::to_string(seats).expect("numbers are plain data"))
+    .bind(to.name())
     .execute(connection)
     .await?;
     Ok(set.rows_affected())

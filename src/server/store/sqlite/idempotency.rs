@@ -14,6 +14,8 @@ pub async fn forget_answers(
     for forget in [
         "UPDATE orders SET key = NULL, key_fingerprint = NULL
          WHERE (key, buyer_id) IN (SELECT value ->> 0, unhex(value ->> 1) FROM json_each(?))",
+        "UPDATE holds SET key = NULL, key_fingerprint = NULL, answer = NULL
+         WHERE (key, buyer_id) IN (SELECT value ->> 0, unhex(value ->> 1) FROM json_each(?))",
         "DELETE FROM idempotency_keys
          WHERE (key, buyer_id) IN (SELECT value ->> 0, unhex(value ->> 1) FROM json_each(?))",
     ] {

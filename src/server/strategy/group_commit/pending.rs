@@ -10,11 +10,17 @@ use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
 use crate::{
-    model::{ids::OrderId, ledger::ChangeKind, limits::MAX_BATCH, outcome::Refusal, time::Timestamp},
+    model::{
+        ids::{HoldId, OrderId},
+        ledger::ChangeKind,
+        limits::MAX_BATCH,
+        outcome::Refusal,
+        time::Timestamp,
+    },
     server::{
         ledger::Hash,
-        stock::{Desk, SaleDesk, Sold, Stock, decide::Draft},
-        strategy::{Claim, KeyClaim, Verdict},
+        stock::{Desk, Held, Recorded, SaleDesk, Sold, Stock, decide::Draft},
+        strategy::{Claim, Taking, Verdict},
     },
 };
 
@@ -23,7 +29,7 @@ pub type Waiting = (Claim, oneshot::Sender<Verdict>);
 
 /// The outcome of a claim, valid once its batch is committed.
 pub enum Decision {
-    Sold(Sold),
+    Granted(Recorded),
     Refused(Refusal),
     /// Another request with the same key was answered meanwhile.
     Repeated,
@@ -32,6 +38,8 @@ pub enum Decision {
 /// The decisions on the claims of a batch, in the order of the claims.
 pub struct Plan {
     pub at: Timestamp,
+    /// The store's time at which holds began, once they are committed.
+    pub begun_at: Timestamp,
     /// The sale's `seq` and `revision` that the decisions are based on.
     pub seq: u64,
     pub revision: u64,
@@ -42,9 +50,10 @@ pub struct Plan {
     pub asked_database: bool,
 }
 
-/// Claims on one sale, to be written together.
+/// Claims of one kind on one sale, to be written together.
 pub struct Batch {
     pub sale: Arc<SaleDesk>,
+    kind: ChangeKind,
     pub claims: Vec<Waiting>,
     /// `None` where the batch cannot be planned before its turn.
     pub plan: Option<Plan>,
@@ -68,27 +77,34 @@ impl Plan {
     pub fn new(draft: &mut Draft, at: Timestamp) -> Self {
         draft.set_time(at);
         let (seq, revision, head_hash) = (draft.seq, draft.revision, draft.head_hash);
-        Self { at, seq, revision, head_hash, decisions: Vec::new(), asked_database: false }
+        Self { at, begun_at: at, seq, revision, head_hash, decisions: Vec::new(), asked_database: false }
     }
 
     /// Decides one more claim.
     pub fn decide(&mut self, desk: &Desk, stock: &Stock, draft: &mut Draft, claim: &Claim) {
-        let order = OrderId(desk.identifiers.next(self.at));
+        let (id, taking) = (desk.identifiers.next(self.at), claim.taking);
         let decided = stock
             .check_open(self.at)
-            .and_then(|()| draft.decide(stock, (ChangeKind::Buy, order.0), claim.buyer, &claim.wish));
+            .and_then(|()| draft.decide(stock, (taking.kind(), id), claim.buyer, &claim.wish, taking.bounds()));
         self.head_hash = draft.head_hash;
         self.decisions.push(match decided {
-            Ok(grant) => {
-                Decision::Sold(desk.sell(stock, claim.buyer, order, grant, claim.key.as_ref().map(KeyClaim::recorded)))
-            }
+            Ok(grant) => Decision::Granted(match taking {
+                Taking::Buy => Recorded::Sold(Sold::new(
+                    &desk.identifiers,
+                    stock,
+                    (claim.buyer, OrderId(id)),
+                    grant,
+                    claim.asked(),
+                )),
+                Taking::Hold(_) => Recorded::Held(Held::new(stock, claim.buyer, HoldId(id), grant, claim.asked().key)),
+            }),
             Err(refusal) => Decision::Refused(refusal),
         });
     }
 
-    pub fn sold(&self) -> impl Iterator<Item = &Sold> {
+    pub fn granted(&self) -> impl Iterator<Item = &Recorded> {
         self.decisions.iter().filter_map(|decision| match decision {
-            Decision::Sold(sold) => Some(sold),
+            Decision::Granted(recorded) => Some(recorded),
             Decision::Refused(_) | Decision::Repeated => None,
         })
     }
@@ -100,6 +116,7 @@ impl Pending {
     pub fn add(&mut self, desk: &Desk, claim: Claim, answer: oneshot::Sender<Verdict>) {
         let sale_id = claim.sale.sale_id;
         let units = claim.wish.quantity();
+        let kind = claim.taking.kind();
         let place = self.batches.iter().rposition(|batch| batch.sale.sale_id == sale_id);
         let stock = claim.sale.stock.read();
         if self.drafts.get(&sale_id).is_some_and(|draft| draft.revision != stock.revision) {
@@ -111,9 +128,10 @@ impl Pending {
             self.drafts.insert(sale_id, Draft::new(&stock));
         }
         let mut draft = self.drafts.get_mut(&sale_id);
-        let place = place.filter(|place| self.batches[*place].units + units <= MAX_BATCH as u64).unwrap_or_else(|| {
+        let fits = |batch: &Batch| batch.kind == kind && batch.units + units <= MAX_BATCH as u64;
+        let place = place.filter(|place| fits(&self.batches[*place])).unwrap_or_else(|| {
             let plan = draft.as_mut().map(|draft| Plan::new(draft, desk.clock.now()));
-            self.batches.push_back(Batch { sale: claim.sale.clone(), claims: Vec::new(), plan, units: 0 });
+            self.batches.push_back(Batch { sale: claim.sale.clone(), kind, claims: Vec::new(), plan, units: 0 });
             self.batches.len() - 1
         });
         let batch = &mut self.batches[place];

@@ -6,11 +6,12 @@ use crate::{
     model::{
         ids::{BuyerId, OrderId, RequestId},
         limits::MAX_UNITS_PER_REQUEST,
+        order::Contact,
         time::Timestamp,
     },
     server::{
-        stock::{Part, Stock, What, Wish},
-        strategy::Claim,
+        stock::{Part, Stock, What, Wish, decide::Bounds},
+        strategy::{Claim, Taking},
     },
 };
 
@@ -22,6 +23,9 @@ pub struct Entry {
     pub buyer: BuyerId,
     pub wish: WrittenWish,
     pub key: Option<EntryKey>,
+    /// How the buyer can be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Contact>,
     /// Whether this entry is served before all that are not first.
     pub is_first: bool,
     /// Whether this entry was in line before and Redis forgot it. It may already have been decided then.
@@ -33,9 +37,22 @@ pub struct Entry {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WrittenWish {
-    Seat { position: u32 },
-    Units { tier_index: usize, quantity: u64 },
+    Seat {
+        position: u32,
+    },
+    Units {
+        tier_index: usize,
+        quantity: u64,
+    },
     Parts(Wish),
+    /// To be held, not bought.
+    Hold {
+        parts: Wish,
+        bounds: Bounds,
+        /// The named seats in the order in which they were named, where others may be taken instead.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        in_order: Vec<u32>,
+    },
 }
 
 impl From<&Wish> for WrittenWish {
@@ -59,7 +76,22 @@ pub struct EntryKey {
 impl Entry {
     pub fn new(claim: &Claim, sale_id: i64, request: RequestId, is_first: bool) -> Self {
         let key = claim.key.as_ref().map(|key| EntryKey { key: key.key.clone(), fingerprint: key.fingerprint });
-        Self { request, sale_id, buyer: claim.buyer, wish: (&claim.wish).into(), key, is_first, again: false }
+        let wish = match claim.taking {
+            Taking::Buy => (&claim.wish).into(),
+            Taking::Hold(bounds) => {
+                let in_order = claim.wish.in_order().to_vec();
+                WrittenWish::Hold { parts: claim.wish.clone(), bounds, in_order }
+            }
+        };
+        Self { request, sale_id, buyer: claim.buyer, wish, key, contact: claim.contact.clone(), is_first, again: false }
+    }
+
+    /// What becomes of the units.
+    pub const fn taking(&self) -> Taking {
+        match self.wish {
+            WrittenWish::Hold { bounds, .. } => Taking::Hold(bounds),
+            WrittenWish::Seat { .. } | WrittenWish::Units { .. } | WrittenWish::Parts(_) => Taking::Buy,
+        }
     }
 
     pub const fn order(&self) -> OrderId {
@@ -87,6 +119,8 @@ impl Entry {
                 Wish::new(vec![Part { tier_index: *tier_index, what: What::Units(*quantity) }])?
             }
             WrittenWish::Parts(wish) => wish.clone(),
+            WrittenWish::Hold { parts: wish, in_order, .. } if in_order.is_empty() => wish.clone(),
+            WrittenWish::Hold { parts: wish, in_order, .. } => wish.clone().or_nearest(in_order.clone())?,
         };
         (wish.quantity() <= u64::from(MAX_UNITS_PER_REQUEST) && wish.fits(stock)).then_some(wish)
     }

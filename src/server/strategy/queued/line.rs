@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     entry::Entry,
-    scripts::{BURY, DISCARD, FINISH, JOIN, KEEP, READ, READ_ALL, REMOVE, TAKE, TAKE_OVER},
+    scripts::{BURY, DISCARD, FINISH, JOIN, KEEP, NOTED, READ, READ_ALL, REMOVE, TAKE, TAKE_OVER},
 };
 use crate::{
     model::{
@@ -31,6 +31,8 @@ use crate::{
 const GROUP: &str = "workers";
 /// How often a request tries to join. The first try may find the place of its key taken by what is not signed by us.
 const JOIN_TRIES: u32 = 2;
+/// Requests that are looked at for one buyer. More than a buyer's rate lets through in the seconds that a line takes.
+const MAX_NOTED: usize = 256;
 
 /// The status of a purchase in line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,7 +50,7 @@ pub enum Joined {
 
 /// What an entry holds.
 pub enum Content {
-    Entry(Entry),
+    Entry(Box<Entry>),
     /// A server of ours wrote it, and this version cannot read it, so its buyer is unknown.
     Unreadable,
     /// No server of ours wrote it.
@@ -87,12 +89,11 @@ impl Line {
         let (stream, status_key) = (&self.streams[usize::from(!entry.is_first)], self.status(entry.request));
         let payload = self.redis.sign(stream, &serde_json::to_string(entry).expect("an entry is plain data"));
         let status = self.redis.sign(&status_key, &written(entry.buyer, State::Pending));
-        let keys = [stream.clone(), status_key, slot];
+        let keys = [stream.clone(), status_key, slot, self.noted(entry.buyer)];
+        let (life, again, request) = (REQUEST_TTL_MILLISECONDS, u8::from(entry.again), entry.request.to_string());
         for _ in 0..JOIN_TRIES {
-            let said: Vec<u8> = self
-                .redis
-                .ask(&JOIN, &keys, &[&status, &payload, &known_by, &REQUEST_TTL_MILLISECONDS, &u8::from(entry.again)])
-                .await?;
+            let said: Vec<u8> =
+                self.redis.ask(&JOIN, &keys, &[&status, &payload, &known_by, &life, &again, &request]).await?;
             if said.is_empty() {
                 return Ok(Joined::InLine);
             }
@@ -122,6 +123,18 @@ impl Line {
         let slot = self.slot(buyer, key);
         let said: Vec<u8> = self.redis.run(&READ, std::slice::from_ref(&slot), &[]).await?;
         Some(self.believed(&slot, &said).await.as_deref().and_then(known))
+    }
+
+    /// Whether a purchase of this buyer is in line. `None` says that Redis cannot be asked.
+    pub async fn has_in_line(&self, buyer: BuyerId) -> Option<bool> {
+        let noted: Vec<String> = self.redis.run(&NOTED, &[self.noted(buyer)], &[]).await?;
+        // What is noted is not signed, so it only says which requests to look at.
+        for request in noted.iter().take(MAX_NOTED).filter_map(|request| request.parse().ok()) {
+            if self.look(request).await? == Some((buyer, State::Pending)) {
+                return Some(true);
+            }
+        }
+        Some(false)
     }
 
     /// The owner and the status of a request. The outer `None` says that Redis cannot be asked, the inner that it does
@@ -162,7 +175,9 @@ impl Line {
         let delivery = |fields: &[Vec<u8>]| {
             let stream = &self.streams[usize::from(fields[0] != b"1")];
             let content = match self.redis.verified(stream, &fields[2]) {
-                Some(payload) => serde_json::from_str(payload).map_or(Content::Unreadable, Content::Entry),
+                Some(payload) => {
+                    serde_json::from_str(payload).map_or(Content::Unreadable, |entry| Content::Entry(Box::new(entry)))
+                }
                 None => Content::Forged,
             };
             Delivery {
@@ -190,10 +205,11 @@ impl Line {
         let (slot, known_by) = self.known_by(entry);
         let status_key = self.status(entry.request);
         let status = self.redis.sign(&status_key, &written(entry.buyer, State::Decided(decision)));
-        let keys = [delivery.stream.clone(), status_key, slot];
+        let keys = [delivery.stream.clone(), status_key, slot, self.noted(entry.buyer)];
         let forgotten = if matches!(decision, Decision::Refused(_)) { known_by } else { String::new() };
+        let (life, request) = (REQUEST_TTL_MILLISECONDS, entry.request.to_string());
         self.redis
-            .run::<u8>(&FINISH, &keys, &[&GROUP, &delivery.id, &status, &REQUEST_TTL_MILLISECONDS, &forgotten])
+            .run::<u8>(&FINISH, &keys, &[&GROUP, &delivery.id, &status, &life, &forgotten, &request])
             .await
             .map(|_| ())
     }
@@ -241,8 +257,13 @@ impl Line {
         self.redis.key(&format!("line:request:{request}"))
     }
 
+    /// The Redis key of the requests that are noted with a buyer.
+    fn noted(&self, buyer: BuyerId) -> String {
+        self.redis.key(&format!("line:buyer:{buyer}"))
+    }
+
     fn slot(&self, buyer: BuyerId, key: &str) -> String {
-        self.redis.key(&format!("line:key:{buyer}:{key}"))
+        self.redis.key(&format!("line:key:{}:{key}", buyer.key_owner()))
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use redis::Script;
 
-/// Joins the line, unless a request with the same key has. An entry that joins again, after Redis forgot it, joins in
-/// any case.
+/// Joins the line, unless a request with the same key has, and notes the request with its buyer. An entry that joins
+/// again, after Redis forgot it, joins in any case.
 pub static JOIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if ARGV[3] ~= '' then
@@ -18,6 +18,11 @@ pub static JOIN: LazyLock<Script> = LazyLock::new(|| {
          end
          redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[4])
          redis.call('XADD', KEYS[1], '*', 'payload', ARGV[2])
+         if type(redis.pcall('SADD', KEYS[4], ARGV[6])) == 'table' then
+             redis.call('DEL', KEYS[4])
+             redis.call('SADD', KEYS[4], ARGV[6])
+         end
+         redis.call('PEXPIRE', KEYS[4], ARGV[4])
          return ''",
     )
 });
@@ -28,6 +33,15 @@ pub static READ: LazyLock<Script> = LazyLock::new(|| {
         "local said = redis.pcall('GET', KEYS[1])
          if type(said) == 'table' then redis.call('DEL', KEYS[1]) return '' end
          return said or ''",
+    )
+});
+
+/// The requests that are noted with a buyer.
+pub static NOTED: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local said = redis.pcall('SMEMBERS', KEYS[1])
+         if said.err then redis.call('DEL', KEYS[1]) return {} end
+         return said",
     )
 });
 
@@ -119,12 +133,13 @@ pub static KEEP: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Writes the outcome of a request, and takes its entry out of the line. The key of a refused request may be used
-/// again.
+/// Writes the outcome of a request, takes its entry out of the line, and no longer notes it with its buyer. The key of a
+/// refused request may be used again.
 pub static FINISH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
          if ARGV[5] ~= '' and redis.call('GET', KEYS[3]) == ARGV[5] then redis.call('DEL', KEYS[3]) end
+         redis.pcall('SREM', KEYS[4], ARGV[6])
          redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
          return redis.call('XDEL', KEYS[1], ARGV[2])",
     )

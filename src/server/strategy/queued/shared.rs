@@ -10,7 +10,7 @@ use crate::{
         ids::{BuyerId, TierId},
         limits::QUEUE_WORKERS,
     },
-    server::{stock::Desk, store::Decision},
+    server::{stock::Desk, store::Decision, strategy::substitutes::Substitutes},
 };
 
 /// How the queue is worked on.
@@ -55,4 +55,5 @@ pub struct Shared {
     pub workers: Arc<Semaphore>,
     /// Notified when an entry has joined the line at this server.
     pub joined: Notify,
+    pub substitutes: Substitutes,
 }

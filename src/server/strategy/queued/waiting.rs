@@ -2,7 +2,7 @@
 //! server puts it back in line.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map},
     time::{Duration, Instant},
 };
 
@@ -26,7 +26,10 @@ pub struct Waiting {
 #[derive(Default)]
 struct Table {
     by_request: HashMap<RequestId, Kept>,
+    /// By the owner of the key and the key.
     by_key: HashMap<(BuyerId, String), RequestId>,
+    /// How many requests of each buyer wait.
+    by_buyer: HashMap<BuyerId, usize>,
 }
 
 struct Kept {
@@ -40,8 +43,9 @@ impl Waiting {
     pub fn add(&self, entry: Entry, place: Option<OwnedSemaphorePermit>) {
         let mut table = self.state.lock();
         if let Some(key) = &entry.key {
-            table.by_key.insert((entry.buyer, key.key.clone()), entry.request);
+            table.by_key.insert((entry.buyer.key_owner(), key.key.clone()), entry.request);
         }
+        *table.by_buyer.entry(entry.buyer).or_default() += 1;
         table.by_request.insert(entry.request, Kept { entry, since: Instant::now(), place });
         table.tell();
     }
@@ -50,8 +54,14 @@ impl Waiting {
     pub fn remove(&self, request: RequestId) -> Option<OwnedSemaphorePermit> {
         let mut table = self.state.lock();
         let kept = table.by_request.remove(&request)?;
+        if let hash_map::Entry::Occupied(mut waiting) = table.by_buyer.entry(kept.entry.buyer) {
+            *waiting.get_mut() -= 1;
+            if *waiting.get() == 0 {
+                waiting.remove();
+            }
+        }
         if let Some(key) = kept.entry.key {
-            let of = (kept.entry.buyer, key.key);
+            let of = (kept.entry.buyer.key_owner(), key.key);
             if table.by_key.get(&of) == Some(&request) {
                 table.by_key.remove(&of);
             }
@@ -67,8 +77,13 @@ impl Waiting {
     /// The waiting request that came with this key, and its fingerprint.
     pub fn find(&self, buyer: BuyerId, key: &str) -> Option<(RequestId, [u8; 16])> {
         let table = self.state.lock();
-        let request = *table.by_key.get(&(buyer, key.to_owned()))?;
+        let request = *table.by_key.get(&(buyer.key_owner(), key.to_owned()))?;
         Some((request, table.by_request.get(&request)?.entry.fingerprint()))
+    }
+
+    /// Whether a request of this buyer waits.
+    pub fn has_buyer(&self, buyer: BuyerId) -> bool {
+        self.state.lock().by_buyer.contains_key(&buyer)
     }
 
     pub fn owner(&self, request: RequestId) -> Option<BuyerId> {

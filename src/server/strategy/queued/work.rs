@@ -14,16 +14,17 @@ use super::{
 };
 use crate::{
     model::{
-        ids::BuyerId,
+        ids::{BuyerId, HoldId, OrderId},
         limits::{MAX_MILLISECONDS_IN_LINE, MAX_QUEUE_TRIES},
         outcome::Code,
         strategy::StrategyKind,
     },
     server::{
         failpoint::failpoint,
-        stock::{Desk, SaleDesk, Wish, key_reused, refuse_early},
+        settlement::{MAX_DECISIONS, may_be_freed},
+        stock::{Desk, KeyClaim, KeyGuard, SaleDesk, Wish, key_reused, refuse_early},
         store::{self, DecidedRequest, Decision, StoredBody},
-        strategy::{Claim, KeyClaim, KeyGuard, Verdict, atomic_update::buy},
+        strategy::{Claim, Verdict, atomic_update::decide_by_condition},
         telemetry::metrics::{DEAD_LETTERS, KEPT_DEAD_LETTERS, QUEUE_DECISIONS, QUEUE_RETRIES},
     },
 };
@@ -73,7 +74,8 @@ impl Shared {
         1 + self.workers.available_permits()
     }
 
-    fn has_sale(&self) -> bool {
+    /// Whether a sale sells by this strategy.
+    pub fn has_sale(&self) -> bool {
         self.desk.sales.read().values().any(|sale| sale.stock.read().strategy == StrategyKind::Queued)
     }
 
@@ -189,13 +191,23 @@ impl Shared {
             self.desk.behind.notify_one();
             return Err(sqlx::Error::RowNotFound);
         };
-        let mut verdict = self.try_to_buy(entry, &sale, &wish).await;
+        let mut verdict = self.try_to_take(entry, &sale, &wish).await;
+        for _ in 0..MAX_DECISIONS {
+            let Some(refusal) = verdict.refusal() else { break };
+            if !may_be_freed(&self.desk, &sale, refusal).await? {
+                break;
+            }
+            verdict = self.try_to_take(entry, &sale, &wish).await;
+        }
         // All servers share the line. A server whose mirror is behind must not empty the line with outdated refusals.
-        if matches!(verdict, Verdict::Refused(_)) && self.desk.store.is_shared() && self.was_behind(&sale).await? {
-            verdict = self.try_to_buy(entry, &sale, &wish).await;
+        if matches!(verdict, Verdict::Refused(_))
+            && self.desk.store.is_shared()
+            && self.desk.bring_up_now(&sale).await?
+        {
+            verdict = self.try_to_take(entry, &sale, &wish).await;
         }
         let refusal = match verdict {
-            Verdict::Won(order) => return Ok(Decision::Confirmed(order.id)),
+            Verdict::Won(won) => return Ok(Decision::Confirmed(OrderId(won.id()))),
             Verdict::Unknown(error) => return Err(error),
             Verdict::Repeated => key_reused(),
             Verdict::RefusedByDatabase(refusal) => {
@@ -212,31 +224,21 @@ impl Shared {
         self.stands(entry, Decision::Refused(refusal.code)).await
     }
 
-    async fn try_to_buy(&self, entry: &Entry, sale: &Arc<SaleDesk>, wish: &Wish) -> Verdict {
+    async fn try_to_take(&self, entry: &Entry, sale: &Arc<SaleDesk>, wish: &Wish) -> Verdict {
         let early = refuse_early(&sale.stock.read(), wish, self.desk.clock.now()).err();
         if let Some(refusal) = early {
             return Verdict::Refused(refusal);
         }
         let key = entry.key.clone().map(|key| KeyClaim {
-            guard: Box::new(KnownAfter(self.desk.clone(), entry.buyer, key.key.clone())),
+            guard: Arc::new(KnownAfter(self.desk.clone(), entry.buyer, key.key.clone())),
             key: key.key,
             fingerprint: key.fingerprint,
         });
         let (buyer, wish) = (entry.buyer, wish.clone());
-        let claim = Claim { sale: sale.clone(), buyer, wish, key, place: None, request: Some(entry.request) };
-        buy(&self.desk, claim).await
-    }
-
-    /// Brings the mirror up to date. Returns whether it was behind the database.
-    async fn was_behind(&self, sale: &Arc<SaleDesk>) -> Result<bool, sqlx::Error> {
-        let heads = {
-            let mut reader = self.desk.store.reader().await?;
-            store::heads(reader.connection()).await?
-        };
-        match heads.iter().find(|head| head.sale_id == sale.sale_id) {
-            Some(head) => self.desk.bring_up(sale, head).await,
-            None => Ok(false),
-        }
+        let taking = entry.taking();
+        let (request, contact) = (Some(entry.request), entry.contact.clone());
+        let claim = Claim { sale: sale.clone(), buyer, taking, wish, key, contact, place: None, request };
+        self.substitutes.decide(&self.desk, claim, |claim| decide_by_condition(&self.desk, claim)).await
     }
 
     /// Records the outcome of an entry in the database, and returns the outcome that is valid: one that was recorded
@@ -261,14 +263,19 @@ impl Shared {
         let mut reader = self.desk.store.reader().await?;
         // The record of a decision is deleted after some time. After that only the order tells that the request was
         // granted.
-        if store::find_order(reader.connection(), entry.order(), Some(entry.buyer), true).await?.is_some() {
+        if store::find_order(reader.connection(), entry.order(), Some(entry.buyer), true).await?.is_some()
+            || store::holder_of(reader.connection(), HoldId(entry.request.0)).await?.is_some()
+        {
             return Ok(Some(Decision::Confirmed(entry.order())));
         }
         let Some(key) = &entry.key else { return Ok(None) };
         let answer = store::find_answer(reader.connection(), entry.buyer, &key.key).await?;
         Ok(answer.map(|answer| match answer.body {
             StoredBody::Order(order) if answer.fingerprint == key.fingerprint => Decision::Confirmed(order),
-            StoredBody::Order(_) | StoredBody::Sent { .. } => Decision::Refused(Code::IdempotencyKeyReused),
+            StoredBody::Hold(hold) if answer.fingerprint == key.fingerprint => Decision::Confirmed(OrderId(hold.id.0)),
+            StoredBody::Order(_) | StoredBody::Hold(_) | StoredBody::Sent { .. } => {
+                Decision::Refused(Code::IdempotencyKeyReused)
+            }
         }))
     }
 }

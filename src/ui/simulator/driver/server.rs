@@ -28,6 +28,7 @@ pub async fn run(session: Session, request: Request) -> Result<Run, String> {
         strategy: request.strategy,
         rate: request.rate,
         seed: request.seed,
+        workload: None,
     };
     // This request is not repeated when its answer is lost: the run might start twice.
     let begun = ask_once(api::simulate(request.sale.clone(), body)).await.map_err(|trouble| {

@@ -34,6 +34,33 @@ async fn an_answer_is_found_by_its_buyer_and_key_until_it_is_forgotten() {
 }
 
 #[tokio::test]
+async fn the_heirs_of_a_session_buy_once_with_one_key() {
+    for kind in STORES {
+        let house = House::open(kind).await;
+        let heir = |session, own| buyer(session).heir([session as u8; 4], [own; 6]);
+        let order = house.sell(1, heir(1, 0), &[], Some("same")).await;
+        for own in [0, 1, 255] {
+            let error = house.try_to_sell(2, heir(1, own), &[], Some("same")).await.unwrap_err();
+            assert!(store::is_key_taken(&error), "{kind:?}: {error}");
+            let mut writer = house.writer().await;
+            let found = store::find_answer(writer.connection(), heir(1, own), "same").await.unwrap().unwrap();
+            assert_eq!(found.buyer, heir(1, 0), "{kind:?}");
+            assert!(matches!(found.body, StoredBody::Order(found) if found == order), "{kind:?}");
+            assert!(!store::has_bought(writer.connection(), heir(1, 1)).await.unwrap(), "{kind:?}");
+        }
+        let mut writer = house.writer().await;
+        assert!(store::has_bought(writer.connection(), heir(1, 0)).await.unwrap());
+        for stranger in [buyer(1), heir(2, 0)] {
+            assert!(store::find_answer(writer.connection(), stranger, "same").await.unwrap().is_none(), "{kind:?}");
+        }
+        drop(writer);
+        house.sell(2, buyer(1), &[], Some("same")).await;
+        house.sell(3, heir(2, 0), &[], Some("same")).await;
+        house.sell(4, heir(1, 1), &[], Some("other")).await;
+    }
+}
+
+#[tokio::test]
 async fn answers_are_told_apart_by_their_age() {
     for kind in STORES {
         let house = House::open(kind).await;

@@ -22,9 +22,9 @@ async fn a_sale_comes_back_as_it_was_made() {
         assert_eq!((sale.id, sale.slug.as_str(), sale.name.as_str()), (house.sale_id, made.slug, made.name));
         assert_eq!((sale.switch, sale.strategy, sale.rehearsal), (SaleSwitch::Open, made.strategy, made.rehearsal));
         assert_eq!((sale.opens_at, sale.message), (made.opens_at, None));
-        assert_eq!((sale.hold_ttl_seconds, sale.max_per_buyer), (made.hold_ttl_seconds, made.max_per_buyer));
+        assert_eq!((sale.terms, sale.max_per_buyer), (made.terms, made.max_per_buyer));
         assert_eq!((sale.seq, sale.revision, sale.head_hash), (0, 0, FIRST_PREVIOUS));
-        assert!(sale.owned.is_empty());
+        assert!(sale.had.is_empty());
         for ((tier, id), made) in sale.tiers.iter().zip(&house.tier_ids).zip(&made.tiers) {
             assert_eq!((tier.id, &tier.slug, &tier.name), (*id, &made.slug, &made.name));
             assert_eq!((tier.price, &tier.currency, tier.seated), (made.price, &made.currency, made.seated));
@@ -75,20 +75,32 @@ async fn a_patch_changes_what_it_names_and_nothing_else() {
             message: Some(Some("Back soon")),
             max_per_buyer: Some(Some(3)),
             hold_ttl_seconds: Some(60),
+            hold_extension_seconds: Some(20),
+            hold_extensions: Some(0),
+            payment_grace_seconds: Some(100),
+            contact: Some(ContactRule::Optional),
         };
         let sale = patch(all).await;
         let kept = |sale: &SaleRecord| {
             let texts = (sale.name.clone(), sale.message.clone());
-            (texts, sale.switch, sale.opens_at, sale.max_per_buyer, sale.hold_ttl_seconds)
+            (texts, sale.switch, sale.opens_at, sale.max_per_buyer, sale.terms)
+        };
+        let terms = SaleTerms {
+            contact: ContactRule::Optional,
+            hold_ttl_seconds: 60,
+            hold_extension_seconds: 20,
+            hold_extensions: 0,
+            payment_grace_seconds: 100,
+            ..terms()
         };
         let texts = |message: Option<&str>| ("Grand Gala".to_owned(), message.map(str::to_owned));
-        assert_eq!(kept(&sale), (texts(Some("Back soon")), SaleSwitch::Paused, Some(later), Some(3), 60));
+        assert_eq!(kept(&sale), (texts(Some("Back soon")), SaleSwitch::Paused, Some(later), Some(3), terms));
         let untouched = patch(PatchRecord::default()).await;
         assert_eq!((kept(&untouched), untouched.revision), (kept(&sale), 2));
         let silent = patch(PatchRecord { message: Some(None), ..PatchRecord::default() }).await;
-        assert_eq!(kept(&silent), (texts(None), SaleSwitch::Paused, Some(later), Some(3), 60));
+        assert_eq!(kept(&silent), (texts(None), SaleSwitch::Paused, Some(later), Some(3), terms));
         let bare = PatchRecord { opens_at: Some(None), max_per_buyer: Some(None), ..PatchRecord::default() };
-        assert_eq!(kept(&patch(bare).await), (texts(None), SaleSwitch::Paused, None, None, 60));
+        assert_eq!(kept(&patch(bare).await), (texts(None), SaleSwitch::Paused, None, None, terms));
     }
 }
 

@@ -11,14 +11,16 @@ use uuid::Uuid;
 use crate::{
     model::{
         ids::{BuyerId, OrderId, SeatLabel, TicketId, TierId},
-        ledger::Units,
+        ledger::{ChangeKind, Units},
+        order::Contact,
         rung::Rung,
+        sale::{Checkout, ContactRule, PriceStep},
         seat::SeatStatus,
         strategy::StrategyKind,
         time::Timestamp,
     },
     server::store::{
-        self, NewSaleRecord, NewSeatRecord, NewTicket, NewTierRecord, Purchase, Store, StoreKind, Writer,
+        self, NewSaleRecord, NewSeatRecord, NewTicket, NewTierRecord, Purchase, SaleTerms, Store, StoreKind, Writer,
         testing::{Database, STORES},
     },
 };
@@ -52,6 +54,16 @@ impl House {
 
     /// Records a purchase of these seats, or of one unit without a seat if there are none.
     async fn sell(&self, seq: u64, buyer: BuyerId, seats: &[u32], key: Option<&str>) -> OrderId {
+        self.try_to_sell(seq, buyer, seats, key).await.unwrap()
+    }
+
+    async fn try_to_sell(
+        &self,
+        seq: u64,
+        buyer: BuyerId,
+        seats: &[u32],
+        key: Option<&str>,
+    ) -> Result<OrderId, sqlx::Error> {
         let order = OrderId(id_at(NOW.plus_milliseconds(i64::try_from(seq).unwrap())));
         let ticket = |number: u128, tier_id, seat_position| {
             let id = TicketId(Uuid::from_u128(order.0.as_u128() + number));
@@ -73,14 +85,15 @@ impl House {
             tickets,
             rung: (!seats.is_empty()).then_some(Rung::Orphan),
             key: key.map(|key| (key.to_owned(), [7; 16])),
+            contact: (!seats.is_empty()).then(contact),
         };
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await.unwrap();
-        store::record(transaction.connection(), self.sale_id, NOW, &[&purchase]).await.unwrap();
+        store::record(transaction.connection(), self.sale_id, NOW, ChangeKind::Buy, &[&purchase]).await?;
         store::set_head(transaction.connection(), self.sale_id, seq, &purchase.hash).await.unwrap();
         transaction.commit().await.unwrap();
         writer.settle();
-        order
+        Ok(order)
     }
 }
 
@@ -89,6 +102,7 @@ fn new_sale(slug: &str) -> NewSaleRecord<'_> {
         slug: slug.into(),
         name: format!("Tier {slug} – ☃"),
         price: u64::from(u32::MAX) + 1,
+        price_steps: vec![PriceStep { sold_percent: 50, price: 7 }],
         currency: "EUR".into(),
         seated,
         capacity,
@@ -99,11 +113,26 @@ fn new_sale(slug: &str) -> NewSaleRecord<'_> {
         strategy: StrategyKind::AtomicUpdate,
         rehearsal: true,
         opens_at: Some(NOW),
-        hold_ttl_seconds: 86_400,
+        terms: terms(),
         max_per_buyer: Some(u32::MAX),
         tiers: vec![tier("floor", true, 2), tier("ga", false, 5)],
         created_at: NOW,
     }
+}
+
+const fn terms() -> SaleTerms {
+    SaleTerms {
+        checkout: Checkout::Paid,
+        contact: ContactRule::None,
+        hold_ttl_seconds: 86_400,
+        hold_extension_seconds: 30,
+        hold_extensions: 7,
+        payment_grace_seconds: 90,
+    }
+}
+
+fn contact() -> Contact {
+    Contact { email: "ada@example.org".into(), name: Some("Ada “Å”".into()) }
 }
 
 fn new_seats() -> Vec<NewSeatRecord> {

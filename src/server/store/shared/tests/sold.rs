@@ -114,9 +114,9 @@ async fn orders_are_found_by_their_id_and_by_their_buyer_until_a_reset() {
         let by_buyer = store::units_by_buyer(writer.connection(), house.sale_id).await.unwrap();
         assert_eq!(by_buyer, HashMap::from([(buyer(1), 3), (buyer(2), 1)]));
         let sale = store::find_sale(writer.connection(), "gala").await.unwrap().unwrap();
-        assert_eq!(sale.owned, by_buyer, "a sale with a limit knows who owns how much");
+        assert_eq!(sale.had, by_buyer, "a sale with a limit knows who owns how much");
 
-        store::reset_sale(writer.connection(), house.sale_id, &[3; 32]).await.unwrap();
+        store::reset_sale(writer.connection(), house.sale_id, &[3; 32], NOW).await.unwrap();
         assert_eq!(store::find_order(writer.connection(), first, None, false).await.unwrap(), None);
         assert_eq!(store::find_order(writer.connection(), first, None, true).await.unwrap(), Some(order));
         assert_eq!(store::orders_of(writer.connection(), buyer(1), all).await.unwrap(), []);
@@ -186,7 +186,7 @@ async fn the_recount_takes_every_row_for_what_it_says() {
         assert_eq!(tiers, [("floor", true, floor, floor, 1), ("ga", false, ga, Counts::default(), 1)]);
 
         // A reset changes the rows too, and what it made void is no longer counted.
-        store::reset_sale(house.writer().await.connection(), house.sale_id, &[3; 32]).await.unwrap();
+        store::reset_sale(house.writer().await.connection(), house.sale_id, &[3; 32], NOW).await.unwrap();
         let recount = store::recount(house.writer().await.connection(), house.sale_id).await.unwrap();
         assert_eq!((recount.seq, recount.orders), (3, 0));
         assert_eq!(recount.counters, Counts { available: 7, held: 0, sold: 0 });

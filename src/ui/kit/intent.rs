@@ -1,24 +1,32 @@
-//! The idempotency keys of purchases. A key belongs to what the visitor wants and not to one press of the button: the
-//! same choice has the same key until its answer has been seen, even after the page was reloaded. So no press buys
+//! The idempotency keys of what the visitor wants. A key belongs to an intent and not to one press of a button: the same
+//! choice has the same key until its answer has been seen, even after the page was reloaded. So no press buys or pays
 //! twice.
 
 use leptos::{prelude::*, web_sys::Storage};
-
-use crate::model::ids::SaleId;
 
 /// The keys whose answers have not been seen yet, by the visitor's choice. In the browser only.
 #[derive(Clone, Copy)]
 pub struct Intents {
     /// The prefix of the keys' names in the tab's storage.
-    sale: StoredValue<String>,
+    prefix: StoredValue<String>,
     /// The keys themselves, if the browser offers no storage for the tab.
     unstored: StoredValue<Vec<(String, String)>>,
 }
 
 impl Intents {
-    pub fn new(sale: &SaleId) -> Self {
-        let sale = StoredValue::new(format!("intent {sale} "));
-        Self { sale, unstored: StoredValue::new(Vec::new()) }
+    /// The keys of what is wanted of `what`: a sale or a hold.
+    pub fn new(what: &str) -> Self {
+        Self { prefix: StoredValue::new(prefix(what)), unstored: StoredValue::new(Vec::new()) }
+    }
+
+    /// The answers to all that was wanted of `what` on an earlier page have been seen.
+    pub fn forget_all(what: &str) {
+        let Some(storage) = storage() else { return };
+        let prefix = prefix(what);
+        let names = (0..storage.length().unwrap_or_default()).filter_map(|index| storage.key(index).ok().flatten());
+        for name in names.filter(|name| name.starts_with(&prefix)).collect::<Vec<_>>() {
+            let _ = storage.remove_item(&name);
+        }
     }
 
     /// The key for a choice. It is the earlier key if its answer has not been seen yet, else a new key.
@@ -51,8 +59,12 @@ impl Intents {
     }
 
     fn name(self, choice: &str) -> String {
-        self.sale.try_get_value().unwrap_or_default() + choice
+        self.prefix.try_get_value().unwrap_or_default() + choice
     }
+}
+
+fn prefix(what: &str) -> String {
+    format!("intent {what} ")
 }
 
 /// The browser's storage for this tab, which survives a reload. `None` if the visitor has forbidden it.
