@@ -1,16 +1,14 @@
 // axe checks each page in both colour schemes. It must find nothing serious.
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 
 import { admission, seated } from "./support/box-office";
+import { axeFindings } from "./support/looks";
 import { hydrated } from "./support/sale-page";
 import { expect, test } from "./support/test";
 
 async function seriousFindings(page: Page) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
+  const findings = await axeFindings(page);
+  return findings.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ finding }) => finding);
 }
 
 for (const colorScheme of ["dark", "light"] as const) {

@@ -1,5 +1,6 @@
 // The page on the narrowest supported screen: 320 pixels.
 import { admission, seated } from "./support/box-office";
+import { sidewaysOverflow } from "./support/looks";
 import { hydrated } from "./support/sale-page";
 import { expect, test } from "./support/test";
 
@@ -9,11 +10,7 @@ for (const path of ["/", "/sales/theatre", "/simulator", "/tickets"]) {
   test(`${path} does not scroll sideways`, async ({ page }) => {
     await page.goto(path);
     await hydrated(page);
-    const overflow = await page.evaluate(() => {
-      const { scrollWidth, clientWidth } = document.documentElement;
-      return scrollWidth - clientWidth;
-    });
-    expect(overflow).toBe(0);
+    expect(await sidewaysOverflow(page)).toBe(0);
   });
 }
 
@@ -29,10 +26,7 @@ test("one long word in every name widens no page", async ({ boxOffice, buyer }) 
   for (const path of [undefined, "/", "/tickets"]) {
     if (path) await buyer.page.goto(path);
     await hydrated(buyer.page);
-    const overflow = await buyer.page.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    );
-    expect(overflow, path ?? "the sale's page").toBe(0);
+    expect(await sidewaysOverflow(buyer.page), path ?? "the sale's page").toBe(0);
   }
 });
 
@@ -52,13 +46,9 @@ test("strategies are compared, and the table scrolls by itself", async ({ boxOff
   await buyer.page.locator('[name="arrive_over"]').selectOption("0");
   await buyer.page.getByTestId("compare").click();
   await expect(buyer.page.getByText("The comparison of 6 strategies has ended.")).toBeAttached();
-  const [ofPage, ofTable] = await buyer.page.evaluate(() =>
-    [document.documentElement, document.querySelector(".simulator-table")!].map(
-      ({ scrollWidth, clientWidth }) => scrollWidth - clientWidth,
-    ),
-  );
-  expect(ofPage).toBe(0);
-  expect(ofTable).toBeGreaterThan(0);
+  const table = buyer.page.locator(".simulator-table");
+  expect(await sidewaysOverflow(buyer.page)).toBe(0);
+  expect(await table.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBeGreaterThan(0);
 });
 
 test("a simulation is run, and its results fit", async ({ boxOffice, buyer }) => {
@@ -67,8 +57,5 @@ test("a simulation is run, and its results fit", async ({ boxOffice, buyer }) =>
   await buyer.page.locator('[name="buyers"]').fill("50");
   await buyer.page.getByTestId("simulate").click();
   await expect(buyer.page.getByTestId("result-won")).toHaveText("20");
-  const overflow = await buyer.page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  expect(overflow).toBe(0);
+  expect(await sidewaysOverflow(buyer.page)).toBe(0);
 });

@@ -1,6 +1,5 @@
 // The pay page of the payment provider's stand-in: without script, on a narrow screen, in both colour schemes.
-import AxeBuilder from "@axe-core/playwright";
-
+import { axeFindings, sidewaysOverflow } from "./support/looks";
 import { Provider } from "./support/provider.mjs";
 import { test as base, expect } from "./support/test";
 
@@ -20,9 +19,8 @@ for (const colorScheme of ["dark", "light"] as const) {
       await page.goto(await provider.makeSession("W".repeat(250)));
       await page.getByTestId("provider-decline").click();
       await expect(page.getByTestId("provider-failure")).toBeVisible();
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      expect(overflow).toBe(0);
-      expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+      expect(await sidewaysOverflow(page)).toBe(0);
+      expect(await axeFindings(page)).toEqual([]);
     });
   });
 }
