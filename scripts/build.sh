@@ -54,6 +54,7 @@ build_client() {
     for part in "$web/split"/{split,chunk}_*.wasm; do
       [[ ! -f $part ]] || make_small "$part" "$web/$(basename -- "$part")"
     done
+    cp "$web/split/parts" "$web/"
     # Bundled into one script, because onsale.js and __wasm_split.js import each other.
     esbuild "$web/bound/onsale.js" --bundle --format=esm --minify --log-level=warning --outfile="$web/onsale.js"
     printf '%s\n' "$inputs" >"$web/stamp"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles scripts/split-client into the cache, unless it is there and unchanged. That program splits the client into
-# one file that every page loads, and parts that are fetched when they come into view.
+# one file that every page loads, and parts that only the pages load which have them.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"

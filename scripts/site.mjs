@@ -30,14 +30,24 @@ const rename = (from, to) => {
 
 const wasm = hashed("onsale", "wasm", readFileSync(join(built, "onsale.wasm")));
 rename("onsale_bg.wasm", wasm);
-// Files that are fetched when their island comes into view, by the name of the island, such as
-// split_simulator_island_loader_123.wasm. Code that several of them share is in a chunk with a number.
-const parts = {};
+// The files of the parts, such as split_sale_island_loader_123.wasm. Code that several parts share is in a chunk with a
+// number.
+const short = (name) => name.replace(/^split_|(_island)?(_loader)?(_\d{8,})?$/g, "");
+const files = {};
 for (const file of readdirSync(built).filter((file) => /^(split|chunk)_.*\.wasm$/.test(file))) {
-  const part = file.replace(/^split_|(_island)?(_loader)?(_\d{8,})?\.wasm$/g, "");
-  parts[part] = hashed(`onsale-${part}`, "wasm", readFileSync(join(built, file)));
-  rename(file, parts[part]);
+  const name = file.replace(".wasm", "");
+  files[name] = hashed(`onsale-${short(name)}`, "wasm", readFileSync(join(built, file)));
+  rename(file, files[name]);
 }
+const fileOf = (name) => {
+  if (!files[name]) throw new Error(`a part needs ${name}, which is not there`);
+  return files[name];
+};
+// A line for each part: its name, and the names of all files that it needs.
+const lines = readFileSync(join(built, "parts"), "utf8").trim().split("\n");
+const parts = Object.fromEntries(
+  lines.map((line) => line.split(" ").filter(Boolean)).map(([part, ...needed]) => [short(part), needed.map(fileOf)]),
+);
 const js = hashed("onsale", "js", script);
 const css = hashed("onsale", "css", readFileSync(join(built, "onsale.css")));
 
@@ -69,7 +79,7 @@ rmSync(site, { recursive: true, force: true });
 renameSync(next, site);
 
 const size = (path) => (existsSync(path) ? `${(statSync(path).size / 1000).toFixed(1)} KB` : "-");
-for (const name of [wasm, js, css, ...Object.values(parts)]) {
+for (const name of [wasm, js, css, ...Object.values(files)]) {
   const path = join(site, "pkg", name);
   console.log(`    ${relative(".", path)}: ${size(path)}, brotli ${size(`${path}.br`)}`);
 }

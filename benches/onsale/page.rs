@@ -59,12 +59,13 @@ async fn heaviest_kb(wire: &mut Wire, server: &Server) -> Result<Option<f64>, Fa
     Ok(heaviest)
 }
 
-/// The size of all WebAssembly and script files that the page names, as the server sends them to a browser that accepts
-/// brotli. `None` if the client was not built.
+/// The size of all WebAssembly and script files that the page links to, as the server sends them to a browser that accepts
+/// brotli. It names further ones, which the browser fetches when they are needed. `None` if the client was not built.
 async fn weight_kb(wire: &mut Wire, server: &Server, html: &str) -> Result<Option<f64>, Failure> {
     let files: BTreeSet<&str> = html
-        .split(['"', '\''])
-        .filter(|text| text.starts_with('/') && [".wasm", ".js"].iter().any(|ending| text.ends_with(ending)))
+        .split("href=\"")
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|address| [".wasm", ".js"].iter().any(|ending| address.ends_with(ending)))
         .collect();
     let mut bytes = 0;
     for file in &files {

@@ -152,7 +152,7 @@ fn read_manifest(bytes: &[u8]) -> io::Result<ClientFiles> {
         js: absolute(named.js),
         wasm: absolute(named.wasm),
         css: absolute(named.css),
-        parts: named.parts.into_iter().map(|(part, name)| (part, absolute(name))).collect(),
+        parts: named.parts.into_iter().map(|(part, names)| (part, names.into_iter().map(absolute).collect())).collect(),
     })
 }
 
@@ -244,7 +244,7 @@ mod tests {
             ("pkg/onsale.1f.js.gz", "gzip"),
             (
                 "pkg/manifest.json",
-                r#"{"js":"onsale.1f.js","wasm":"onsale.2f.wasm","css":"/pkg/onsale.3f.css","parts":{"simulator":"4f.wasm"}}"#,
+                r#"{"js":"onsale.1f.js","wasm":"onsale.2f.wasm","css":"/pkg/onsale.3f.css","parts":{"simulator":["4f.wasm","5f.wasm"]}}"#,
             ),
             ("favicon.svg", "<svg/>"),
             (".hidden", "secret"),
@@ -333,6 +333,6 @@ mod tests {
         let (_folder, site) = site();
         let client = site.client().unwrap();
         assert_eq!((client.js.as_str(), client.css.as_str()), ("/pkg/onsale.1f.js", "/pkg/onsale.3f.css"));
-        assert_eq!(client.parts["simulator"], "/pkg/4f.wasm");
+        assert_eq!(client.parts["simulator"], ["/pkg/4f.wasm", "/pkg/5f.wasm"]);
     }
 }

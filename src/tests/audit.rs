@@ -117,7 +117,6 @@ impl Planted {
         if self.fault == Fault::Leaks {
             return Ok(grant);
         }
-        store::set_head(transaction.connection(), sale_id, seq, &hash).await?;
         let purchase = Purchase {
             order,
             buyer: claim.buyer,

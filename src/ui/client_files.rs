@@ -9,8 +9,8 @@ pub struct ClientFiles {
     pub js: String,
     pub wasm: String,
     pub css: String,
-    /// WebAssembly that is fetched when its island is seen, by the name of the island. Empty for a client that is not
-    /// split.
+    /// WebAssembly of islands whose code is not in `wasm`: all files that an island needs, by its name. Empty for a client
+    /// that is not split.
     #[serde(default)]
-    pub parts: BTreeMap<String, String>,
+    pub parts: BTreeMap<String, Vec<String>>,
 }

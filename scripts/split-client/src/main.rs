@@ -1,6 +1,7 @@
-//! Splits the compiled client into one WebAssembly file that every page loads, and one for each part of a page that is
-//! fetched when it comes into view. Usage: `split-client CLIENT.wasm FOLDER`. FOLDER gets `onsale.wasm`, which
-//! wasm-bindgen still has to process, the other files, and `__wasm_split.js`, which fetches them.
+//! Splits the compiled client into one WebAssembly file that every page loads, and one for each part that not every page
+//! has. Usage: `split-client CLIENT.wasm FOLDER`. FOLDER gets `onsale.wasm`, which wasm-bindgen still has to
+//! process, the other files, `__wasm_split.js`, which fetches them, and `parts`, which says which files each part needs: a
+//! line for each part, with its name and the names of its files.
 
 use std::{env, error::Error, fs, path::Path};
 
@@ -16,8 +17,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     options.output_dir = folder;
     options.main_out_path = &main;
     options.main_module = "./onsale.js";
-    for file in transform(options)?.split_modules {
-        println!("{}", file.display());
-    }
+    let parts = transform(options)?.prefetch_map;
+    let mut lines: Vec<_> = parts.iter().map(|(part, files)| format!("{part} {}\n", files.join(" "))).collect();
+    lines.sort();
+    fs::write(folder.join("parts"), lines.concat())?;
     Ok(())
 }

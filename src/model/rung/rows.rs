@@ -24,6 +24,11 @@ pub struct TierRow {
 }
 
 impl TierRow {
+    /// The positions of its seats in the sale.
+    pub const fn seats(&self) -> Range<u32> {
+        self.first_seat..self.first_seat + self.seats
+    }
+
     /// Half seats between the middle of these seats and the middle of the row.
     pub const fn aside(&self, start: u32, seats: u32) -> u32 {
         (2 * start + seats).abs_diff(self.seats)

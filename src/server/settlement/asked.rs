@@ -8,7 +8,7 @@ use crate::{
         ledger::ChangeKind,
         order::Contact,
     },
-    server::stock::KeyClaim,
+    server::{stock::KeyClaim, store::Ending},
 };
 
 /// One hold that is to end: confirmed or released. The caller has made sure that it belongs to who asks.
@@ -28,6 +28,13 @@ pub struct Settlement {
     pub kept: Option<Kept>,
     /// Its place among all settlements, which it has until it is settled.
     pub place: OwnedSemaphorePermit,
+}
+
+impl Settlement {
+    /// What the store needs to end its hold.
+    pub fn ending(&self) -> Ending {
+        Ending { hold: self.hold, as_of: self.as_of, is_paid: self.paid.is_some() }
+    }
 }
 
 /// Money that has come.

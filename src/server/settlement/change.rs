@@ -186,8 +186,6 @@ async fn within(
     let lines = lines(&sale.stock.read(), hold, &planned, (last + 1 - decisions, previous), at);
     let hashes: Vec<Hash> = lines.iter().map(|line| line.hash).collect();
     store::append_all(transaction.connection(), sale.sale_id, &lines).await?;
-    let head = hashes.last().expect("something has changed");
-    store::set_head(transaction.connection(), sale.sale_id, last, head).await?;
     let new = (&planned.items[..], planned.rung);
     store::replace_items(transaction.connection(), sale.sale_id, hold, new, Some(last)).await?;
     let Planned { gives: gave, takes: took, .. } = planned;

@@ -126,7 +126,8 @@ async fn within(
     money: &LateMoney,
     at: Timestamp,
 ) -> Result<Within, sqlx::Error> {
-    let seqs = store::lock_holds(transaction.connection(), &[money.hold]).await?;
+    store::lock_holds(transaction.connection(), &[money.hold]).await?;
+    let seqs = store::seqs_of_holds(transaction.connection(), &[money.hold]).await?;
     let hold = store::find_hold(transaction.connection(), money.hold, Some(money.buyer), at).await?;
     let Some(hold) = hold.filter(|_| seqs.get(&money.hold) == Some(&money.hold_seq)) else {
         return Ok(Within::Unchanged(Late::Gone));
@@ -172,7 +173,6 @@ async fn within(
     let purchase = Purchase { contact: money.contact.clone(), ..purchase(desk, &had, &line) };
     store::record(transaction.connection(), sale.sale_id, at, ChangeKind::Buy, &[&purchase]).await?;
     take_money(transaction, &money.paid, order, at).await?;
-    store::set_head(transaction.connection(), sale.sale_id, taken.seq, &line.hash).await?;
     Ok(Within::Bought(Box::new(Bought { purchase, parts })))
 }
 

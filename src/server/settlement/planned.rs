@@ -33,9 +33,8 @@ impl Planned {
     ) -> Result<Self, Refusal> {
         let has_seat = |position: u32| items.iter().find(|item| item.seat_position == Some(position));
         let mut free_seats = stock.free_seats.clone();
-        for position in items.iter().filter_map(|item| item.seat_position) {
-            free_seats.set(stock.tier_of(position), position, true);
-        }
+        let had: Vec<u32> = items.iter().filter_map(|item| item.seat_position).collect();
+        stock.map.set_free(&mut free_seats, &had, true);
         let wish = &*wish.with_certain_seats(stock, &mut free_seats, |tier| stock.price_of(tier))?;
         let taken = wish.seats().filter(|position| {
             has_seat(*position).is_none() && stock.seats[*position as usize] != SeatStatus::Available
@@ -75,7 +74,7 @@ impl Planned {
         mut free_seats: FreeSeats,
         wish: &Wish,
     ) -> Result<(BTreeMap<usize, Granted>, Option<Rung>), Refusal> {
-        wish.seats().for_each(|position| free_seats.set(stock.tier_of(position), position, false));
+        stock.map.set_free(&mut free_seats, &wish.seats().collect::<Vec<_>>(), false);
         let mut wanted: BTreeMap<usize, Granted> = BTreeMap::new();
         for part in wish.parts() {
             let tier_index = part.tier_index;

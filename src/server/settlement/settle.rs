@@ -29,7 +29,7 @@ use crate::{
             decide::{Grant, Granted, Place},
             pause_before_retry, ticket,
         },
-        store::{self, EndedHold, LedgerRecord, Purchase, Transaction},
+        store::{self, EndedHold, Ending, LedgerRecord, Purchase, Settling, Transaction},
     },
 };
 
@@ -93,8 +93,9 @@ async fn settle_once(
     let mut writer = desk.writer().await?;
     let at = desk.clock.now();
     let mut transaction = writer.begin_selling(sale.sale_id).await?;
-    let (holds, outdated) = lock(&mut transaction, sale, which, at).await?;
-    let ended = store::end_holds(transaction.connection(), (&holds, &paid_for(which)), kind, at).await?;
+    let endings = lock(&mut transaction, sale, which, at).await?;
+    let ended = store::end_holds(transaction.connection(), &endings, kind, at).await?;
+    let outdated = outdated(&mut transaction, &endings, &ended).await?;
     if ended.is_empty() {
         transaction.rollback().await?;
         writer.settle();
@@ -117,7 +118,6 @@ async fn settle_once(
     let lines = batch.lines(&sale.stock.read(), &ended, &parts);
     let head = lines.last().expect("at least one hold has ended").hash;
     let sold = record(desk, &mut transaction, sale, which, &batch, (&ended, &parts, lines)).await?;
-    store::set_head(transaction.connection(), sale.sale_id, last, &head).await?;
     failpoint!("settled");
     transaction.commit().await?;
     failpoint!("answered");
@@ -131,33 +131,18 @@ async fn settle_once(
     }))
 }
 
-/// The holds of the batch for which the money has come.
-fn paid_for(which: &Which<'_>) -> Vec<HoldId> {
-    let settlements = match which {
-        Which::Named(settlements) => settlements,
-        Which::Due => &[][..],
-    };
-    settlements.iter().filter(|settlement| settlement.paid.is_some()).map(|settlement| settlement.hold).collect()
-}
-
-/// Locks the holds of the batch, and the sale's row where the sale's claims lock that first. Returns the holds that may end,
-/// and those that may not because they have been changed.
+/// Locks the holds of the batch, and the sale's row where the sale's claims lock that first. Returns the holds that are to end.
 async fn lock(
     transaction: &mut Transaction<'_>,
     sale: &SaleDesk,
     which: &Which<'_>,
     at: Timestamp,
-) -> Result<(Vec<HoldId>, Vec<HoldId>), sqlx::Error> {
-    let (holds, outdated) = match which {
+) -> Result<Vec<Ending>, sqlx::Error> {
+    let endings: Vec<Ending> = match which {
         Which::Named(settlements) => {
             let holds: Vec<_> = settlements.iter().map(|settlement| settlement.hold).collect();
-            let seqs = store::lock_holds(transaction.connection(), &holds).await?;
-            let is_as_seen = |settlement: &&Settlement| {
-                settlement.as_of.is_none_or(|seq| seqs.get(&settlement.hold).is_none_or(|now| *now == seq))
-            };
-            let (as_seen, outdated): (Vec<_>, Vec<_>) = settlements.iter().partition(is_as_seen);
-            let ids = |settlements: Vec<&Settlement>| settlements.iter().map(|settlement| settlement.hold).collect();
-            (ids(as_seen), ids(outdated))
+            store::lock_holds(transaction.connection(), &holds).await?;
+            settlements.iter().map(Settlement::ending).collect()
         }
         Which::Due => {
             let due = store::lock_due_holds(transaction.connection(), sale.sale_id, DUE_AT_ONCE, at).await?;
@@ -166,14 +151,33 @@ async fn lock(
                 units += more;
                 units <= MAX_BATCH as u64
             };
-            (due.iter().take_while(fits).map(|(hold, _)| *hold).collect(), Vec::new())
+            let ending = |(hold, _): &(HoldId, u64)| Ending { hold: *hold, as_of: None, is_paid: false };
+            due.iter().take_while(fits).map(ending).collect()
         }
     };
     let is_sold_in_batches = sale.stock.read().strategy == StrategyKind::GroupCommit;
-    if is_sold_in_batches && !holds.is_empty() {
+    if is_sold_in_batches && !endings.is_empty() {
         store::lock_sale(transaction.connection(), sale.sale_id).await?;
     }
-    Ok((holds, outdated))
+    Ok(endings)
+}
+
+/// Those holds that have not ended because they have been changed.
+async fn outdated(
+    transaction: &mut Transaction<'_>,
+    endings: &[Ending],
+    ended: &[EndedHold],
+) -> Result<Vec<HoldId>, sqlx::Error> {
+    let has_ended = |hold| ended.binary_search_by_key(&hold, |ended| ended.hold).is_ok();
+    let left = endings.iter().filter(|ending| !has_ended(ending.hold));
+    let left: Vec<(HoldId, u64)> = left.filter_map(|ending| Some((ending.hold, ending.as_of?))).collect();
+    if left.is_empty() {
+        return Ok(Vec::new());
+    }
+    let holds: Vec<HoldId> = left.iter().map(|(hold, _)| *hold).collect();
+    let seqs = store::seqs_of_holds(transaction.connection(), &holds).await?;
+    let is_changed = |(hold, as_of): &(HoldId, u64)| seqs.get(hold).is_some_and(|seq| seq != as_of);
+    Ok(left.into_iter().filter(is_changed).map(|(hold, _)| hold).collect())
 }
 
 /// Moves the units of the ended holds in tiers, seats and the sale's row. Returns the last `seq` that was taken, and the hash
@@ -184,41 +188,19 @@ async fn move_units(
     ended: &[EndedHold],
     to: SeatStatus,
 ) -> Result<(u64, Hash), sqlx::Error> {
-    let wrong = |what: &str| sqlx::Error::Protocol(format!("{what} of a hold are not held"));
     let items = || ended.iter().flat_map(|ended| &ended.items);
-    let seats: Vec<u32> = items().filter_map(|item| item.seat_position).collect();
-    let are_seats_first = locks_seats_first(sale.stock.read().strategy);
-    if are_seats_first && !settle_seats(transaction, sale, &seats, to).await? {
-        return Err(wrong("seats"));
-    }
     let mut tiers: BTreeMap<i64, u64> = BTreeMap::new();
     items().for_each(|item| *tiers.entry(item.tier_id).or_default() += item.quantity);
-    for (tier_id, units) in &tiers {
-        if !store::settle_tier(transaction.connection(), *tier_id, *units, to).await? {
-            return Err(wrong("units"));
-        }
-    }
-    if !are_seats_first && !settle_seats(transaction, sale, &seats, to).await? {
-        return Err(wrong("seats"));
-    }
-    let (units, decisions) = (tiers.values().sum(), ended.len() as u64);
-    let taken = store::settle_sale(transaction.connection(), sale.sale_id, units, decisions, to).await?;
-    let taken = taken.ok_or_else(|| wrong("units of a sale"))?;
+    let settling = Settling {
+        seats: items().filter_map(|item| item.seat_position).collect(),
+        tiers: tiers.into_iter().collect(),
+        decisions: ended.len() as u64,
+        to,
+        are_seats_first: locks_seats_first(sale.stock.read().strategy),
+    };
+    let taken = store::settle_stock(transaction.connection(), sale.sale_id, &settling).await?;
+    let taken = taken.ok_or_else(|| sqlx::Error::Protocol("units of a hold are not held".into()))?;
     Ok((taken.seq, taken.previous))
-}
-
-/// Moves these seats. `false` if not all of them are held.
-async fn settle_seats(
-    transaction: &mut Transaction<'_>,
-    sale: &SaleDesk,
-    seats: &[u32],
-    to: SeatStatus,
-) -> Result<bool, sqlx::Error> {
-    if seats.is_empty() {
-        return Ok(true);
-    }
-    let moved = store::settle_seats(transaction.connection(), sale.sale_id, seats, to).await?;
-    Ok(moved == seats.len() as u64)
 }
 
 /// Whether the claims of this strategy lock seats before the rows of their tiers.

@@ -237,7 +237,7 @@ impl Draft {
     }
 
     fn set_free(&mut self, part: &Granted, is_free: bool) {
-        part.seats.iter().for_each(|position| self.free_seats.set(part.tier_index, *position, is_free));
+        self.free_seats.set(part.tier_index, &part.seats, is_free);
     }
 
     /// Returns how many units the buyer would own, or `None` where the sale has no limit per buyer.

@@ -63,21 +63,19 @@ impl FreeSeats {
         tier.free[word] & bit != 0
     }
 
-    /// Marks a seat as free or as taken.
-    pub fn set(&mut self, tier_index: usize, position: u32, is_free: bool) {
+    /// Marks seats of a tier as free or as taken. Seats that follow each other here and stand in one row cost little more than
+    /// one seat.
+    pub fn set(&mut self, tier_index: usize, positions: &[u32], is_free: bool) {
         let tier = &mut self.tiers[tier_index];
-        let row = tier.places.row_of(position);
-        let (word, bit) = tier.places.bit_of(row, position);
-        if (tier.free[word] & bit != 0) == is_free {
-            return;
+        let mut rest = positions;
+        while let [first, ..] = rest {
+            let row = tier.places.row_of(*first);
+            let seats = tier.places.rows[row].seats();
+            let in_row = 1 + rest[1..].iter().take_while(|position| seats.contains(*position)).count();
+            let (of_row, of_others) = rest.split_at(in_row);
+            tier.set(row, of_row, is_free);
+            rest = of_others;
         }
-        let free = &mut tier.free_in_sections[tier.places.rows[row].section];
-        match is_free {
-            true => *free += 1,
-            false => *free -= 1,
-        }
-        tier.free[word] ^= bit;
-        tier.measure(row);
     }
 
     /// The best `units` free seats of a tier; `None` where fewer are free.
@@ -113,7 +111,7 @@ impl TierSeats {
         let free_in_sections = vec![0; places.sections.len()];
         let mut tier = Self { places: places.clone(), free: vec![0; words], lengths, free_in_sections };
         for (number, row) in places.rows.iter().enumerate() {
-            for position in row.first_seat..row.first_seat + row.seats {
+            for position in row.seats() {
                 if seats[position as usize] == SeatStatus::Available {
                     let (word, bit) = places.bit_of(number, position);
                     tier.free[word] |= bit;
@@ -123,6 +121,27 @@ impl TierSeats {
             tier.measure(number);
         }
         tier
+    }
+
+    /// Marks seats of a row as free or as taken.
+    fn set(&mut self, row: usize, positions: &[u32], is_free: bool) {
+        let mut changed = 0;
+        for position in positions {
+            let (word, bit) = self.places.bit_of(row, *position);
+            if (self.free[word] & bit != 0) != is_free {
+                self.free[word] ^= bit;
+                changed += 1;
+            }
+        }
+        if changed == 0 {
+            return;
+        }
+        let free = &mut self.free_in_sections[self.places.rows[row].section];
+        match is_free {
+            true => *free += changed,
+            false => *free -= changed,
+        }
+        self.measure(row);
     }
 
     /// Updates the tree after a change of a row's bits.
@@ -263,7 +282,7 @@ mod tests {
         }
     }
 
-    fn house() -> impl Strategy<Value = (Vec<SeatRow>, Vec<(u32, bool)>)> {
+    fn house() -> impl Strategy<Value = (Vec<SeatRow>, Vec<(Vec<u32>, bool)>)> {
         let row = (0_u32..2, 0_u32..3, 1_u32..150).prop_map(|(tier, section, seats)| row(tier, section, seats));
         let rows = prop::collection::vec(row, 1..24).prop_map(|mut rows| {
             // The sections of a tier follow each other.
@@ -272,7 +291,12 @@ mod tests {
             let added = rows.iter().rfind(|row| row.tier_index == 0).cloned();
             rows.into_iter().chain(added).collect::<Vec<_>>()
         });
-        (rows, prop::collection::vec((any::<u32>(), any::<bool>()), 0..400))
+        let seats = prop_oneof![
+            prop::collection::vec(any::<u32>(), 1..4),
+            (any::<u32>(), 1_u32..80)
+                .prop_map(|(first, count)| (0..count).map(|seat| first.wrapping_add(seat)).collect()),
+        ];
+        (rows, prop::collection::vec((seats, any::<bool>()), 0..100))
     }
 
     proptest! {
@@ -282,10 +306,12 @@ mod tests {
             let mut free = vec![true; seats as usize];
             let mut kept = FreeSeats::new(2, &rows, &vec![SeatStatus::Available; seats as usize]);
             let tiers: Vec<u32> = rows.iter().flat_map(|row| (0..row.seats).map(|_| row.tier_index)).collect();
-            for (position, is_free) in changes {
-                let position = position % seats;
-                free[position as usize] = is_free;
-                kept.set(tiers[position as usize] as usize, position, is_free);
+            for (positions, is_free) in changes {
+                let positions: Vec<u32> = positions.into_iter().map(|position| position % seats).collect();
+                positions.iter().for_each(|position| free[*position as usize] = is_free);
+                for of_tier in positions.chunk_by(|one, other| tiers[*one as usize] == tiers[*other as usize]) {
+                    kept.set(tiers[of_tier[0] as usize] as usize, of_tier, is_free);
+                }
             }
             let statuses = free.iter().map(|free| if *free { SeatStatus::Available } else { SeatStatus::Sold });
             let anew = FreeSeats::new(2, &rows, &statuses.collect::<Vec<_>>());

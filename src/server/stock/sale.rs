@@ -104,6 +104,17 @@ impl SeatMap {
         map
     }
 
+    pub fn tier_of(&self, position: u32) -> usize {
+        self.places[position as usize].0 as usize
+    }
+
+    /// Marks seats as free or as taken.
+    pub fn set_free(&self, free_seats: &mut FreeSeats, positions: &[u32], is_free: bool) {
+        for of_tier in positions.chunk_by(|one, other| self.tier_of(*one) == self.tier_of(*other)) {
+            free_seats.set(self.tier_of(of_tier[0]), of_tier, is_free);
+        }
+    }
+
     /// A seat of the map. `tier_of` tells the id and the price of a tier.
     fn seat<'tier>(&self, position: u32, status: SeatStatus, tier_of: impl Fn(usize) -> (&'tier TierId, u64)) -> Seat {
         let (tier_index, row) = self.places[position as usize];
@@ -214,7 +225,7 @@ impl Stock {
 
     /// The tier of a seat.
     pub fn tier_of(&self, position: u32) -> usize {
-        self.map.places[position as usize].0 as usize
+        self.map.tier_of(position)
     }
 
     pub fn label(&self, position: u32) -> &SeatLabel {
@@ -284,12 +295,11 @@ impl Stock {
     pub fn shift(&mut self, Shift { from, to }: Shift, seats: &[u32], tiers: &[(usize, u64)]) {
         let capacity = self.counts().capacity();
         for position in seats {
-            let tier_index = self.tier_of(*position);
             let status = &mut self.seats[*position as usize];
             assert_eq!(*status, from, "a seat is moved from where it is");
             *status = to;
-            self.free_seats.set(tier_index, *position, to == SeatStatus::Available);
         }
+        self.map.set_free(&mut self.free_seats, seats, to == SeatStatus::Available);
         for (tier_index, units) in tiers {
             let counts = &mut self.tiers[*tier_index].counts;
             let left = counts.of(from).checked_sub(*units);

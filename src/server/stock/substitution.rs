@@ -61,15 +61,15 @@ impl Wish {
         let (mut seats, gone): (Vec<u32>, Vec<u32>) =
             self.in_order.iter().partition(|position| is_free(free_seats, **position));
         // Nobody gets a seat that the wish names itself, or one that it has got already.
-        seats.iter().for_each(|position| free_seats.set(stock.tier_of(*position), *position, false));
+        stock.map.set_free(free_seats, &seats, false);
         let mut substitutes = Vec::with_capacity(gone.len());
         for asked in &gone {
             let Some(given) = stock.nearest_free(free_seats, *asked, &price_of) else { break };
-            free_seats.set(stock.tier_of(given), given, false);
+            stock.map.set_free(free_seats, &[given], false);
             substitutes.push(Substitute { given, asked: *asked });
             seats.push(given);
         }
-        seats.iter().for_each(|position| free_seats.set(stock.tier_of(*position), *position, true));
+        stock.map.set_free(free_seats, &seats, true);
         if substitutes.len() < gone.len() {
             let named = self.seats().filter(|position| gone.contains(position));
             return Err(seats_taken(stock, named).expect("some are gone"));

@@ -6,6 +6,7 @@
 
 mod connection; // a store, a connection and a transaction, each of either database
 mod error; // why a database cannot be used, and what its errors mean
+mod hold_rows; // holds, into a store and out of it
 mod home; // where connections are opened, and whether they answer
 mod payment_rows; // payments and refunds, into a store and out of it
 mod postgres; // SQL for PostgreSQL alone
@@ -18,6 +19,7 @@ mod twins; // functions of which each database has its own version, under one na
 
 pub use connection::{Connection, News, Reader, Store, StoreKind, Transaction, Writer, file_of};
 pub use error::{OpenError, is_conflict, is_key_taken};
+pub use hold_rows::*;
 pub use payment_rows::*;
 pub use rows::*;
 
@@ -46,7 +48,7 @@ pub use shared::{
     requests::{decide_request, find_decided, forget_decided},
     sales::{add_stock, heads, insert_sale, patch_sale, reset_sale, sale_identity, set_head, set_strategy, slugs_like},
     settings::setting,
-    settlements::{end_holds, lock_due_holds, lock_holds, settle_sale, settle_seats, settle_tier},
+    settlements::{end_holds, lock_due_holds, seqs_of_holds, settle_sale, settle_seats, settle_stock, settle_tier},
     watching::{
         forget_events, is_any_payment_to_look_at, is_event_known, keep_event, look_again, look_at_payments_of,
         stop_looking, take_payments_to_look_at,

@@ -7,10 +7,11 @@ use std::{
 
 use uuid::Uuid;
 
+use super::hold_rows::LiveHoldRecord;
 use crate::{
     model::{
         hold::Hold,
-        ids::{BuyerId, HoldId, OrderId, TicketId},
+        ids::{BuyerId, OrderId, TicketId},
         ledger::{ChangeKind, Units},
         order::Contact,
         outcome::Code,
@@ -126,16 +127,6 @@ pub struct SaleRecord {
     pub live_holds: Vec<LiveHoldRecord>,
 }
 
-/// A hold whose units are still set aside.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LiveHoldRecord {
-    pub hold: HoldId,
-    pub buyer: BuyerId,
-    pub units: u64,
-    /// From when on others may release it.
-    pub due_at: Timestamp,
-}
-
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct TierRecord {
     pub id: i64,
@@ -226,50 +217,6 @@ pub struct NewTicket {
     pub tier_id: i64,
     pub seat_position: Option<u32>,
     pub code: [u8; 16],
-}
-
-/// Units set aside for a buyer, as they are recorded.
-#[derive(Clone)]
-pub struct NewHold {
-    pub hold: HoldId,
-    pub buyer: BuyerId,
-    pub currency: Arc<str>,
-    pub seq: u64,
-    /// The ledger line's units, as JSON.
-    pub units: String,
-    pub hash: Hash,
-    pub items: Vec<NewHoldItem>,
-    /// How well the seats stand together that were picked for the buyer.
-    pub rung: Option<Rung>,
-    /// How long it lasts from the moment at which it is recorded.
-    pub life_milliseconds: i64,
-    pub extensions: u32,
-    /// The key that the buyer sent, the fingerprint of the request that it came with, and the answer as JSON.
-    pub key: Option<(String, [u8; 16], String)>,
-}
-
-/// One seat, or units of a general-admission tier.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewHoldItem {
-    pub tier_id: i64,
-    pub seat_position: Option<u32>,
-    pub quantity: u64,
-    /// Of one unit.
-    pub price: u64,
-    /// The position of the seat that was asked for, if another one was given.
-    pub substitute: Option<u32>,
-}
-
-/// A hold that has just ended, with what was in it.
-#[derive(Clone, Debug)]
-pub struct EndedHold {
-    pub hold: HoldId,
-    pub buyer: BuyerId,
-    pub currency: Arc<str>,
-    pub rung: Option<Rung>,
-    pub items: Vec<NewHoldItem>,
-    /// Whether the provider may still say something of a payment for it.
-    pub has_open_payments: bool,
 }
 
 /// A ledger line as it is stored. It does not repeat the hash of the line before.

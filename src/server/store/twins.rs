@@ -3,12 +3,18 @@
 
 use super::{
     connection::Connection,
+    hold_rows::NewHold,
     postgres,
-    rows::{Guard, NewHold, NewSeatRecord, Purchase, SaleTaken},
+    rows::{Guard, NewSeatRecord, Purchase, SaleTaken},
     sqlite,
 };
 use crate::{
-    model::{ids::BuyerId, ledger::ChangeKind, seat::SeatStatus, time::Timestamp},
+    model::{
+        ids::{BuyerId, HoldId},
+        ledger::ChangeKind,
+        seat::SeatStatus,
+        time::Timestamp,
+    },
     server::ledger::Hash,
 };
 
@@ -33,15 +39,15 @@ in_either_database! {
     fn take_and_record(guard: &Guard, at: Timestamp, purchases: &[&Purchase]) -> bool;
 
     /// Records purchases of one sale, made at one instant: buyers, orders, tickets and ledger lines of this kind (`buy`, or
-    /// `confirm` for what was held). The caller has started the transaction.
+    /// `confirm` for what was held), of which the last becomes the ledger's head. The caller has started the transaction.
     fn record(sale_id: i64, at: Timestamp, kind: ChangeKind, purchases: &[&Purchase]) -> ();
 
     /// Takes what `guard` names and records the holds, as [`take_and_record`] does purchases. Returns the store's time at
     /// which the holds began; `None` if any row was not as expected; then nothing has changed.
     fn take_and_hold(guard: &Guard, at: Timestamp, holds: &[&NewHold]) -> Option<Timestamp>;
 
-    /// Records holds of one sale: their rows, items and ledger lines. The caller has started the transaction. Returns
-    /// the store's time at which the holds began.
+    /// Records holds of one sale: their rows, items and ledger lines, of which the last becomes the ledger's head. The
+    /// caller has started the transaction. Returns the store's time at which the holds began.
     fn record_holds(sale_id: i64, at: Timestamp, holds: &[&NewHold]) -> Timestamp;
 
     /// Takes the available ones of these seats, and returns their positions in order.
@@ -101,6 +107,10 @@ in_either_database! {
 
     /// Inserts available seats after the sale's other seats, the first at `first_position`.
     fn insert_seats(sale_id: i64, first_position: u32, tier_ids: &[i64], seats: &[NewSeatRecord]) -> ();
+
+    /// Waits until no other transaction decides about these holds, and keeps others waiting until this transaction ends.
+    /// Several transactions do this in the same order, so they do not wait for each other in a circle.
+    fn lock_holds(holds: &[HoldId]) -> ();
 
     /// Keeps all other transactions from changing the sale until this one ends.
     fn lock_sale(sale_id: i64) -> ();

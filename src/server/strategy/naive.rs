@@ -73,7 +73,6 @@ impl Naive {
         }
         let seats: Vec<_> = sold.parts.iter().flat_map(|part| part.seats.iter().copied()).collect();
         store::write_sold(transaction.connection(), wanted.sale_id, &seats).await?;
-        store::set_head(transaction.connection(), wanted.sale_id, seq, &sold.purchase.hash).await?;
         let without_tickets = Purchase { tickets: Vec::new(), ..sold.purchase.clone() };
         store::record(transaction.connection(), wanted.sale_id, at, sold.kind, &[&without_tickets]).await?;
         store::record_unguarded(transaction.connection(), wanted.sale_id, &sold.purchase).await?;

@@ -239,7 +239,6 @@ async fn number_and_record(
     }
     let place = Place { at, written_at: &at.to_string(), seq, previous: &previous };
     let recorded = recorded(desk, claim, parts, &place);
-    store::set_head(transaction.connection(), wanted.sale_id, seq, &recorded.line().1).await?;
     let begun_at = record(transaction, wanted.sale_id, at, &recorded).await?;
     Ok(Numbered::Recorded(Box::new(recorded), begun_at))
 }

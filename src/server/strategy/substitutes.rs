@@ -110,10 +110,10 @@ impl OnTheWay {
             return Ok(None);
         }
         let mut free_seats = stock.free_seats.clone();
-        missed.iter().for_each(|position| free_seats.set(stock.tier_of(*position), *position, false));
+        stock.map.set_free(&mut free_seats, &missed.iter().copied().collect::<Vec<_>>(), false);
         // What cannot be had even with the seats on their way certainly cannot be had.
         claim.wish.certain(&stock, &mut free_seats)?;
-        on_the_way.iter().for_each(|position| free_seats.set(stock.tier_of(*position), *position, false));
+        stock.map.set_free(&mut free_seats, &on_the_way.iter().copied().collect::<Vec<_>>(), false);
         let Ok(wish) = claim.wish.certain(&stock, &mut free_seats) else { return Ok(None) };
         on_the_way.extend(wish.seats());
         Ok(Some(wish))

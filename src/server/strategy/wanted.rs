@@ -133,8 +133,8 @@ impl Claim {
     fn pickable<'stock>(&self, stock: &'stock Stock, tier_index: usize) -> Cow<'stock, FreeSeats> {
         let mut free_seats = Cow::Borrowed(&stock.free_seats);
         for part in self.wish.parts().iter().filter(|part| part.tier_index == tier_index) {
-            for position in part.seats() {
-                free_seats.to_mut().set(tier_index, *position, false);
+            if !part.seats().is_empty() {
+                free_seats.to_mut().set(tier_index, part.seats(), false);
             }
         }
         free_seats

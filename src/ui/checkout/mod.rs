@@ -12,26 +12,25 @@ use leptos::{
 };
 
 use self::{desk::Desk, start::START};
-use super::kit::{countdown::remaining, start::started_from, toast::ToastList};
+use super::kit::{countdown::remaining, lazy::lazy_island, start::started_from, toast::ToastList};
 
-/// The panel of a hold's page. `children` are its forms, or what became of the hold.
-// As `lazy_island` does it, which knows no children.
-#[cfg_attr(feature = "split", island(lazy))]
-#[cfg_attr(not(feature = "split"), island)]
-pub fn CheckoutIsland(children: Children) -> impl IntoView {
-    let desk = Desk::new(started_from(START));
-    Effect::new(move |_| untrack(|| desk.attend()));
-    view! {
-        <ToastList toasts=desk.toasts />
-        <p class="time-left script-only" hidden=move || !desk.is_live() || desk.left() <= 0>
-            "Held for you for "
-            <time class="countdown figures" data-testid="countdown" role="timer">{move || remaining(desk.left())}</time>
-        </p>
-        <div class="till" on:submit=move |event: SubmitEvent| desk.submit(&event) on:click=drop_second>
-            {children()}
-        </div>
-        // The element stays while it is empty: a screen reader announces only changes of an element that it knows.
-        <p class="visually-hidden" role="status" data-testid="spoken">{move || desk.spoken.get()}</p>
+lazy_island! {
+    /// The panel of a hold's page. `children` are its forms, or what became of the hold.
+    pub fn CheckoutIsland(children: Children) -> impl IntoView {
+        let desk = Desk::new(started_from(START));
+        Effect::new(move |_| untrack(|| desk.attend()));
+        view! {
+            <ToastList toasts=desk.toasts />
+            <p class="time-left script-only" hidden=move || !desk.is_live() || desk.left() <= 0>
+                "Held for you for "
+                <time class="countdown figures" data-testid="countdown" role="timer">{move || remaining(desk.left())}</time>
+            </p>
+            <div class="till" on:submit=move |event: SubmitEvent| desk.submit(&event) on:click=drop_second>
+                {children()}
+            </div>
+            // The element stays while it is empty: a screen reader announces only changes of an element that it knows.
+            <p class="visually-hidden" role="status" data-testid="spoken">{move || desk.spoken.get()}</p>
+        }
     }
 }
 

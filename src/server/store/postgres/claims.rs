@@ -56,8 +56,8 @@ pub fn is_not_as_expected(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some(NOT_AS_EXPECTED))
 }
 
-/// Records purchases of one sale, made at one instant: buyers, orders, tickets and ledger lines of this kind. The caller has
-/// started the transaction.
+/// Records purchases of one sale, made at one instant: buyers, orders, tickets and ledger lines of this kind, of which the last
+/// becomes the ledger's head. The caller has started the transaction.
 pub async fn record(
     connection: &mut PgConnection,
     sale_id: i64,
@@ -66,10 +66,15 @@ pub async fn record(
     purchases: &[&Purchase],
 ) -> Result<(), sqlx::Error> {
     let call = sqlx::query(
-        "SELECT record_purchases($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+        "WITH recorded AS MATERIALIZED (
+             SELECT record_purchases(
+                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20))
+         UPDATE sales SET seq = $21, head_hash = $22 FROM recorded WHERE id = $1",
     )
     .bind(sale_id);
-    bind_purchases(call, at, purchases).bind(kind.name()).execute(connection).await?;
+    let last = purchases.last().expect("there is a purchase to record");
+    let call = bind_purchases(call, at, purchases).bind(kind.name());
+    call.bind(integer(last.seq)).bind(last.hash).execute(connection).await?;
     Ok(())
 }
 

@@ -5,7 +5,10 @@ use sqlx::{PgConnection, Row, postgres::PgBindIterExt};
 use super::claims::{Call, bind_guard, is_not_as_expected};
 use crate::{
     model::{rung::Rung, time::Timestamp},
-    server::store::rows::{Guard, NewHold, NewHoldItem, integer},
+    server::store::{
+        hold_rows::{NewHold, NewHoldItem},
+        rows::{Guard, integer},
+    },
 };
 
 /// Takes what `guard` names and records the holds, in one transaction and one round trip; `connection` is not in a
@@ -29,8 +32,8 @@ pub async fn take_and_hold(
     }
 }
 
-/// Records holds of one sale: their rows, items and ledger lines. The caller has started the transaction. Returns the
-/// database's time at which the holds began.
+/// Records holds of one sale: their rows, items and ledger lines, of which the last becomes the ledger's head. The caller has
+/// started the transaction. Returns the database's time at which the holds began.
 pub async fn record_holds(
     connection: &mut PgConnection,
     sale_id: i64,
@@ -38,11 +41,15 @@ pub async fn record_holds(
     holds: &[&NewHold],
 ) -> Result<Timestamp, sqlx::Error> {
     let call = sqlx::query(
-        "SELECT record_holds(
-             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+        "WITH recorded AS MATERIALIZED (
+             SELECT record_holds(
+                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) AS begun_at)
+         UPDATE sales SET seq = $22, head_hash = $23 FROM recorded WHERE id = $1 RETURNING recorded.begun_at",
     )
     .bind(sale_id);
-    let row = bind_holds(call, at, holds).fetch_one(connection).await?;
+    let last = holds.last().expect("there is a hold to record");
+    let call = bind_holds(call, at, holds).bind(integer(last.seq)).bind(last.hash);
+    let row = call.fetch_one(connection).await?;
     Ok(Timestamp::from_milliseconds(row.try_get(0)?))
 }
 

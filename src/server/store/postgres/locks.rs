@@ -1,10 +1,22 @@
 //! Locks that a transaction takes before it changes or creates a sale.
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction, postgres::PgBindIterExt};
+
+use crate::model::ids::HoldId;
 
 /// The number of the advisory lock for creating sales: "onsale" in ASCII. Each sale's own lock has this number plus the
 /// sale's id.
 const CATALOGUE: i64 = 0x6f6e_7361_6c65;
+
+/// Waits until no other transaction decides about these holds, and keeps others waiting until this transaction ends. Several
+/// transactions do this in the same order, so they do not wait for each other in a circle.
+pub async fn lock_holds(connection: &mut PgConnection, holds: &[HoldId]) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT 1 FROM holds WHERE id = ANY ($1) ORDER BY id FOR UPDATE")
+        .bind(holds.iter().map(|hold| hold.0).bind_iter())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
 
 /// Keeps all other transactions from changing the sale until this one ends.
 pub async fn lock_sale(connection: &mut PgConnection, sale_id: i64) -> Result<(), sqlx::Error> {

@@ -16,6 +16,6 @@ pub use connection::{Database, Writer, begin_reading};
 pub use guards::{free_seats, lock_seats, lock_tier, read_seats, read_tier, set_seats, set_tier, take_units};
 pub use holds::{record_holds, take_and_hold};
 pub use idempotency::{forget_answers, rewrite_keys};
-pub use locks::{lock_catalogue, lock_sale, lock_stock};
+pub use locks::{lock_catalogue, lock_holds, lock_sale, lock_stock};
 pub use stock::{change_units, insert_seats, insert_units, put_units_back, renew_units};
 pub use unguarded::{next_seq, record_unguarded, write_available, write_sold};

@@ -11,8 +11,10 @@ use crate::{
         time::Timestamp,
     },
     server::store::{
-        Connection, postgres,
-        rows::{NewHoldItem, SaleTaken, integer},
+        Connection,
+        hold_rows::NewHoldItem,
+        postgres,
+        rows::{SaleTaken, integer},
     },
 };
 

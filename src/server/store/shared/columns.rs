@@ -15,7 +15,7 @@ use crate::{
         strategy::StrategyKind,
         time::Timestamp,
     },
-    server::store::rows::{NewHoldItem, count},
+    server::store::{hold_rows::NewHoldItem, rows::count},
 };
 
 /// A row of `hold_items`.

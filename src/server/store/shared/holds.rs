@@ -11,10 +11,7 @@ use crate::{
     },
     server::{
         currency,
-        store::{
-            Connection,
-            rows::{LiveHoldRecord, count},
-        },
+        store::{Connection, hold_rows::LiveHoldRecord, rows::count},
     },
 };
 

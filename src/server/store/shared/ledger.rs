@@ -32,17 +32,21 @@ pub async fn append(connection: Connection<'_>, sale_id: i64, line: &LedgerRecor
     Ok(())
 }
 
-/// Appends these lines to a ledger, in one statement.
+/// Appends these lines to a ledger, and makes the last of them its head.
 pub async fn append_all(connection: Connection<'_>, sale_id: i64, lines: &[LedgerRecord]) -> Result<(), sqlx::Error> {
     let append = Text {
         sqlite: "INSERT INTO ledger (sale_id, seq, at, kind, units, reference, hash)
                  SELECT $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4), unhex(value ->> 5)
-                 FROM json_each($2)",
-        postgres: "INSERT INTO ledger (sale_id, seq, at, kind, units, reference, hash)
-                   SELECT $1, (line ->> 0)::BIGINT, (line ->> 1)::BIGINT, line ->> 2, line ->> 3, (line ->> 4)::UUID,
-                          decode(line ->> 5, 'hex')
-                   FROM json_array_elements($2::JSON) AS lines (line)",
+                 FROM json_each($2);
+                 UPDATE sales SET seq = $3, head_hash = $4 WHERE id = $1",
+        postgres: "WITH appended AS (
+                       INSERT INTO ledger (sale_id, seq, at, kind, units, reference, hash)
+                       SELECT $1, (line ->> 0)::BIGINT, (line ->> 1)::BIGINT, line ->> 2, line ->> 3, (line ->> 4)::UUID,
+                              decode(line ->> 5, 'hex')
+                       FROM json_array_elements($2::JSON) AS lines (line))
+                   UPDATE sales SET seq = $3, head_hash = $4 WHERE id = $1",
     };
+    let last = lines.last().expect("there is a line to append");
     let row = |line: &LedgerRecord| {
         let units = serde_json::to_string(&line.units).expect("units are plain data");
         let reference = line.reference.map(|reference| reference.simple().to_string());
@@ -50,7 +54,8 @@ pub async fn append_all(connection: Connection<'_>, sale_id: i64, lines: &[Ledge
     };
     let rows: Vec<_> = lines.iter().map(row).collect();
     let rows = serde_json::to_string(&rows).expect("lines are plain data");
-    query(connection, append).bind(sale_id).bind(rows).execute().await?;
+    let (seq, hash) = (integer(last.seq), last.hash.as_slice());
+    query(connection, append).bind(sale_id).bind(rows).bind(seq).bind(hash).execute().await?;
     Ok(())
 }
 

@@ -19,5 +19,5 @@ pub mod sales; // changes sales and tiers
 pub mod settings; // values kept for the database as a whole, such as its secret
 pub mod settlements; // what becomes of holds: sold, given back or expired
 #[cfg(test)]
-mod tests;
-pub mod watching; // when to ask the payment provider about which payment // what is written is read back the same, on both databases
+mod tests; // what is written is read back the same, on both databases
+pub mod watching; // when to ask the payment provider about which payment

@@ -1,6 +1,6 @@
 //! What becomes of holds: sold, given back or expired, many at once.
 //!
-//! The caller has started a transaction of its own, and calls these functions in the order in which they stand here.
+//! The caller has started a transaction of its own. The rows of holds are locked first, then those of their units.
 
 use rustc_hash::FxHashMap;
 
@@ -17,8 +17,11 @@ use crate::{
         time::Timestamp,
     },
     server::store::{
-        Connection, postgres,
-        rows::{EndedHold, NewHoldItem, SaleTaken, count, integer},
+        Connection,
+        hold_rows::{EndedHold, Ending, Settling},
+        postgres,
+        rows::{SaleTaken, count, integer},
+        sqlite,
     },
 };
 
@@ -50,89 +53,142 @@ pub async fn lock_due_holds(
     Ok(rows.into_iter().map(|(hold, units)| (hold, count(units))).collect())
 }
 
-/// Waits until no other transaction decides about these holds, and keeps others waiting until this transaction ends. Several
-/// transactions do this in the same order, so they do not wait for each other in a circle. Returns the `seq` of each hold.
-pub async fn lock_holds(connection: Connection<'_>, holds: &[HoldId]) -> Result<FxHashMap<HoldId, u64>, sqlx::Error> {
-    let lock = Text {
-        sqlite: "SELECT id, seq FROM holds WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-        postgres: "SELECT id, seq FROM holds WHERE id = ANY ($1) ORDER BY id FOR UPDATE",
-    };
-    let rows: Vec<(HoldId, i64)> = query(connection, lock).bind_ids(&ids(holds)).fetch_all().await?;
-    Ok(rows.into_iter().map(|(hold, seq)| (hold, count(seq))).collect())
+/// An item of a hold that has just ended, with what there is of the hold itself.
+#[derive(sqlx::FromRow)]
+struct EndedRow {
+    #[sqlx(flatten)]
+    item: HoldItemRow,
+    buyer_id: BuyerId,
+    currency: String,
+    rung: Option<String>,
+    has_open_payments: bool,
 }
 
-/// Ends those of these live holds that may end so now: they may be confirmed before their time is over if no payment is under
-/// way, or at any time if they are `paid`, released at any time, and expire when they are due. These conditions decide; the
-/// holds that are returned have ended, with what was in them.
+/// Ends those of these live holds that may end so now, and takes the items off them: holds may be confirmed before their time
+/// is over if no payment is under way, or at any time if they are paid, released at any time, and expire when they are due.
+/// These conditions decide; the holds that are returned have ended, with what was in them, in the order of their ids.
 pub async fn end_holds(
-    mut connection: Connection<'_>,
-    (holds, paid): (&[HoldId], &[HoldId]),
+    connection: Connection<'_>,
+    endings: &[Ending],
     kind: ChangeKind,
     now: Timestamp,
 ) -> Result<Vec<EndedHold>, sqlx::Error> {
+    // `$1` lists the endings, `$2` is the kind, `$3` has the holds' ids, by which PostgreSQL is sure to find rows through an
+    // index, and `$now` is how the text asks for the store's time.
     macro_rules! end {
-        ($ids:literal, $paid:literal, $now:literal, $latest:literal) => {
+        ($now:literal, $ended_at:literal, $asked:literal, $ids:literal) => {
             concat!(
-                "UPDATE holds SET ended_at = ", $latest, ",
+                "UPDATE holds SET ended_at = ", $ended_at, ",
                      status = CASE $2 WHEN 'confirm' THEN 'confirmed' WHEN 'release' THEN 'released' ELSE 'expired' END
-                 WHERE id ", $ids, " AND ended_at IS NULL
-                   AND CASE $2 WHEN 'confirm' THEN status = 'active' AND expires_at > ", $now, " OR id ", $paid, "
+                 FROM (", $asked, ") AS asked
+                 WHERE holds.id = asked.hold_id", $ids, " AND ended_at IS NULL AND (asked.as_of IS NULL OR seq = asked.as_of)
+                   AND CASE $2 WHEN 'confirm' THEN status = 'active' AND expires_at > ", $now, " OR asked.is_paid
                        WHEN 'release' THEN true
-                       ELSE due_at <= ", $now, " END
-                 RETURNING id, buyer_id, currency, rung,
-                     EXISTS (SELECT 1 FROM payments WHERE hold_id = holds.id AND look_at IS NOT NULL)"
+                       ELSE due_at <= ", $now, " END"
             )
         };
     }
-    type Row = (HoldId, BuyerId, String, Option<String>, bool);
     let end = Text {
-        sqlite: end!(
-            "IN (SELECT unhex(value) FROM json_each($1))",
-            "IN (SELECT unhex(value) FROM json_each($3))",
-            "$4",
-            "max($4, created_at)"
+        // Whatever is live of a hold that has ended was live until now.
+        sqlite: concat!(
+            end!(
+                "$4",
+                "max($4, created_at)",
+                "SELECT unhex(value ->> 0) AS hold_id, value ->> 1 AS as_of, value ->> 2 AS is_paid FROM json_each($1)",
+                ""
+            ),
+            ";
+            UPDATE hold_items SET live = false
+            WHERE hold_id IN (SELECT unhex(value) FROM json_each($3)) AND live
+              AND (SELECT ended_at FROM holds WHERE id = hold_id) IS NOT NULL
+            RETURNING hold_id, number, tier_id, seat_position, quantity, price, substitute,
+                (SELECT buyer_id FROM holds WHERE id = hold_id) AS buyer_id,
+                (SELECT currency FROM holds WHERE id = hold_id) AS currency,
+                (SELECT rung FROM holds WHERE id = hold_id) AS rung,
+                EXISTS (SELECT 1 FROM payments WHERE payments.hold_id = hold_items.hold_id AND look_at IS NOT NULL)
+                    AS has_open_payments"
         ),
-        postgres: end!("= ANY ($1)", "= ANY ($3)", "store_now()", "store_now()"),
+        postgres: concat!(
+            "WITH ended AS (",
+            end!(
+                "store_now()",
+                "store_now()",
+                "SELECT (value ->> 0)::UUID AS hold_id, (value ->> 1)::BIGINT AS as_of, (value ->> 2)::BOOLEAN AS is_paid
+                 FROM json_array_elements($1::JSON) AS endings (value)",
+                " AND holds.id = ANY ($3)"
+            ),
+            " RETURNING holds.id, buyer_id, currency, rung)
+            UPDATE hold_items SET live = false FROM ended WHERE hold_id = ended.id AND hold_id = ANY ($3)
+            RETURNING hold_id, number, tier_id, seat_position, quantity, price, substitute, buyer_id, currency, rung,
+                EXISTS (SELECT 1 FROM payments WHERE payments.hold_id = ended.id AND look_at IS NOT NULL)
+                    AS has_open_payments"
+        ),
     };
-    let end = query(connection.again(), end).bind_ids(&ids(holds)).bind(kind).bind_ids(&ids(paid)).bind_store_now(now);
-    let rows: Vec<Row> = end.fetch_all().await?;
-    let mut ended: Vec<_> = rows
-        .into_iter()
-        .map(|(hold, buyer, currency, rung, has_open_payments)| EndedHold {
-            hold,
-            buyer,
-            currency: currency.into(),
-            rung: rung.as_deref().and_then(Rung::from_name),
-            items: Vec::new(),
-            has_open_payments,
-        })
-        .collect();
-    ended.sort_unstable_by_key(|ended| ended.hold);
-    for (hold, item) in end_items(connection, &ended).await? {
-        let place =
-            ended.binary_search_by_key(&hold, |ended| ended.hold).expect("only items of these holds were asked for");
-        ended[place].items.push(item);
+    let row = |ending: &Ending| (ending.hold.0.simple().to_string(), ending.as_of, ending.is_paid);
+    let rows = serde_json::to_string(&endings.iter().map(row).collect::<Vec<_>>()).expect("endings are plain data");
+    let ids: Vec<_> = endings.iter().map(|ending| ending.hold.0).collect();
+    let end = query(connection, end).bind(rows).bind(kind).bind_ids(&ids).bind_store_now(now);
+    let mut rows: Vec<EndedRow> = end.fetch_all().await?;
+    rows.sort_unstable_by_key(|row| (row.item.hold_id, row.item.number));
+    let mut ended: Vec<EndedHold> = Vec::new();
+    for EndedRow { item, buyer_id: buyer, currency, rung, has_open_payments } in rows {
+        let (hold, item) = (item.hold_id, item.into_item()?);
+        match ended.last_mut().filter(|last| last.hold == hold) {
+            Some(last) => last.items.push(item),
+            None => ended.push(EndedHold {
+                hold,
+                buyer,
+                currency: currency.into(),
+                rung: rung.as_deref().and_then(Rung::from_name),
+                items: vec![item],
+                has_open_payments,
+            }),
+        }
     }
     Ok(ended)
 }
 
-/// Takes the items off these holds, and returns them in the order of their holds and numbers.
-async fn end_items(connection: Connection<'_>, ended: &[EndedHold]) -> Result<Vec<(HoldId, NewHoldItem)>, sqlx::Error> {
-    macro_rules! end {
-        ($ids:literal) => {
-            concat!(
-                "UPDATE hold_items SET live = false WHERE hold_id ",
-                $ids,
-                "
-                 RETURNING hold_id, number, tier_id, seat_position, quantity, price, substitute"
-            )
-        };
+/// The `seq` of each of these holds.
+pub async fn seqs_of_holds(
+    connection: Connection<'_>,
+    holds: &[HoldId],
+) -> Result<FxHashMap<HoldId, u64>, sqlx::Error> {
+    let select = Text {
+        sqlite: "SELECT id, seq FROM holds WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+        postgres: "SELECT id, seq FROM holds WHERE id = ANY ($1)",
+    };
+    let ids: Vec<_> = holds.iter().map(|hold| hold.0).collect();
+    let rows: Vec<(HoldId, i64)> = query(connection, select).bind_ids(&ids).fetch_all().await?;
+    Ok(rows.into_iter().map(|(hold, seq)| (hold, count(seq))).collect())
+}
+
+/// Moves held units in tiers, seats and the sale's own counter, and takes as many `seq`s as there are decisions. Returns the last
+/// of them, and the hash of the line before the first. `None` if not all of it is held; the transaction must then be undone.
+pub async fn settle_stock(
+    connection: Connection<'_>,
+    sale_id: i64,
+    settling: &Settling,
+) -> Result<Option<SaleTaken>, sqlx::Error> {
+    let mut connection = match connection {
+        // A statement costs a hop there, and nobody else has locked anything.
+        Connection::Sqlite(connection) => return sqlite::settle_stock(connection, sale_id, settling).await,
+        connection => connection,
+    };
+    let Settling { seats, tiers, decisions, to, are_seats_first } = settling;
+    let (seats_before, seats_after) = if *are_seats_first { (&seats[..], &[][..]) } else { (&[][..], &seats[..]) };
+    if settle_seats(connection.again(), sale_id, seats_before, *to).await? != seats_before.len() as u64 {
+        return Ok(None);
     }
-    let end = Text { sqlite: end!("IN (SELECT unhex(value) FROM json_each($1))"), postgres: end!("= ANY ($1)") };
-    let ids: Vec<_> = ended.iter().map(|ended| ended.hold.0).collect();
-    let mut rows: Vec<HoldItemRow> = query(connection, end).bind_ids(&ids).fetch_all().await?;
-    rows.sort_unstable_by_key(|row| (row.hold_id, row.number));
-    rows.into_iter().map(|row| Ok((row.hold_id, row.into_item()?))).collect()
+    for (tier_id, units) in tiers {
+        if !settle_tier(connection.again(), *tier_id, *units, *to).await? {
+            return Ok(None);
+        }
+    }
+    if settle_seats(connection.again(), sale_id, seats_after, *to).await? != seats_after.len() as u64 {
+        return Ok(None);
+    }
+    let units = tiers.iter().map(|(_, units)| units).sum();
+    settle_sale(connection, sale_id, units, *decisions, *to).await
 }
 
 /// Moves held units of a tier. `false` if fewer are held. The row stays locked until the transaction ends.
@@ -166,6 +222,9 @@ pub async fn settle_seats(
     positions: &[u32],
     to: SeatStatus,
 ) -> Result<u64, sqlx::Error> {
+    if positions.is_empty() {
+        return Ok(0);
+    }
     let settle = Text {
         sqlite: "UPDATE seats SET status = $3, version = version + 1
                  WHERE position IN (SELECT value FROM json_each($1)) AND sale_id = $2 AND status = 'held'",
@@ -201,8 +260,4 @@ pub async fn settle_sale(
     .fetch_optional()
     .await?;
     Ok(row.map(SaleTaken::from_row))
-}
-
-fn ids(holds: &[HoldId]) -> Vec<uuid::Uuid> {
-    holds.iter().map(|hold| hold.0).collect()
 }

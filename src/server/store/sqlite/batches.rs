@@ -6,7 +6,10 @@ use sqlx::{Arguments, AssertSqlSafe, SqliteConnection, sqlite::SqliteArguments};
 
 use crate::{
     model::{limits::MAX_BATCH, seat::SeatStatus},
-    server::store::rows::{Guard, integer},
+    server::{
+        ledger::Hash,
+        store::rows::{Guard, integer},
+    },
 };
 
 // The guard of a batch. Each statement checks with `changes()` whether the statement before it changed as many rows as
@@ -29,6 +32,9 @@ const TAKE_COUNTS: &str = "
 /// The condition for the ledger lines, which are inserted after the update of the sale's row. If that update changed no
 /// row, the lines get the `seq` 0, which a CHECK forbids.
 const SALE_WAS_TAKEN: &str = "changes() = 1";
+
+/// Makes a line of the ledger its head, after a batch without guarded updates. With these, the head is written by them.
+const SET_HEAD: &str = "UPDATE OR ROLLBACK sales SET seq = ?, head_hash = ? WHERE id = ?;";
 
 /// What the text of the guarded updates depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,12 +79,25 @@ pub fn take_arguments(arguments: &mut SqliteArguments, guard: &Guard) -> Result<
 }
 
 /// The statements of a batch. `record` writes the rows, and is told the condition without which nothing may be written.
-/// With `taking`, the guarded updates stand before it, in a transaction of their own.
+/// With `taking`, the guarded updates stand before it, in a transaction of their own; without, the head of the ledger is set
+/// behind it.
 pub fn statements(taking: Option<Taking>, record: impl FnOnce(&str) -> String) -> String {
     match taking {
         Some(taking) => format!("BEGIN IMMEDIATE; {} {} COMMIT;", taking.sql(), record(SALE_WAS_TAKEN)),
-        None => record("true"),
+        None => format!("{} {SET_HEAD}", record("true")),
     }
+}
+
+/// Adds the values of the ledger's new head, which are the last.
+pub fn head_arguments(
+    arguments: &mut SqliteArguments,
+    sale_id: i64,
+    seq: u64,
+    hash: &Hash,
+) -> Result<(), sqlx::error::BoxDynError> {
+    arguments.add(integer(seq))?;
+    arguments.add(hash.to_vec())?;
+    arguments.add(sale_id)
 }
 
 /// Runs a batch with guarded updates. `false` if any row was not as expected; then nothing has changed.

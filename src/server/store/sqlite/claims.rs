@@ -14,7 +14,7 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use super::batches::{Taking, execute_guarded, pad, padded, rows, statements, take_arguments};
+use super::batches::{Taking, execute_guarded, head_arguments, pad, padded, rows, statements, take_arguments};
 use crate::{
     model::{ledger::ChangeKind, rung::Rung, seat::SeatStatus, time::Timestamp},
     server::store::rows::{Guard, Purchase, SaleTaken, integer},
@@ -36,8 +36,9 @@ pub async fn take_and_record(
     execute_guarded(connection, shape.sql(), arguments).await
 }
 
-/// Records purchases of one sale, made at one instant: buyers, orders, tickets and ledger lines of this kind. The caller has
-/// started the transaction. At most `MAX_BATCH` purchases, with at most as many tickets in all.
+/// Records purchases of one sale, made at one instant: buyers, orders, tickets and ledger lines of this kind, of which the last
+/// becomes the ledger's head. The caller has started the transaction. At most `MAX_BATCH` purchases, with at most as many
+/// tickets in all.
 pub async fn record(
     connection: &mut SqliteConnection,
     sale_id: i64,
@@ -48,6 +49,8 @@ pub async fn record(
     let shape = Shape::of(purchases, kind, None);
     let mut arguments = SqliteArguments::default();
     record_arguments(&mut arguments, sale_id, at, purchases, shape).map_err(sqlx::Error::Encode)?;
+    let last = purchases.last().expect("there is a purchase to record");
+    head_arguments(&mut arguments, sale_id, last.seq, &last.hash).map_err(sqlx::Error::Encode)?;
     sqlx::query_with(AssertSqlSafe(shape.sql()), arguments).execute(connection).await?;
     Ok(())
 }

@@ -8,10 +8,13 @@ use std::{
 use parking_lot::Mutex;
 use sqlx::{Arguments, AssertSqlSafe, SqliteConnection, sqlite::SqliteArguments};
 
-use super::batches::{Taking, execute_guarded, pad, padded, rows, statements, take_arguments};
+use super::batches::{Taking, execute_guarded, head_arguments, pad, padded, rows, statements, take_arguments};
 use crate::{
     model::{rung::Rung, time::Timestamp},
-    server::store::rows::{Guard, NewHold, integer},
+    server::store::{
+        hold_rows::NewHold,
+        rows::{Guard, integer},
+    },
 };
 
 /// Takes what `guard` names and records the holds, in one transaction and one hop to the connection's thread: at most
@@ -30,8 +33,8 @@ pub async fn take_and_hold(
     Ok(execute_guarded(connection, shape.sql(), arguments).await?.then_some(at))
 }
 
-/// Records holds of one sale: their rows, items and ledger lines. The caller has started the transaction. Returns the time at
-/// which the holds began, which is `at`.
+/// Records holds of one sale: their rows, items and ledger lines, of which the last becomes the ledger's head. The caller has
+/// started the transaction. Returns the time at which the holds began, which is `at`.
 pub async fn record_holds(
     connection: &mut SqliteConnection,
     sale_id: i64,
@@ -41,6 +44,8 @@ pub async fn record_holds(
     let shape = Shape::of(holds, None);
     let mut arguments = SqliteArguments::default();
     record_arguments(&mut arguments, sale_id, at, holds, shape).map_err(sqlx::Error::Encode)?;
+    let last = holds.last().expect("there is a hold to record");
+    head_arguments(&mut arguments, sale_id, last.seq, &last.hash).map_err(sqlx::Error::Encode)?;
     sqlx::query_with(AssertSqlSafe(shape.sql()), arguments).execute(connection).await?;
     Ok(at)
 }

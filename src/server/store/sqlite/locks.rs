@@ -3,6 +3,13 @@
 
 use sqlx::SqliteConnection;
 
+use crate::model::ids::HoldId;
+
+/// Nothing to do.
+pub async fn lock_holds(_: &mut SqliteConnection, _: &[HoldId]) -> Result<(), sqlx::Error> {
+    Ok(())
+}
+
 /// Nothing to do.
 pub async fn lock_sale(_: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
     Ok(())

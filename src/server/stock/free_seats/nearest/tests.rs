@@ -22,7 +22,7 @@ fn taken_around(layouts: &[Option<SeatLayout>], asked: u32, times: usize) -> Vec
     let (mut free_seats, tiers) = sale(layouts);
     let nearest = |_| {
         let seat = free_seats.nearest(tiers[asked as usize], asked, |_| true)?;
-        free_seats.set(tiers[seat as usize], seat, false);
+        free_seats.set(tiers[seat as usize], &[seat], false);
         Some(seat)
     };
     (0..times).map_while(nearest).collect()
@@ -52,7 +52,7 @@ fn other_tiers_come_last_and_only_where_they_may() {
     assert_eq!(taken_around(&layouts, 3, 20), [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11]);
     assert_eq!(taken_around(&layouts, 8, 20), [8, 9, 10, 11, 5, 4, 7, 6, 2, 3, 0, 1]);
     let (mut free_seats, _) = sale(&layouts);
-    (0..4).for_each(|seat| free_seats.set(0, seat, false));
+    free_seats.set(0, &[0, 1, 2, 3], false);
     assert_eq!(free_seats.nearest(0, 0, |tier| tier != 2), None);
     assert_eq!(free_seats.nearest(0, 0, |tier| tier == 2), Some(4));
 }
@@ -158,7 +158,7 @@ proptest! {
             let found = free_seats.nearest(tier, asked, |tier| allowed[tier]);
             prop_assert_eq!(found, nearest_of_all(&rows, &free, asked, |tier| allowed[tier]));
             let Some(seat) = found else { break };
-            free_seats.set(tiers[seat as usize], seat, false);
+            free_seats.set(tiers[seat as usize], &[seat], false);
             free[seat as usize] = false;
         }
     }

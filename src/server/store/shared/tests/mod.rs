@@ -2,6 +2,7 @@
 
 mod answers; // kept answers, decided requests, settings
 mod catalogue; // sales, tiers and seats
+mod held; // holds and their units
 mod sold; // ledger lines, orders, tickets and their recount
 
 use std::sync::Arc;
@@ -90,7 +91,6 @@ impl House {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await.unwrap();
         store::record(transaction.connection(), self.sale_id, NOW, ChangeKind::Buy, &[&purchase]).await?;
-        store::set_head(transaction.connection(), self.sale_id, seq, &purchase.hash).await.unwrap();
         transaction.commit().await.unwrap();
         writer.settle();
         Ok(order)
