@@ -3,6 +3,7 @@ import type { Page } from "@playwright/test";
 
 import { admission, type NewSale, seated } from "./support/box-office";
 import { CheckoutPage } from "./support/checkout-page";
+import { HOLDS, PurchaseGate } from "./support/purchase-gate";
 import { hydrated } from "./support/sale-page";
 import { expect, test } from "./support/test";
 
@@ -154,6 +155,7 @@ test("two browsers that go for overlapping seats never hold the same", async ({ 
   const sale = await boxOffice.makeSale(paid({ tiers: [seated(1, 4)] }));
   const other = await anotherBuyer();
   await Promise.all([buyer.open(sale), other.open(sale)]);
+  const gates = await Promise.all([buyer, other].map(({ page }) => PurchaseGate.close(page, HOLDS)));
   for (const [one, seats] of [
     [buyer, ["A-1", "A-2"]],
     [other, ["A-2", "A-3"]],
@@ -161,6 +163,9 @@ test("two browsers that go for overlapping seats never hold the same", async ({ 
     for (const seat of seats) await one.pick(seat);
   }
   await Promise.all([buyer.hold.click(), other.hold.click()]);
+  // Both have asked before either has got anything.
+  await Promise.all(gates.map((gate) => gate.arrival()));
+  await Promise.all(gates.map((gate) => gate.release()));
   const [first, second] = [new CheckoutPage(buyer.page), new CheckoutPage(other.page)];
   await Promise.all([first.arrived(), second.arrived()]);
   const held = [...(await first.items.allTextContents()), ...(await second.items.allTextContents())];

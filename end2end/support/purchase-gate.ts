@@ -1,16 +1,18 @@
-// Holds back purchases between the page and the server, so that a test decides when they go on.
+// Holds back purchases or holds between the page and the server, so that a test decides when they go on.
 import type { Page, Request, Route } from "@playwright/test";
 
 /** Where the page sends its purchases. */
 export const PURCHASES = "**/rpc/buy";
+/** Where it sends what shall be held. */
+export const HOLDS = "**/rpc/hold";
 
 export class PurchaseGate {
   readonly #waiting: Route[] = [];
   #onArrival: (() => void)[] = [];
 
-  static async close(page: Page): Promise<PurchaseGate> {
+  static async close(page: Page, address = PURCHASES): Promise<PurchaseGate> {
     const gate = new PurchaseGate();
-    await page.route(PURCHASES, (route) => gate.#take(route));
+    await page.route(address, (route) => gate.#take(route));
     return gate;
   }
 
@@ -19,13 +21,13 @@ export class PurchaseGate {
     this.#onArrival.splice(0).forEach((notify) => notify());
   }
 
-  /** Waits until a purchase has been sent. */
+  /** Waits until one has been sent. */
   async arrival(): Promise<Request> {
     if (this.#waiting.length === 0) await new Promise<void>((resolve) => this.#onArrival.push(resolve));
     return this.#waiting[0].request();
   }
 
-  /** Lets the purchases that wait go on to the server. */
+  /** Lets those that wait go on to the server. */
   async release(): Promise<void> {
     await Promise.all(this.#waiting.splice(0).map((route) => route.continue()));
   }

@@ -1,13 +1,13 @@
-//! Islands whose code is a file of its own. `start.js` fetches it at once, or when the island's place comes near the view.
+//! Islands whose code is a file of its own. `start.js` fetches it when the island's place comes near the view.
 
 use leptos::prelude::*;
 
 use crate::ui::client_files::ClientFiles;
 
-/// Shown if the code of this part could not be fetched.
+/// Shown in the place of such an island if its code could not be fetched.
 #[component]
-pub fn NotLoaded(part: &'static str, #[prop(into)] text: String) -> impl IntoView {
-    view! { <p class="notice" role="alert" hidden data-lazy-failed=part>{text}</p> }
+pub fn NotLoaded(#[prop(into)] text: String) -> impl IntoView {
+    view! { <p class="notice" role="alert" hidden data-lazy-failed="true">{text}</p> }
 }
 
 /// Has the browser fetch the code of an island that every visitor of the page sees, before the script asks for it.

@@ -4,13 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::{
-    drawings,
-    handed::write_down,
-    not_found::NotFound,
-    parts::{NotLoaded, preload},
-    simulator::Simulator,
-};
+use super::{drawings, handed::write_down, not_found::NotFound, parts::NotLoaded, simulator::Simulator};
 use crate::{
     api::{self, Claims, FormNotice},
     model::{
@@ -64,18 +58,11 @@ fn Sale(page: api::SalePage, outcome: Option<String>, offer: Option<(HoldId, Str
     provide_context(desk);
     view! {
         <Title text=name />
-        {preload("sale")}
         {start}
         {api::form_notice().map(|notice| view! { <Notice notice /> })}
         {offer.map(|(hold, seats)| view! { <ChangeOffer desk hold seats /> })}
-        <NotLoaded
-            part="sale"
-            text="This page could not be loaded completely, so it does not show what changes. You can buy all the same; reload it to try again."
-        />
         <div class="sale" data-seats=desk.has_seats().to_string()>
-            <div class="sale-live" data-lazy="sale" data-first="true" data-native="true">
-                <SaleIsland>{desk.has_seats().then(|| view! { <SeatMap desk /> })}</SaleIsland>
-            </div>
+            <SaleIsland>{desk.has_seats().then(|| view! { <SeatMap desk /> })}</SaleIsland>
             <div class="sale-below">
                 // Only where things are bought at once: buyers of a sale that has to be paid go to pages of their own.
                 {(!desk.is_paid()).then(|| view! { <Buyers /> })}
@@ -90,7 +77,7 @@ fn Sale(page: api::SalePage, outcome: Option<String>, offer: Option<(HoldId, Str
 fn Buyers() -> impl IntoView {
     view! {
         <section class="buyers script-only" aria-labelledby="buyers-title" data-lazy="buyers">
-            <NotLoaded part="buyers" text="The buyers could not be loaded. Press again to retry." />
+            <NotLoaded text="The buyers could not be loaded. Press again to retry." />
             <BuyersIsland />
         </section>
     }

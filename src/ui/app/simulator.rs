@@ -57,7 +57,7 @@ pub fn Simulator(sale: Option<Arc<Sale>>) -> impl IntoView {
                     </span>
                 </p>
             </noscript>
-            <NotLoaded part="simulator" text="The simulator could not be loaded. Press again to retry." />
+            <NotLoaded text="The simulator could not be loaded. Press again to retry." />
             <template id=document::FRAME inner_html=document::frame().into_string()></template>
             {Suspend::new(async move {
                 let start = start(sale).await;

@@ -1,5 +1,5 @@
-//! Islands whose code is a file of its own, so that other pages need not load it. Such an island stands inside an element with
-//! `data-lazy` and its name, and is fetched when that is seen, or with `data-first` at once.
+//! Islands whose code is a file of its own, fetched when they are seen. Such an island stands inside an element with
+//! `data-lazy` and its name.
 
 /// Defines an island. In the split client its code is a file of its own; in a client of one file it is an island like any
 /// other.

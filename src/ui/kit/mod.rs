@@ -6,7 +6,7 @@ pub mod countdown; // the time until an opening, by the server's clock
 pub mod document; // access to the browser's document, for what a view cannot express
 pub mod html; // markup as a string, escaped by construction
 pub mod intent; // the idempotency keys of what the visitor wants
-pub mod lazy; // islands whose code is a file of its own
+pub mod lazy; // islands whose code is fetched when they are seen
 pub mod money; // amounts in minor units, for people
 pub mod seen; // waits until the visitor has seen what the page shows
 pub mod start; // reads the data from which an island starts

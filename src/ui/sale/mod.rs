@@ -23,7 +23,7 @@ use leptos::{ev::KeyboardEvent, prelude::*, task::spawn_local};
 
 pub use self::{buyers::BuyersIsland, desk::Desk, outcome::NO_COOKIES};
 use self::{head::Head, legend::Legend, map::SeatMap, panel::Panel, stock::StockTable};
-use super::kit::{document::keeps_cookies, lazy::lazy_island, start::written_down};
+use super::kit::{document::keeps_cookies, start::written_down};
 use crate::{
     api::SalePage,
     live::{link::Link, reducer::View},
@@ -32,35 +32,34 @@ use crate::{
 /// The id of the page's element with the data from which the desk starts: [`SalePage`], and the outcome of a form.
 pub const START: &str = "sale-start";
 
-lazy_island! {
-    /// The page of a sale. `children` is the seat map, which only the server draws.
-    pub fn SaleIsland(children: Children) -> impl IntoView {
-        let desk = use_context::<Desk>().unwrap_or_else(desk_in_the_browser);
-        let map = SeatMap::new(desk);
-        Effect::new(move |_| {
-            untrack(|| {
-                map.attend();
-                follow(desk);
-                desk.has_no_cookies.set(!keeps_cookies());
-            });
+/// The page of a sale. `children` is the seat map, which only the server draws.
+#[island]
+pub fn SaleIsland(children: Children) -> impl IntoView {
+    let desk = use_context::<Desk>().unwrap_or_else(desk_in_the_browser);
+    let map = SeatMap::new(desk);
+    Effect::new(move |_| {
+        untrack(|| {
+            map.attend();
+            follow(desk);
+            desk.has_no_cookies.set(!keeps_cookies());
         });
-        let has_seats = desk.has_seats();
-        view! {
-            <Head desk />
-            <div
-                class="sale-map"
-                hidden=!has_seats
-                on:click=move |event| map.click(&event)
-                on:keydown=move |event: KeyboardEvent| map.press(&event)
-            >
-                <Legend desk />
-                {children()}
-            </div>
-            <Panel desk />
-            <div class="sale-more">
-                <StockTable desk />
-            </div>
-        }
+    });
+    let has_seats = desk.has_seats();
+    view! {
+        <Head desk />
+        <div
+            class="sale-map"
+            hidden=!has_seats
+            on:click=move |event| map.click(&event)
+            on:keydown=move |event: KeyboardEvent| map.press(&event)
+        >
+            <Legend desk />
+            {children()}
+        </div>
+        <Panel desk />
+        <div class="sale-more">
+            <StockTable desk />
+        </div>
     }
 }
 

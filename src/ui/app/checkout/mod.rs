@@ -97,7 +97,7 @@ fn HoldPage(page: api::CheckoutPage, claims: Claims) -> impl IntoView {
             </section>
             {preload("checkout")}
             <section class="panel" aria-label="Payment" data-lazy="checkout" data-native="true">
-                <NotLoaded part="checkout" text=format!("This page could not be loaded completely. The time above does not run; it ends at {end}.") />
+                <NotLoaded text=format!("This page could not be loaded completely. The time above does not run; it ends at {end}.") />
                 <CheckoutIsland>{panel}</CheckoutIsland>
             </section>
         </section>
