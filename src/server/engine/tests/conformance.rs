@@ -26,11 +26,15 @@ fn may_give_up(strategy: StrategyKind) -> bool {
     matches!(strategy, StrategyKind::Optimistic | StrategyKind::RedisLock)
 }
 
-/// Buys units one after the other until nothing is left. Returns how many purchases won.
+/// Buys units one after the other until nothing is left. Returns how many purchases won. A strategy that may give up is asked
+/// again, because a lock that a storm has taken may still be on its way back.
 async fn drain(house: &House, sale: &SaleId, body: &BuyBody) -> usize {
-    for bought in 0.. {
+    let may_give_up = may_give_up(house.engine.catalogue.sale(sale).await.unwrap().strategy);
+    let (mut bought, mut given_up) = (0, 0);
+    while given_up < 100 {
         match house.buy(sale, 1_000_000 + bought as u128, body.clone()).await {
-            BuyOutcome::Bought { .. } => {}
+            BuyOutcome::Bought { .. } => bought += 1,
+            BuyOutcome::Refused(refusal) if may_give_up && refusal.code == Code::Contended => given_up += 1,
             BuyOutcome::Refused(refusal) => {
                 assert!(matches!(refusal.code, Code::SoldOut | Code::SeatTaken), "alone, and refused: {refusal:?}");
                 return bought;
@@ -38,7 +42,7 @@ async fn drain(house: &House, sale: &SaleId, body: &BuyBody) -> usize {
             BuyOutcome::Waiting { .. } => panic!("still in line"),
         }
     }
-    unreachable!("stock is limited")
+    panic!("given up again and again by one buyer alone")
 }
 
 /// The codes with which a storm may be refused.
