@@ -128,17 +128,19 @@ impl Selling {
         let deadline = within(PROVIDER_PATIENCE_MILLISECONDS);
         let Some(cashier) = &self.cashier else { return Ok(Err(no_provider())) };
         for _ in 0..MAX_LOOKS {
+            // The payments first: what is pending now makes the hold wait. Read the other way round, a hold that seems to wait
+            // for nothing could have a payment that another page has just begun, and whose page would be closed below.
+            let known = self.payments(asked.hold).await?;
             let Some(hold) = self.find_hold(Some(asked.buyer), asked.hold).await? else {
                 return Ok(Err(unknown_hold()));
             };
-            let known = self.payments(asked.hold).await?;
             let pending = known.iter().find(|payment| payment.status == PaymentStatus::Pending);
             match (hold.status, pending) {
                 (HoldStatus::Paying, Some(pending)) => {
                     return Ok(Ok(BegunPayment { payment: told(pending), is_new: false, is_replayed: false }));
                 }
                 (HoldStatus::Active, _) => {}
-                // The payment has ended since the hold was looked at.
+                // The payment has begun since the payments were looked at.
                 (HoldStatus::Paying, None) => continue,
                 _ => return Ok(Err(ended(&hold))),
             }
