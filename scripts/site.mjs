@@ -30,7 +30,7 @@ const rename = (from, to) => {
 
 const wasm = hashed("onsale", "wasm", readFileSync(join(built, "onsale.wasm")));
 rename("onsale_bg.wasm", wasm);
-// The files of the parts, such as split_sale_island_loader_123.wasm. Code that several parts share is in a chunk with a
+// The files of the parts, such as split_checkout_island_loader_123.wasm. Code that several parts share is in a chunk with a
 // number.
 const short = (name) => name.replace(/^split_|(_island)?(_loader)?(_\d{8,})?$/g, "");
 const files = {};

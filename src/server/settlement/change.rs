@@ -240,12 +240,9 @@ async fn move_units(
             return Ok(Some(Vec::new()));
         }
     }
-    if !given.is_empty() {
-        let to = SeatStatus::Available;
-        let moved = store::settle_seats(transaction.connection(), sale.sale_id, &given, to).await?;
-        if moved != given.len() as u64 {
-            return Err(sqlx::Error::Protocol("seats of a hold are not held".into()));
-        }
+    let moved = store::settle_seats(transaction.connection(), sale.sale_id, &given, SeatStatus::Available).await?;
+    if moved != given.len() as u64 {
+        return Err(sqlx::Error::Protocol("seats of a hold are not held".into()));
     }
     if are_seats_first { Ok(None) } else { take_seats(transaction, sale, &wanted).await }
 }
