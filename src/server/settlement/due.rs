@@ -22,13 +22,19 @@ use crate::{
 /// How often whoever gets a refusal asks again because holds were released. Each time others may be quicker.
 pub const MAX_DECISIONS: u32 = 8;
 
-/// Releases what is over, where that may turn this refusal into a success. Returns whether who got it should ask again.
+/// Releases what is over, where that may turn this refusal into a success. Returns whether who got it should ask again: also
+/// where others have released it meanwhile. `came_back` is the mirror's figure from before the refusal.
 ///
 /// # Errors
 /// Where the store fails.
-pub async fn may_be_freed(desk: &Desk, sale: &Arc<SaleDesk>, refusal: &Refusal) -> Result<bool, sqlx::Error> {
+pub async fn may_be_freed(
+    desk: &Desk,
+    sale: &Arc<SaleDesk>,
+    refusal: &Refusal,
+    came_back: u64,
+) -> Result<bool, sqlx::Error> {
     let is_of_stock = matches!(refusal.code, Code::SoldOut | Code::SeatTaken | Code::LimitReached);
-    Ok(is_of_stock && release_due(desk, sale).await?)
+    Ok(is_of_stock && (release_due(desk, sale).await? || sale.stock.read().came_back != came_back))
 }
 
 /// Releases the holds of a sale whose time is over. Returns whether some may have been released since the call. Costs nothing

@@ -50,6 +50,8 @@ pub struct Stock {
     /// Units that each buyer has, held or sold. Filled only where the sale has a limit per buyer.
     pub had: HashMap<BuyerId, u64>,
     pub live_holds: LiveHolds,
+    /// How often units have come back. Where it has grown since a look, what was gone then may be had now.
+    pub came_back: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -193,6 +195,7 @@ impl Stock {
             map: Arc::new(map),
             had: record.had,
             live_holds: LiveHolds::new(&record.live_holds),
+            came_back: 0,
         }
     }
 
@@ -294,6 +297,7 @@ impl Stock {
     /// Where the mirror differs from the state that the commit was decided on. Such a mirror must not be used any more.
     pub fn shift(&mut self, Shift { from, to }: Shift, seats: &[u32], tiers: &[(usize, u64)]) {
         let capacity = self.counts().capacity();
+        self.came_back += u64::from(to == SeatStatus::Available);
         for position in seats {
             let status = &mut self.seats[*position as usize];
             assert_eq!(*status, from, "a seat is moved from where it is");

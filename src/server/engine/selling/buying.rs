@@ -153,9 +153,10 @@ impl Selling {
         });
         let mut tries = 0;
         let verdict = loop {
+            let came_back = first_look.came_back;
             let verdict = self.decide_once(request, &sale, first_look, key.clone()).await;
             let Some(refusal) = verdict.refusal().filter(|_| tries < MAX_DECISIONS) else { break verdict };
-            match may_be_freed(&self.core.desk, &sale, refusal).await {
+            match may_be_freed(&self.core.desk, &sale, refusal, came_back).await {
                 Ok(true) => {}
                 Ok(false) => break verdict,
                 Err(error) => break Verdict::Unknown(error),
@@ -176,7 +177,7 @@ impl Selling {
         &self,
         request: &Request<'_>,
         sale: &Arc<SaleDesk>,
-        FirstLook { wish, taking, contact, refusal, is_queued }: FirstLook,
+        FirstLook { wish, taking, contact, refusal, is_queued, .. }: FirstLook,
         key: Option<KeyClaim>,
     ) -> Verdict {
         match refusal {

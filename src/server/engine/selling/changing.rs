@@ -36,6 +36,7 @@ impl Selling {
         let bounds = Bounds { active_holds: None, max_total: body.max_total };
         let mut tries = 0;
         loop {
+            let came_back = sale.stock.read().came_back;
             let wish = match wish_to_hold(&sale.stock.read(), &body) {
                 Ok(wish) => wish,
                 Err(refusal) => return Ok(Err(refusal)),
@@ -55,7 +56,7 @@ impl Selling {
                 Changed::Refused(refusal) => refusal,
             };
             tries += 1;
-            if tries > MAX_DECISIONS || !may_be_freed(&self.core.desk, &sale, &refusal).await? {
+            if tries > MAX_DECISIONS || !may_be_freed(&self.core.desk, &sale, &refusal, came_back).await? {
                 let asked = Body::Hold { body: &body, is_limited: false };
                 return Ok(Err(self.explain(&sale, buyer, asked, refusal).await));
             }

@@ -58,6 +58,8 @@ pub struct FirstLook {
     /// The refusal from memory. It is certain, unless the request's key was answered before or is in line.
     pub refusal: Option<Refusal>,
     pub is_queued: bool,
+    /// How often units had come back by then.
+    pub came_back: u64,
 }
 
 impl Request<'_> {
@@ -92,7 +94,8 @@ impl Request<'_> {
             .cooling_off(stock, store_now)
             .or_else(|| self.payment_required(stock))
             .or_else(|| refuse_early(stock, &wish, now).err());
-        Ok(FirstLook { wish, taking, contact, refusal, is_queued: stock.strategy == StrategyKind::Queued })
+        let (is_queued, came_back) = (stock.strategy == StrategyKind::Queued, stock.came_back);
+        Ok(FirstLook { wish, taking, contact, refusal, is_queued, came_back })
     }
 
     /// The refusal of a purchase at once in a sale whose units are held and then paid.

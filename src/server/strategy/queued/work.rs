@@ -191,12 +191,14 @@ impl Shared {
             self.desk.behind.notify_one();
             return Err(sqlx::Error::RowNotFound);
         };
+        let mut came_back = sale.stock.read().came_back;
         let mut verdict = self.try_to_take(entry, &sale, &wish).await;
         for _ in 0..MAX_DECISIONS {
             let Some(refusal) = verdict.refusal() else { break };
-            if !may_be_freed(&self.desk, &sale, refusal).await? {
+            if !may_be_freed(&self.desk, &sale, refusal, came_back).await? {
                 break;
             }
+            came_back = sale.stock.read().came_back;
             verdict = self.try_to_take(entry, &sale, &wish).await;
         }
         // All servers share the line. A server whose mirror is behind must not empty the line with outdated refusals.
